@@ -1,0 +1,250 @@
+"""The recorded rate: what it is, where it can be read, and that it is exact."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+from flax.training.train_state import TrainState
+
+from jaxlr.transforms import ScaleByLearningRateState, current_learning_rate, learning_rates, scale_by_learning_rate
+
+RATES = np.array([0.1, 0.07, 0.03, 0.01, 0.003], np.float32)
+
+
+def schedule(count):
+    return jnp.asarray(RATES)[count]
+
+
+def params_and_gradients():
+    params = {"kernel": jnp.ones((3, 2)), "bias": jnp.zeros(2)}
+    return params, jax.tree.map(lambda p: jnp.full_like(p, 0.5), params)
+
+
+CONTAINERS = {
+    "bare": lambda link: link,
+    "chain": lambda link: optax.chain(optax.clip_by_global_norm(1.0), optax.chain(optax.scale_by_adam(), link)),
+    "masked": lambda link: optax.masked(link, {"kernel": True, "bias": False}),
+    "partition": lambda link: optax.partition({"a": link, "b": optax.set_to_zero()}, {"kernel": "a", "bias": "b"}),
+    "apply_if_finite": lambda link: optax.apply_if_finite(link, 5),
+    "MultiSteps": lambda link: optax.MultiSteps(link, 1),
+    "MultiSteps as a transformation": lambda link: optax.MultiSteps(link, 1).gradient_transformation(),
+    "all": lambda link: optax.MultiSteps(
+        optax.apply_if_finite(optax.chain(optax.masked(optax.trace(0.9), True), link), 3), 1
+    ),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
+def test_rate_is_that_of_the_last_update_through_every_container(container):
+    params, gradients = params_and_gradients()
+    optimizer = container(scale_by_learning_rate(schedule))
+    state = optimizer.init(params)
+    assert current_learning_rate(state) == RATES[0]
+    update = jax.jit(optimizer.update)
+    for count in range(4):
+        _, state = update(gradients, state, params)
+        rate = current_learning_rate(state)
+        assert rate.dtype == jnp.float32
+        assert rate.shape == ()
+        assert rate == RATES[count]
+
+
+def test_rate_is_read_from_a_train_state():
+    params, gradients = params_and_gradients()
+    optimizer = optax.chain(optax.scale_by_adam(), scale_by_learning_rate(schedule))
+    state = TrainState.create(apply_fn=nn.Dense(2).apply, params=params, tx=optimizer)
+    step = jax.jit(lambda s: s.apply_gradients(grads=gradients))
+    for count in range(3):
+        state = step(state)
+        assert current_learning_rate(state) == RATES[count]
+
+
+def test_rate_is_read_from_an_nnx_optimizer_inside_and_outside_jit():
+    model = nnx.Linear(3, 2, rngs=nnx.Rngs(0))
+    optimizer = nnx.Optimizer(
+        model, optax.chain(optax.scale_by_adam(), scale_by_learning_rate(schedule)), wrt=nnx.Param
+    )
+
+    @nnx.jit
+    def step(model, optimizer):
+        gradients = nnx.grad(lambda m: (m(jnp.ones((1, 3))) ** 2).mean())(model)
+        optimizer.update(model, gradients)
+        return current_learning_rate(optimizer)
+
+    assert current_learning_rate(optimizer) == RATES[0]
+    for count in range(3):
+        assert step(model, optimizer) == RATES[count]
+        assert current_learning_rate(optimizer) == RATES[count]
+
+
+def test_rate_is_read_inside_jit_and_in_a_dictionary_of_things():
+    params, _ = params_and_gradients()
+    state = {"params": params, "opt_state": scale_by_learning_rate(0.25).init(params)}
+    assert jax.jit(current_learning_rate)(state) == 0.25
+
+
+def test_several_rates_are_listed():
+    params, _ = params_and_gradients()
+    groups = {"head": scale_by_learning_rate(0.5), "body": scale_by_learning_rate(0.125)}
+    state = optax.partition(groups, {"kernel": "body", "bias": "head"}).init(params)
+    assert {label: float(rate) for label, rate in learning_rates(state).items()} == {"head": 0.5, "body": 0.125}
+    with pytest.raises(ValueError, match=r"(?=.*head: 0\.5)(?=.*body: 0\.125)"):
+        current_learning_rate(state)
+    with pytest.raises(ValueError, match=r"inside jit, read them with jaxlr\.learning_rates"):
+        jax.jit(current_learning_rate)(state)
+
+
+def test_several_equal_rates_are_one():
+    params, _ = params_and_gradients()
+    groups = {"head": scale_by_learning_rate(0.5), "body": scale_by_learning_rate(lambda count: 0.5)}
+    state = optax.partition(groups, {"kernel": "body", "bias": "head"}).init(params)
+    assert current_learning_rate(state) == 0.5
+
+
+def test_paths_name_the_rates_without_a_label():
+    params, _ = params_and_gradients()
+    state = optax.chain(optax.scale_by_adam(), scale_by_learning_rate(0.5)).init(params)
+    assert list(learning_rates(state)) == ["1"]
+    assert list(learning_rates(scale_by_learning_rate(0.5).init(params))) == ["."]
+    label_twice = optax.partition({"a": optax.chain(scale_by_learning_rate(0.5), scale_by_learning_rate(0.25))}, "a")
+    assert sorted(float(rate) for rate in learning_rates(label_twice.init(params)).values()) == [0.25, 0.5]
+
+
+def test_no_rate_says_how_to_record_one():
+    params, _ = params_and_gradients()
+    with pytest.raises(ValueError, match=r"end the chain with jaxlr\.scale_by_learning_rate"):
+        current_learning_rate(optax.adam(0.1).init(params))
+
+
+def test_accumulation_counts_updates_not_micro_batches():
+    params, gradients = params_and_gradients()
+    optimizer = optax.MultiSteps(scale_by_learning_rate(schedule), 3)
+    state = optimizer.init(params)
+    update = jax.jit(optimizer.update)
+    seen = []
+    for _ in range(9):
+        _, state = update(gradients, state, params)
+        seen.append(np.asarray(current_learning_rate(state)))
+    np.testing.assert_array_equal(seen, RATES[[0, 0, 0, 0, 0, 1, 1, 1, 2]])
+
+
+def test_a_skipped_update_does_not_advance_the_schedule():
+    params, gradients = params_and_gradients()
+    optimizer = optax.apply_if_finite(scale_by_learning_rate(schedule), 5)
+    state = optimizer.init(params)
+    bad = jax.tree.map(lambda g: g * jnp.nan, gradients)
+    for gradient, expected in [(gradients, 0), (bad, 0), (bad, 0), (gradients, 1), (gradients, 2)]:
+        _, state = optimizer.update(gradient, state, params)
+        assert current_learning_rate(state) == RATES[expected]
+
+
+def test_state_structure_is_the_same_for_a_number_and_a_schedule():
+    params, _ = params_and_gradients()
+
+    def description(learning_rate):
+        state = scale_by_learning_rate(learning_rate).init(params)
+        return jax.tree.structure(state), [(leaf.dtype, leaf.shape, leaf.weak_type) for leaf in jax.tree.leaves(state)]
+
+    expected = description(0.1)
+    assert not any(weak for _, _, weak in expected[1])
+    numbers = [
+        schedule,
+        1,
+        np.float64(0.1),
+        jnp.bfloat16(0.5),
+        lambda n: 0.1 / (1 + n),
+        optax.linear_schedule(1.0, 0.0, 5),
+    ]
+    for learning_rate in numbers:
+        assert description(learning_rate) == expected
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32])
+def test_rate_is_float32_and_exact_whatever_the_updates_are(dtype):
+    def warmup(count):
+        return count.astype(jnp.float32) * jnp.float32(1e-3 / 10_000)
+
+    link = scale_by_learning_rate(warmup)
+    state = link.init(jnp.ones(3, dtype))._replace(count=jnp.int32(9990))
+    updates, state = jax.jit(link.update)(jnp.ones(3, dtype), state)
+    rate = np.float32(9990) * np.float32(1e-3 / 10_000)
+    assert state.learning_rate.dtype == jnp.float32
+    assert state.learning_rate == rate
+    assert updates.dtype == dtype
+    np.testing.assert_array_equal(updates, jnp.full(3, -rate).astype(dtype))
+
+
+def test_a_traced_rate_changes_without_a_retrace():
+    traces = []
+
+    @jax.jit
+    def step(rate, state, gradients):
+        traces.append(None)
+        return scale_by_learning_rate(rate).update(gradients, state)
+
+    state = scale_by_learning_rate(0.5).init(jnp.ones(2))
+    for rate in (0.5, 0.25, 0.125):
+        updates, state = step(rate, state, jnp.ones(2))
+        assert current_learning_rate(state) == rate
+        np.testing.assert_array_equal(updates, [-rate, -rate])
+    assert len(traces) == 1
+
+
+def test_rates_are_swept_by_vmap():
+    def one(rate):
+        link = scale_by_learning_rate(rate)
+        updates, state = link.update(jnp.ones(2), link.init(jnp.ones(2)))
+        return updates, current_learning_rate(state)
+
+    rates = jnp.array([0.5, 0.25])
+    updates, recorded = jax.vmap(one)(rates)
+    np.testing.assert_array_equal(recorded, rates)
+    np.testing.assert_array_equal(updates, -jnp.stack([rates, rates], axis=1))
+
+
+def test_count_stops_at_its_largest_value():
+    state = scale_by_learning_rate(0.5).init(jnp.ones(2))._replace(count=jnp.int32(2**31 - 1))
+    _, state = scale_by_learning_rate(0.5).update(jnp.ones(2), state)
+    assert state.count == 2**31 - 1
+    assert state.count.dtype == jnp.int32
+
+
+def test_donating_the_state_leaves_the_callers_rate_alone():
+    rate = jnp.float32(0.5)
+    link = scale_by_learning_rate(rate)
+    state = link.init(jnp.ones(2))
+    jax.jit(link.update, donate_argnums=1)(jnp.ones(2), state)
+    assert rate == 0.5
+    constant = scale_by_learning_rate(lambda count: rate)
+    jax.jit(constant.update, donate_argnums=1)(jnp.ones(2), constant.init(jnp.ones(2)))
+    assert rate == 0.5
+
+
+WRONG = {
+    "negative": (-0.5, ValueError, r"learning_rate must be finite and at least 0, got -0\.5"),
+    "nan": (float("nan"), ValueError, "learning_rate must be finite and at least 0, got nan"),
+    "infinite": (float("inf"), ValueError, "learning_rate must be finite and at least 0, got inf"),
+    "a word": ("0.1", TypeError, "learning_rate must be a.* number, got '0.1'"),
+    "none": (None, TypeError, "learning_rate must be a real number, got None"),
+    "a flag": (True, TypeError, "learning_rate must be a real number, got True"),
+    "several": (np.ones(3), TypeError, r"learning_rate must be one number, got an array of shape \(3,\)"),
+    "a mask": (lambda params: jax.tree.map(lambda p: True, {"w": params}), TypeError, "schedule of the update count"),
+    "a mask of one": (
+        lambda params: jnp.ndim(params) > 1,
+        TypeError,
+        "must be a real number, got False .a mask goes to",
+    ),
+}
+
+
+@pytest.mark.parametrize(("learning_rate", "error", "message"), WRONG.values(), ids=WRONG)
+def test_a_wrong_rate_is_named(learning_rate, error, message):
+    with pytest.raises(error, match=message):
+        scale_by_learning_rate(learning_rate).init(jnp.ones(2))
+
+
+def test_state_names_what_it_records():
+    assert ScaleByLearningRateState._fields[:2] == ("count", "learning_rate")
