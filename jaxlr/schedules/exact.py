@@ -1,0 +1,197 @@
+"""Float32 arithmetic to about 46 bits, on any backend, whatever its compiler rewrites.
+
+A `Wide` is an unevaluated sum of two float32. No function of the hardware is used (a TPU's `log` is off by up to
+4,000 ulps) and nothing here relies on how a product is rounded:
+
+- only exact products (12 by 12 bits, split by masking) enter an error-free sum: a fused multiply-add changes nothing;
+- constants hide behind an optimization barrier, or XLA refolds the sums that they stand in;
+- a quotient is a guess whose remainder is computed.
+
+References:
+  Dekker, A floating-point technique for extending the available precision, 1971, doi:10.1007/BF01397083
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+Array = jax.Array
+LARGEST = float(np.finfo(np.float32).max)
+LOG_OF_ZERO = -1e20  # finite, so that no updates of a zero decay are 0 * LOG_OF_ZERO = 0
+_LOG_SPAN = 180.0  # exp(-180) is 0 and exp(180) is infinite in float32, for every weight in front that is not absurd
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Wide:
+    """The number `high + low`, with `high` the nearest float32 to it."""
+
+    high: Any
+    low: Any
+
+    def __add__(self, other: Wide) -> Wide:
+        high, error = _two_sum(self.high, other.high)
+        low, low_error = _two_sum(self.low, other.low)
+        high, error = _quick_two_sum(high, error + low)
+        return Wide(*_quick_two_sum(high, error + low_error))
+
+    def __neg__(self) -> Wide:
+        return Wide(-self.high, -self.low)
+
+    def __sub__(self, other: Wide) -> Wide:
+        return self + -other
+
+    def __mul__(self, other: Wide) -> Wide:
+        high, error = _two_product(self.high, other.high)
+        return Wide(*_quick_two_sum(high, error + (self.high * other.low + self.low * other.high)))
+
+    def __truediv__(self, other: Wide) -> Wide:
+        """Long division with three digits: enough for a reciprocal with 16 good bits, as a TPU has."""
+        first = self.high / other.high
+        rest = self - other.times(first)
+        second = rest.high / other.high
+        rest = rest - other.times(second)
+        high, low = _quick_two_sum(first, second)
+        return Wide(*_quick_two_sum(high, low + rest.high / other.high))
+
+    def times(self, other: Array) -> Wide:
+        """The product with one float32."""
+        high, error = _two_product(self.high, other)
+        return Wide(*_quick_two_sum(high, error + self.low * other))
+
+    def scaled(self, exponent: Array) -> Wide:
+        """`self * 2**exponent` for any int32 exponent; flushes to 0 below, stops at the largest float32 above."""
+        half = jnp.clip(exponent, -252, 254) // 2
+        rest = jnp.clip(exponent, -252, 254) - half
+        high = self.high * _power_of_two(half) * _power_of_two(rest)
+        low = self.low * _power_of_two(half) * _power_of_two(rest)
+        over = jnp.abs(high) > LARGEST
+        return Wide(jnp.clip(high, -LARGEST, LARGEST), jnp.where(over, 0.0, low))
+
+    def nearest(self) -> Array:
+        """The nearest float32."""
+        return self.high + self.low
+
+
+def constant(value: float) -> Wide:
+    """A Python float as a `Wide` that no compiler pass can fold into its neighbours."""
+    high, low = split(value)
+    return Wide(*lax.optimization_barrier((jnp.float32(high), jnp.float32(low))))
+
+
+def split(value: float) -> tuple[np.float32, np.float32]:
+    """A Python float as two float32, on the host."""
+    with np.errstate(under="ignore"):
+        high = np.float32(value)
+        return high, np.float32(value - float(high))
+
+
+def from_integer(value: Array) -> Wide:
+    """A uint32 exactly."""
+    top = (value & jnp.uint32(0xFFFFFF00)).astype(jnp.float32)
+    bottom = (value & jnp.uint32(0xFF)).astype(jnp.float32)
+    return Wide(*_quick_two_sum(top, bottom))
+
+
+def from_float32(value: Array) -> Wide:
+    """A float32 exactly."""
+    return Wide(value, jnp.zeros_like(value))
+
+
+def where(condition: Array, this: Wide, other: Wide) -> Wide:
+    """`this` where the condition holds, else `other`."""
+    return Wide(jnp.where(condition, this.high, other.high), jnp.where(condition, this.low, other.low))
+
+
+def exp(value: Wide) -> tuple[Wide, Array]:
+    """`(y, k)` with `exp(value) = y * 2**k` and y in [0.7, 1.42]; multiply by y first, scale by k last."""
+    clipped = jnp.clip(value.high, -_LOG_SPAN, _LOG_SPAN)
+    value = Wide(clipped, jnp.where(clipped == value.high, value.low, 0.0))
+    exponent = jnp.round(value.high * (1 / math.log(2)))
+    x = value - constant(math.log(2)).times(exponent)
+    tail = _polynomial(x.high, [1 / math.factorial(k) for k in range(4, 12)])
+    square = x * x
+    cube = square * x
+    y = x + square.times(jnp.float32(0.5)) + cube * constant(1 / 6) + from_float32(tail * square.high * square.high)
+    return y + constant(1.0), lax.convert_element_type(lax.stop_gradient(exponent), jnp.int32)
+
+
+def log(value: Wide) -> Wide:
+    """The natural logarithm, for `value >= 0`; `LOG_OF_ZERO` below the smallest normal float32."""
+    positive = value.high >= np.finfo(np.float32).tiny
+    value = where(positive, value, Wide(jnp.ones_like(value.high), jnp.zeros_like(value.low)))
+    exponent = (_bits(value.high) >> 23).astype(jnp.int32) - 127
+    mantissa = value.scaled(-exponent)
+    upper = mantissa.high > math.sqrt(2)
+    exponent = exponent + upper.astype(jnp.int32)
+    mantissa = where(upper, mantissa.times(jnp.float32(0.5)), mantissa)
+    s = (mantissa - constant(1.0)) / (mantissa + constant(1.0))
+    square = s * s
+    tail = _polynomial(square.high, [2 / k for k in range(9, 23, 2)])
+    series = constant(2 / 7) + square.times(tail)
+    for k in (5, 3, 1):  # 2 atanh(s)
+        series = constant(2 / k) + square * series
+    result = s * series + constant(math.log(2)).times(exponent.astype(jnp.float32))
+    zero = Wide(jnp.full_like(result.high, LOG_OF_ZERO), jnp.zeros_like(result.low))
+    return where(positive, result, zero)
+
+
+def sine_squared(quarter_turns: Wide) -> Wide:
+    """`sin(pi/2 * quarter_turns) ** 2` for quarter_turns in [0, 1/2]."""
+    x = quarter_turns * constant(math.pi / 2)
+    square = x * x
+    tail = _polynomial(square.high, [(-1) ** k / math.factorial(2 * k + 1) for k in range(3, 8)])
+    series = constant(1 / 120) + square.times(tail)
+    series = constant(-1 / 6) + square * series
+    sine = x + x * square * series
+    return sine * sine
+
+
+def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+def _quick_two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """For |a| >= |b|, or a = 0."""
+    total = a + b
+    return total, b - (total - a)
+
+
+def _two_product(a: Array, b: Array) -> tuple[Array, Array]:
+    a_high, a_low = _halves(a)
+    b_high, b_low = _halves(b)
+    total, first = _two_sum(a_high * b_high, a_high * b_low)
+    total, second = _two_sum(total, a_low * b_high)
+    return _quick_two_sum(total, (first + second) + a_low * b_low)
+
+
+def _halves(value: Array) -> tuple[Array, Array]:
+    """The upper 12 bits and the lower 12: their products are exact. The lower half carries the gradient."""
+    upper = lax.bitcast_convert_type(_bits(value) & jnp.uint32(0xFFFFF000), jnp.float32)
+    return upper, value - upper
+
+
+def _bits(value: Array) -> Array:
+    return lax.bitcast_convert_type(value, jnp.uint32)
+
+
+def _power_of_two(exponent: Array) -> Array:
+    """`2.0 ** exponent` for exponent in [-126, 127], without the hardware's exp2."""
+    return lax.bitcast_convert_type((exponent + 127) << 23, jnp.float32)
+
+
+def _polynomial(x: Array, coefficients: list[float]) -> Array:
+    """Horner's rule in plain float32: for terms whose error does not reach the result."""
+    result = jnp.full_like(x, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        result = result * x + jnp.float32(coefficient)
+    return result

@@ -1,0 +1,210 @@
+"""Phases: one schedule after another, a warm-up before one, a schedule written in epochs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxlr.schedules import checks, exact
+from jaxlr.schedules.base import Schedule, as_schedule, family
+from jaxlr.schedules.exact import Wide, from_integer, where
+from jaxlr.schedules.position import Position, at_least_one, blend, start, unsigned
+
+
+@family
+def constant(value: Any) -> Schedule:
+    """The same rate for every update.
+
+    lr(n) = value
+
+    Args:
+      value: the rate.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: `value` is not finite.
+
+    Example:
+      >>> import jaxlr
+      >>> jaxlr.constant(0.25)(1000)
+      Array(0.25, dtype=float32)
+    """
+    return Schedule(_constant, value=checks.number("value", value))
+
+
+def _constant(position: Position, value: Wide) -> Wide:
+    zeros = jnp.zeros(position.whole.shape, jnp.float32)
+    return Wide(value.high + zeros, value.low + zeros)
+
+
+@family
+def join(schedules: Any, boundaries: Any) -> Schedule:
+    """One schedule after another, each from its own count 0.
+
+    lr(n) = schedules[i](n - boundaries[i - 1]) for boundaries[i - 1] <= n < boundaries[i]
+
+    The next schedule takes over at n = boundary.
+
+    Args:
+      schedules: two or more schedules; a single one needs no boundary.
+      boundaries: the counts at which the second, third, ... schedule starts; integers in rising order, one fewer than
+        schedules.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: the number of boundaries is wrong, or they are out of order.
+      TypeError: a schedule is none of jaxlr's, or a boundary is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.join([jaxlr.constant(1.0), jaxlr.cosine(0.5, 2)], [2])
+      >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
+      [1.0, 1.0, 0.5, 0.25, 0.0]
+    """
+    children = tuple(as_schedule(f"schedules[{i}]", s) for i, s in enumerate(checks.sequence("schedules", schedules)))
+    boundaries = checks.lengths("boundaries", boundaries, minimum=0)
+    if len(children) != boundaries.shape[-1] + 1:
+        raise ValueError(
+            f"boundaries must be one fewer than schedules, got {boundaries.shape[-1]} boundaries "
+            f"for {len(children)} schedules"
+        )
+    return Schedule(_join, schedules=children, boundaries=boundaries)
+
+
+def _join(position: Position, schedules: tuple[Schedule, ...], boundaries: jax.Array) -> Wide:
+    value = schedules[0].at(position)
+    for i, schedule in enumerate(schedules[1:]):
+        start = unsigned(boundaries[i])
+        value = where(position.whole >= start, schedule.at(position.since(start)), value)
+    return value
+
+
+@family
+def warmup(
+    schedule: Any, warmup_steps: Any, *, init_value: Any = None, kind: str = "linear", offset: Any = 0
+) -> Schedule:
+    """A warm-up in front of any schedule, which starts at its own count 0 when the warm-up ends.
+
+    With x = (n + offset) / warmup_steps, at most 1, and target = schedule(0), for n < warmup_steps:
+    lr(n) = init_value + (target - init_value) * x            kind="linear", the gradual warm-up
+    lr(n) = init_value * (target / init_value) ** x           kind="exponential"
+    lr(n) = init_value                                        kind="constant", a small rate and then the set rate
+    and lr(n) = schedule(n - warmup_steps) from n = warmup_steps on.
+
+    With offset=0 the first update has the rate `init_value`: 0 by default, so that it changes nothing. With offset=1 it
+    has 1/warmup_steps of the way, and the update before the schedule starts has the target already.
+
+    Args:
+      schedule: what follows.
+      warmup_steps: updates of the warm-up; an integer, at least 0.
+      init_value: where the warm-up starts; None is 0 for the linear one, the others need a number. For the exponential
+        one it and the target are above 0.
+      kind: "linear", "exponential" or "constant".
+      offset: 0 or 1 updates to count ahead, or more.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a length out of range, another `kind`, an `init_value` missing or out of range.
+      TypeError: `schedule` is none of jaxlr's, or a length is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.warmup(jaxlr.constant(1.0), 4)
+      >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
+      [0.0, 0.25, 0.5, 0.75, 1.0]
+      >>> [float(rate.replace(offset=1)(n)) for n in (0, 1, 2, 3, 4)]
+      [0.25, 0.5, 0.75, 1.0, 1.0]
+
+    References:
+      Goyal et al., Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour, 2017, arXiv:1706.02677
+    """
+    kind = checks.choice("kind", kind, ("constant", "linear", "exponential"))
+    if init_value is None and kind != "linear":
+        raise ValueError(f"init_value must be given for kind={kind!r}, got None")
+    if init_value is not None:
+        init_value = checks.number("init_value", init_value)
+        if kind == "exponential" and checks.is_known(init_value) and (init_value.high <= 0).any():
+            raise ValueError(f"init_value must be above 0 for kind={kind!r}, got {checks.printed(init_value)}")
+    return Schedule(
+        _warmup,
+        schedule=as_schedule("schedule", schedule),
+        warmup_steps=checks.length("warmup_steps", warmup_steps, minimum=0),
+        init_value=init_value,
+        kind=kind,
+        offset=checks.length("offset", offset, minimum=0),
+    )
+
+
+def _warmup(
+    position: Position,
+    schedule: Schedule,
+    warmup_steps: jax.Array,
+    init_value: Wide | None,
+    kind: str,
+    offset: jax.Array,
+) -> Wide:
+    steps = unsigned(warmup_steps)
+    warming = position.whole < steps
+    # Past the warm-up its own formula only has to stay finite, so the sum below may not overflow.
+    ahead = Position(jnp.where(warming, position.whole, jnp.uint32(0)) + unsigned(offset), position.fraction)
+    target = schedule.at(start())
+    first = init_value if init_value is not None else exact.constant(0.0)
+    if kind == "constant":
+        rising = first
+    elif kind == "linear":
+        rising = blend(first, target, ahead, steps)
+    else:
+        done, _ = ahead.parts(steps)
+        power, scale = exact.exp(exact.log(target / first) * done)
+        rising = (first * power).scaled(scale)
+    return where(warming, rising, schedule.at(position.since(steps)))
+
+
+@family
+def per_epoch(schedule: Any, steps_per_epoch: Any, *, staircase: bool = True) -> Schedule:
+    """A schedule written in epochs, driven by updates.
+
+    lr(n) = schedule(floor(n / steps_per_epoch)), or schedule(n / steps_per_epoch) if not `staircase`
+
+    Args:
+      schedule: a schedule whose counts and lengths are epochs.
+      steps_per_epoch: updates in an epoch, see `jaxlr.updates`; an integer, at least 1.
+      staircase: whether the rate stays through an epoch, as where a framework steps its scheduler once an epoch.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: `steps_per_epoch` is below 1.
+      TypeError: `schedule` is none of jaxlr's, or `steps_per_epoch` is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> epochs = jaxlr.exponential(1.0, 0.25)
+      >>> [float(jaxlr.per_epoch(epochs, 2)(n)) for n in (0, 1, 2, 3, 4)]
+      [1.0, 1.0, 0.25, 0.25, 0.0625]
+      >>> [float(jaxlr.per_epoch(epochs, 2, staircase=False)(n)) for n in (0, 1, 2, 3, 4)]
+      [1.0, 0.5, 0.25, 0.125, 0.0625]
+    """
+    return Schedule(
+        _per_epoch,
+        schedule=as_schedule("schedule", schedule),
+        steps_per_epoch=checks.length("steps_per_epoch", steps_per_epoch),
+        staircase=checks.flag("staircase", staircase),
+    )
+
+
+def _per_epoch(position: Position, schedule: Schedule, steps_per_epoch: jax.Array, staircase: bool) -> Wide:
+    steps = unsigned(steps_per_epoch)
+    epoch, inside = position.within(steps)
+    if staircase:
+        return schedule.at(Position(epoch))
+    return schedule.at(Position(epoch, inside.wide() / from_integer(at_least_one(steps))))

@@ -1,0 +1,74 @@
+"""Where a schedule stands: whole updates, and a fraction of one when a schedule in epochs is driven by updates."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxlr.schedules.exact import Wide, from_integer, where
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Position:
+    """The count `whole + fraction`, whole a uint32 array, fraction in [0, 1) or None for 0."""
+
+    whole: Array
+    fraction: Wide | None = None
+
+    def wide(self) -> Wide:
+        """The position as one number."""
+        whole = from_integer(self.whole)
+        return whole if self.fraction is None else whole + self.fraction
+
+    def since(self, start: Array) -> Position:
+        """The position counted from `start`; 0 before it."""
+        started = self.whole >= start
+        fraction = None if self.fraction is None else where(started, self.fraction, _zeros(self.fraction))
+        return Position(jnp.where(started, self.whole - start, jnp.uint32(0)), fraction)
+
+    def within(self, period: Array) -> tuple[Array, Position]:
+        """The number of whole periods before this position, and the position inside its period."""
+        period = at_least_one(period)
+        cycle = self.whole // period
+        return cycle, Position(self.whole - cycle * period, self.fraction)
+
+    def parts(self, total: Array) -> tuple[Wide, Wide]:
+        """`(done, left)` with `done + left = 1`: how much of `total` lies behind and ahead; (1, 0) from `total` on."""
+        inside = self.whole < total
+        total = at_least_one(total)
+        ahead = from_integer(jnp.where(inside, total - self.whole, jnp.uint32(0)))
+        behind = from_integer(jnp.where(inside, self.whole, total))
+        if self.fraction is not None:
+            fraction = where(inside, self.fraction, _zeros(self.fraction))
+            ahead, behind = ahead - fraction, behind + fraction
+        return behind / from_integer(total), ahead / from_integer(total)
+
+
+def start() -> Position:
+    """Count 0, hidden from the compiler: a schedule of a constant is what its rewrites go wrong on."""
+    return Position(lax.optimization_barrier(jnp.uint32(0)))
+
+
+def unsigned(length: Array) -> Array:
+    """A length as uint32, in which the sum of two int32 lengths does not overflow; a traced negative one is 0."""
+    return jnp.maximum(length, 0).astype(jnp.uint32)
+
+
+def at_least_one(length: Array) -> Array:
+    """Guards a division by a traced length of 0."""
+    return jnp.maximum(length, jnp.uint32(1))
+
+
+def blend(first: Wide, last: Wide, position: Position, total: Array) -> Wide:
+    """Linear from `first` at 0 to `last` at `total`, exact at both; nothing cancels for two ends of one sign."""
+    done, left = position.parts(total)
+    return first * left + last * done
+
+
+def _zeros(value: Wide) -> Wide:
+    return Wide(jnp.zeros_like(value.high), jnp.zeros_like(value.low))
