@@ -1,0 +1,1 @@
+"""Training a small convolutional network on real images: data, models, the loop and the run (the extra `train`)."""
