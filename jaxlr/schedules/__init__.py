@@ -1,11 +1,16 @@
 """Learning-rate schedules: pure functions of the update count, whose numbers are data."""
 
-from jaxlr.schedules.annealing import cosine, cosine_restarts
+from jaxlr.schedules.annealing import cosine, linear, polynomial
 from jaxlr.schedules.base import FAMILIES, Schedule
-from jaxlr.schedules.cycles import exp_range, triangular, triangular2
-from jaxlr.schedules.decay import exponential, multi_step, step_decay
+from jaxlr.schedules.custom import custom
+from jaxlr.schedules.cycles import cyclic, exp_range, triangular, triangular2
+from jaxlr.schedules.decay import exponential, inverse_sqrt, inverse_time, natural_exponential
 from jaxlr.schedules.notation import parse, signature_text
-from jaxlr.schedules.phases import constant, join, per_epoch, warmup
+from jaxlr.schedules.onecycle import one_cycle, one_cycle_momentum
+from jaxlr.schedules.phases import constant, join, per_epoch, warmup, warmup_stable_decay
+from jaxlr.schedules.restarts import cosine_restarts
+from jaxlr.schedules.steps import multi_step, piecewise_constant, step_decay
+from jaxlr.schedules.time_based import time_based
 from jaxlr.schedules.units import updates
 
 __all__ = [
@@ -14,16 +19,28 @@ __all__ = [
     "constant",
     "cosine",
     "cosine_restarts",
+    "custom",
+    "cyclic",
     "exp_range",
     "exponential",
+    "inverse_sqrt",
+    "inverse_time",
     "join",
+    "linear",
     "multi_step",
+    "natural_exponential",
+    "one_cycle",
+    "one_cycle_momentum",
     "parse",
     "per_epoch",
+    "piecewise_constant",
+    "polynomial",
     "signature_text",
     "step_decay",
+    "time_based",
     "triangular",
     "triangular2",
     "updates",
     "warmup",
+    "warmup_stable_decay",
 ]

@@ -5,14 +5,124 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-from jax import lax
 
 from jaxlr.schedules import checks
 from jaxlr.schedules.base import Schedule, family
-from jaxlr.schedules.checks import Logarithm
-from jaxlr.schedules.exact import Wide, constant, from_float32, from_integer, log, sine_squared, where
-from jaxlr.schedules.position import Position, at_least_one, unsigned
+from jaxlr.schedules.exact import (
+    Wide,
+    constant,
+    exp,
+    expm1,
+    log,
+    log1p,
+    sine_squared,
+    where,
+)
+from jaxlr.schedules.position import Position, at_least_one, blend, unsigned
+
+
+@family
+def linear(init_value: Any, end_value: Any, transition_steps: Any, *, transition_begin: Any = 0) -> Schedule:
+    """Goes from `init_value` to `end_value` in a straight line, and holds.
+
+    lr(n) = init_value + (end_value - init_value) * x, x = (n - transition_begin) / transition_steps within [0, 1]
+
+    The end value is reached at n = transition_begin + transition_steps, exactly.
+
+    Args:
+      init_value: the first rate.
+      end_value: the last rate.
+      transition_steps: updates from the first to the last; an integer, at least 1.
+      transition_begin: updates at `init_value` before; an integer, at least 0.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: a length is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.linear(1.0, 0.0, 4)
+      >>> [float(rate(n)) for n in (0, 1, 2, 3, 4, 5)]
+      [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+    """
+    return Schedule(
+        _linear,
+        init_value=checks.number("init_value", init_value),
+        end_value=checks.number("end_value", end_value),
+        transition_steps=checks.length("transition_steps", transition_steps),
+        transition_begin=checks.length("transition_begin", transition_begin, minimum=0),
+    )
+
+
+def _linear(
+    position: Position, init_value: Wide, end_value: Wide, transition_steps: jax.Array, transition_begin: jax.Array
+) -> Wide:
+    return blend(init_value, end_value, position.since(unsigned(transition_begin)), unsigned(transition_steps))
+
+
+@family
+def polynomial(
+    init_value: Any, end_value: Any, power: Any, transition_steps: Any, *, transition_begin: Any = 0
+) -> Schedule:
+    """Goes from `init_value` to `end_value` along a power of what is left, and holds.
+
+    lr(n) = end_value + (init_value - end_value) * (1 - x) ** power, x as in `linear`
+
+    The end value is reached at n = transition_begin + transition_steps, exactly, whatever the power.
+
+    Args:
+      init_value: the first rate.
+      end_value: the last rate.
+      power: the power, above 0; 1 is `linear`.
+      transition_steps: updates from the first to the last; an integer, at least 1.
+      transition_begin: updates at `init_value` before; an integer, at least 0.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: a length is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.polynomial(1.0, 0.0, 2.0, 4)
+      >>> [float(rate(n)) for n in (0, 1, 2, 3, 4, 5)]
+      [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
+    """
+    return Schedule(
+        _polynomial,
+        init_value=checks.number("init_value", init_value),
+        end_value=checks.number("end_value", end_value),
+        power=checks.positive("power", power),
+        transition_steps=checks.length("transition_steps", transition_steps),
+        transition_begin=checks.length("transition_begin", transition_begin, minimum=0),
+    )
+
+
+def _polynomial(
+    position: Position,
+    init_value: Wide,
+    end_value: Wide,
+    power: Wide,
+    transition_steps: jax.Array,
+    transition_begin: jax.Array,
+) -> Wide:
+    done, left = position.since(unsigned(transition_begin)).parts(unsigned(transition_steps))
+    kept, gone = power_of_rest(done, left, power)
+    return init_value * kept + end_value * gone
+
+
+def power_of_rest(done: Wide, left: Wide, power: Wide) -> tuple[Wide, Wide]:
+    """`(left ** power, 1 - left ** power)` for done + left = 1, each accurate where it is small."""
+    early = done.high < 0.25
+    near = log1p(where(early, -done, constant(0.0)))
+    logarithm = where(early, near, log(left)) * power
+    kept, scale = exp(logarithm)
+    return kept.scaled(scale), -expm1(logarithm)
 
 
 @family
@@ -72,146 +182,3 @@ def cosine_between(first: Wide, last: Wide, done: Wide, left: Wide) -> Wide:
     near = sine_squared(where(early, done, left))
     far = constant(1.0) - near
     return first * where(early, far, near) + last * where(early, near, far)
-
-
-@family
-def cosine_restarts(
-    init_value: Any, first_decay_steps: Any, *, t_mul: Any = 1, m_mul: Any = 1.0, end_value: Any = 0.0
-) -> Schedule:
-    """Half a cosine again and again, each cycle `t_mul` times as long as the one before (SGDR).
-
-    Cycle i lasts T_i = first_decay_steps * t_mul ** i updates; t updates into it
-    lr = end_value + (init_value - end_value) * m_mul ** i * (1 + cos(pi t / T_i)) / 2
-
-    A restart's first update has the full peak; the end value is approached and never held. Any number of cycles is the
-    same program. Restarts are decided on integers where `t_mul` is one, else to about 44 bits of the cycle's start.
-
-    Args:
-      init_value: the first peak.
-      first_decay_steps: updates in the first cycle; an integer, at least 1.
-      t_mul: how much longer each next cycle is; at least 1.
-      m_mul: how much higher each next peak is above `end_value`; at least 0.
-      end_value: the rate that every cycle falls to.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
-      TypeError: `first_decay_steps` is no integer.
-
-    Example:
-      >>> import jaxlr
-      >>> rate = jaxlr.cosine_restarts(1.0, 2, t_mul=2, m_mul=0.5)
-      >>> [round(float(rate(n)), 4) for n in (0, 1, 2, 3, 4, 5, 6)]
-      [1.0, 0.5, 0.5, 0.4268, 0.25, 0.0732, 0.25]
-
-    References:
-      Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, arXiv:1608.03983
-    """
-    return Schedule(
-        _cosine_restarts,
-        init_value=checks.number("init_value", init_value),
-        first_decay_steps=checks.length("first_decay_steps", first_decay_steps),
-        t_mul=checks.number("t_mul", t_mul, minimum=1.0),
-        m_mul=checks.factor("m_mul", m_mul),
-        end_value=checks.number("end_value", end_value),
-    )
-
-
-def _cosine_restarts(
-    position: Position,
-    init_value: Wide,
-    first_decay_steps: jax.Array,
-    t_mul: Wide,
-    m_mul: Logarithm,
-    end_value: Wide,
-) -> Wide:
-    cycle, done, left = _cycle_of(position, at_least_one(unsigned(first_decay_steps)), t_mul)
-    power, scale = m_mul.power(from_integer(cycle))
-    peak = ((init_value - end_value) * power).scaled(scale)
-    first = peak + end_value
-    # The first peak as it was given: end + (init - end) loses what a large end value swallows.
-    first = where(cycle == 0, init_value, first)
-    return cosine_between(first, end_value, done, left)
-
-
-def _cycle_of(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
-    """The cycle's index, and the parts of the cycle behind and ahead."""
-    multiple = jnp.round(t_mul.high).astype(jnp.uint32)
-    whole = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.low == 0)
-    equal_cycle, equal = position.within(first)
-    equal_done, equal_left = equal.parts(first)
-    grown_cycle, grown_done, grown_left = _growing_cycle(position, first, jnp.maximum(multiple, 2))
-    real_cycle, real_done, real_left = _real_cycle(position, first, t_mul)
-    constant_length = whole & (multiple <= 1)
-    cycle = jnp.where(constant_length, equal_cycle, jnp.where(whole, grown_cycle, real_cycle))
-    done = where(constant_length, equal_done, where(whole, grown_done, real_done))
-    left = where(constant_length, equal_left, where(whole, grown_left, real_left))
-    return cycle, done, left
-
-
-def _growing_cycle(position: Position, first: jax.Array, multiple: jax.Array) -> tuple[jax.Array, Wide, Wide]:
-    """Integer `multiple >= 2`: 32 rounds reach any uint32; a length that would pass uint32 stays, and stays last."""
-    limit = jnp.uint32(0xFFFFFFFF)
-
-    def step(_: Any, state: Any) -> Any:
-        cycle, start, length, over = state
-        next_cycle = (position.whole - start >= length) & ~over
-        overflows = length > limit // multiple
-        return (
-            cycle + next_cycle.astype(jnp.uint32),
-            jnp.where(next_cycle, start + length, start),
-            jnp.where(next_cycle & ~overflows, length * multiple, length),
-            over | (next_cycle & overflows),
-        )
-
-    shape = position.whole.shape
-    zeros = jnp.zeros(shape, jnp.uint32)
-    start_state = (zeros, zeros, jnp.broadcast_to(first, shape), jnp.zeros(shape, bool))
-    cycle, start, length, over = lax.fori_loop(0, 32, step, start_state)
-    # Of a length past uint32 only its last representable ancestor is known: divide by it and by the multiple.
-    inside = Position(position.whole - start, position.fraction)
-    done, left = inside.parts(length)
-    long_done = inside.wide() / (from_integer(length) * from_integer(multiple))
-    return cycle, where(over, long_done, done), where(over, constant(1.0) - long_done, left)
-
-
-def _real_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
-    """Any `t_mul > 1`: a guess by the logarithm, then the true cycle among its neighbours."""
-    one = constant(1.0)
-    growth = t_mul - one
-    growth = where(growth.high > 0, growth, one)
-    lengths = position.wide() / from_integer(first)
-    guess = log(one + lengths * growth) / log(one + growth)
-    cycle = jnp.maximum(jnp.floor(lax.stop_gradient(guess.high + guess.low)), 0).astype(jnp.uint32)
-    tolerance = from_float32(lengths.high * jnp.float32(2.0**-44))
-
-    def parts(cycle: jax.Array) -> tuple[Wide, Wide]:
-        """How far behind the cycle's start lies, in first lengths, and how long the cycle is."""
-        length = _integer_power(one + growth, cycle)
-        into = lengths - (length - one) / growth
-        return where(jnp.abs(into.high) <= tolerance.high, into - into, into), length
-
-    for _ in range(2):  # the guess is at most one off, either way
-        into, length = parts(cycle)
-        late = into.high < 0
-        early = (length - into).high <= tolerance.high
-        cycle = jnp.where(late, cycle - 1, jnp.where(early, cycle + 1, cycle))
-    into, length = parts(cycle)
-    done = into / length
-    return cycle, done, one - done
-
-
-def _integer_power(base: Wide, exponent: jax.Array) -> Wide:
-    """By squaring, exact while the result has 48 bits."""
-
-    def step(_: Any, state: Any) -> Any:
-        result, square, rest = state
-        odd = rest % 2 == 1
-        more = rest > 1
-        return where(odd, result * square, result), where(more, square * square, square), rest // 2
-
-    ones = jnp.ones(exponent.shape, jnp.float32)
-    start = (Wide(ones, ones * 0), Wide(ones * base.high, ones * base.low), exponent)
-    return lax.fori_loop(0, 32, step, start)[0]

@@ -78,11 +78,11 @@ class Schedule:
             if name not in self.arguments:
                 known = ", ".join(self.arguments)
                 raise TypeError(f"{self.name} has no argument {name!r}; it has {known}")
-        return _call_factory(factory(self.name), {**self.arguments, **numbers})
+        return _make(self.name, {**self.arguments, **numbers})
 
     def to_dict(self) -> dict[str, Any]:
-        """The schedule as JSON-able data: its family's name and its arguments; a function stands as its name."""
-        return {"name": self.name, **{name: _to_data(value) for name, value in self._changed().items()}}
+        """The schedule as JSON-able data: its family and its arguments by name; a function stands as its own name."""
+        return {"family": self.name, "arguments": {k: _to_data(value) for k, value in self._changed().items()}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None) -> Schedule:
@@ -113,12 +113,12 @@ class Schedule:
             if name not in parameters or not _equals_default(value, parameters[name].default)
         }
 
-    def tree_flatten_with_keys(self) -> tuple[Any, Any]:  # noqa: D102
+    def tree_flatten_with_keys(self) -> tuple[Any, Any]:
         children, structure = self.tree_flatten()
         names = [name for name, value in self.arguments.items() if not _is_static(value)]
         return [(jax.tree_util.GetAttrKey(n), c) for n, c in zip(names, children, strict=True)], structure
 
-    def tree_flatten(self) -> tuple[Any, Any]:  # noqa: D102
+    def tree_flatten(self) -> tuple[Any, Any]:
         children, structure = [], []
         for name, value in self.arguments.items():
             static = _is_static(value)
@@ -128,7 +128,7 @@ class Schedule:
         return children, (self._formula, tuple(structure))
 
     @classmethod
-    def tree_unflatten(cls, structure: Any, children: Any) -> Schedule:  # noqa: D102
+    def tree_unflatten(cls, structure: Any, children: Any) -> Schedule:
         formula, names = structure
         leaves = iter(children)
         return cls(formula, **{name: next(leaves) if static is _DYNAMIC else static for name, static in names})
@@ -258,12 +258,19 @@ def _restored(formula: Callable[..., Wide], arguments: dict[str, Any]) -> Schedu
     return Schedule(formula, **arguments)
 
 
-def _call_factory(make: Callable[..., Schedule], arguments: dict[str, Any]) -> Schedule:
-    positional, keywords = [], dict(arguments)
-    for name, parameter in inspect.signature(make).parameters.items():
-        if parameter.kind is parameter.POSITIONAL_ONLY or parameter.kind is parameter.VAR_POSITIONAL:
-            positional.append(keywords.pop(name))
-    return make(*positional, **keywords)
+def _make(name: str, arguments: Mapping[str, Any]) -> Schedule:
+    """Calls the factory of this name with arguments by name, also where it takes one by position only."""
+    signature = inspect.signature(factory(name))
+    positional = [p for p, kind in signature.parameters.items() if kind.kind is kind.POSITIONAL_ONLY]
+    missing = [p for p in positional if p not in arguments]
+    if missing:
+        raise TypeError(f"{name}: missing a required argument: {missing[0]!r}")
+    keywords = {key: value for key, value in arguments.items() if key not in positional}
+    try:
+        bound = signature.bind(*(arguments[p] for p in positional), **keywords)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
+    return factory(name)(*bound.args, **bound.kwargs)
 
 
 def _equals_default(value: Any, default: Any) -> bool:
@@ -309,12 +316,9 @@ def _from_data(data: Any, functions: Mapping[str, Callable[..., Any]]) -> Any:
         if data["function"] not in functions:
             raise ValueError(f"functions must hold the function {data['function']!r}, got {sorted(functions)}")
         return functions[data["function"]]
-    name = data.get("name")
+    name, arguments = data.get("family"), data.get("arguments")
     if name not in FAMILIES and name not in OPERATIONS:
-        raise ValueError(f"name must be a schedule's family, got {name!r}")
-    arguments = {key: _from_data(value, functions) for key, value in data.items() if key != "name"}
-    try:
-        inspect.signature(factory(name)).bind(**arguments)
-    except TypeError as error:
-        raise TypeError(f"{name}: {error}") from None
-    return _call_factory(factory(name), arguments)
+        raise ValueError(f"family must be the name of a schedule, got {name!r}")
+    if not isinstance(arguments, Mapping):
+        raise ValueError(f"arguments of {name} must be a mapping of names to values, got {arguments!r}")
+    return _make(name, {key: _from_data(value, functions) for key, value in arguments.items()})

@@ -48,6 +48,29 @@ def number(name: str, value: Any, *, minimum: float = -math.inf, shape: tuple[in
     return Wide(*_split(value))
 
 
+def positive(name: str, value: Any) -> Wide:
+    """A finite number above 0 as a leaf."""
+    leaf = number(name, value)
+    if is_known(leaf) and np.any(_decoded(leaf) <= 0):
+        raise ValueError(f"{name} must be above 0, got {value if not isinstance(value, Wide) else printed(value)!r}")
+    return leaf
+
+
+def share(name: str, value: Any, *, maximum: float = 1.0) -> Wide:
+    """A number in [0, maximum] as a leaf."""
+    leaf = number(name, value, minimum=0.0)
+    if is_known(leaf) and np.any(_decoded(leaf) > maximum):
+        raise ValueError(f"{name} must be at most {maximum:g}, got {printed(leaf)}")
+    return leaf
+
+
+def function(name: str, value: Any) -> Any:
+    """A function: static, it selects the program."""
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, got {value!r}")
+    return value
+
+
 def factor(name: str, value: Any, *, shape: tuple[int, ...] = ()) -> Logarithm:
     """A finite factor, at least 0, as the leaf of its logarithm."""
     if isinstance(value, Logarithm):
@@ -144,6 +167,15 @@ def same_length(name: str, leaf: Any, other_name: str, other: Any) -> None:
     if entries and entries != others:
         raise ValueError(
             f"{name} must be one number or one for each of {other_name}, got {entries[-1]} for {others[-1]}"
+        )
+
+
+def one_fewer(name: str, entries: Any, other_name: str, others: Any) -> None:
+    """There is one entry fewer than there are others."""
+    if np.shape(entries)[-1] + 1 != np.shape(others)[-1]:
+        raise ValueError(
+            f"{name} must be one fewer than {other_name}, "
+            f"got {np.shape(entries)[-1]} {name} for {np.shape(others)[-1]} {other_name}"
         )
 
 

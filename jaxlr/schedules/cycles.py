@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -158,6 +159,69 @@ def _exp_range(
     if decay_base:
         return ((base_lr + height) * power).scaled(scale)
     return base_lr + (height * power).scaled(scale)
+
+
+@family
+def cyclic(
+    base_lr: Any,
+    max_lr: Any,
+    step_size: Any,
+    scale_fn: Callable[[jax.Array], Any],
+    *,
+    scale_by: str = "cycle",
+    step_size_down: Any = None,
+) -> Schedule:
+    """`triangular` with the height times any function of the cycle or of the count.
+
+    lr(n) = base_lr + (max_lr - base_lr) * rise(n) * scale_fn(x), x = 1, 1, ..., 2, ... (the cycle) or n (the update)
+
+    Args:
+      base_lr: lowest rate, at the first update and the end of each cycle.
+      max_lr: highest rate where the scale is 1.
+      step_size: updates in half a cycle; an integer, at least 1.
+      scale_fn: int32 array -> the height's factor, an array of the same shape; it is traced.
+      scale_by: "cycle" or "update".
+      step_size_down: updates of the way down, if not the same; an integer, at least 0.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range, `base_lr` above `max_lr`, another `scale_by`.
+      TypeError: a length is no integer, `scale_fn` is no function.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.cyclic(0.0, 1.0, 1, lambda cycle: 1 / cycle)
+      >>> [round(float(rate(n)), 4) for n in (0, 1, 2, 3, 4, 5)]
+      [0.0, 1.0, 0.0, 0.5, 0.0, 0.3333]
+
+    References:
+      Smith, Cyclical Learning Rates for Training Neural Networks, 2017, arXiv:1506.01186
+    """
+    corners = _corners(base_lr, max_lr, step_size, step_size_down)
+    down = corners.pop("step_size_down")
+    return Schedule(
+        _cyclic,
+        **corners,
+        scale_fn=checks.function("scale_fn", scale_fn),
+        scale_by=checks.choice("scale_by", scale_by, ("cycle", "update")),
+        step_size_down=down,
+    )
+
+
+def _cyclic(
+    position: Position,
+    base_lr: Wide,
+    max_lr: Wide,
+    step_size: jax.Array,
+    scale_fn: Callable[[jax.Array], Any],
+    scale_by: str,
+    step_size_down: jax.Array | None,
+) -> Wide:
+    cycle, rise = rise_in_cycle(position, step_size, step_size_down)
+    scale = scale_fn(cycle.astype(jnp.int32) + 1 if scale_by == "cycle" else position.count())
+    return base_lr + ((max_lr - base_lr) * rise).times(jnp.asarray(scale).astype(jnp.float32))
 
 
 def rise_in_cycle(position: Position, step_size: jax.Array, step_size_down: jax.Array | None) -> tuple[jax.Array, Wide]:

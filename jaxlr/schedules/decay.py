@@ -1,4 +1,4 @@
-"""Decays: the rate times a factor that falls with the count, in steps or smoothly."""
+"""Smooth decays: exponential, inverse time, inverse square root."""
 
 from __future__ import annotations
 
@@ -6,117 +6,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from jaxlr.schedules import checks
 from jaxlr.schedules.base import Schedule, family
 from jaxlr.schedules.checks import Logarithm
-from jaxlr.schedules.exact import Wide, from_integer, where
+from jaxlr.schedules.exact import Wide, constant, exp, from_integer, sqrt, where
 from jaxlr.schedules.position import Position, at_least_one, unsigned
-
-
-@family
-def step_decay(init_value: Any, decay_rate: Any, step_size: Any, *, offset: Any = 0) -> Schedule:
-    """Multiplies the rate by `decay_rate` every `step_size` updates.
-
-    lr(n) = init_value * decay_rate ** floor((n + offset) / step_size)
-
-    offset=0, the default, drops first at n = step_size, as PyTorch's StepLR does. offset=1 is the textbook's form
-    `floor((1 + n) / r)` and drops one update earlier.
-
-    Args:
-      init_value: the first rate.
-      decay_rate: the factor of each drop, at least 0.
-      step_size: updates between two drops; an integer, at least 1.
-      offset: updates to count ahead; an integer, at least 0.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
-      TypeError: `step_size` or `offset` is no integer.
-
-    Example:
-      >>> import jaxlr
-      >>> rate = jaxlr.step_decay(0.5, 0.5, step_size=2)
-      >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
-      [0.5, 0.5, 0.25, 0.25, 0.125]
-      >>> [float(rate.replace(offset=1)(n)) for n in (0, 1, 2, 3, 4)]
-      [0.5, 0.25, 0.25, 0.125, 0.125]
-    """
-    return Schedule(
-        _step_decay,
-        init_value=checks.number("init_value", init_value),
-        decay_rate=checks.factor("decay_rate", decay_rate),
-        step_size=checks.length("step_size", step_size),
-        offset=checks.length("offset", offset, minimum=0),
-    )
-
-
-def _step_decay(
-    position: Position, init_value: Wide, decay_rate: Logarithm, step_size: jax.Array, offset: jax.Array
-) -> Wide:
-    # uint32 holds the sum of two int32; only a position shifted past int32 could overflow, so it saturates.
-    ahead = jnp.minimum(position.whole, jnp.uint32(0xFFFFFFFF) - unsigned(offset)) + unsigned(offset)
-    drops = ahead // at_least_one(unsigned(step_size))
-    return _decayed(init_value, decay_rate, from_integer(drops))
-
-
-@family
-def multi_step(init_value: Any, milestones: Any, decay_rate: Any) -> Schedule:
-    """Multiplies the rate by a factor at each milestone.
-
-    lr(n) = init_value * product of the factors of all milestones <= n
-
-    The new rate holds from n = milestone on, as in PyTorch's MultiStepLR. A milestone given twice counts twice.
-
-    Args:
-      init_value: the first rate.
-      milestones: update counts in rising order; integers, at least 0.
-      decay_rate: one factor for all, or a list with one for each milestone; each at least 0.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: milestones out of order, a number of factors that is not the number of milestones.
-      TypeError: a milestone is no integer.
-
-    Example:
-      >>> import jaxlr
-      >>> rate = jaxlr.multi_step(1.0, [2, 4, 4], 0.5)
-      >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
-      [1.0, 1.0, 0.5, 0.5, 0.125]
-    """
-    milestones = checks.lengths("milestones", milestones, minimum=0)
-    decay_rate = checks.factors("decay_rate", decay_rate)
-    checks.same_length("decay_rate", decay_rate, "milestones", milestones)
-    return Schedule(
-        _multi_step, init_value=checks.number("init_value", init_value), milestones=milestones, decay_rate=decay_rate
-    )
-
-
-def _multi_step(position: Position, init_value: Wide, milestones: jax.Array, decay_rate: Logarithm) -> Wide:
-    if decay_rate.high.ndim == 0:
-        return _decayed(init_value, decay_rate, from_integer(_passed(position.whole, milestones)))
-
-    def add(exponent: Wide, milestone_and_factor: Any) -> tuple[Wide, None]:
-        milestone, factor = milestone_and_factor
-        return where(position.whole >= unsigned(milestone), exponent + factor, exponent), None
-
-    zeros = jnp.zeros(position.whole.shape, jnp.float32)
-    exponent, _ = lax.scan(add, Wide(zeros, zeros), (milestones, Wide(decay_rate.high, decay_rate.low)))
-    return _decayed(init_value, Logarithm(exponent.high, exponent.low), from_integer(jnp.uint32(1)))
-
-
-def _passed(count: jax.Array, milestones: jax.Array) -> jax.Array:
-    """How many milestones are at or below the count."""
-
-    def add(passed: jax.Array, milestone: jax.Array) -> tuple[jax.Array, None]:
-        return passed + (count >= unsigned(milestone)).astype(jnp.uint32), None
-
-    return lax.scan(add, jnp.zeros_like(count), milestones)[0]
 
 
 @family
@@ -173,9 +68,7 @@ def _exponential(
     staircase: bool,
     end_value: Wide | None,
 ) -> Wide:
-    steps = at_least_one(unsigned(transition_steps))
-    exponent = from_integer(position.whole // steps) if staircase else position.wide() / from_integer(steps)
-    value = _decayed(init_value, decay_rate, exponent)
+    value = decayed(init_value, decay_rate, _transitions(position, transition_steps, staircase))
     if end_value is None:
         return value
     difference = value - end_value
@@ -184,7 +77,135 @@ def _exponential(
     return where(past, end_value, value)
 
 
-def _decayed(value: Wide, rate: Logarithm, exponent: Wide) -> Wide:
+@family
+def natural_exponential(
+    init_value: Any, decay_rate: Any, *, transition_steps: Any = 1, staircase: bool = False
+) -> Schedule:
+    """Falls by the factor e over every `transition_steps / decay_rate` updates, smoothly or in steps.
+
+    lr(n) = init_value * exp(-decay_rate * n / transition_steps), with the floor of n / transition_steps if `staircase`
+
+    Args:
+      init_value: the first rate.
+      decay_rate: the decay over `transition_steps` updates, at least 0.
+      transition_steps: updates in the unit of `decay_rate`; an integer, at least 1.
+      staircase: whether the rate changes only at multiples of `transition_steps`.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `transition_steps` is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.natural_exponential(1.0, 0.1)
+      >>> [round(float(rate(n)), 4) for n in (0, 1, 10)]
+      [1.0, 0.9048, 0.3679]
+    """
+    return Schedule(
+        _natural_exponential,
+        init_value=checks.number("init_value", init_value),
+        decay_rate=checks.number("decay_rate", decay_rate, minimum=0.0),
+        transition_steps=checks.length("transition_steps", transition_steps),
+        staircase=checks.flag("staircase", staircase),
+    )
+
+
+def _natural_exponential(
+    position: Position, init_value: Wide, decay_rate: Wide, transition_steps: jax.Array, staircase: bool
+) -> Wide:
+    power, scale = exp(-decay_rate * _transitions(position, transition_steps, staircase))
+    return (init_value * power).scaled(scale)
+
+
+@family
+def inverse_time(init_value: Any, decay_rate: Any, *, transition_steps: Any = 1, staircase: bool = False) -> Schedule:
+    """Falls as one over the count; the other formula that people call time-based.
+
+    lr(n) = init_value / (1 + decay_rate * n / transition_steps), with the floor of n / transition_steps if `staircase`
+
+    Args:
+      init_value: the first rate.
+      decay_rate: how much the divisor grows over `transition_steps` updates, at least 0.
+      transition_steps: updates in the unit of `decay_rate`; an integer, at least 1.
+      staircase: whether the rate changes only at multiples of `transition_steps`.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `transition_steps` is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.inverse_time(1.0, 1.0)
+      >>> [float(rate(n)) for n in (0, 1, 3, 7)]
+      [1.0, 0.5, 0.25, 0.125]
+    """
+    return Schedule(
+        _inverse_time,
+        init_value=checks.number("init_value", init_value),
+        decay_rate=checks.number("decay_rate", decay_rate, minimum=0.0),
+        transition_steps=checks.length("transition_steps", transition_steps),
+        staircase=checks.flag("staircase", staircase),
+    )
+
+
+def _inverse_time(
+    position: Position, init_value: Wide, decay_rate: Wide, transition_steps: jax.Array, staircase: bool
+) -> Wide:
+    return init_value / (constant(1.0) + decay_rate * _transitions(position, transition_steps, staircase))
+
+
+@family
+def inverse_sqrt(init_value: Any, *, timescale: Any = 1) -> Schedule:
+    """Holds for `timescale` updates, then falls as one over the square root of the count.
+
+    lr(n) = init_value * sqrt(timescale / max(n, timescale))
+
+    Finite at n = 0. Behind a linear warm-up of the same length it is the schedule of T5 and, with another scale, of the
+    Transformer's paper (`jaxlr.schedules.noam`).
+
+    Args:
+      init_value: the rate up to n = timescale.
+      timescale: the count from which the rate falls; an integer, at least 1.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `timescale` is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.inverse_sqrt(1.0, timescale=4)
+      >>> [float(rate(n)) for n in (0, 4, 16, 64)]
+      [1.0, 1.0, 0.5, 0.25]
+    """
+    return Schedule(
+        _inverse_sqrt,
+        init_value=checks.number("init_value", init_value),
+        timescale=checks.length("timescale", timescale),
+    )
+
+
+def _inverse_sqrt(position: Position, init_value: Wide, timescale: jax.Array) -> Wide:
+    scale = at_least_one(unsigned(timescale))
+    later = where(position.whole < scale, from_integer(scale), position.wide())
+    return init_value * sqrt(from_integer(scale) / later)
+
+
+def _transitions(position: Position, transition_steps: jax.Array, staircase: bool) -> Wide:
+    """n / transition_steps, or its floor."""
+    steps = at_least_one(unsigned(transition_steps))
+    return from_integer(position.whole // steps) if staircase else position.wide() / from_integer(steps)
+
+
+def decayed(value: Wide, rate: Logarithm, exponent: Wide) -> Wide:
     """value * rate ** exponent."""
     power, scale = rate.power(exponent)
     return (value * power).scaled(scale)

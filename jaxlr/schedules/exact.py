@@ -114,33 +114,52 @@ def exp(value: Wide) -> tuple[Wide, Array]:
     """`(y, k)` with `exp(value) = y * 2**k` and y in [0.7, 1.42]; multiply by y first, scale by k last."""
     clipped = jnp.clip(value.high, -_LOG_SPAN, _LOG_SPAN)
     value = Wide(clipped, jnp.where(clipped == value.high, value.low, 0.0))
-    exponent = jnp.round(value.high * (1 / math.log(2)))
-    x = value - constant(math.log(2)).times(exponent)
-    tail = _polynomial(x.high, [1 / math.factorial(k) for k in range(4, 12)])
-    square = x * x
-    cube = square * x
-    y = x + square.times(jnp.float32(0.5)) + cube * constant(1 / 6) + from_float32(tail * square.high * square.high)
-    return y + constant(1.0), lax.convert_element_type(lax.stop_gradient(exponent), jnp.int32)
+    exponent = jnp.round(lax.stop_gradient(value.high) * (1 / math.log(2)))
+    y = _expm1_near_0(value - constant(math.log(2)).times(exponent))
+    return y + constant(1.0), lax.convert_element_type(exponent, jnp.int32)
+
+
+def expm1(value: Wide) -> Wide:
+    """`exp(value) - 1` for value <= 0, without cancellation."""
+    power, scale = exp(value)
+    return where(value.high > -0.3, _expm1_near_0(value), power.scaled(scale) - constant(1.0))
 
 
 def log(value: Wide) -> Wide:
     """The natural logarithm, for `value >= 0`; `LOG_OF_ZERO` below the smallest normal float32."""
     positive = value.high >= np.finfo(np.float32).tiny
-    value = where(positive, value, Wide(jnp.ones_like(value.high), jnp.zeros_like(value.low)))
-    exponent = (_bits(value.high) >> 23).astype(jnp.int32) - 127
-    mantissa = value.scaled(-exponent)
+    mantissa, exponent = frexp(where(positive, value, constant(1.0)))
     upper = mantissa.high > math.sqrt(2)
     exponent = exponent + upper.astype(jnp.int32)
     mantissa = where(upper, mantissa.times(jnp.float32(0.5)), mantissa)
-    s = (mantissa - constant(1.0)) / (mantissa + constant(1.0))
+    result = log1p(mantissa - constant(1.0)) + constant(math.log(2)).times(exponent.astype(jnp.float32))
+    return where(positive, result, constant(LOG_OF_ZERO))
+
+
+def log1p(value: Wide) -> Wide:
+    """`log(1 + value)` for value in [-0.3, 0.42], without cancellation: 2 atanh(value / (2 + value))."""
+    s = value / (value + constant(2.0))
     square = s * s
-    tail = _polynomial(square.high, [2 / k for k in range(9, 23, 2)])
-    series = constant(2 / 7) + square.times(tail)
-    for k in (5, 3, 1):  # 2 atanh(s)
+    series = constant(2 / 7) + square.times(_polynomial(square.high, [2 / k for k in range(9, 23, 2)]))
+    for k in (5, 3, 1):
         series = constant(2 / k) + square * series
-    result = s * series + constant(math.log(2)).times(exponent.astype(jnp.float32))
-    zero = Wide(jnp.full_like(result.high, LOG_OF_ZERO), jnp.zeros_like(result.low))
-    return where(positive, result, zero)
+    return s * series
+
+
+def sqrt(value: Wide) -> Wide:
+    """The square root, for `value >= 0`; 0 below the smallest normal float32."""
+    positive = value.high >= np.finfo(np.float32).tiny
+    value = where(positive, value, constant(1.0))
+    root = from_float32(lax.sqrt(value.high))
+    for _ in range(2):  # a guess with 16 good bits, as a TPU's, then has all
+        root = root + (value - root * root) / (root + root)
+    return where(positive, root, constant(0.0))
+
+
+def frexp(value: Wide) -> tuple[Wide, Array]:
+    """`(m, k)` with `value = m * 2**k` and m in [1, 2), for a positive normal value."""
+    exponent = (_bits(value.high) >> 23).astype(jnp.int32) - 127
+    return value.scaled(-exponent), exponent
 
 
 def sine_squared(quarter_turns: Wide) -> Wide:
@@ -152,6 +171,14 @@ def sine_squared(quarter_turns: Wide) -> Wide:
     series = constant(-1 / 6) + square * series
     sine = x + x * square * series
     return sine * sine
+
+
+def _expm1_near_0(x: Wide) -> Wide:
+    """x + x**2 / 2 + ..., for |x| <= 0.35."""
+    square = x * x
+    tail = _polynomial(x.high, [1 / math.factorial(k) for k in range(4, 12)])
+    cube = square * x * constant(1 / 6)
+    return x + (square.times(jnp.float32(0.5)) + (cube + from_float32(tail * square.high * square.high)))
 
 
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlr.schedules import checks, exact
+from jaxlr.schedules.annealing import cosine_between
 from jaxlr.schedules.base import Schedule, as_schedule, family
 from jaxlr.schedules.exact import Wide, from_integer, where
 from jaxlr.schedules.position import Position, at_least_one, blend, start, unsigned
@@ -69,11 +70,7 @@ def join(schedules: Any, boundaries: Any) -> Schedule:
     """
     children = tuple(as_schedule(f"schedules[{i}]", s) for i, s in enumerate(checks.sequence("schedules", schedules)))
     boundaries = checks.lengths("boundaries", boundaries, minimum=0)
-    if len(children) != boundaries.shape[-1] + 1:
-        raise ValueError(
-            f"boundaries must be one fewer than schedules, got {boundaries.shape[-1]} boundaries "
-            f"for {len(children)} schedules"
-        )
+    checks.one_fewer("boundaries", boundaries, "schedules", children)
     return Schedule(_join, schedules=children, boundaries=boundaries)
 
 
@@ -208,3 +205,81 @@ def _per_epoch(position: Position, schedule: Schedule, steps_per_epoch: jax.Arra
     if staircase:
         return schedule.at(Position(epoch))
     return schedule.at(Position(epoch, inside.wide() / from_integer(at_least_one(steps))))
+
+
+@family
+def warmup_stable_decay(
+    peak_value: Any,
+    warmup_steps: Any,
+    stable_steps: Any,
+    decay_steps: Any,
+    *,
+    init_value: Any = 0.0,
+    end_value: Any = 0.0,
+    decay: str = "linear",
+) -> Schedule:
+    """Rises, stays, falls (WSD, the trapezoid).
+
+    lr(n) = init_value + (peak_value - init_value) * n / warmup_steps      for n < warmup_steps
+    lr(n) = peak_value                                                     for the next stable_steps
+    lr(n) = peak_value + (end_value - peak_value) * f(x)                   then, x from 0 to 1 in decay_steps, and holds
+    with f(x) = x ("linear"), (1 - cos(pi x)) / 2 ("cosine") or sqrt(x) ("1-sqrt")
+
+    Args:
+      peak_value: the rate of the stable phase.
+      warmup_steps: updates of the rise; an integer, at least 0.
+      stable_steps: updates at the peak; an integer, at least 0.
+      decay_steps: updates of the fall; an integer, at least 1.
+      init_value: the rate of the first update.
+      end_value: the rate at the end.
+      decay: "linear", "cosine" or "1-sqrt".
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range, another word for `decay`.
+      TypeError: a length is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.warmup_stable_decay(1.0, 2, 2, 4)
+      >>> [float(rate(n)) for n in range(9)]
+      [0.0, 0.5, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]
+
+    References:
+      Hu et al., MiniCPM, 2024, arXiv:2404.06395
+      Haegele et al., Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations, 2024, arXiv:2405.18392
+    """
+    return Schedule(
+        _warmup_stable_decay,
+        peak_value=checks.number("peak_value", peak_value),
+        warmup_steps=checks.length("warmup_steps", warmup_steps, minimum=0),
+        stable_steps=checks.length("stable_steps", stable_steps, minimum=0),
+        decay_steps=checks.length("decay_steps", decay_steps),
+        init_value=checks.number("init_value", init_value),
+        end_value=checks.number("end_value", end_value),
+        decay=checks.choice("decay", decay, ("linear", "cosine", "1-sqrt")),
+    )
+
+
+def _warmup_stable_decay(
+    position: Position,
+    peak_value: Wide,
+    warmup_steps: jax.Array,
+    stable_steps: jax.Array,
+    decay_steps: jax.Array,
+    init_value: Wide,
+    end_value: Wide,
+    decay: str,
+) -> Wide:
+    rising = blend(init_value, peak_value, position, unsigned(warmup_steps))
+    done, left = position.since(unsigned(warmup_steps) + unsigned(stable_steps)).parts(unsigned(decay_steps))
+    if decay == "cosine":
+        falling = cosine_between(peak_value, end_value, done, left)
+    elif decay == "linear":
+        falling = peak_value * left + end_value * done
+    else:
+        root = exact.sqrt(done)
+        falling = peak_value * (left / (exact.constant(1.0) + root)) + end_value * root
+    return where(position.whole < unsigned(warmup_steps), rising, falling)

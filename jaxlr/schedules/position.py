@@ -25,6 +25,12 @@ class Position:
         whole = from_integer(self.whole)
         return whole if self.fraction is None else whole + self.fraction
 
+    def count(self) -> Array:
+        """The position as a user's function takes it: int32, saturating, or float32 where it has a fraction."""
+        if self.fraction is not None:
+            return self.wide().nearest()
+        return jnp.minimum(self.whole, jnp.uint32(0x7FFFFFFF)).astype(jnp.int32)
+
     def since(self, start: Array) -> Position:
         """The position counted from `start`; 0 before it."""
         started = self.whole >= start

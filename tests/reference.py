@@ -1,0 +1,103 @@
+"""Every schedule in mpmath at 300 bits, from its definition alone. This file never imports jaxlr."""
+
+import mpmath
+
+mpmath.mp.prec = 300
+mpf = mpmath.mpf
+
+
+def ulps(value, exact):
+    """The distance of a float32 from the exact number, in units in the last place of the exact number."""
+    exact = mpf(exact)
+    if abs(exact) < mpf(2) ** -126:  # may flush to 0
+        return mpf(0) if abs(mpf(float(value))) <= mpf(2) ** -126 else mpf("inf")
+    exponent = mpmath.floor(mpmath.log(abs(exact), 2))
+    return abs(mpf(float(value)) - exact) / mpf(2) ** (exponent - 23)
+
+
+def power(base, exponent):
+    if exponent == 0:
+        return mpf(1)
+    return mpf(0) if base == 0 else mpmath.exp(mpf(exponent) * mpmath.log(mpf(base)))
+
+
+def constant(n, value):
+    return mpf(value)
+
+
+def step_decay(n, init_value, decay_rate, step_size, offset=0):
+    return mpf(init_value) * power(decay_rate, int(n + offset) // step_size)
+
+
+def multi_step(n, init_value, milestones, decay_rate):
+    rates = decay_rate if isinstance(decay_rate, list) else [decay_rate] * len(milestones)
+    value = mpf(init_value)
+    for milestone, rate in zip(milestones, rates, strict=True):
+        value *= mpf(rate) if n >= milestone else 1
+    return value
+
+
+def exponential(n, init_value, decay_rate, transition_steps=1, staircase=False, end_value=None):
+    exponent = int(n) // transition_steps if staircase else mpf(n) / transition_steps
+    value = mpf(init_value) * power(decay_rate, exponent)
+    if end_value is None:
+        return value
+    return max(value, mpf(end_value)) if decay_rate < 1 else min(value, mpf(end_value))
+
+
+def cosine(n, init_value, decay_steps, end_value=0.0, after="hold"):
+    if after == "hold":
+        n = min(n, decay_steps)
+    weight = mpmath.cos(mpmath.pi * (n % (2 * decay_steps)) / (2 * mpf(decay_steps))) ** 2
+    return mpf(init_value) * weight + mpf(end_value) * (1 - weight)
+
+
+def cosine_restarts(n, init_value, first_decay_steps, t_mul=1, m_mul=1.0, end_value=0.0):
+    cycle, start, length = 0, mpf(0), mpf(first_decay_steps)
+    if t_mul == 1:
+        cycle = int(n) // first_decay_steps
+        start = mpf(cycle * first_decay_steps)
+    while n >= start + length:
+        cycle, start, length = cycle + 1, start + length, length * mpf(t_mul)
+    weight = mpmath.cos(mpmath.pi * (n - start) / (2 * length)) ** 2
+    return mpf(end_value) + (mpf(init_value) - mpf(end_value)) * power(m_mul, cycle) * weight
+
+
+def rise(n, step_size, step_size_down):
+    down = step_size if step_size_down is None else step_size_down
+    cycle = int(n) // (step_size + down)
+    inside = n - cycle * (step_size + down)
+    return cycle, mpf(inside) / step_size if inside < step_size else 1 - mpf(inside - step_size) / down
+
+
+def triangular(n, base_lr, max_lr, step_size, step_size_down=None):
+    return mpf(base_lr) + (mpf(max_lr) - mpf(base_lr)) * rise(n, step_size, step_size_down)[1]
+
+
+def triangular2(n, base_lr, max_lr, step_size, step_size_down=None):
+    cycle, height = rise(n, step_size, step_size_down)
+    return mpf(base_lr) + (mpf(max_lr) - mpf(base_lr)) * height / mpf(2) ** cycle
+
+
+def exp_range(n, base_lr, max_lr, step_size, gamma, step_size_down=None, decay_base=False):
+    height = (mpf(max_lr) - mpf(base_lr)) * rise(n, step_size, step_size_down)[1]
+    return (mpf(base_lr) + height) * power(gamma, n) if decay_base else mpf(base_lr) + height * power(gamma, n)
+
+
+def warmup(n, schedule, warmup_steps, init_value=None, kind="linear", offset=0):
+    if n >= warmup_steps:
+        return schedule(n - warmup_steps)
+    target, first = schedule(0), mpf(0 if init_value is None else init_value)
+    done = min(mpf(n + offset) / warmup_steps, 1)
+    if kind == "constant":
+        return first
+    return first + (target - first) * done if kind == "linear" else first * power(target / first, done)
+
+
+def join(n, schedules, boundaries):
+    passed = sum(n >= boundary for boundary in boundaries)
+    return schedules[passed](n - boundaries[passed - 1] if passed else n)
+
+
+def per_epoch(n, schedule, steps_per_epoch, staircase=True):
+    return schedule(int(n) // steps_per_epoch if staircase else mpf(n) / steps_per_epoch)
