@@ -101,3 +101,103 @@ def join(n, schedules, boundaries):
 
 def per_epoch(n, schedule, steps_per_epoch, staircase=True):
     return schedule(int(n) // steps_per_epoch if staircase else mpf(n) / steps_per_epoch)
+
+
+def linear(n, init_value, end_value, transition_steps, transition_begin=0):
+    return polynomial(n, init_value, end_value, 1, transition_steps, transition_begin)
+
+
+def polynomial(n, init_value, end_value, power, transition_steps, transition_begin=0):
+    done = min(max(mpf(n - transition_begin), 0), transition_steps) / transition_steps
+    weight = (1 - done) ** mpf(power)
+    return mpf(init_value) * weight + mpf(end_value) * (1 - weight)
+
+
+def natural_exponential(n, init_value, decay_rate, transition_steps=1, staircase=False):
+    exponent = int(n) // transition_steps if staircase else mpf(n) / transition_steps
+    return mpf(init_value) * mpmath.exp(-mpf(decay_rate) * exponent)
+
+
+def inverse_time(n, init_value, decay_rate, transition_steps=1, staircase=False):
+    exponent = int(n) // transition_steps if staircase else mpf(n) / transition_steps
+    return mpf(init_value) / (1 + mpf(decay_rate) * exponent)
+
+
+def inverse_sqrt(n, init_value, timescale=1):
+    return mpf(init_value) * mpmath.sqrt(mpf(timescale) / max(n, timescale))
+
+
+def time_based(n, init_value, decay_rate):
+    """By the gamma function: prod_{k<n} (1 + d k) = d**n gamma(n + 1/d) / gamma(1/d), at 900 bits."""
+    with mpmath.workprec(900):
+        if decay_rate == 0 or n == 0:
+            return mpf(init_value)
+        d = mpf(decay_rate)
+        logarithm = n * mpmath.log(d) + mpmath.loggamma(n + 1 / d) - mpmath.loggamma(1 / d)
+        return mpf(init_value) * mpmath.exp(-logarithm)
+
+
+def piecewise_constant(n, values, boundaries):
+    return mpf(values[sum(n >= boundary for boundary in boundaries)])
+
+
+def cyclic(n, base_lr, max_lr, step_size, scale_fn, scale_by="cycle", step_size_down=None):
+    cycle, height = rise(n, step_size, step_size_down)
+    scale = mpf(scale_fn(cycle + 1 if scale_by == "cycle" else n))
+    return mpf(base_lr) + (mpf(max_lr) - mpf(base_lr)) * height * scale
+
+
+def through(n, values, total_steps, pct_start, anneal, last):
+    lead = 1 if last == "total-1" else 0
+    share = mpf(pct_start) * total_steps
+    border = mpf(0) if abs(share - lead) < share / 2**40 else share - lead
+    borders = [mpf(0), border, 2 * border][: len(values) - 1] + [mpf(total_steps - lead)]
+    if n >= total_steps - lead:
+        return values[-1]
+    for start, stop, first, then in zip(borders, borders[1:], values, values[1:], strict=False):
+        if n < stop:
+            x = (n - start) / (stop - start)
+            weight = mpmath.sin(mpmath.pi * x / 2) ** 2 if anneal == "cos" else x
+            return first * (1 - weight) + then * weight
+    return values[-1]
+
+
+def one_cycle(
+    n,
+    max_lr,
+    total_steps,
+    pct_start=0.3,
+    div_factor=25.0,
+    final_div_factor=1e4,
+    anneal="cos",
+    three_phase=False,
+    last="total-1",
+):
+    first = mpf(max_lr) / mpf(div_factor)
+    middle = [first] if three_phase else []
+    values = [first, mpf(max_lr), *middle, first / mpf(final_div_factor)]
+    return through(n, values, total_steps, pct_start, anneal, last)
+
+
+def one_cycle_momentum(
+    n,
+    total_steps,
+    base_momentum=0.85,
+    max_momentum=0.95,
+    pct_start=0.3,
+    anneal="cos",
+    three_phase=False,
+    last="total-1",
+):
+    low, high = mpf(base_momentum), mpf(max_momentum)
+    return through(n, [high, low, high] + [high] * three_phase, total_steps, pct_start, anneal, last)
+
+
+def warmup_stable_decay(
+    n, peak_value, warmup_steps, stable_steps, decay_steps, init_value=0.0, end_value=0.0, decay="linear"
+):
+    if n < warmup_steps:
+        return mpf(init_value) + (mpf(peak_value) - mpf(init_value)) * n / warmup_steps
+    x = min(max(mpf(n - warmup_steps - stable_steps), 0), decay_steps) / decay_steps
+    weight = {"linear": x, "cosine": mpmath.sin(mpmath.pi * x / 2) ** 2, "1-sqrt": mpmath.sqrt(x)}[decay]
+    return mpf(peak_value) * (1 - weight) + mpf(end_value) * weight

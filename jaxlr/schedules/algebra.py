@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxlr.schedules.exact import Wide, where
+from jaxlr.schedules.exact import Wide, less, where
 from jaxlr.schedules.position import Position, unsigned
 
 
@@ -29,8 +29,8 @@ def difference(position: Position, left: Any, right: Any) -> Wide:
 def clip(position: Position, schedule: Any, min: Wide, max: Wide) -> Wide:
     """The schedule within [min, max]."""
     value = schedule.at(position)
-    value = where(_less(value, min), min, value)
-    return where(_less(max, value), max, value)
+    value = where(less(value, min), min, value)
+    return where(less(max, value), max, value)
 
 
 def shift(position: Position, schedule: Any, k: jax.Array) -> Wide:
@@ -57,7 +57,3 @@ PRINTED = {
 
 def _at(operand: Any, position: Position) -> Wide:
     return operand if isinstance(operand, Wide) else operand.at(position)
-
-
-def _less(this: Wide, other: Wide) -> jax.Array:
-    return jnp.where(this.high == other.high, this.low < other.low, this.high < other.high)

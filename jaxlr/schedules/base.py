@@ -114,11 +114,13 @@ class Schedule:
         }
 
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
+        """For jax.tree_util: as `tree_flatten`, with the arguments' names."""
         children, structure = self.tree_flatten()
         names = [name for name, value in self.arguments.items() if not _is_static(value)]
         return [(jax.tree_util.GetAttrKey(n), c) for n, c in zip(names, children, strict=True)], structure
 
     def tree_flatten(self) -> tuple[Any, Any]:
+        """For jax.tree_util: the numbers and schedules within, and what is static."""
         children, structure = [], []
         for name, value in self.arguments.items():
             static = _is_static(value)
@@ -129,6 +131,7 @@ class Schedule:
 
     @classmethod
     def tree_unflatten(cls, structure: Any, children: Any) -> Schedule:
+        """For jax.tree_util: takes any leaves, unchecked."""
         formula, names = structure
         leaves = iter(children)
         return cls(formula, **{name: next(leaves) if static is _DYNAMIC else static for name, static in names})

@@ -110,6 +110,11 @@ def where(condition: Array, this: Wide, other: Wide) -> Wide:
     return Wide(jnp.where(condition, this.high, other.high), jnp.where(condition, this.low, other.low))
 
 
+def less(this: Wide, other: Wide) -> Array:
+    """Whether `this < other`."""
+    return jnp.where(this.high == other.high, this.low < other.low, this.high < other.high)
+
+
 def exp(value: Wide) -> tuple[Wide, Array]:
     """`(y, k)` with `exp(value) = y * 2**k` and y in [0.7, 1.42]; multiply by y first, scale by k last."""
     clipped = jnp.clip(value.high, -_LOG_SPAN, _LOG_SPAN)

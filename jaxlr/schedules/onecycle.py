@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxlr.schedules import checks
 from jaxlr.schedules.annealing import cosine_between
 from jaxlr.schedules.base import Schedule, family
-from jaxlr.schedules.exact import Wide, constant, from_integer, where
+from jaxlr.schedules.exact import Wide, constant, from_integer, less, where
 from jaxlr.schedules.position import Position, unsigned
 
 
@@ -166,13 +166,16 @@ def _through(
     total = unsigned(total_steps)
     lead = constant(1.0 if last == "total-1" else 0.0)
     end = total if last == "total" else jnp.maximum(total, jnp.uint32(1)) - jnp.uint32(1)
-    first_end = pct_start * from_integer(total) - lead
+    share = pct_start * from_integer(total)
+    first_end = share - lead
+    # A share that was meant as one update, as 0.1 of 10, starts at the peak.
+    first_end = where(jnp.abs(first_end.high) <= share.high * 2.0**-40, constant(0.0), first_end)
     starts = [constant(0.0), first_end, first_end + first_end][: len(values) - 1]
     ends = [*starts[1:], from_integer(end)]
     now = position.wide()
     result = values[-1]
     for start, stop, first, then in reversed(list(zip(starts, ends, values, values[1:], strict=False))):
-        inside = now.high + now.low < stop.high + stop.low
+        inside = less(now, stop)
         behind, ahead = now - start, stop - now
         length = where(inside, behind + ahead, constant(1.0))
         done, left = where(inside, behind / length, constant(1.0)), where(inside, ahead / length, constant(0.0))
