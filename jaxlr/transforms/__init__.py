@@ -1,15 +1,32 @@
 """Gradient transformations that compose in `optax.chain`."""
 
+from jaxlr.transforms.adam import ScaleByAdamState, scale_by_adam
+from jaxlr.transforms.clipping import clip_by_global_norm
+from jaxlr.transforms.decay import AddWeightDecayState, add_l1_penalty, add_weight_decay
 from jaxlr.transforms.learning_rate import (
     ScaleByLearningRateState,
     current_learning_rate,
     learning_rates,
     scale_by_learning_rate,
 )
+from jaxlr.transforms.momentum import ScaleByMomentumState, scale_by_momentum
+from jaxlr.transforms.precision import in_float32
+from jaxlr.transforms.rms import ScaleByRmspropState, scale_by_rmsprop
 
 __all__ = [
+    "AddWeightDecayState",
+    "ScaleByAdamState",
     "ScaleByLearningRateState",
+    "ScaleByMomentumState",
+    "ScaleByRmspropState",
+    "add_l1_penalty",
+    "add_weight_decay",
+    "clip_by_global_norm",
     "current_learning_rate",
+    "in_float32",
     "learning_rates",
+    "scale_by_adam",
     "scale_by_learning_rate",
+    "scale_by_momentum",
+    "scale_by_rmsprop",
 ]

@@ -1,4 +1,4 @@
-"""Arithmetic on updates: in float32 at least, the cast to the updates' own dtype last."""
+"""Arithmetic on trees of arrays: in float32 at least, the cast to a stored dtype last."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 
 PyTree = Any
 
@@ -17,10 +18,46 @@ def widen(x: jax.typing.ArrayLike) -> jax.Array:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
+def widen_all(tree: PyTree) -> PyTree:
+    """A tree with every leaf widened."""
+    return jax.tree.map(widen, tree)
+
+
 def map_wide(function: Callable[..., jax.Array], updates: PyTree, *others: PyTree) -> PyTree:
     """Maps `function` over widened leaves; each result has the dtype of its leaf of `updates`."""
+    return cast_like(jax.tree.map(lambda *leaves: function(*map(widen, leaves)), updates, *others), updates)
 
-    def on_leaves(update: Any, *rest: Any) -> jax.Array:
-        return function(widen(update), *map(widen, rest)).astype(jnp.result_type(update))
 
-    return jax.tree.map(on_leaves, updates, *others)
+def cast_like(tree: PyTree, like: PyTree) -> PyTree:
+    """`tree` with the dtypes of `like`."""
+    return jax.tree.map(lambda leaf, example: leaf.astype(jnp.result_type(example)), tree, like)
+
+
+def moments_like(params: PyTree, dtype: Any = None, *, fill: jax.typing.ArrayLike = 0.0, real: bool = False) -> PyTree:
+    """Arrays shaped and sharded as the parameters, in `dtype` or else in float32 (wider where the parameters are)."""
+
+    def leaf(param: Any) -> jax.Array:
+        wide = jnp.promote_types(jnp.result_type(param), jnp.float32)
+        own = jnp.finfo(wide).dtype if real else wide
+        return jnp.full_like(param, fill, dtype=own if dtype is None else dtype)
+
+    return jax.tree.map(leaf, params)
+
+
+def increment(count: jax.Array) -> jax.Array:
+    """`count + 1`, or `count` at the largest number of its dtype."""
+    return jnp.asarray(optax.safe_increment(count))
+
+
+def absolute_square(x: jax.Array) -> jax.Array:
+    """|x|^2, real also for complex numbers."""
+    return jnp.real(x * jnp.conj(x))
+
+
+def towards(mean: PyTree, samples: PyTree, weight: jax.Array) -> PyTree:
+    """The running mean moved by `weight` of the way to the samples: `mean + weight (samples - mean)`.
+
+    In this form the weight is the host's `1 - b`; as `b mean + (1 - b) samples`, a b of 0.999999 would be rounded by 3%
+    of its distance from 1.
+    """
+    return jax.tree.map(lambda m, s: widen(m) + weight * (s - widen(m)), mean, samples)

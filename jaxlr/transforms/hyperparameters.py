@@ -19,16 +19,21 @@ Number = jax.typing.ArrayLike
 NumberOrSchedule = Number | Callable[[Any], Number]
 
 
-def number(name: str, value: Any, *, minimum: float = -math.inf, below: float = math.inf) -> Any:
-    """`value`, if it is one finite number in `[minimum, below)`, or traced."""
+def number(
+    name: str, value: Any, *, minimum: float = -math.inf, above: float = -math.inf, below: float = math.inf
+) -> Any:
+    """`value`, if it is one finite number at least `minimum`, above `above` and below `below`, or traced.
+
+    A known number comes back as a Python float, which turns no float32 array into float64; a traced one as float32.
+    """
     if callable(value):
         raise TypeError(f"{name} must be a number, not a schedule or another callable, got {value!r}")
     _require_scalar(name, value)
     if isinstance(value, Tracer):
-        return value
-    if not minimum <= float(value) < below:
-        raise ValueError(f"{name} must be {_range(minimum, below)}, got {value!r}")
-    return value
+        return value.astype(jnp.float32)
+    if not (minimum <= float(value) < below and above < float(value)):
+        raise ValueError(f"{name} must be {_range(minimum, above, below)}, got {value!r}")
+    return float(value)
 
 
 def number_or_schedule(name: str, value: Any, *, minimum: float = -math.inf, below: float = math.inf) -> Any:
@@ -47,19 +52,9 @@ def at_count(name: str, value: NumberOrSchedule, count: jax.Array) -> jax.Array:
 
 def one_minus_at_count(name: str, value: NumberOrSchedule, count: jax.Array) -> jax.Array:
     """One minus the above; in the host's float64 where it can be, since 1 - 0.999999 has few bits in float32."""
-    if is_known(value):
-        return jnp.array(1.0 - float(value), dtype=jnp.float32)  # pyright: ignore[reportArgumentType]
+    if isinstance(value, float):
+        return jnp.array(1.0 - value, dtype=jnp.float32)
     return 1.0 - at_count(name, value, count)
-
-
-def is_known(value: NumberOrSchedule) -> bool:
-    """Whether `value` is a number that can be looked at now."""
-    return not callable(value) and not isinstance(value, Tracer)
-
-
-def is_zero(value: NumberOrSchedule) -> bool:
-    """Whether `value` is known to be 0, so that its link may be left out."""
-    return is_known(value) and float(value) == 0.0  # pyright: ignore[reportArgumentType]
 
 
 def choice(name: str, value: Any, options: tuple[Any, ...]) -> Any:
@@ -67,6 +62,13 @@ def choice(name: str, value: Any, options: tuple[Any, ...]) -> Any:
     if not any(value is option or (isinstance(option, str) and value == option) for option in options):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
     return value
+
+
+def floating_dtype(name: str, dtype: Any) -> Any:
+    """`dtype`, if it is None or the dtype of real floating-point numbers."""
+    if dtype is not None and not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(f"{name} must be a floating-point dtype or None, got {dtype!r}")
+    return dtype
 
 
 def _require_scalar(name: str, value: Any) -> None:
@@ -82,7 +84,6 @@ def _require_scalar(name: str, value: Any) -> None:
         )
 
 
-def _range(minimum: float, below: float) -> str:
-    if minimum == -math.inf:
-        return "finite" if below == math.inf else f"below {below:g}"
-    return f"finite and at least {minimum:g}" if below == math.inf else f"at least {minimum:g} and below {below:g}"
+def _range(minimum: float, above: float, below: float) -> str:
+    limits = [("at least", minimum), ("above", above), ("below", below)]
+    return " and ".join(["finite", *(f"{word} {limit:g}" for word, limit in limits if math.isfinite(limit))])

@@ -11,7 +11,7 @@ import optax
 from jax.core import Tracer
 
 from jaxlr.transforms import hyperparameters, states
-from jaxlr.transforms.arithmetic import map_wide
+from jaxlr.transforms.arithmetic import increment, map_wide
 from jaxlr.transforms.hyperparameters import NumberOrSchedule
 
 _NOT_RECORDED = (
@@ -76,7 +76,7 @@ def scale_by_learning_rate(learning_rate: NumberOrSchedule) -> optax.GradientTra
         rate = hyperparameters.at_count("learning_rate", learning_rate, state.count)
         rate = jnp.where(state.overridden, state.override, rate)
         updates = map_wide(lambda update: -rate * update, updates)
-        return updates, state._replace(count=optax.safe_increment(state.count), learning_rate=rate)
+        return updates, state._replace(count=increment(state.count), learning_rate=rate)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
