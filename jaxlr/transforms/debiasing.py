@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import NumberOrSchedule
 
-_BITS = 32  # the count is an int32; a power of two, so that the product below halves evenly
+_BITS = 31  # of an int32 count
 
 
 def one_minus_power(name: str, base: NumberOrSchedule, count: jax.Array, exponent: jax.Array) -> jax.Array:
@@ -19,27 +21,25 @@ def one_minus_power(name: str, base: NumberOrSchedule, count: jax.Array, exponen
     With the powers of two of the exponent that is a few dozen operations on scalars, and no logarithm, of which a TPU
     has ten bits.
     """
-    powers = _known_powers(base) if isinstance(base, float) else _powers(name, base, count)
-    chosen = (exponent.astype(jnp.uint32) >> jnp.arange(_BITS, dtype=jnp.uint32)) & 1
-    product = jnp.where(chosen == 1, powers, 0.0)
-    while product.size > 1:
-        left, right = jnp.split(product, 2)
-        product = _complement_of_product(left, right)
+    gathered = jnp.zeros([], jnp.float32)
+    for bit, power in enumerate(_powers(name, base, count)):
+        chosen = (exponent >> bit) & 1 == 1
+        gathered = jnp.where(chosen, _complement_of_product(power, gathered), gathered)
     # Computed once, not again for every element of the arrays that it scales.
-    return jax.lax.optimization_barrier(product[0])
+    return jax.lax.optimization_barrier(gathered)
 
 
-def _known_powers(base: float) -> jax.Array:
-    with np.errstate(divide="ignore"):
-        return jnp.asarray(-np.expm1(np.log(base) * 2.0 ** np.arange(_BITS)), dtype=jnp.float32)
+def _powers(name: str, base: NumberOrSchedule, count: jax.Array) -> Iterator[jax.typing.ArrayLike]:
+    """`1 - base ** (2 ** bit)` for every bit."""
+    if isinstance(base, float):
+        with np.errstate(divide="ignore"):
+            yield from (-np.expm1(np.log(base) * 2.0 ** np.arange(_BITS))).astype(np.float32)
+        return
+    power = hyperparameters.one_minus_at_count(name, base, count)
+    for _ in range(_BITS):
+        yield power
+        power = _complement_of_product(power, power)
 
 
-def _powers(name: str, base: NumberOrSchedule, count: jax.Array) -> jax.Array:
-    powers = [hyperparameters.one_minus_at_count(name, base, count)]
-    for _ in range(_BITS - 1):
-        powers.append(_complement_of_product(powers[-1], powers[-1]))
-    return jnp.stack(powers)
-
-
-def _complement_of_product(u: jax.Array, v: jax.Array) -> jax.Array:
+def _complement_of_product(u: jax.typing.ArrayLike, v: jax.typing.ArrayLike) -> jax.typing.ArrayLike:
     return u + v * (1.0 - u)
