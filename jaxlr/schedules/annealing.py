@@ -11,10 +11,8 @@ from jaxlr.schedules.base import Schedule, family
 from jaxlr.schedules.exact import (
     Wide,
     constant,
-    exp,
-    expm1,
+    exp_and_rest,
     log,
-    log1p,
     sine_squared,
     where,
 )
@@ -118,11 +116,7 @@ def _polynomial(
 
 def power_of_rest(done: Wide, left: Wide, power: Wide) -> tuple[Wide, Wide]:
     """`(left ** power, 1 - left ** power)` for done + left = 1, each accurate where it is small."""
-    early = done.high < 0.25
-    near = log1p(where(early, -done, constant(0.0)))
-    logarithm = where(early, near, log(left)) * power
-    kept, scale = exp(logarithm)
-    return kept.scaled(scale), -expm1(logarithm)
+    return exp_and_rest(log(left, -done) * power)
 
 
 @family

@@ -48,20 +48,30 @@ class Schedule:
       triangular(base_lr=0.0, max_lr=0.5, step_size=2)
     """
 
-    __slots__ = ("_formula", "arguments")
+    __slots__ = ("_formula", "_on_device", "_parts", "arguments")
 
     arguments: Mapping[str, Any]
 
     def __init__(self, formula: Callable[..., Wide], /, **arguments: Any):
         self._formula = formula
         self.arguments = arguments
+        dynamic = tuple(value for value in arguments.values() if not _is_static(value))
+        static = tuple((name, value if _is_static(value) else _DYNAMIC) for name, value in arguments.items())
+        self._parts = dynamic, (formula, static)
+        self._on_device = None
 
     def __call__(self, count: Any) -> jax.Array:
         """The rate of the update that comes after `count` updates, float32 of the count's shape."""
         count = _as_count(count)
-        if checks.is_traced(count) or any(map(checks.is_traced, jax.tree.leaves(self))):
+        if checks.is_traced(count):
             return _value(self, count)
-        return _compiled_value(self, count)
+        if self._on_device is None:
+            if any(map(checks.is_traced, jax.tree.leaves(self))):
+                return _value(self, count)
+            # Moved once, at the first call: a schedule made before jax.distributed.initialize touches no device.
+            with jax.ensure_compile_time_eval():
+                self._on_device = jax.tree.map(jnp.asarray, self)
+        return _compiled_value(self._on_device, count)
 
     def at(self, position: Position) -> Wide:
         """The exact value at a position: what formulas that contain schedules call."""
@@ -115,19 +125,13 @@ class Schedule:
 
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
         """For jax.tree_util: as `tree_flatten`, with the arguments' names."""
-        children, structure = self.tree_flatten()
-        names = [name for name, value in self.arguments.items() if not _is_static(value)]
+        children, structure = self._parts
+        names = [name for name, value in structure[1] if value is _DYNAMIC]
         return [(jax.tree_util.GetAttrKey(n), c) for n, c in zip(names, children, strict=True)], structure
 
     def tree_flatten(self) -> tuple[Any, Any]:
         """For jax.tree_util: the numbers and schedules within, and what is static."""
-        children, structure = [], []
-        for name, value in self.arguments.items():
-            static = _is_static(value)
-            structure.append((name, value if static else _DYNAMIC))
-            if not static:
-                children.append(value)
-        return children, (self._formula, tuple(structure))
+        return self._parts
 
     @classmethod
     def tree_unflatten(cls, structure: Any, children: Any) -> Schedule:

@@ -117,38 +117,37 @@ def less(this: Wide, other: Wide) -> Array:
 
 def exp(value: Wide) -> tuple[Wide, Array]:
     """`(y, k)` with `exp(value) = y * 2**k` and y in [0.7, 1.42]; multiply by y first, scale by k last."""
-    clipped = jnp.clip(value.high, -_LOG_SPAN, _LOG_SPAN)
-    value = Wide(clipped, jnp.where(clipped == value.high, value.low, 0.0))
-    exponent = jnp.round(lax.stop_gradient(value.high) * (1 / math.log(2)))
-    y = _expm1_near_0(value - constant(math.log(2)).times(exponent))
-    return y + constant(1.0), lax.convert_element_type(exponent, jnp.int32)
+    y, exponent = _reduced_expm1(value)
+    return y + constant(1.0), exponent
 
 
-def expm1(value: Wide) -> Wide:
-    """`exp(value) - 1` for value <= 0, without cancellation."""
-    power, scale = exp(value)
-    return where(value.high > -0.3, _expm1_near_0(value), power.scaled(scale) - constant(1.0))
+def exp_and_rest(value: Wide) -> tuple[Wide, Wide]:
+    """`(exp(value), 1 - exp(value))` for value <= 0, each accurate where it is small."""
+    y, exponent = _reduced_expm1(value)
+    power = (y + constant(1.0)).scaled(exponent)
+    return power, where(exponent == 0, -y, constant(1.0) - power)
 
 
-def log(value: Wide) -> Wide:
-    """The natural logarithm, for `value >= 0`; `LOG_OF_ZERO` below the smallest normal float32."""
+def log(value: Wide, less_one: Wide | None = None) -> Wide:
+    """The natural logarithm, for `value >= 0`; `LOG_OF_ZERO` below the smallest normal float32.
+
+    Near 1 it is as accurate as `less_one`, that is `value - 1`, where the caller knows it better than the value tells.
+    """
     positive = value.high >= np.finfo(np.float32).tiny
     mantissa, exponent = frexp(where(positive, value, constant(1.0)))
     upper = mantissa.high > math.sqrt(2)
     exponent = exponent + upper.astype(jnp.int32)
     mantissa = where(upper, mantissa.times(jnp.float32(0.5)), mantissa)
-    result = log1p(mantissa - constant(1.0)) + constant(math.log(2)).times(exponent.astype(jnp.float32))
-    return where(positive, result, constant(LOG_OF_ZERO))
-
-
-def log1p(value: Wide) -> Wide:
-    """`log(1 + value)` for value in [-0.3, 0.42], without cancellation: 2 atanh(value / (2 + value))."""
-    s = value / (value + constant(2.0))
+    over_one = mantissa - constant(1.0)
+    if less_one is not None:
+        over_one = where((exponent == 0) & positive, less_one, over_one)
+    s = over_one / (over_one + constant(2.0))  # the logarithm is 2 atanh(s)
     square = s * s
     series = constant(2 / 7) + square.times(_polynomial(square.high, [2 / k for k in range(9, 23, 2)]))
     for k in (5, 3, 1):
         series = constant(2 / k) + square * series
-    return s * series
+    result = s * series + constant(math.log(2)).times(exponent.astype(jnp.float32))
+    return where(positive, result, constant(LOG_OF_ZERO))
 
 
 def sqrt(value: Wide) -> Wide:
@@ -178,12 +177,16 @@ def sine_squared(quarter_turns: Wide) -> Wide:
     return sine * sine
 
 
-def _expm1_near_0(x: Wide) -> Wide:
-    """x + x**2 / 2 + ..., for |x| <= 0.35."""
+def _reduced_expm1(value: Wide) -> tuple[Wide, Array]:
+    """`(y, k)` with `exp(value) = (1 + y) * 2**k` and |y| <= 0.42, accurate where y is small."""
+    clipped = jnp.clip(value.high, -_LOG_SPAN, _LOG_SPAN)
+    value = Wide(clipped, jnp.where(clipped == value.high, value.low, 0.0))
+    exponent = jnp.round(lax.stop_gradient(value.high) * (1 / math.log(2)))
+    x = value - constant(math.log(2)).times(exponent)
     square = x * x
     tail = _polynomial(x.high, [1 / math.factorial(k) for k in range(4, 12)])
-    cube = square * x * constant(1 / 6)
-    return x + (square.times(jnp.float32(0.5)) + (cube + from_float32(tail * square.high * square.high)))
+    third = (square * x) * constant(1 / 6) + from_float32(tail * square.high * square.high)
+    return x + (square.times(jnp.float32(0.5)) + third), lax.convert_element_type(exponent, jnp.int32)
 
 
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:

@@ -170,15 +170,17 @@ def _through(
     first_end = share - lead
     # A share that was meant as one update, as 0.1 of 10, starts at the peak.
     first_end = where(jnp.abs(first_end.high) <= share.high * 2.0**-40, constant(0.0), first_end)
-    starts = [constant(0.0), first_end, first_end + first_end][: len(values) - 1]
-    ends = [*starts[1:], from_integer(end)]
+    risen = [first_end, first_end + first_end][: len(values) - 2]
+    borders = [constant(0.0), *risen, from_integer(end)]
     now = position.wide()
-    result = values[-1]
-    for start, stop, first, then in reversed(list(zip(starts, ends, values, values[1:], strict=False))):
-        inside = less(now, stop)
-        behind, ahead = now - start, stop - now
-        length = where(inside, behind + ahead, constant(1.0))
-        done, left = where(inside, behind / length, constant(1.0)), where(inside, ahead / length, constant(0.0))
-        value = cosine_between(first, then, done, left) if anneal == "cos" else first * left + then * done
-        result = where(inside, value, result)
-    return where(position.whole >= end, values[-1], result)
+    start, stop, first, then = borders[-2], borders[-1], values[-2], values[-1]
+    for i in reversed(range(len(borders) - 2)):
+        earlier = less(now, borders[i + 1])
+        start, stop = where(earlier, borders[i], start), where(earlier, borders[i + 1], stop)
+        first, then = where(earlier, values[i], first), where(earlier, values[i + 1], then)
+    ended = position.whole >= end
+    behind, ahead = now - start, stop - now
+    length = where(ended, constant(1.0), behind + ahead)
+    done = where(ended, constant(1.0), behind / length)
+    left = where(ended, constant(0.0), ahead / length)
+    return cosine_between(first, then, done, left) if anneal == "cos" else first * left + then * done

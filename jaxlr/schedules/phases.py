@@ -11,7 +11,7 @@ from jaxlr.schedules import checks, exact
 from jaxlr.schedules.annealing import cosine_between
 from jaxlr.schedules.base import Schedule, as_schedule, family
 from jaxlr.schedules.exact import Wide, from_integer, where
-from jaxlr.schedules.position import Position, at_least_one, blend, start, unsigned
+from jaxlr.schedules.position import Position, at_least_one, blend, unsigned
 
 
 @family
@@ -152,17 +152,17 @@ def _warmup(
     warming = position.whole < steps
     # Past the warm-up its own formula only has to stay finite, so the sum below may not overflow.
     ahead = Position(jnp.where(warming, position.whole, jnp.uint32(0)) + unsigned(offset), position.fraction)
-    target = schedule.at(start())
+    value = schedule.at(position.since(steps))  # while warming, that is schedule(0): the target
     first = init_value if init_value is not None else exact.constant(0.0)
     if kind == "constant":
         rising = first
     elif kind == "linear":
-        rising = blend(first, target, ahead, steps)
+        rising = blend(first, value, ahead, steps)
     else:
         done, _ = ahead.parts(steps)
-        power, scale = exact.exp(exact.log(target / first) * done)
+        power, scale = exact.exp(exact.log(value / first) * done)
         rising = (first * power).scaled(scale)
-    return where(warming, rising, schedule.at(position.since(steps)))
+    return where(warming, rising, value)
 
 
 @family

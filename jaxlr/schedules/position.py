@@ -6,7 +6,6 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from jaxlr.schedules.exact import Wide, from_integer, where
 
@@ -53,11 +52,6 @@ class Position:
             fraction = where(inside, self.fraction, _zeros(self.fraction))
             ahead, behind = ahead - fraction, behind + fraction
         return behind / from_integer(total), ahead / from_integer(total)
-
-
-def start() -> Position:
-    """Count 0, hidden from the compiler: a schedule of a constant is what its rewrites go wrong on."""
-    return Position(lax.optimization_barrier(jnp.uint32(0)))
 
 
 def unsigned(length: Array) -> Array:

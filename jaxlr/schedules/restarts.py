@@ -12,7 +12,7 @@ from jaxlr.schedules import checks
 from jaxlr.schedules.annealing import cosine_between
 from jaxlr.schedules.base import Schedule, family
 from jaxlr.schedules.checks import Logarithm
-from jaxlr.schedules.exact import Wide, constant, from_float32, from_integer, log, where
+from jaxlr.schedules.exact import Wide, constant, from_integer, log, where
 from jaxlr.schedules.position import Position, at_least_one, unsigned
 
 
@@ -111,7 +111,7 @@ def _growing_cycle(position: Position, first: jax.Array, multiple: jax.Array) ->
     shape = position.whole.shape
     zeros = jnp.zeros(shape, jnp.uint32)
     start_state = (zeros, zeros, jnp.broadcast_to(first, shape), jnp.zeros(shape, bool))
-    cycle, start, length, over = lax.fori_loop(0, 32, step, start_state)
+    cycle, start, length, over = lax.fori_loop(0, 32, step, start_state, unroll=32)
     # Of a length past uint32 only its last representable ancestor is known: divide by it and by the multiple.
     inside = Position(position.whole - start, position.fraction)
     done, left = inside.parts(length)
@@ -125,22 +125,17 @@ def _real_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.
     growth = t_mul - one
     growth = where(growth.high > 0, growth, one)
     lengths = position.wide() / from_integer(first)
-    guess = log(one + lengths * growth) / log(one + growth)
-    cycle = jnp.maximum(jnp.floor(lax.stop_gradient(guess.high + guess.low)), 0).astype(jnp.uint32)
-    tolerance = from_float32(lengths.high * jnp.float32(2.0**-44))
-
-    def parts(cycle: jax.Array) -> tuple[Wide, Wide]:
-        """How far behind the cycle's start lies, in first lengths, and how long the cycle is."""
-        length = _integer_power(one + growth, cycle)
-        into = lengths - (length - one) / growth
-        return where(jnp.abs(into.high) <= tolerance.high, into - into, into), length
-
-    for _ in range(2):  # the guess is at most one off, either way
-        into, length = parts(cycle)
-        late = into.high < 0
-        early = (length - into).high <= tolerance.high
-        cycle = jnp.where(late, cycle - 1, jnp.where(early, cycle + 1, cycle))
-    into, length = parts(cycle)
+    guess = log(one + lengths * growth) / log(one + growth, growth)
+    # The guess is at most one off: start below it, and go up while the position lies past the cycle's end.
+    cycle = jnp.maximum(jnp.floor(lax.stop_gradient(guess.nearest())) - 1, 0).astype(jnp.uint32)
+    tolerance = lengths.high * jnp.float32(2.0**-44)
+    length = _integer_power(one + growth, cycle)
+    into = lengths - (length - one) / growth
+    for _ in range(2):
+        past = (into - length).high >= -tolerance
+        cycle = cycle + past.astype(jnp.uint32)
+        into, length = where(past, into - length, into), where(past, length * (one + growth), length)
+    into = where(jnp.abs(into.high) <= tolerance, constant(0.0), into)
     done = into / length
     return cycle, done, one - done
 
@@ -156,4 +151,4 @@ def _integer_power(base: Wide, exponent: jax.Array) -> Wide:
 
     ones = jnp.ones(exponent.shape, jnp.float32)
     start = (Wide(ones, ones * 0), Wide(ones * base.high, ones * base.low), exponent)
-    return lax.fori_loop(0, 32, step, start)[0]
+    return lax.fori_loop(0, 32, step, start, unroll=4)[0]

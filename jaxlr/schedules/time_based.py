@@ -10,7 +10,7 @@ from jax import lax
 
 from jaxlr.schedules import checks
 from jaxlr.schedules.base import Schedule, family
-from jaxlr.schedules.exact import Wide, constant, exp, frexp, from_float32, from_integer, log, log1p, where
+from jaxlr.schedules.exact import Wide, constant, exp, frexp, from_float32, from_integer, log, where
 from jaxlr.schedules.position import Position
 
 _DIRECT = 16  # factors multiplied one by one; after them Euler and Maclaurin's remainder is below 2**-37
@@ -78,19 +78,19 @@ def _log_of_later_factors(m: Wide, decay_rate: Wide) -> Wide:
     ((1 + u) log(1 + u) - u) / c - log(1 + u) / 2 + sum of B_2j / (2j)! times the difference of derivatives.
     """
     one = constant(1.0)
-    base = one + decay_rate.times(jnp.float32(_DIRECT))
+    base_less_one = decay_rate.times(jnp.float32(_DIRECT))
+    base = one + base_less_one
     c = decay_rate / base
     u = c * m
-    log_base = where(base.high < 1.4, log1p(where(base.high < 1.4, base - one, one - one)), log(base))
-    small = u.high < 2.0**-4
-    log_u = where(small, log1p(where(small, u, one - one)), log(one + u))
-    total = m * log_base + m * _mean_log(u, log_u, small) - log_u.times(jnp.float32(0.5))
+    log_u = log(one + u, u)
+    total = m * (log(base, base_less_one) + _mean_log(u, log_u)) - log_u.times(jnp.float32(0.5))
     return total + _corrections(c.high, (one / (one + u)).high)
 
 
-def _mean_log(u: Wide, log_u: Wide, small: jax.Array) -> Wide:
+def _mean_log(u: Wide, log_u: Wide) -> Wide:
     """((1 + u) log(1 + u) - u) / u: the mean of log(1 + x) over [0, u]; a series where the difference cancels."""
     one = constant(1.0)
+    small = u.high < 2.0**-4
     safe = where(small, one, u)
     large = ((one + safe) * where(small, one, log_u) - safe) / safe
     x = where(small, u, one - one)
