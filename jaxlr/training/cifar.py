@@ -124,9 +124,10 @@ def read_python_batch(path: Path) -> Batch:
     if not isinstance(pixels, PickledArray) or not isinstance(labels, list) or not all(type(n) is int for n in labels):
         raise DataError(f"{path}: expected data, an array of bytes, and labels, a list of integers")
     try:
-        return _checked(pixels.to_numpy(), np.array(labels), origin=str(path))
+        data = pixels.to_numpy()
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: damaged array ({error})") from error
+    return _checked(data, np.array(labels), origin=str(path))
 
 
 def _parse_binary(content: bytes, *, origin: str) -> Batch:

@@ -1,6 +1,7 @@
 """Real images by name: digits (no network), fashion-mnist, mnist, kmnist, cifar10, or an .npz file of your own."""
 
 import difflib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -81,7 +82,7 @@ SOURCES: Mapping[str, Source] = {
 
 
 def load_dataset(
-    name: str,
+    name: str | Path,
     *,
     data_dir: Path | None = None,
     validation_fraction: float = 0.1,
@@ -129,6 +130,7 @@ Known are digits, fashion-mnist, mnist, kmnist, cifar10, and a path that ends in
       Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009
     """
     check_split_arguments(validation_fraction, seed)
+    name = os.fspath(name)
     held_out, classes = False, _CLASSES
     if name.endswith(".npz"):
         train, test, held_out = load_npz(Path(name))

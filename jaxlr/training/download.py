@@ -104,22 +104,24 @@ def _download(url: str, output_file: str, _: object) -> None:
 
 
 class _ProgressBar:
-    """A bar on standard error that is gone when the download is; what pooch calls of a bar, said to rich."""
+    """A bar on a terminal that is gone when the download is; what pooch calls of a bar, said to rich."""
 
     def __init__(self, url: str):
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task = self._progress.add_task(f"downloading {url}", total=None)
 
     def __enter__(self) -> "_ProgressBar":
-        self._progress.start()
+        if self._progress.console.is_terminal:  # elsewhere rich would leave an empty line
+            self._progress.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._progress.stop()
+        if self._progress.console.is_terminal:
+            self._progress.stop()
 
     @property
     def total(self) -> int:
