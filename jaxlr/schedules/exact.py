@@ -75,6 +75,13 @@ class Wide:
         over = jnp.abs(high) > LARGEST
         return Wide(jnp.clip(high, -LARGEST, LARGEST), jnp.where(over, 0.0, low))
 
+    def rounded(self) -> Wide:
+        """The nearest integer; the gradient passes as if it were not rounded."""
+        high = jnp.round(self.high)
+        high, low = _quick_two_sum(high, jnp.round(self.low + (self.high - high)))
+        high, low = lax.stop_gradient((high, low))
+        return Wide(high + (self.high - lax.stop_gradient(self.high)), low)
+
     def nearest(self) -> Array:
         """The nearest float32."""
         return self.high + self.low

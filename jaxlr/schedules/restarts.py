@@ -12,7 +12,7 @@ from jaxlr.schedules import checks
 from jaxlr.schedules.annealing import cosine_between
 from jaxlr.schedules.base import Schedule, family
 from jaxlr.schedules.checks import Logarithm
-from jaxlr.schedules.exact import Wide, constant, from_integer, log, where
+from jaxlr.schedules.exact import Wide, constant, from_integer, less, log, where
 from jaxlr.schedules.position import Position, at_least_one, unsigned
 
 
@@ -80,64 +80,35 @@ def _cosine_restarts(
 
 def _cycle_of(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
     """The cycle's index, and the parts of the cycle behind and ahead."""
-    multiple = jnp.round(t_mul.high).astype(jnp.uint32)
-    whole = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.low == 0)
     equal_cycle, equal = position.within(first)
     equal_done, equal_left = equal.parts(first)
-    grown_cycle, grown_done, grown_left = _growing_cycle(position, first, jnp.maximum(multiple, 2))
-    real_cycle, real_done, real_left = _real_cycle(position, first, t_mul)
-    constant_length = whole & (multiple <= 1)
-    cycle = jnp.where(constant_length, equal_cycle, jnp.where(whole, grown_cycle, real_cycle))
-    done = where(constant_length, equal_done, where(whole, grown_done, real_done))
-    left = where(constant_length, equal_left, where(whole, grown_left, real_left))
-    return cycle, done, left
+    grown_cycle, grown_done, grown_left = _growing_cycle(position, first, t_mul)
+    grows = less(constant(1.0), t_mul)
+    cycle = jnp.where(grows, grown_cycle, equal_cycle)
+    return cycle, where(grows, grown_done, equal_done), where(grows, grown_left, equal_left)
 
 
-def _growing_cycle(position: Position, first: jax.Array, multiple: jax.Array) -> tuple[jax.Array, Wide, Wide]:
-    """Integer `multiple >= 2`: 32 rounds reach any uint32; a length that would pass uint32 stays, and stays last."""
-    limit = jnp.uint32(0xFFFFFFFF)
-
-    def step(_: Any, state: Any) -> Any:
-        cycle, start, length, over = state
-        next_cycle = (position.whole - start >= length) & ~over
-        overflows = length > limit // multiple
-        return (
-            cycle + next_cycle.astype(jnp.uint32),
-            jnp.where(next_cycle, start + length, start),
-            jnp.where(next_cycle & ~overflows, length * multiple, length),
-            over | (next_cycle & overflows),
-        )
-
-    shape = position.whole.shape
-    zeros = jnp.zeros(shape, jnp.uint32)
-    start_state = (zeros, zeros, jnp.broadcast_to(first, shape), jnp.zeros(shape, bool))
-    cycle, start, length, over = lax.fori_loop(0, 32, step, start_state, unroll=32)
-    # Of a length past uint32 only its last representable ancestor is known: divide by it and by the multiple.
-    inside = Position(position.whole - start, position.fraction)
-    done, left = inside.parts(length)
-    long_done = inside.wide() / (from_integer(length) * from_integer(multiple))
-    return cycle, where(over, long_done, done), where(over, constant(1.0) - long_done, left)
-
-
-def _real_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
-    """Any `t_mul > 1`: a guess by the logarithm, then the true cycle among its neighbours."""
+def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
+    """Any `t_mul > 1`: a guess by the logarithm, one too low at least, then up while the position lies past the end."""
     one = constant(1.0)
+    t_mul = where(less(one, t_mul), t_mul, constant(2.0))
     growth = t_mul - one
-    growth = where(growth.high > 0, growth, one)
-    lengths = position.wide() / from_integer(first)
-    guess = log(one + lengths * growth) / log(one + growth, growth)
-    # The guess is at most one off: start below it, and go up while the position lies past the cycle's end.
+    now, unit = position.wide(), from_integer(first)
+    guess = log(one + now / unit * growth) / log(t_mul, growth)
     cycle = jnp.maximum(jnp.floor(lax.stop_gradient(guess.nearest())) - 1, 0).astype(jnp.uint32)
-    tolerance = lengths.high * jnp.float32(2.0**-44)
-    length = _integer_power(one + growth, cycle)
-    into = lengths - (length - one) / growth
+    multiple = _integer_power(t_mul, cycle)
+    start, length = unit * ((multiple - one) / growth), unit * multiple
+    # Sums of integers below 2**48 are exact once the quotient is rounded; others are right to 44 bits.
+    integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.low == 0)
+    start = where(integers, start.rounded(), start)
+    tolerance = jnp.where(integers, 0.0, now.high * jnp.float32(2.0**-44))
+    into = now - start
     for _ in range(2):
         past = (into - length).high >= -tolerance
         cycle = cycle + past.astype(jnp.uint32)
-        into, length = where(past, into - length, into), where(past, length * (one + growth), length)
+        into, length = where(past, into - length, into), where(past, length * t_mul, length)
     into = where(jnp.abs(into.high) <= tolerance, constant(0.0), into)
-    done = into / length
-    return cycle, done, one - done
+    return cycle, into / length, (length - into) / length
 
 
 def _integer_power(base: Wide, exponent: jax.Array) -> Wide:
