@@ -1,5 +1,6 @@
 """Downloads from a server on this machine: checked, kept, used again; nothing stays of one that fails."""
 
+import dataclasses
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -158,12 +159,13 @@ def test_no_download_says_what_to_do(
     write_family(server.folder, FAMILY, gz=True)
     url = closed_url if place == "closed" else f"{server.url}absent/"
     sources = source_over(server, "kmnist", url)
+    sources["kmnist"] = dataclasses.replace(sources["kmnist"], package="a package")
     message = said(lambda: load_dataset("kmnist", sources=sources, cache_dir=tmp_path / "cache"))
     for word in (
         *words,
         "kmnist: cannot download",
         f"get {', '.join(sources['kmnist'].checksums)} from {url}",
-        "data_dir",
+        "name their folder with data_dir (--data-dir), or install a package",
     ):
         assert word in message
     assert files_under(tmp_path / "cache") == []

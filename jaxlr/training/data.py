@@ -178,7 +178,7 @@ def _find_idx(file: str, source: Source, data_dir: Path | None, cache_dir: Path 
     for path in (folder / file, folder / f"{file}.gz"):
         if path.is_file():
             return path
-    raise DataError(f"{folder}: no {file} and no {file}.gz; {source.how_to_get}")
+    raise DataError(f"{folder}: no {file} and no {file}.gz; {source.how_to_get}{source.or_install}")
 
 
 def _load_cifar10(source: Source, data_dir: Path | None, cache_dir: Path | None) -> tuple[Split, Split]:

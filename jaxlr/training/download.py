@@ -33,8 +33,12 @@ class Source:
     @property
     def how_to_get(self) -> str:
         """Says in a few words where a person finds the files."""
-        package = f", or install {self.package}" if self.package else ""
-        return f"get {', '.join(self.checksums)} from {self.urls[0]}{package}"
+        return f"get {', '.join(self.checksums)} from {self.urls[0]}"
+
+    @property
+    def or_install(self) -> str:
+        """Says what else would do, if there is a package."""
+        return f", or install {self.package}" if self.package else ""
 
 
 def fetch(file: str, source: Source, cache_dir: Path | None = None) -> Path:
@@ -86,7 +90,7 @@ def fetch(file: str, source: Source, cache_dir: Path | None = None) -> Path:
         failures.append(f"{path}, from before, does not match its checksum {source.checksums[file]}")
     raise DataError(
         f"{source.name}: cannot download {file}: {'; '.join(failures)}. "
-        f"By hand: {source.how_to_get}, and name the folder with data_dir (--data-dir)"
+        f"By hand: {source.how_to_get} and name their folder with data_dir (--data-dir){source.or_install}"
     )
 
 
