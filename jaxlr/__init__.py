@@ -1,6 +1,7 @@
 """Learning-rate schedules and optimizers for JAX: exact everywhere, data all the way, ported to the last digit."""
 
-from jaxlr import schedules
+from jaxlr import schedules, transforms
+from jaxlr.optimizers import adam, adamw, rmsprop, sgd
 from jaxlr.schedules import (
     Schedule,
     constant,
@@ -21,6 +22,7 @@ from jaxlr.schedules import (
     per_epoch,
     piecewise_constant,
     polynomial,
+    scale_lr,
     step_decay,
     time_based,
     triangular,
@@ -29,12 +31,30 @@ from jaxlr.schedules import (
     warmup,
     warmup_stable_decay,
 )
+from jaxlr.transforms import (
+    add_l1_penalty,
+    add_weight_decay,
+    clip_by_global_norm,
+    current_learning_rate,
+    learning_rates,
+    scale_by_adam,
+    scale_by_learning_rate,
+    scale_by_momentum,
+    scale_by_rmsprop,
+    set_learning_rate,
+)
 
 __all__ = [
     "Schedule",
+    "adam",
+    "adamw",
+    "add_l1_penalty",
+    "add_weight_decay",
+    "clip_by_global_norm",
     "constant",
     "cosine",
     "cosine_restarts",
+    "current_learning_rate",
     "custom",
     "cyclic",
     "exp_range",
@@ -42,6 +62,7 @@ __all__ = [
     "inverse_sqrt",
     "inverse_time",
     "join",
+    "learning_rates",
     "linear",
     "multi_step",
     "natural_exponential",
@@ -50,9 +71,18 @@ __all__ = [
     "per_epoch",
     "piecewise_constant",
     "polynomial",
+    "rmsprop",
+    "scale_by_adam",
+    "scale_by_learning_rate",
+    "scale_by_momentum",
+    "scale_by_rmsprop",
+    "scale_lr",
     "schedules",
+    "set_learning_rate",
+    "sgd",
     "step_decay",
     "time_based",
+    "transforms",
     "triangular",
     "triangular2",
     "updates",

@@ -11,7 +11,7 @@ from jaxlr.schedules.phases import constant, join, per_epoch, warmup, warmup_sta
 from jaxlr.schedules.restarts import cosine_restarts
 from jaxlr.schedules.steps import multi_step, piecewise_constant, step_decay
 from jaxlr.schedules.time_based import time_based
-from jaxlr.schedules.units import updates
+from jaxlr.schedules.units import scale_lr, updates
 
 __all__ = [
     "FAMILIES",
@@ -35,6 +35,7 @@ __all__ = [
     "per_epoch",
     "piecewise_constant",
     "polynomial",
+    "scale_lr",
     "signature_text",
     "step_decay",
     "time_based",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from jaxlr.schedules import checks
 
 
@@ -39,3 +42,44 @@ def updates(epochs: int, *, examples: int, batch_size: int, accumulate: int = 1,
         raise ValueError(f"batch_size must be at most the number of examples, {examples}, got {batch_size}")
     batches = examples // batch_size if drop_last else -(-examples // batch_size)
     return epochs * batches // accumulate
+
+
+def scale_lr(base_lr: Any, batch_size: int, *, base_batch_size: int | None = None, rule: str = "linear") -> Any:
+    """The base rate for another batch size: a rule of thumb for a number, not a schedule.
+
+    "linear": base_lr * batch_size / base_batch_size; "sqrt": base_lr * sqrt(batch_size / base_batch_size), for
+    adaptive optimizers; "inverse_sqrt": base_lr / sqrt(batch_size), which needs no base.
+
+    Args:
+      base_lr: the rate at `base_batch_size`.
+      batch_size: examples in an update, summed over devices and accumulation; at least 1.
+      base_batch_size: the batch size that `base_lr` was found for; 256 if None.
+      rule: "linear", "sqrt" or "inverse_sqrt".
+
+    Returns:
+      The rate, of `base_lr`'s type.
+
+    Raises:
+      ValueError: a number out of range, another rule, or a base for the rule that has none.
+      TypeError: a batch size is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> jaxlr.scale_lr(0.1, 1024)
+      0.4
+      >>> jaxlr.scale_lr(0.1, 1024, rule="sqrt")
+      0.2
+
+    References:
+      Goyal et al., Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour, 2017, arXiv:1706.02677
+      Krizhevsky, One weird trick for parallelizing convolutional neural networks, 2014, arXiv:1404.5997
+    """
+    checks.number("base_lr", base_lr)
+    rule = checks.choice("rule", rule, ("linear", "sqrt", "inverse_sqrt"))
+    batch = int(checks.length("batch_size", batch_size))
+    if rule == "inverse_sqrt":
+        if base_batch_size is not None:
+            raise ValueError(f"base_batch_size has no place in the rule 'inverse_sqrt', got {base_batch_size}")
+        return base_lr / math.sqrt(batch)
+    ratio = batch / int(checks.length("base_batch_size", 256 if base_batch_size is None else base_batch_size))
+    return base_lr * (ratio if rule == "linear" else math.sqrt(ratio))

@@ -1,0 +1,113 @@
+"""The house: what imports what, what importing costs, and that every public name is meant."""
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxlr
+
+PACKAGE = Path(jaxlr.__file__).parent
+ROOMS = ["schedules", "plotting", "transforms", "optimizers", "dialects", "search", "training", "cli", "__main__"]
+# Within schedules, lowest first: arithmetic, arguments, the type, then families that use each other.
+SHELVES = ["exact", "position", "checks", "algebra", "base", "annealing", "decay", "steps", "restarts", "units"]
+
+
+def imports(path):
+    """The jaxlr modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "jaxlr":
+            if node.module.count(".") == (0 if node.module == "jaxlr" else -1):
+                yield from (f"jaxlr.{alias.name}" for alias in node.names)
+            else:
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "jaxlr")
+
+
+def room(dotted):
+    return dotted.split(".")[1]
+
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_from_the_rooms_below(path):
+    here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    assert here in ROOMS, f"{here} is no room of the house: add it to the list, in its place"
+    for imported in imports(path):
+        if imported.split(".")[1:2] and room(imported) in ROOMS:
+            assert ROOMS.index(room(imported)) <= ROOMS.index(here), f"{path.name} imports {imported} from above"
+
+
+@pytest.mark.parametrize("name", SHELVES)
+def test_the_modules_under_a_schedule_import_downwards(name):
+    for imported in imports(PACKAGE / "schedules" / f"{name}.py"):
+        below = [part for part in imported.split(".")[2:3] if part in SHELVES]
+        assert all(SHELVES.index(part) < SHELVES.index(name) for part in below), imported
+
+
+def test_no_two_modules_import_each_other():
+    graph = {}
+    for path in FILES:
+        name = ".".join(("jaxlr", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+        graph[name] = set(imports(path))
+
+    def modules(imported):
+        return {name for name in graph if imported == name or imported.startswith(name + ".")} - {"jaxlr"}
+
+    def visit(name, trail):
+        assert name not in trail, " -> ".join([*trail, name])
+        for imported in graph[name]:
+            for module in sorted(modules(imported), key=len)[-1:]:
+                if module != name and not name.startswith(module + "."):
+                    visit(module, [*trail, name])
+
+    for name in graph:
+        visit(name, [])
+
+
+def test_the_public_names_are_exactly_all():
+    public = {name for name in vars(jaxlr) if not name.startswith("_")}
+    modules = {name for _, name, _ in pkgutil.iter_modules(jaxlr.__path__)}
+    assert public - (modules - set(jaxlr.__all__)) == set(jaxlr.__all__)
+    assert list(jaxlr.__all__) == sorted(jaxlr.__all__)
+
+
+@pytest.mark.parametrize("name", ["jaxlr", "jaxlr.schedules", "jaxlr.transforms", "jaxlr.optimizers"])
+def test_every_name_in_all_exists(name):
+    module = importlib.import_module(name)
+    assert all(hasattr(module, public) for public in module.__all__)
+
+
+@pytest.mark.parametrize("name", jaxlr.__all__)
+def test_every_public_name_is_documented(name):
+    thing = getattr(jaxlr, name)
+    assert thing.__doc__
+    if callable(thing) and not isinstance(thing, type):
+        assert all(part in thing.__doc__ for part in ("Args:", "Returns:", "Example:")), name
+
+
+def test_importing_jaxlr_imports_jax_optax_and_numpy_alone():
+    program = (
+        "import sys, optax; before = set(sys.modules); import jaxlr;"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before};"
+        "print(sorted(new - set(sys.stdlib_module_names) - {'jaxlr', 'jax', 'jaxlib', 'optax', 'numpy'}))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_importing_jaxlr_touches_no_device():
+    program = (
+        "import jaxlr; from jax._src import xla_bridge;"
+        "rate = jaxlr.warmup(jaxlr.cosine(0.1, 10), 3); repr(rate); jaxlr.adamw(rate);"
+        "print(xla_bridge.backends_are_initialized())"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
