@@ -13,6 +13,7 @@ from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, n
 from jaxlr.transforms.learning_rate import scale_by_learning_rate
 from jaxlr.transforms.masks import Mask
 from jaxlr.transforms.momentum import scale_by_momentum
+from jaxlr.transforms.plateau import ReduceOnPlateau
 from jaxlr.transforms.precision import in_float32
 from jaxlr.transforms.rms import scale_by_rmsprop
 
@@ -20,7 +21,7 @@ __all__ = ["adam", "adamw", "rmsprop", "sgd"]
 
 
 def sgd(
-    learning_rate: NumberOrSchedule,
+    learning_rate: NumberOrSchedule | ReduceOnPlateau,
     *,
     momentum: NumberOrSchedule = 0.0,
     dampening: Number = 0.0,
@@ -34,7 +35,7 @@ def sgd(
     m = momentum m + (1 - dampening) (g + weight_decay p), p -= rate m; the first m is undamped, as in PyTorch
 
     Args:
-      learning_rate: a number or a schedule.
+      learning_rate: a number, a schedule, or `reduce_on_plateau` over either.
       momentum: share of the buffer that stays, in [0, 1); a number or a schedule.
       dampening: share of each gradient that does not enter the buffer.
       nesterov: look one step ahead.
@@ -69,7 +70,7 @@ def sgd(
 
 
 def rmsprop(
-    learning_rate: NumberOrSchedule,
+    learning_rate: NumberOrSchedule | ReduceOnPlateau,
     *,
     decay: NumberOrSchedule = 0.99,
     eps: Number = 1e-8,
@@ -89,7 +90,7 @@ def rmsprop(
     `chain(scale_by_rmsprop(...), scale_by_learning_rate(s), scale_by_momentum(0.9))`.
 
     Args:
-      learning_rate: a number or a schedule.
+      learning_rate: a number, a schedule, or `reduce_on_plateau` over either.
       decay: share of the mean square that stays, in [0, 1); a number or a schedule.
       eps: at least 0.
       eps_in_sqrt: eps inside the root (Keras, optax) in place of outside (PyTorch).
@@ -123,7 +124,7 @@ def rmsprop(
 
 
 def adam(
-    learning_rate: NumberOrSchedule,
+    learning_rate: NumberOrSchedule | ReduceOnPlateau,
     *,
     b1: NumberOrSchedule = 0.9,
     b2: Number = 0.999,
@@ -137,7 +138,7 @@ def adam(
     m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, p -= rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
 
     Args:
-      learning_rate: a number or a schedule.
+      learning_rate: a number, a schedule, or `reduce_on_plateau` over either.
       b1: in [0, 1); a number or a schedule.
       b2: in [0, 1).
       eps: at least 0.
@@ -167,7 +168,7 @@ def adam(
 
 
 def adamw(
-    learning_rate: NumberOrSchedule,
+    learning_rate: NumberOrSchedule | ReduceOnPlateau,
     *,
     b1: NumberOrSchedule = 0.9,
     b2: Number = 0.999,
@@ -181,7 +182,7 @@ def adamw(
     p -= rate ((m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps) + weight_decay p)
 
     Args:
-      learning_rate: a number or a schedule.
+      learning_rate: a number, a schedule, or `reduce_on_plateau` over either.
       b1: in [0, 1); a number or a schedule.
       b2: in [0, 1).
       eps: at least 0.
@@ -218,7 +219,7 @@ def adamw(
 
 def _chain(
     links: list[optax.GradientTransformation],
-    learning_rate: NumberOrSchedule,
+    learning_rate: NumberOrSchedule | ReduceOnPlateau,
     weight_decay: NumberOrSchedule,
     decoupled: bool,
     mask: Mask,

@@ -1,4 +1,4 @@
-"""The recorded rate: what it is, where it can be read, and that it is exact."""
+"""The recorded rate: where it can be read and set, and that it is exact."""
 
 import flax.linen as nn
 import jax
@@ -9,7 +9,19 @@ import pytest
 from flax import nnx
 from flax.training.train_state import TrainState
 
-from jaxlr.transforms import ScaleByLearningRateState, current_learning_rate, learning_rates, scale_by_learning_rate
+from jaxlr import optimizers
+from jaxlr.transforms import (
+    ScaleByLearningRateState,
+    add_weight_decay,
+    current_hyperparameters,
+    current_learning_rate,
+    learning_rates,
+    scale_by_adam,
+    scale_by_learning_rate,
+    scale_by_momentum,
+    scale_by_rmsprop,
+    set_learning_rate,
+)
 
 RATES = np.array([0.1, 0.07, 0.03, 0.01, 0.003], np.float32)
 
@@ -248,3 +260,172 @@ def test_a_wrong_rate_is_named(learning_rate, error, message):
 
 def test_state_names_what_it_records():
     assert ScaleByLearningRateState._fields[:2] == ("count", "learning_rate")
+
+
+# Setting the rate
+
+
+def stepper(optimizer, params, gradients):
+    """A jitted update, and the list that grows with each trace of it."""
+    traces = []
+
+    @jax.jit
+    def step(state):
+        traces.append(None)
+        return optimizer.update(gradients, state, params)[1]
+
+    return step, traces
+
+
+@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
+def test_a_rate_set_by_hand_stays_until_it_is_given_back(container):
+    params, gradients = params_and_gradients()
+    optimizer = container(scale_by_learning_rate(schedule))
+    step, traces = stepper(optimizer, params, gradients)
+    state = optimizer.init(params)
+    before = [(leaf.dtype, leaf.shape, leaf.weak_type) for leaf in jax.tree.leaves(state)]
+    seen = []
+    for value in (0.5, "keep", None, "keep"):
+        state = state if value == "keep" else set_learning_rate(state, value)
+        assert [(leaf.dtype, leaf.shape, leaf.weak_type) for leaf in jax.tree.leaves(state)] == before
+        state = step(state)
+        seen.append(np.asarray(current_learning_rate(state)))
+    np.testing.assert_array_equal(seen, np.array([0.5, 0.5, RATES[2], RATES[3]], np.float32))
+    assert len(traces) == 1
+
+
+def test_the_set_rate_is_the_one_applied():
+    link = scale_by_learning_rate(schedule)
+    updates, _ = link.update(jnp.ones(2), set_learning_rate(link.init(jnp.ones(2)), 0.25))
+    np.testing.assert_array_equal(updates, [-0.25, -0.25])
+
+
+def test_reading_tells_of_the_last_update_and_before_the_first_of_the_first():
+    link = scale_by_learning_rate(schedule)
+    state = set_learning_rate(link.init(jnp.ones(2)), 0.25)
+    assert current_learning_rate(state) == 0.25
+    assert current_learning_rate(set_learning_rate(state, None)) == RATES[0]
+    _, state = link.update(jnp.ones(2), link.init(jnp.ones(2)))
+    assert current_learning_rate(set_learning_rate(state, 0.25)) == RATES[0]
+
+
+def test_a_train_state_comes_back_with_the_new_rate_and_all_else_untouched():
+    params, gradients = params_and_gradients()
+    optimizer = optax.chain(optax.scale_by_adam(), scale_by_learning_rate(schedule))
+    before = TrainState.create(apply_fn=nn.Dense(2).apply, params=params, tx=optimizer)
+    after = set_learning_rate(before, 0.5)
+    assert isinstance(after, TrainState)
+    assert after.params["kernel"] is params["kernel"]
+    assert current_learning_rate(after.apply_gradients(grads=gradients)) == 0.5
+    assert current_learning_rate(before.apply_gradients(grads=gradients)) == RATES[0]
+
+
+def test_an_nnx_optimizer_is_written_in_place():
+    model = nnx.Linear(3, 2, rngs=nnx.Rngs(0))
+    optimizer = nnx.Optimizer(
+        model, optax.chain(optax.scale_by_adam(), scale_by_learning_rate(schedule)), wrt=nnx.Param
+    )
+    traces = []
+
+    @nnx.jit
+    def step(model, optimizer):
+        traces.append(None)
+        optimizer.update(model, nnx.grad(lambda m: (m(jnp.ones((1, 3))) ** 2).mean())(model))
+
+    step(model, optimizer)
+    for value, expected in [(0.5, 0.5), (0.25, 0.25), (None, RATES[3])]:
+        assert set_learning_rate(optimizer, value) is optimizer
+        step(model, optimizer)
+        assert current_learning_rate(optimizer) == np.float32(expected)
+    assert len(traces) == 1
+    nnx.jit(lambda o, rate: set_learning_rate(o, rate) and None)(optimizer, 0.125)
+    step(model, optimizer)
+    assert current_learning_rate(optimizer) == 0.125
+
+
+def test_one_group_is_set_and_the_others_are_not():
+    params, gradients = params_and_gradients()
+    groups = {"head": scale_by_learning_rate(0.5), "body": scale_by_learning_rate(0.125)}
+    optimizer = optax.partition(groups, {"kernel": "body", "bias": "head"})
+    state = set_learning_rate(optimizer.init(params), 0.25, group="head")
+    _, state = optimizer.update(gradients, state, params)
+    assert {label: float(rate) for label, rate in learning_rates(state).items()} == {"head": 0.25, "body": 0.125}
+    with pytest.raises(ValueError, match=r"group must be one of .*'body'.*'head'.*, got 'haed'"):
+        set_learning_rate(state, 0.25, group="haed")
+    for path in ("0", "1"):
+        chain = optax.chain(scale_by_learning_rate(0.5), scale_by_learning_rate(0.5))
+        rates = learning_rates(set_learning_rate(chain.init(params), 0.25, group=path))
+        assert rates[path] == 0.25
+        assert sorted(map(float, rates.values())) == [0.25, 0.5]
+
+
+def test_the_rate_is_set_inside_jit_and_scan():
+    link = scale_by_learning_rate(schedule)
+
+    def step(state, value):
+        _, state = link.update(jnp.ones(1), set_learning_rate(state, value))
+        return state, current_learning_rate(state)
+
+    _, rates = jax.jit(lambda s, v: jax.lax.scan(step, s, v))(link.init(jnp.ones(1)), jnp.array([0.5, 0.25]))
+    np.testing.assert_array_equal(rates, [0.5, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (-0.5, ValueError, r"value must be finite and at least 0, got -0\.5"),
+        (float("nan"), ValueError, "value must be .* got nan"),
+        (schedule, TypeError, "value must be a number, not a schedule"),
+        ("0.1", TypeError, "value must be a real number, got '0.1'"),
+    ],
+    ids=["negative", "nan", "a schedule", "a word"],
+)
+def test_a_wrong_value_is_named(value, error, message):
+    with pytest.raises(error, match=message):
+        set_learning_rate(scale_by_learning_rate(0.5).init(jnp.ones(1)), value)
+
+
+def test_setting_where_no_rate_is_recorded_says_how_to_record_one():
+    with pytest.raises(ValueError, match=r"end the chain with jaxlr\.scale_by_learning_rate"):
+        set_learning_rate(optax.adam(0.1).init(jnp.ones(1)), 0.5)
+
+
+# The other hyperparameters
+
+
+def test_scheduled_hyperparameters_are_read_like_the_rate():
+    def down(count):
+        return 0.75 - 0.125 * count
+
+    params, gradients = params_and_gradients()
+    optimizer = optax.chain(
+        add_weight_decay(down),
+        scale_by_rmsprop(down),
+        scale_by_momentum(down),
+        scale_by_adam(down),
+        scale_by_learning_rate(0.5),
+    )
+    state = optimizer.init(params)
+    names = {"weight_decay", "decay", "momentum", "b1"}
+    assert {name: float(v) for name, v in current_hyperparameters(state).items()} == dict.fromkeys(names, 0.75)
+    for count in range(3):
+        _, state = jax.jit(optimizer.update)(gradients, state, params)
+        read = current_hyperparameters(state)
+        assert {name: float(value) for name, value in read.items()} == dict.fromkeys(names, down(count))
+        assert {value.dtype for value in read.values()} == {jnp.dtype(jnp.float32)}
+
+
+def test_hyperparameters_of_groups_have_their_label():
+    params, _ = params_and_gradients()
+    groups = {"head": optimizers.sgd(0.5, momentum=0.5), "body": optimizers.adamw(0.5, weight_decay=0.25)}
+    state = optax.partition(
+        {**groups, "x": optimizers.sgd(0.5, momentum=0.75)}, {"kernel": "body", "bias": "head"}
+    ).init(params)
+    read = {name: round(float(value), 6) for name, value in current_hyperparameters(state).items()}
+    assert read == {"head/momentum": 0.5, "x/momentum": 0.75, "b1": 0.9, "weight_decay": 0.25}
+
+
+def test_hyperparameters_of_an_nnx_optimizer_are_arrays():
+    model = nnx.Linear(3, 2, rngs=nnx.Rngs(0))
+    optimizer = nnx.Optimizer(model, optimizers.sgd(0.5, momentum=0.5), wrt=nnx.Param)
+    assert isinstance(current_hyperparameters(optimizer)["momentum"], jax.Array)

@@ -3,18 +3,23 @@
 from jaxlr.transforms.adam import ScaleByAdamState, scale_by_adam
 from jaxlr.transforms.clipping import clip_by_global_norm
 from jaxlr.transforms.decay import AddWeightDecayState, add_l1_penalty, add_weight_decay
+from jaxlr.transforms.inspection import current_hyperparameters
 from jaxlr.transforms.learning_rate import (
     ScaleByLearningRateState,
     current_learning_rate,
     learning_rates,
+    observe,
     scale_by_learning_rate,
+    set_learning_rate,
 )
 from jaxlr.transforms.momentum import ScaleByMomentumState, scale_by_momentum
+from jaxlr.transforms.plateau import ReduceOnPlateau, reduce_on_plateau
 from jaxlr.transforms.precision import in_float32
 from jaxlr.transforms.rms import ScaleByRmspropState, scale_by_rmsprop
 
 __all__ = [
     "AddWeightDecayState",
+    "ReduceOnPlateau",
     "ScaleByAdamState",
     "ScaleByLearningRateState",
     "ScaleByMomentumState",
@@ -22,11 +27,15 @@ __all__ = [
     "add_l1_penalty",
     "add_weight_decay",
     "clip_by_global_norm",
+    "current_hyperparameters",
     "current_learning_rate",
     "in_float32",
     "learning_rates",
+    "observe",
+    "reduce_on_plateau",
     "scale_by_adam",
     "scale_by_learning_rate",
     "scale_by_momentum",
     "scale_by_rmsprop",
+    "set_learning_rate",
 ]

@@ -7,6 +7,7 @@ one number; anything else that it may return, as a mask does, is an error.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +29,7 @@ def number(
     """
     if callable(value):
         raise TypeError(f"{name} must be a number, not a schedule or another callable, got {value!r}")
-    _require_scalar(name, value)
+    require_scalar(name, value)
     if isinstance(value, Tracer):
         return value.astype(jnp.float32)
     if not (minimum <= float(value) < below and above < float(value)):
@@ -45,7 +46,7 @@ def at_count(name: str, value: NumberOrSchedule, count: jax.Array) -> jax.Array:
     """The number, or the schedule's value at `count`, as a new float32 scalar."""
     if callable(value):
         value = value(count)
-        _require_scalar(f"{name}, a schedule of the update count, must return one number; its value", value)
+        require_scalar(f"{name}, a schedule of the update count, must return one number; its value", value)
     # A copy: donating the state must not delete an array that belongs to the caller.
     return jnp.array(value, dtype=jnp.float32)
 
@@ -64,6 +65,21 @@ def choice(name: str, value: Any, options: tuple[Any, ...]) -> Any:
     return value
 
 
+def integer(name: str, value: Any, *, minimum: int) -> Any:
+    """`value`, if it is one integer at least `minimum`, or traced."""
+    if isinstance(value, Tracer):
+        return value.astype(jnp.int32)
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    try:
+        known = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    if not minimum <= known < 2**31 - 1:
+        raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
+    return known
+
+
 def floating_dtype(name: str, dtype: Any) -> Any:
     """`dtype`, if it is None or the dtype of real floating-point numbers."""
     if dtype is not None and not jnp.issubdtype(dtype, jnp.floating):
@@ -71,7 +87,8 @@ def floating_dtype(name: str, dtype: Any) -> Any:
     return dtype
 
 
-def _require_scalar(name: str, value: Any) -> None:
+def require_scalar(name: str, value: Any) -> None:
+    """Raises unless `value` is one real number, known or traced."""
     try:
         dtype = jnp.result_type(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""The learning rate: the link that applies and records it, and the functions that read it."""
+"""The learning rate: the link that applies and records it, and the functions that read and set it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 import optax
 from jax.core import Tracer
 
-from jaxlr.transforms import hyperparameters, states
+from jaxlr.transforms import hyperparameters, plateau, states
 from jaxlr.transforms.arithmetic import increment, map_wide
-from jaxlr.transforms.hyperparameters import NumberOrSchedule
+from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.plateau import PlateauState, ReduceOnPlateau
 
 _NOT_RECORDED = (
     "no learning rate is recorded in this optimizer state: end the chain with jaxlr.scale_by_learning_rate, "
@@ -27,9 +28,10 @@ class ScaleByLearningRateState(NamedTuple):
     learning_rate: jax.Array  # float32, (): rate of the last update; before the first, what the schedule gives it
     overridden: jax.Array  # bool, (): whether `override` stands in place of the number or schedule
     override: jax.Array  # float32, (): the rate that was set by hand
+    plateau: PlateauState | tuple[()]  # that of the rule reduce_on_plateau; () without one
 
 
-def scale_by_learning_rate(learning_rate: NumberOrSchedule) -> optax.GradientTransformationExtraArgs:
+def scale_by_learning_rate(learning_rate: NumberOrSchedule | ReduceOnPlateau) -> optax.GradientTransformationExtraArgs:
     """Multiplies by minus the learning rate and records the rate: the last link of a chain.
 
     u -> -rate(n) u, n = updates applied before this one
@@ -38,7 +40,8 @@ def scale_by_learning_rate(learning_rate: NumberOrSchedule) -> optax.GradientTra
     numbers, needs no new compilation where the transformation is made inside the jitted step from a traced rate.
 
     Args:
-      learning_rate: a number, known or traced, or a schedule: a callable update count (int32) -> rate.
+      learning_rate: a number, known or traced; a schedule: a callable update count (int32) -> rate; or
+        `reduce_on_plateau` over either.
 
     Returns:
       A gradient transformation whose state records `count` and `learning_rate`.
@@ -57,24 +60,37 @@ def scale_by_learning_rate(learning_rate: NumberOrSchedule) -> optax.GradientTra
       >>> float(updates[0]), float(current_learning_rate(state))
       (-0.25, 0.25)
     """
-    learning_rate = hyperparameters.number_or_schedule("learning_rate", learning_rate, minimum=0.0)
+    rule = learning_rate if isinstance(learning_rate, ReduceOnPlateau) else None
+    base = rule.learning_rate if rule else learning_rate
+    base = hyperparameters.number_or_schedule("learning_rate", base, minimum=0.0)
 
     def init(params: optax.Params) -> ScaleByLearningRateState:
         del params
         count = jnp.zeros([], jnp.int32)
+        rate = hyperparameters.at_count("learning_rate", base, count)
         return ScaleByLearningRateState(
             count=count,
-            learning_rate=hyperparameters.at_count("learning_rate", learning_rate, count),
+            learning_rate=rate,
             overridden=jnp.zeros([], jnp.bool_),
             override=jnp.zeros([], jnp.float32),
+            plateau=rule.init(rate) if rule else (),
         )
 
     def update(
-        updates: optax.Updates, state: ScaleByLearningRateState, params: optax.Params | None = None, **extra: Any
+        updates: optax.Updates,
+        state: ScaleByLearningRateState,
+        params: optax.Params | None = None,
+        *,
+        value: Any = None,
+        **extra: Any,
     ) -> tuple[optax.Updates, ScaleByLearningRateState]:
         del params, extra
-        rate = hyperparameters.at_count("learning_rate", learning_rate, state.count)
+        rate = hyperparameters.at_count("learning_rate", base, state.count)
         rate = jnp.where(state.overridden, state.override, rate)
+        if rule:
+            watched = _expect_plateau(state)._replace(numbers=rule.fresh_numbers(), base=rate)
+            watched = watched if value is None else plateau.observed(watched, value, rule.axis_name)
+            state, rate = state._replace(plateau=watched), plateau.reduced(watched)
         updates = map_wide(lambda update: -rate * update, updates)
         return updates, state._replace(count=increment(state.count), learning_rate=rate)
 
@@ -135,8 +151,98 @@ def learning_rates(x: Any) -> dict[str, jax.Array]:
     return {label: _rate(state) for label, state in states.find_states(x, ScaleByLearningRateState).items()}
 
 
+def set_learning_rate(x: Any, value: Number | None, *, group: str | None = None) -> Any:
+    """Sets the learning rate by hand, from the next update on.
+
+    Nothing recompiles: the state keeps its structure, dtypes and sharding. Where `reduce_on_plateau` watches, its cuts
+    so far are undone, so that the rate is `value`, and later ones cut it.
+
+    Args:
+      x: as for `current_learning_rate`.
+      value: the rate in place of the number or schedule, known or traced; None gives that back.
+      group: set only the rate of this label of `optax.partition`, or at this path (see `learning_rates`).
+
+    Returns:
+      The container that was given: a new one, or an `nnx.Optimizer` itself, written in place.
+
+    Raises:
+      TypeError: `value` is not a number.
+      ValueError: `value` is negative or not finite, no rate is recorded, or there is no such group.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> link = scale_by_learning_rate(0.5)
+      >>> state = set_learning_rate(link.init(jnp.zeros(1)), 0.25)
+      >>> updates, state = link.update(jnp.ones(1), state)
+      >>> float(updates[0]), float(current_learning_rate(state))
+      (-0.25, 0.25)
+      >>> updates, state = link.update(jnp.ones(1), set_learning_rate(state, None))
+      >>> float(updates[0])
+      -0.5
+    """
+    if value is not None:
+        value = hyperparameters.number("value", value, minimum=0.0)
+    groups = states.groups_of(x, ScaleByLearningRateState)
+    if not groups:
+        raise ValueError(_NOT_RECORDED)
+    if group is not None and group not in groups:
+        raise ValueError(f"group must be one of {', '.join(map(repr, sorted(groups)))}, got {group!r}")
+
+    def change(state: ScaleByLearningRateState) -> ScaleByLearningRateState:
+        if value is None:
+            return state._replace(overridden=jnp.zeros_like(state.overridden))
+        if isinstance(state.plateau, PlateauState):
+            base, scale = jnp.full_like(state.plateau.base, value), jnp.ones_like(state.plateau.scale)
+            state = state._replace(plateau=state.plateau._replace(base=base, scale=scale))
+        override = jnp.full_like(state.override, value)
+        return state._replace(overridden=jnp.ones_like(state.overridden), override=override)
+
+    return states.change_states(x, ScaleByLearningRateState, change, group=group)
+
+
+def observe(x: Any, metric: Any, *, axis_name: Any = None) -> Any:
+    """Shows a metric to `reduce_on_plateau`: once an epoch, outside or inside jit.
+
+    Args:
+      x: as for `current_learning_rate`.
+      metric: one number, such as a validation loss.
+      axis_name: mesh axis or axes to average it over, inside `jax.shard_map`, so that all devices decide alike.
+
+    Returns:
+      The container that was given: a new one, or an `nnx.Optimizer` itself, written in place. A cut shows in the next
+      update.
+
+    Raises:
+      TypeError: `metric` is not one number.
+      ValueError: no rate is reduced on plateau.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.transforms import reduce_on_plateau
+      >>> link = scale_by_learning_rate(reduce_on_plateau(1.0, factor=0.5, patience=0))
+      >>> state = observe(observe(link.init(jnp.zeros(1)), 3.0), 3.0)
+      >>> float(link.update(jnp.ones(1), state)[0][0])
+      -0.5
+    """
+    found = states.find_states(x, ScaleByLearningRateState)
+    if not any(isinstance(state.plateau, PlateauState) for state in found.values()):
+        raise ValueError("nothing to observe: no learning rate in this optimizer state is jaxlr.reduce_on_plateau(...)")
+
+    def change(state: ScaleByLearningRateState) -> ScaleByLearningRateState:
+        if not isinstance(state.plateau, PlateauState):
+            return state
+        return state._replace(plateau=plateau.observed(state.plateau, metric, axis_name))
+
+    return states.change_states(x, ScaleByLearningRateState, change)
+
+
+def _expect_plateau(state: ScaleByLearningRateState) -> PlateauState:
+    if not isinstance(state.plateau, PlateauState):
+        raise ValueError("this state was made without reduce_on_plateau; load it with jaxlr.load_state_dict")
+    return state.plateau
+
+
 def _rate(state: ScaleByLearningRateState) -> jax.Array:
-    first = states.array(state.count) == 0
-    return jnp.where(
-        first & states.array(state.overridden), states.array(state.override), states.array(state.learning_rate)
-    )
+    """The recorded rate; before the first update, one that was set by hand is that of the first."""
+    state = states.as_arrays(state)
+    return jnp.where((state.count == 0) & state.overridden, state.override, state.learning_rate)
