@@ -1,0 +1,104 @@
+"""The command line: each command parses its options, calls one function, and prints.
+
+Exit codes: 0 done; 1 a run that failed; 2 wrong arguments or input, with one line on stderr; 130 interrupted.
+"""
+
+import difflib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxlr.cli.parsing import CommandError
+
+HELP = """\
+usage: jaxlr COMMAND [OPTIONS]
+
+Learning-rate schedules and optimizers for JAX.
+
+commands:
+{commands}
+
+Each command has its own help: jaxlr COMMAND --help
+
+A schedule is written as a call, its lengths in updates or in epochs:
+  jaxlr train --schedule "warmup(cosine(0.1, 10ep), 1ep)"
+  jaxlr plot "triangular2(0.001, 0.01, 200)" "cosine(0.01, 1600)"
+"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: what it does, the module whose `run` does it, and what it needs beyond the core."""
+
+    summary: str
+    module: str
+    extra: str
+    needs: tuple[str, ...]
+
+
+# A further command is a module beside these, with a function `run(arguments)`, and a line here.
+COMMANDS = {
+    "train": Command(
+        "train a small convolutional network on real images",
+        "jaxlr.cli.train",
+        extra="train",
+        needs=("tyro", "flax", "chex", "pooch", "rich", "matplotlib"),
+    ),
+    "list": Command("print every schedule with its arguments", "jaxlr.cli.listing", extra="plot", needs=("tyro",)),
+    "plot": Command("draw one or several schedules", "jaxlr.cli.plot", extra="plot", needs=("tyro", "matplotlib")),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+      arguments: the words of the command line; those of this process by default.
+
+    Returns:
+      The exit code.
+
+    Example:
+      >>> main(["--version"])
+      jaxlr 0.1.0
+      0
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = arguments[0] if arguments else "--help"
+    try:
+        if name in ("-h", "--help"):
+            lines = (f"  {each:8}{command.summary}" for each, command in COMMANDS.items())
+            print(HELP.format(commands="\n".join(lines)), end="")
+        elif name == "--version":
+            print(f"jaxlr {importlib.metadata.version('jaxlr')}")
+        elif name in COMMANDS:
+            _require(name, COMMANDS[name])
+            importlib.import_module(COMMANDS[name].module).run(arguments[1:])
+        else:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COMMANDS)}"
+            raise CommandError(f"unknown command {name!r}; {hint}")
+    except CommandError as error:
+        where = f"jaxlr {name}" if name in COMMANDS else "jaxlr"
+        print(f"{where}: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        print(f"jaxlr {name}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _require(name: str, command: Command) -> None:
+    """Says how to install what the command needs before it starts."""
+    missing = [package for package in command.needs if not _is_installed(package)]
+    if missing:
+        raise CommandError(f'needs {", ".join(missing)}: pip install "jaxlr[{command.extra}]"')
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False

@@ -1,0 +1,72 @@
+"""Options read with tyro, and every complaint in one line."""
+
+import contextlib
+import io
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+_Options = TypeVar("_Options")
+
+
+class CommandError(Exception):
+    """A command that ends with this exit code and one line on stderr."""
+
+    def __init__(self, message: object, code: int = 2):
+        super().__init__(" ".join(str(message).split()))
+        self.code = code
+
+
+def parse(command: str, options: type[_Options], arguments: Sequence[str], default: _Options | None = None) -> _Options:
+    """Reads the options with tyro; its box of a complaint becomes one line."""
+    import tyro
+
+    complaint = io.StringIO()
+    given: dict[str, Any] = {} if default is None else {"default": default}
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                options,
+                prog=f"jaxlr {command}",
+                args=list(arguments),
+                **given,
+            )
+    except (TypeError, ValueError) as error:
+        raise CommandError(error) from None
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise CommandError(_in_one_line(complaint.getvalue())) from None
+
+
+def _in_one_line(box: str) -> str:
+    """What a box of tyro's says: its first part, and the option that it suggests."""
+    lines = [line.strip("│ ") for line in box.splitlines() if not line.startswith(("╭", "╰"))]
+    message, *others = re.split(r"\s*─{3,}\s*", " ".join(lines))
+    for pattern, plain in _PLAIN:
+        message = re.sub(pattern, plain, message)
+    near = [found for part in others if part.startswith("Perhaps") and (found := re.search(r"--[\w-]+", part))]
+    return f"{message}; did you mean {near[0].group()}?" if near else message
+
+
+# What tyro says, and the same in plain words.
+_PLAIN = (
+    (r"^Error parsing \w+: (.*)", r"\1"),
+    (r"^Error parsing (\S+): invalid literal for int.*?: (.*)", r"\1 must be an integer, got \2"),
+    (r"^Error parsing (\S+): could not convert .*?: (.*)", r"\1 must be a number, got \2"),
+    (r"^Error parsing (\S+): no type matching \{None\}\|INT .*? from \[(.*?)\]\..*", r"\1 must be an integer, got \2"),
+    (r"^Error parsing (\S+): no type matching \{None\}\|FLOAT .*? from \[(.*?)\]\..*", r"\1 must be a number, got \2"),
+    (r"^Unrecognized (?:options|arguments): ([^-].*)", r"unexpected words: \1"),
+    (r"^Unrecognized options: (--?[\w-]+).*", r"unknown option \1"),
+)
+
+
+@contextlib.contextmanager
+def input_errors() -> Iterator[None]:
+    """Makes errors about what the user gave into one line and exit code 2."""
+    try:
+        yield
+    except ValueError as error:
+        raise CommandError(error) from None
+    except OSError as error:
+        raise CommandError(f"{error.filename}: {error.strerror}") from None

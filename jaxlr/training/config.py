@@ -1,0 +1,162 @@
+"""The options of a run: what they mean, which values they take, and the file that keeps them."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+__all__ = ["TrainConfig", "load_config", "to_json"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides the numbers of a run; the same values give the same run.
+
+    Raises:
+      TypeError: a value of the wrong kind.
+      ValueError: a value out of range.
+
+    Example:
+      >>> TrainConfig(epochs=0)
+      Traceback (most recent call last):
+      ValueError: epochs must be at least 1, got 0
+    """
+
+    data: str = "digits"
+    """Images: digits (come with the package), fashion-mnist, mnist, kmnist, cifar10, or the path of an .npz file."""
+    data_dir: Path | None = None
+    """Folder with the data set's files. None: those of the system's package, or else a download."""
+    schedule: str = "triangular2(0.001, 0.01, 2ep)"
+    """The learning rate over the run, with lengths in updates or epochs (10ep). `jaxlr list` shows what there is."""
+    optimizer: Literal["sgd", "rmsprop", "adam", "adamw"] = "adam"
+    """What turns gradients into updates."""
+    momentum: float | None = None
+    """For sgd and rmsprop. None: 0.9 for sgd, 0 for rmsprop."""
+    weight_decay: float | None = None
+    """Pull of the weights towards 0: beside the step in adamw, else in the gradient. None: 0.01 for adamw, else 0."""
+    epochs: int = 16
+    """Passes over the training images."""
+    batch_size: int = 64
+    """Images in one batch."""
+    accumulate: int = 1
+    """Batches whose gradients make one update."""
+    loss: Literal["cross-entropy", "mse", "mae", "smooth-l1"] = "cross-entropy"
+    """What training makes small."""
+    l1: float = 0.0
+    """Weight of the sum of absolute weights in the loss."""
+    l2: float = 0.0
+    """Weight of half the sum of squared weights in the loss."""
+    width: int = 32
+    """Channels of the first convolution; each block doubles them."""
+    depth: int = 2
+    """Blocks of convolution, batch normalization and downsampling."""
+    downsample: Literal["pool", "stride"] = "pool"
+    """How each block halves the image: max-pooling, or a convolution with stride 2."""
+    dropout: float = 0.5
+    """Share of the last dense layer's inputs that is dropped while training."""
+    validation: float = 0.1
+    """Share of the training images held out to watch the run; the test images stay untouched until the end."""
+    seed: int = 0
+    """Decides the initial weights, the order of the images, dropout, and which images validate."""
+
+    def __post_init__(self):
+        for name, hint in typing.get_type_hints(TrainConfig).items():
+            value = getattr(self, name)
+            if not _accepts(hint, value):
+                raise TypeError(f"{name} must be {_words(hint)}, got {value!r}")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} must be finite, got {value!r}")
+        for name, lowest in _LOWEST.items():
+            value = getattr(self, name)
+            if value is not None and value < lowest:
+                raise ValueError(f"{name} must be at least {lowest}, got {value!r}")
+        for name in _BELOW_ONE:
+            value = getattr(self, name)
+            if value is not None and value >= 1:
+                raise ValueError(f"{name} must be below 1, got {value!r}")
+        if self.validation == 0:
+            raise ValueError(f"validation must be above 0, got {self.validation!r}")
+        if self.momentum is not None and self.optimizer not in ("sgd", "rmsprop"):
+            raise ValueError(f"momentum is for sgd and rmsprop, got {self.momentum!r} with {self.optimizer}")
+
+
+_LOWEST = {
+    "momentum": 0,
+    "weight_decay": 0,
+    "epochs": 1,
+    "batch_size": 1,
+    "accumulate": 1,
+    "l1": 0,
+    "l2": 0,
+    "width": 1,
+    "depth": 1,
+    "dropout": 0,
+    "validation": 0,
+    "seed": 0,
+}
+_BELOW_ONE = ("momentum", "dropout", "validation")
+_KINDS = {int: "an integer", float: "a number", str: "a text", Path: "a path", types.NoneType: "None"}
+
+
+def to_json(config: TrainConfig) -> dict[str, Any]:
+    """The options as JSON-able data, which `load_config` reads back from a file.
+
+    Example:
+      >>> to_json(TrainConfig(epochs=3))["epochs"]
+      3
+    """
+    options = {field.name: getattr(config, field.name) for field in dataclasses.fields(TrainConfig)}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+
+
+def load_config(path: Path) -> TrainConfig:
+    """Reads the options that a run kept in its config.json; an option that the file leaves out has its default.
+
+    Raises:
+      ValueError: the file cannot be read, or holds an unknown option or a wrong value; the message is one line.
+    """
+    try:
+        options = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: not a JSON file: {error}") from None
+    if not isinstance(options, dict):
+        raise ValueError(f"{path}: expected an object of options, got {type(options).__name__}")
+    known = [field.name for field in dataclasses.fields(TrainConfig)]
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise ValueError(f"{path}: unknown option {name!r}; {hint}")
+    if isinstance(options.get("data_dir"), str):
+        options["data_dir"] = Path(options["data_dir"])
+    try:
+        return TrainConfig(**options)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _accepts(hint: Any, value: Any) -> bool:
+    if typing.get_origin(hint) is Literal:
+        return value in typing.get_args(hint)
+    if isinstance(hint, types.UnionType):
+        return any(_accepts(each, value) for each in typing.get_args(hint))
+    if hint in (int, float):
+        return isinstance(value, int if hint is int else int | float) and not isinstance(value, bool)
+    return isinstance(value, hint)
+
+
+def _words(hint: Any) -> str:
+    if typing.get_origin(hint) is Literal:
+        return f"one of {', '.join(typing.get_args(hint))}"
+    if isinstance(hint, types.UnionType):
+        return " or ".join(map(_words, typing.get_args(hint)))
+    return _KINDS[hint]

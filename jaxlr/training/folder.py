@@ -1,0 +1,61 @@
+"""A run's folder: always a new or an empty one, made whole or not at all."""
+
+import itertools
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["check_folder", "make_folder", "write_json"]
+
+
+def check_folder(folder: Path) -> None:
+    """Refuses a folder that holds anything.
+
+    Raises:
+      ValueError: it holds something, is a file, or cannot be looked into.
+    """
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ValueError(f"out must be a new or empty folder, got {str(folder)!r}")
+    except OSError as error:
+        raise ValueError(f"out: {folder}: {error.strerror}") from None
+
+
+def make_folder(folder: Path | None, name: str) -> Path:
+    """Makes the folder and those above it, or none of them.
+
+    Args:
+      folder: new or empty; None is the first of runs/NAME-1, runs/NAME-2, ... that does not exist.
+      name: what the run is about.
+
+    Returns:
+      The folder.
+
+    Raises:
+      ValueError: it cannot be made or written to; then nothing has been made.
+    """
+    if folder is None:
+        numbered = (Path("runs") / f"{name}-{number}" for number in itertools.count(1))
+        folder = next(each for each in numbered if not each.exists())
+    check_folder(folder)
+    made: list[Path] = []
+    try:
+        for each in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+            each.mkdir()
+            made.append(each)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ValueError(f"out: {folder}: cannot be written to")
+    except OSError as error:
+        for each in reversed(made):
+            each.rmdir()
+        raise ValueError(f"out: {folder}: {error.strerror}") from None
+    return folder
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Writes a JSON file that is there in whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    part.replace(path)
