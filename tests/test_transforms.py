@@ -18,6 +18,7 @@ from jaxlr.transforms import (
     scale_by_learning_rate,
     scale_by_momentum,
     scale_by_rmsprop,
+    with_master_weights,
 )
 from jaxlr.transforms.debiasing import one_minus_power
 
@@ -450,3 +451,53 @@ WRONG = {
 def test_a_wrong_argument_is_named_with_its_value(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+# Master weights
+
+
+def test_master_weights_train_as_float32_parameters_do():
+    first = jnp.asarray(np.random.default_rng(5).normal(size=8), jnp.bfloat16)
+    optimizer = optimizers.adamw(1e-3)
+    wide, narrow = first.astype(jnp.float32), first
+    wide_state, narrow_state = optimizer.init(wide), with_master_weights(optimizer).init(narrow)
+
+    @jax.jit
+    def step(wide, wide_state, narrow, narrow_state, gradient):
+        updates, wide_state = optimizer.update(gradient.astype(jnp.float32), wide_state, wide)
+        changes, narrow_state = with_master_weights(optimizer).update(gradient, narrow_state, narrow)
+        return optax.apply_updates(wide, updates), wide_state, optax.apply_updates(narrow, changes), narrow_state
+
+    for gradient in np.random.default_rng(6).normal(size=(200, 8)):
+        gradient = jnp.asarray(gradient, jnp.bfloat16)
+        wide, wide_state, narrow, narrow_state = step(wide, wide_state, narrow, narrow_state, gradient)
+        assert narrow.dtype == jnp.bfloat16
+        np.testing.assert_array_equal(narrow, wide.astype(jnp.bfloat16))
+    np.testing.assert_array_equal(narrow_state.master, wide)
+    assert (narrow != first).sum() > 4
+
+
+@pytest.mark.parametrize("wrap", [lambda o: o, lambda o: optax.MultiSteps(o, 2)], ids=["plain", "accumulated"])
+def test_master_weights_keep_dtypes_and_share_no_buffer(wrap):
+    params = {"w": jnp.ones(3, jnp.bfloat16), "f": jnp.ones(2)}
+    optimizer = wrap(with_master_weights(optimizers.sgd(1e-3, momentum=0.9)))
+    state = optimizer.init(params)
+    expected = description(state)
+
+    def step(params, state):
+        updates, state = optimizer.update(jax.tree.map(jnp.ones_like, params), state, params)
+        return optax.apply_updates(params, updates), state
+
+    step = jax.jit(step, donate_argnums=(0, 1))
+    for _ in range(3):
+        params, state = step(params, state)
+        assert description(state) == expected
+    assert params["w"].dtype == jnp.bfloat16
+
+
+def test_master_weights_need_the_parameters():
+    optimizer = with_master_weights(optimizers.sgd(0.1))
+    with pytest.raises(
+        ValueError, match=r"with_master_weights needs the parameters: call update\(updates, state, params\)"
+    ):
+        optimizer.update(jnp.ones(1), optimizer.init(jnp.ones(1)))

@@ -3,6 +3,7 @@
 from jaxlr.transforms.adam import ScaleByAdamState, scale_by_adam
 from jaxlr.transforms.clipping import clip_by_global_norm
 from jaxlr.transforms.decay import AddWeightDecayState, add_l1_penalty, add_weight_decay
+from jaxlr.transforms.groups import ParameterGroups, layerwise_rates
 from jaxlr.transforms.inspection import current_hyperparameters
 from jaxlr.transforms.learning_rate import (
     ScaleByLearningRateState,
@@ -14,11 +15,13 @@ from jaxlr.transforms.learning_rate import (
 )
 from jaxlr.transforms.momentum import ScaleByMomentumState, scale_by_momentum
 from jaxlr.transforms.plateau import ReduceOnPlateau, reduce_on_plateau
-from jaxlr.transforms.precision import in_float32
+from jaxlr.transforms.precision import MasterWeightsState, in_float32, with_master_weights
 from jaxlr.transforms.rms import ScaleByRmspropState, scale_by_rmsprop
 
 __all__ = [
     "AddWeightDecayState",
+    "MasterWeightsState",
+    "ParameterGroups",
     "ReduceOnPlateau",
     "ScaleByAdamState",
     "ScaleByLearningRateState",
@@ -30,6 +33,7 @@ __all__ = [
     "current_hyperparameters",
     "current_learning_rate",
     "in_float32",
+    "layerwise_rates",
     "learning_rates",
     "observe",
     "reduce_on_plateau",
@@ -38,4 +42,5 @@ __all__ = [
     "scale_by_momentum",
     "scale_by_rmsprop",
     "set_learning_rate",
+    "with_master_weights",
 ]

@@ -8,6 +8,7 @@ import jax
 from jax.tree_util import GetAttrKey, KeyEntry
 
 Names = tuple[str, ...]
+Path = tuple[KeyEntry, ...]
 
 
 def leaves_by_names(tree: Any) -> dict[Names, Any]:
@@ -15,7 +16,7 @@ def leaves_by_names(tree: Any) -> dict[Names, Any]:
     return {names(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
 
 
-def names(path: tuple[KeyEntry, ...]) -> Names:
+def names(path: Path) -> Names:
     """A path's entries as text; a variable of `nnx` is named as the parameter in it."""
     entries = path[:-1] if path and path[-1] == GetAttrKey("value") else path
     return tuple(jax.tree_util.keystr((entry,), simple=True) for entry in entries)

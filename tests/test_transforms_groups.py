@@ -1,0 +1,179 @@
+"""Groups of parameters by path: rate factors, weight decay, freezing, over dictionaries and nnx states."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from jaxlr import optimizers
+from jaxlr.transforms import (
+    ParameterGroups,
+    add_weight_decay,
+    current_learning_rate,
+    layerwise_rates,
+    learning_rates,
+    set_learning_rate,
+)
+
+PARAMS = {
+    "embed": {"table": jnp.full((4, 2), 0.5)},
+    "body": [{"kernel": jnp.full((2, 2), 0.5), "bias": jnp.zeros(2)} for _ in range(2)],
+    "head": {"kernel": jnp.full((2, 1), 0.5), "bias": jnp.zeros(1)},
+}
+GRADIENTS = jax.tree.map(lambda p: p + 0.25, PARAMS)
+
+
+def after(optimizer, params=PARAMS, gradients=GRADIENTS, updates=3):
+    state = optimizer.init(params)
+    step = jax.jit(optimizer.update)
+    for _ in range(updates):
+        changes, state = step(gradients, state, params)
+        params = optax.apply_updates(params, changes)
+    return params
+
+
+def assert_equal(tree, other):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), tree, other)
+
+
+def test_a_factor_is_that_of_an_optimizer_with_that_rate():
+    groups = ParameterGroups(rates={"head/*": 10.0, "body/0/*": 0.5})
+    got = after(groups.wrap(optimizers.adam(0.01)))
+    plain = {factor: after(optimizers.adam(0.01 * factor)) for factor in (1.0, 10.0, 0.5)}
+    assert_equal(got["head"], plain[10.0]["head"])
+    assert_equal(got["body"][0], plain[0.5]["body"][0])
+    assert_equal(got["body"][1], plain[1.0]["body"][1])
+    assert_equal(got["embed"], plain[1.0]["embed"])
+
+
+def test_the_first_pattern_that_matches_counts():
+    groups = ParameterGroups(rates={"*/bias": 2.0, "head/*": 10.0})
+    factors = groups.factors(PARAMS)
+    assert factors["head"] == {"kernel": 10.0, "bias": 2.0}
+    assert factors["embed"] == {"table": 1.0}
+
+
+def test_frozen_parameters_stay_and_have_no_moments():
+    groups = ParameterGroups(frozen=["embed/*", "body/0/*"])
+    optimizer = groups.wrap(optimizers.adamw(0.1))
+    got = after(optimizer)
+    assert_equal(got["embed"], PARAMS["embed"])
+    assert_equal(got["body"][0], PARAMS["body"][0])
+    assert not np.allclose(got["head"]["kernel"], PARAMS["head"]["kernel"])
+    sizes = sum(leaf.size for leaf in jax.tree.leaves(optimizer.init(PARAMS)) if leaf.ndim)
+    assert sizes == 2 * (4 + 2 + 2 + 1)
+
+
+def test_decay_by_pattern_and_rank():
+    zeros = jax.tree.map(jnp.zeros_like, PARAMS)
+    ones = jax.tree.map(jnp.ones_like, PARAMS)
+    groups = ParameterGroups(no_decay=["embed/*"], decay_from_rank=2, frozen=["body/1/*"])
+    got = after(groups.wrap(optimizers.sgd(1.0, weight_decay=0.5, mask=groups.decays)), ones, zeros, updates=1)
+    assert jax.tree.map(lambda p: float(p.ravel()[0]), got) == {
+        "embed": {"table": 1.0},
+        "body": [{"kernel": 0.5, "bias": 1.0}, {"kernel": 1.0, "bias": 1.0}],
+        "head": {"kernel": 0.5, "bias": 1.0},
+    }
+
+
+def test_a_pattern_for_decay_may_name_what_is_frozen():
+    groups = ParameterGroups(no_decay=["embed/*"], frozen=["embed/*"])
+    after(groups.wrap(optimizers.adamw(0.1, mask=groups.decays)))
+
+
+def test_layers_decay_towards_the_input():
+    rates = layerwise_rates(0.5, ["embed/*", "body/0/*", "body/1/*", "head/*"])
+    factors = ParameterGroups(rates=rates).factors(PARAMS)
+    assert [factors["embed"]["table"], *(layer["bias"] for layer in factors["body"]), factors["head"]["bias"]] == [
+        0.125,
+        0.25,
+        0.5,
+        1.0,
+    ]
+
+
+def test_the_base_rate_is_read_and_set_through_the_groups():
+    groups = ParameterGroups(rates={"head/*": 10.0}, frozen=["embed/*"])
+    optimizer = groups.wrap(optimizers.sgd(0.5))
+    state = set_learning_rate(optimizer.init(PARAMS), 0.25)
+    assert list(learning_rates(state)) == ["trained"]
+    updates, state = optimizer.update(jax.tree.map(jnp.ones_like, PARAMS), state, PARAMS)
+    assert current_learning_rate(state) == 0.25
+    assert updates["head"]["bias"] == -2.5
+
+
+def test_groups_of_an_nnx_model():
+    class Model(nnx.Module):
+        def __init__(self, rngs):
+            self.body = nnx.List([nnx.Linear(2, 2, rngs=rngs) for _ in range(2)])
+            self.head = nnx.Linear(2, 1, rngs=rngs)
+
+    model = Model(nnx.Rngs(0))
+    before = jax.tree.map(jnp.array, nnx.to_pure_dict(nnx.state(model, nnx.Param)))
+    groups = ParameterGroups(rates={"head/*": 2.0}, frozen=["body/0/*"], decay_from_rank=2)
+    assert groups.table(nnx.state(model, nnx.Param)).splitlines()[1] == "body/0/bias    2      frozen  -"
+    optimizer = nnx.Optimizer(
+        model, groups.wrap(optimizers.sgd(0.5, weight_decay=0.5, mask=groups.decays)), wrt=nnx.Param
+    )
+    optimizer.update(model, jax.tree.map(jnp.zeros_like, nnx.state(model, nnx.Param)))
+    got = nnx.to_pure_dict(nnx.state(model, nnx.Param))
+    assert_equal(got["body"][0], before["body"][0])
+    assert_equal(got["body"][1]["kernel"], 0.75 * before["body"][1]["kernel"])
+    assert_equal(got["head"]["kernel"], 0.5 * before["head"]["kernel"])
+    assert_equal(got["head"]["bias"], before["head"]["bias"])
+
+
+def test_the_table_tells_what_each_parameter_gets():
+    groups = ParameterGroups(rates={"head/*": 0.1, "*/0/*": 3}, no_decay=["*/bias"], frozen=["embed/*"])
+    assert groups.table(PARAMS).splitlines() == [
+        "parameter      shape  rate    decay",
+        "body/0/bias    2      x 3     no",
+        "body/0/kernel  2 x 2  x 3     yes",
+        "body/1/bias    2      x 1     no",
+        "body/1/kernel  2 x 2  x 1     yes",
+        "embed/table    4 x 2  frozen  -",
+        "head/bias      1      x 0.1   no",
+        "head/kernel    2 x 1  x 0.1   yes",
+        "7 parameter arrays with 23 numbers, 8 of them frozen",
+    ]
+
+
+NOTHING = {
+    "rates": (
+        ParameterGroups(rates={"haed/*": 10.0}),
+        r"'haed/\*' in rates matches none of the 7 parameters; .* head/",
+    ),
+    "no_decay": (ParameterGroups(no_decay=["*/scale"]), r"'\*/scale' in no_decay matches none"),
+    "frozen": (ParameterGroups(frozen=["embed"]), "'embed' in frozen matches none of the 7 parameters; .* embed/table"),
+}
+
+
+@pytest.mark.parametrize(("groups", "message"), NOTHING.values(), ids=NOTHING)
+def test_a_pattern_that_matches_nothing_is_an_error(groups, message):
+    for use in (groups.wrap(optimizers.sgd(0.1)).init, groups.table):
+        with pytest.raises(ValueError, match=message):
+            use(PARAMS)
+
+
+def test_a_mask_alone_notices_too():
+    with pytest.raises(ValueError, match=r"'\*/scale' in no_decay matches none"):
+        add_weight_decay(0.1, mask=ParameterGroups(no_decay=["*/scale"]).decays).init(PARAMS)
+
+
+WRONG = {
+    "one text": (lambda: ParameterGroups(frozen="embed/*"), TypeError, "frozen must be a list of patterns, got 'embed"),
+    "no text": (lambda: ParameterGroups(no_decay=[0]), TypeError, "no_decay must hold patterns, which are text, got 0"),
+    "negative": (lambda: ParameterGroups(rates={"a": -1.0}), ValueError, r"rates\['a'\] must be .* got -1\.0"),
+    "word": (lambda: ParameterGroups(rates={"a": "no"}), TypeError, r"rates\['a'\] must be a real number, got 'no'"),
+    "rank": (lambda: ParameterGroups(decay_from_rank=-1), ValueError, "decay_from_rank must be at least 0, got -1"),
+    "layers": (lambda: layerwise_rates(0.5, "body"), TypeError, "layers must be a list of patterns, got 'body'"),
+    "decay": (lambda: layerwise_rates(-0.5, ["body"]), ValueError, r"decay must be .* got -0\.5"),
+}
+
+
+@pytest.mark.parametrize(("make", "error", "message"), WRONG.values(), ids=WRONG)
+def test_a_wrong_argument_is_named_with_its_value(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
