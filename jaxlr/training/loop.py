@@ -1,0 +1,405 @@
+"""The training loop: the data on the device, many updates in one compiled program, metrics out a chunk at a time."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax import lax
+
+from jaxlr.schedules import updates
+from jaxlr.training.losses import l1_penalty, l2_penalty, loss_by_name
+from jaxlr.training.splits import Dataset, Split
+from jaxlr.transforms.learning_rate import current_learning_rate
+
+__all__ = ["EpochEnd", "Trainer", "TrainingDiverged", "Updates", "epoch_order"]
+
+_CHUNK_SECONDS = 0.7  # of work between two reports, so that a progress bar moves
+_EVALUATION_BATCH = 256
+_serial = itertools.count()
+
+
+class Updates(NamedTuple):
+    """What some updates in a row did; one entry for each."""
+
+    count: np.ndarray  # int32, (k,): updates applied before this one  # pyright: ignore[reportIncompatibleMethodOverride]
+    learning_rate: np.ndarray  # float32, (k,): the rate of this update, from the optimizer state
+    loss: np.ndarray  # float32, (k,): mean over its images, with penalties, before the update
+    accuracy: np.ndarray  # float32, (k,): share of its images that were right, with dropout, before the update
+
+
+class EpochEnd(NamedTuple):
+    """How the network stands after an epoch."""
+
+    epoch: int  # the epoch just completed, from 1
+    count: int  # updates applied so far  # pyright: ignore[reportIncompatibleMethodOverride]
+    train_accuracy: float  # mean over the epoch's updates, as they went; NaN where accumulation left the epoch none
+    validation_accuracy: float
+    validation_loss: float  # without penalties
+
+
+class TrainingDiverged(RuntimeError):  # noqa: N818, what happened is a better name than that it is an error
+    """The loss became NaN or infinite.
+
+    Attributes:
+      count: updates applied before.
+      learning_rate: the rate of the update that had this loss.
+      loss: the loss.
+
+    Example:
+      >>> print(TrainingDiverged(count=120, learning_rate=8.0, loss=float("nan")))
+      the loss became nan at count 120, where the learning rate was 8
+    """
+
+    def __init__(self, count: int, learning_rate: float, loss: float):
+        super().__init__(f"the loss became {loss} at count {count}, where the learning rate was {learning_rate:g}")
+        self.count = count
+        self.learning_rate = learning_rate
+        self.loss = loss
+
+
+class _State(NamedTuple):
+    """Everything that an update changes."""
+
+    parameters: Any  # what the optimizer changes
+    variables: Any  # running statistics of batch normalization, dropout's keys
+    optimizer: optax.OptState
+
+
+class _Metrics(NamedTuple):
+    """Buffers for the metrics of a chunk."""
+
+    learning_rate: jax.Array  # float32, (capacity,)
+    loss: jax.Array  # float32, (capacity,)
+    accuracy: jax.Array  # float32, (capacity,)
+
+
+class Trainer:
+    """Trains a network and reports on it.
+
+    Each epoch goes through the training images in a random order, an incomplete last batch left out. One update takes
+    the mean gradient of `accumulate` batches; the row of batches runs on over the ends of epochs, as in
+    `optax.MultiSteps`, so epoch e ends after update floor(e * batches / accumulate). The schedule counts updates.
+
+    The same seed, model and data give the same bits on the same machine, however the work is cut into chunks.
+
+    Args:
+      model: an `nnx.Module` that maps images to outputs (N, classes), as `CNN` does; it is copied.
+      optimizer: a gradient transformation that records its rate: one of jaxlr's, or a chain that ends with
+        `jaxlr.scale_by_learning_rate`.
+      data: the images.
+      batch_size: images in a batch.
+      accumulate: batches whose gradients make one update.
+      loss: "cross-entropy", "mse", "mae" or "smooth-l1".
+      l1: weight of the sum of the absolute kernel weights in the loss.
+      l2: weight of half the sum of the squared kernel weights in the loss.
+      seed: decides the order of the images; the model brings its own keys for dropout.
+
+    Raises:
+      ValueError: a number is out of range, a batch is larger than the training part, a part has no images, or the
+        optimizer does not record its rate.
+      TypeError: a number is of the wrong kind.
+
+    Example:
+      >>> import jaxlr
+      >>> from jaxlr.training.data import load_dataset
+      >>> from jaxlr.training.models import CNN
+      >>> model = CNN((8, 8, 1), 10, width=4, depth=1, dense=8, rngs=nnx.Rngs(0))
+      >>> trainer = Trainer(model, jaxlr.adam(0.01), load_dataset("digits"), batch_size=64)
+      >>> [type(item).__name__ for item in trainer.run(epochs=1)][-1]
+      'EpochEnd'
+    """
+
+    def __init__(
+        self,
+        model: nnx.Module,
+        optimizer: optax.GradientTransformation,
+        data: Dataset,
+        *,
+        batch_size: int,
+        accumulate: int = 1,
+        loss: str = "cross-entropy",
+        l1: float = 0.0,
+        l2: float = 0.0,
+        seed: int = 0,
+    ):
+        examples = len(data.train.labels)
+        if batch_size > examples:
+            raise ValueError(f"batch_size must be at most the {examples} training images, got {batch_size}")
+        # Also checks the numbers.
+        self._batches = updates(1, examples=examples, batch_size=batch_size)
+        updates(1, examples=examples, batch_size=batch_size, accumulate=accumulate)
+        _check_not_negative(l1=l1, l2=l2, seed=seed)
+        if not len(data.validation.labels):
+            raise ValueError("data.validation must have at least one image, got none")
+        self.compile_seconds = 0.0
+        self._examples, self._batch_size, self._accumulate, self._seed = examples, batch_size, accumulate, seed
+        self._validation = data.validation
+        self._capacity = math.ceil(self._batches / accumulate)
+        self._count = self._epoch = 0
+        self._seconds_an_update = math.inf
+
+        model = nnx.clone(model)
+        model.eval()
+        self._evaluated_graph = nnx.graphdef(model)
+        model.train()
+        graph, parameters, variables = nnx.split(model, nnx.Param, ...)
+        parameters, variables = nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables)
+        state = _State(parameters, variables, optimizer.init(parameters))
+        current_learning_rate(state.optimizer)  # raises here, not in the first update
+        # Copies, since each chunk takes the buffers of the state over: those of the model stay the caller's.
+        self._state = jax.tree.map(jnp.copy, state)
+        self._loss = loss_by_name(loss)
+        self._images, self._labels = jnp.asarray(data.train.images), jnp.asarray(data.train.labels)
+        update = _make_update(graph, optimizer, self._loss, l1, l2, accumulate)
+        self._train_chunk = jax.jit(_traced_once(_make_train_chunk(update)), donate_argnums=0)
+        self._evaluate_batch = jax.jit(_make_evaluate_batch(self._evaluated_graph, self._loss))
+        self._compiled: Callable[..., tuple[_State, jax.Array, _Metrics]] | None = None
+
+    @property
+    def parameters(self) -> Any:
+        """A copy of the current parameters: nested dictionaries of arrays."""
+        return jax.tree.map(jnp.copy, self._state.parameters)
+
+    @property
+    def model(self) -> nnx.Module:
+        """A copy of the network as it is now, in evaluation mode."""
+        return nnx.merge(self._evaluated_graph, *jax.tree.map(jnp.copy, self._state[:2]))
+
+    def updates_total(self, epochs: int) -> int:
+        """The updates in some epochs: floor(epochs * batches / accumulate)."""
+        return updates(epochs, examples=self._examples, batch_size=self._batch_size, accumulate=self._accumulate)
+
+    def run(self, epochs: int) -> Iterator[Updates | EpochEnd]:
+        """Trains for some epochs; run again, it goes on where it stands.
+
+        Args:
+          epochs: passes over the training images.
+
+        Returns:
+          An iterator that trains as it is read: each update once, in order, several to an `Updates`; and an `EpochEnd`
+          after the updates of each epoch.
+
+        Raises:
+          ValueError: the epochs have no update, or fewer than one epoch is asked for.
+          TrainingDiverged: while iterating, once the updates before the bad one are out.
+        """
+        last = self._epoch + epochs
+        if epochs < 1:
+            raise ValueError(f"epochs must be at least 1, got {epochs}")
+        if self.updates_total(last) == self.updates_total(self._epoch):
+            raise ValueError(
+                f"accumulate must be at most the {epochs * self._batches} batches of the run, got {self._accumulate}"
+            )
+        return self._run(last)
+
+    def evaluate(self, split: Split) -> tuple[float, float]:
+        """The mean loss, without penalties, and the accuracy on a part of the data.
+
+        Args:
+          split: images and labels, at least one of each.
+
+        Returns:
+          (loss, accuracy).
+
+        Raises:
+          ValueError: the part has no images.
+        """
+        examples = len(split.labels)
+        if not examples:
+            raise ValueError("split must have at least one image, got none")
+        sums = [
+            self._evaluate_batch(self._state.parameters, self._state.variables, *_padded(split, first))
+            for first in range(0, examples, _EVALUATION_BATCH)
+        ]
+        loss, correct = np.asarray(sums, np.float64).sum(axis=0) / examples
+        return float(loss), float(correct)
+
+    def _run(self, last: int) -> Iterator[Updates | EpochEnd]:
+        if self._compiled is None:
+            self._compile()
+        while self._epoch < last:
+            accuracies = []
+            end = self.updates_total(self._epoch + 1)
+            while self._count < end:
+                chunk = self._run_chunk(min(end - self._count, self._chunk_length()))
+                accuracies.append(chunk.accuracy)
+                yield from _finite_part(chunk)
+            self._epoch += 1
+            validation_loss, validation_accuracy = self.evaluate(self._validation)
+            train_accuracy = float(np.concatenate(accuracies).mean()) if accuracies else math.nan
+            yield EpochEnd(self._epoch, self._count, train_accuracy, validation_accuracy, validation_loss)
+
+    def _compile(self) -> None:
+        started = time.perf_counter()
+        arguments = (self._state, self._images, self._labels, self._batches_of(0), np.int32(0))
+        self._compiled = self._train_chunk.lower(*arguments).compile()
+        self.evaluate(self._validation)
+        self.compile_seconds = time.perf_counter() - started
+
+    def _chunk_length(self) -> int:
+        return max(1, int(_CHUNK_SECONDS / self._seconds_an_update))
+
+    def _run_chunk(self, length: int) -> Updates:
+        assert self._compiled is not None
+        started = time.perf_counter()
+        self._state, done, metrics = self._compiled(
+            self._state, self._images, self._labels, self._batches_of(length), np.int32(length)
+        )
+        done = int(done)
+        self._seconds_an_update = (time.perf_counter() - started) / done
+        count = np.arange(self._count, self._count + done, dtype=np.int32)
+        self._count += done
+        return Updates(count, *(np.asarray(buffer)[:done] for buffer in metrics))
+
+    def _batches_of(self, length: int) -> np.ndarray:
+        """The images of the next `length` updates: (capacity, accumulate, batch_size) indices, the rest 0."""
+        first, stop = self._count * self._accumulate, (self._count + length) * self._accumulate
+        indices = np.zeros((self._capacity * self._accumulate, self._batch_size), np.int32)
+        for row, batch in enumerate(range(first, stop)):
+            epoch, place = divmod(batch, self._batches)
+            order = epoch_order(self._examples, self._seed, epoch)
+            indices[row] = order[place * self._batch_size : (place + 1) * self._batch_size]
+        return indices.reshape(self._capacity, self._accumulate, self._batch_size)
+
+
+@functools.lru_cache(maxsize=2)
+def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
+    """The order in which an epoch goes through the training images: the same on every machine and with every NumPy.
+
+    Args:
+      examples: how many images there are.
+      seed: the seed of the run, at least 0.
+      epoch: the epoch, from 0.
+
+    Returns:
+      A permutation of 0 ... examples - 1, int32, read-only.
+
+    Example:
+      >>> epoch_order(5, seed=0, epoch=0).tolist(), epoch_order(5, seed=0, epoch=1).tolist()
+      ([3, 2, 1, 0, 4], [4, 1, 2, 0, 3])
+    """
+    # NumPy promises the raw stream for ever, but not the permutation that it makes of it.
+    keys = np.random.PCG64([seed, epoch]).random_raw(examples)
+    order = np.argsort(keys, kind="stable").astype(np.int32)
+    order.flags.writeable = False
+    return order
+
+
+def _make_update(
+    graph: nnx.GraphDef, optimizer: optax.GradientTransformation, loss: Callable, l1: float, l2: float, accumulate: int
+) -> Callable[..., tuple[_State, jax.Array, jax.Array]]:
+    """The function that makes one update: state, images, labels -> state, loss, accuracy."""
+
+    def objective(parameters, variables, images, labels):
+        model = nnx.merge(graph, parameters, variables)
+        outputs = model(images)
+        value = loss(outputs, labels).mean()
+        if l1:
+            value += l1 * l1_penalty(parameters)
+        if l2:
+            value += l2 * l2_penalty(parameters)
+        variables = nnx.to_pure_dict(nnx.state(model, nnx.Not(nnx.Param)))
+        return value, (variables, _correct(outputs, labels).mean())
+
+    def of_batch(parameters, variables, images, labels):
+        (value, (variables, accuracy)), gradients = jax.value_and_grad(objective, has_aux=True)(
+            parameters, variables, images, labels
+        )
+        return variables, (gradients, value, accuracy)
+
+    def update(state, images, labels):
+        if accumulate == 1:
+            variables, means = of_batch(state.parameters, state.variables, images[0], labels[0])
+        else:
+
+            def add(carry, batch):
+                variables, sums = carry
+                variables, results = of_batch(state.parameters, variables, *batch)
+                return (variables, jax.tree.map(jnp.add, sums, results)), None
+
+            zeros = (jax.tree.map(jnp.zeros_like, state.parameters), jnp.float32(0), jnp.float32(0))
+            (variables, sums), _ = lax.scan(add, (state.variables, zeros), (images, labels))
+            means = jax.tree.map(lambda total: total / accumulate, sums)
+        gradients, value, accuracy = means
+        steps, optimizer_state = optimizer.update(gradients, state.optimizer, state.parameters)
+        parameters = optax.apply_updates(state.parameters, steps)
+        return _State(parameters, variables, optimizer_state), value, accuracy
+
+    return update
+
+
+def _make_train_chunk(update: Callable) -> Callable[..., tuple[_State, jax.Array, _Metrics]]:
+    """The program: the first `length` updates of a buffer, or as many as have a finite loss and one more."""
+
+    def train_chunk(state, images, labels, batches, length):
+        def unfinished(carry):
+            done, finite, _, _ = carry
+            return (done < length) & finite
+
+        def step(carry):
+            done, _, state, metrics = carry
+            chosen = lax.dynamic_index_in_dim(batches, done, keepdims=False)
+            state, loss, accuracy = update(state, images[chosen], labels[chosen])
+            entry = _Metrics(current_learning_rate(state.optimizer), loss, accuracy)
+            metrics = jax.tree.map(lambda buffer, value: buffer.at[done].set(value), metrics, entry)
+            return done + 1, jnp.isfinite(loss), state, metrics
+
+        buffers = _Metrics(*(jnp.zeros(len(batches), jnp.float32) for _ in _Metrics._fields))
+        start = (jnp.int32(0), jnp.bool_(True), state, buffers)
+        done, _, state, metrics = lax.while_loop(unfinished, step, start)
+        return state, done, metrics
+
+    return train_chunk
+
+
+def _make_evaluate_batch(graph: nnx.GraphDef, loss: Callable) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    def evaluate_batch(parameters, variables, images, labels, weights):
+        outputs = nnx.merge(graph, parameters, variables)(images)
+        return (weights * loss(outputs, labels)).sum(), (weights * _correct(outputs, labels)).sum()
+
+    return evaluate_batch
+
+
+def _correct(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+    return (outputs.argmax(axis=-1) == labels).astype(jnp.float32)
+
+
+def _traced_once(function: Callable) -> Callable:
+    # chex counts by source and name, so each trainer's function needs a name of its own.
+    function.__name__ = f"{function.__name__}_{next(_serial)}"
+    return chex.assert_max_traces(function, n=1)
+
+
+def _padded(split: Split, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A batch of the fixed size from `first` on: images, labels and their weights, 0 for what pads it."""
+    images, labels = split.images[first : first + _EVALUATION_BATCH], split.labels[first : first + _EVALUATION_BATCH]
+    missing = _EVALUATION_BATCH - len(labels)
+    images = np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)])
+    return images, np.pad(labels, (0, missing)), np.pad(np.ones(len(labels), np.float32), (0, missing))
+
+
+def _finite_part(chunk: Updates) -> Iterator[Updates]:
+    """Gives out the updates with a finite loss, and raises at the one without."""
+    if np.isfinite(chunk.loss[-1]):
+        yield chunk
+        return
+    if len(chunk.loss) > 1:
+        yield Updates(*(column[:-1] for column in chunk))
+    raise TrainingDiverged(int(chunk.count[-1]), float(chunk.learning_rate[-1]), float(chunk.loss[-1]))
+
+
+def _check_not_negative(**numbers: float) -> None:
+    for name, value in numbers.items():
+        if not (value >= 0 and math.isfinite(value)):
+            raise ValueError(f"{name} must be at least 0 and finite, got {value!r}")
