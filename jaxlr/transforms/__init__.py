@@ -17,9 +17,11 @@ from jaxlr.transforms.momentum import ScaleByMomentumState, scale_by_momentum
 from jaxlr.transforms.plateau import ReduceOnPlateau, reduce_on_plateau
 from jaxlr.transforms.precision import MasterWeightsState, in_float32, with_master_weights
 from jaxlr.transforms.rms import ScaleByRmspropState, scale_by_rmsprop
+from jaxlr.transforms.saving import LoadReport, load_state_dict, state_dict
 
 __all__ = [
     "AddWeightDecayState",
+    "LoadReport",
     "MasterWeightsState",
     "ParameterGroups",
     "ReduceOnPlateau",
@@ -35,6 +37,7 @@ __all__ = [
     "in_float32",
     "layerwise_rates",
     "learning_rates",
+    "load_state_dict",
     "observe",
     "reduce_on_plateau",
     "scale_by_adam",
@@ -42,5 +45,6 @@ __all__ = [
     "scale_by_momentum",
     "scale_by_rmsprop",
     "set_learning_rate",
+    "state_dict",
     "with_master_weights",
 ]

@@ -1,4 +1,4 @@
-"""Finding and changing jaxlr's states inside whatever holds an optimizer state."""
+"""Finding and changing states inside whatever holds an optimizer state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.tree_util import DictKey, GetAttrKey, KeyEntry, keystr
+from jax.tree_util import DictKey, GetAttrKey, keystr
+
+from jaxlr.transforms.paths import Path
 
 State = TypeVar("State")
 
@@ -19,60 +21,55 @@ def find_states(x: Any, kind: type[State]) -> dict[str, State]:
 
     The label is that of `optax.partition`. Where there is none, or several states share it, the path stands instead.
     """
-    leaves = jax.tree_util.tree_leaves_with_path(_opt_state_of(x), is_leaf=lambda node: isinstance(node, kind))
-    found = [(path, node) for path, node in leaves if isinstance(node, kind)]
-    uses = collections.Counter(_label(path) for path, _ in found)
-    return {label if (label := _label(path)) and uses[label] == 1 else _path(path): node for path, node in found}
+    found = _found(x, kind)
+    uses = collections.Counter(label_of(path) for path, _ in found)
+    return {label if (label := label_of(path)) and uses[label] == 1 else _text(path): node for path, node in found}
 
 
 def change_states(x: Any, kind: type[State], change: Callable[[State], State], *, group: str | None = None) -> Any:
-    """The same container with `change` applied to its states of one kind, or to those of one label or path.
+    """The same container with `change` applied to its states of one kind, or to those of one label or path."""
 
-    An `nnx.Optimizer` holds its leaves in variables: those are written in place.
-    """
-    opt_state = _opt_state_of(x)
-    written = []
+    def on_node(path: Path, node: Any) -> Any:
+        chosen = isinstance(node, kind) and group in (None, label_of(path), _text(path))
+        return change(node) if chosen else node
 
-    def on_node(path: tuple[KeyEntry, ...], node: Any) -> Any:
-        if not isinstance(node, kind) or group not in (None, _label(path), _path(path)):
-            return node
-        changed = change(as_arrays(node))
-        variables = jax.tree.leaves(node, is_leaf=_is_variable)
-        if not any(map(_is_variable, variables)):
-            return changed
-        for variable, leaf in zip(variables, jax.tree.leaves(changed), strict=True):
-            variable[...] = leaf
-        written.append(node)
-        return node
-
-    new = jax.tree_util.tree_map_with_path(on_node, opt_state, is_leaf=lambda node: isinstance(node, kind))
-    if written:
-        return x
-    return jax.tree.map(lambda node: new if node is opt_state else node, x, is_leaf=lambda node: node is opt_state)
+    old = as_arrays(opt_state_of(x))
+    new = jax.tree_util.tree_map_with_path(on_node, old, is_leaf=lambda node: isinstance(node, kind))
+    return with_opt_state(x, new)
 
 
 def groups_of(x: Any, kind: type[Any]) -> set[str]:
-    """The labels and paths by which `change_states` knows a state."""
-    leaves = jax.tree_util.tree_leaves_with_path(_opt_state_of(x), is_leaf=lambda node: isinstance(node, kind))
-    paths = [path for path, node in leaves if isinstance(node, kind)]
-    return {name(path) for path in paths for name in (_label, _path)} - {""}
+    """The labels and paths by which `change_states` knows the states of one kind."""
+    return {name(path) for path, _ in _found(x, kind) for name in (label_of, _text)} - {""}
 
 
-def _opt_state_of(x: Any) -> Any:
+def opt_state_of(x: Any) -> Any:
+    """The optimizer state in a container, or `x` itself if it has none."""
     return getattr(x, "opt_state", x)
 
 
-def as_arrays(state: State) -> State:
-    """A state, or one field of it, with plain arrays where an `nnx.Optimizer` holds variables."""
-    return jax.tree.map(jnp.asarray, state, is_leaf=_is_variable)
+def with_opt_state(x: Any, new: Any) -> Any:
+    """The container with another optimizer state of the same structure.
+
+    An `nnx.Optimizer` holds its leaves in variables: those that change are written in place.
+    """
+    old = opt_state_of(x)
+    holders = jax.tree.leaves(old, is_leaf=_is_variable)
+    if not any(map(_is_variable, holders)):
+        return jax.tree.map(lambda node: new if node is old else node, x, is_leaf=lambda node: node is old)
+    for holder, leaf in zip(holders, jax.tree.leaves(new), strict=True):
+        if jnp.asarray(holder) is not leaf:
+            holder[...] = leaf
+    return x
 
 
-def _is_variable(node: Any) -> bool:
-    """Whether `node` is a variable of `flax.nnx`, told without importing it."""
-    return hasattr(node, "__jax_array__") and hasattr(type(node), "value")
+def as_arrays(tree: Any) -> Any:
+    """A state, or a part of one, with plain arrays where an `nnx.Optimizer` holds variables."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf) if _is_variable(leaf) else leaf, tree, is_leaf=_is_variable)
 
 
-def _label(path: tuple[KeyEntry, ...]) -> str:
+def label_of(path: Path) -> str:
+    """The labels of `optax.partition` on a path."""
     return "/".join(
         str(key.key)
         for before, key in itertools.pairwise(path)
@@ -80,5 +77,15 @@ def _label(path: tuple[KeyEntry, ...]) -> str:
     )
 
 
-def _path(path: tuple[KeyEntry, ...]) -> str:
+def _found(x: Any, kind: type[State]) -> list[tuple[Path, State]]:
+    leaves = jax.tree_util.tree_leaves_with_path(opt_state_of(x), is_leaf=lambda node: isinstance(node, kind))
+    return [(path, node) for path, node in leaves if isinstance(node, kind)]
+
+
+def _is_variable(node: Any) -> bool:
+    """Whether `node` is a variable of `flax.nnx`, told without importing it."""
+    return hasattr(node, "__jax_array__") and hasattr(type(node), "value")
+
+
+def _text(path: Path) -> str:
     return keystr(path, simple=True, separator="/") or "."
