@@ -7,7 +7,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from jaxlr.schedules.exact import Wide, from_integer, where
+from jaxlr.schedules.exact import Wide, constant, from_integer, where
 
 Array = jax.Array
 
@@ -46,12 +46,15 @@ class Position:
         """`(done, left)` with `done + left = 1`: how much of `total` lies behind and ahead; (1, 0) from `total` on."""
         inside = self.whole < total
         total = at_least_one(total)
-        ahead = from_integer(jnp.where(inside, total - self.whole, jnp.uint32(0)))
-        behind = from_integer(jnp.where(inside, self.whole, total))
+        ahead = jnp.where(inside, total - self.whole, jnp.uint32(0))
+        early = self.whole < ahead
+        near = from_integer(jnp.where(early, self.whole, ahead))
         if self.fraction is not None:
             fraction = where(inside, self.fraction, _zeros(self.fraction))
-            ahead, behind = ahead - fraction, behind + fraction
-        return behind / from_integer(total), ahead / from_integer(total)
+            near = near + where(early, fraction, -fraction)
+        near = near / from_integer(total)
+        far = constant(1.0) - near
+        return where(early, near, far), where(early, far, near)
 
 
 def unsigned(length: Array) -> Array:

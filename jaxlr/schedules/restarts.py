@@ -97,7 +97,9 @@ def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[j
     guess = log(one + now / unit * growth) / log(t_mul, growth)
     cycle = jnp.maximum(jnp.floor(lax.stop_gradient(guess.nearest())) - 1, 0).astype(jnp.uint32)
     multiple = _integer_power(t_mul, cycle)
-    start, length = unit * ((multiple - one) / growth), unit * multiple
+    quotient = (multiple - one) / growth
+    quotient = quotient + (multiple - one - quotient * growth) / growth  # a third digit, see Wide
+    start, length = unit * quotient, unit * multiple
     # Sums of integers below 2**48 are exact once the quotient is rounded; others are right to 44 bits.
     integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.low == 0)
     start = where(integers, start.rounded(), start)
@@ -108,7 +110,10 @@ def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[j
         cycle = cycle + past.astype(jnp.uint32)
         into, length = where(past, into - length, into), where(past, length * t_mul, length)
     into = where(jnp.abs(into.high) <= tolerance, constant(0.0), into)
-    return cycle, into / length, (length - into) / length
+    early = less(into + into, length)
+    near = where(early, into, length - into) / length
+    far = one - near
+    return cycle, where(early, near, far), where(early, far, near)
 
 
 def _integer_power(base: Wide, exponent: jax.Array) -> Wide:
