@@ -9,7 +9,16 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.arithmetic import absolute_square, cast_like, increment, moments_like, towards, widen, widen_all
+from jaxlr.transforms.arithmetic import (
+    absolute_square,
+    beside,
+    cast_like,
+    increment,
+    moments_like,
+    towards,
+    widen,
+    widen_all,
+)
 from jaxlr.transforms.debiasing import one_minus_power
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 
@@ -83,13 +92,14 @@ def scale_by_adam(
 
     def init(params: optax.Params) -> ScaleByAdamState:
         count = jnp.zeros([], jnp.int32)
-        return ScaleByAdamState(
+        state = ScaleByAdamState(
             count=count,
             b1=hyperparameters.at_count("b1", b1, count),
             mu=moments_like(params, mu_dtype),
             nu=moments_like(params, nu_dtype, real=True),
             nu_max=moments_like(params, nu_dtype, real=True) if amsgrad else (),
         )
+        return beside(params, state)
 
     def update(
         updates: optax.Updates, state: ScaleByAdamState, params: optax.Params | None = None, **extra: Any

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.core import Tracer
+from jax.sharding import NamedSharding, PartitionSpec, SingleDeviceSharding
 
 PyTree = Any
+State = TypeVar("State")
 
 
 def widen(x: jax.typing.ArrayLike) -> jax.Array:
@@ -47,6 +50,20 @@ def moments_like(params: PyTree, dtype: Any = None, *, fill: jax.typing.ArrayLik
 def increment(count: jax.Array) -> jax.Array:
     """`count + 1`, or `count` at the largest number of its dtype."""
     return jnp.asarray(optax.safe_increment(count))
+
+
+def beside(params: PyTree, state: State) -> State:
+    """The state with its scalars on the devices of the parameters.
+
+    A jitted step returns them there. Were they elsewhere before the first step, the second would be compiled again.
+    """
+    arrays = [leaf for leaf in jax.tree.leaves(params) if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer)]
+    placed = next((leaf.sharding for leaf in arrays if leaf.committed), None)
+    if isinstance(placed, NamedSharding):
+        placed = NamedSharding(placed.mesh, PartitionSpec())
+    elif not isinstance(placed, SingleDeviceSharding):
+        return state
+    return jax.tree.map(lambda leaf: leaf if jnp.ndim(leaf) else jax.device_put(leaf, placed), state)
 
 
 def absolute_square(x: jax.Array) -> jax.Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters, masks
-from jaxlr.transforms.arithmetic import cast_like, increment, widen
+from jaxlr.transforms.arithmetic import beside, cast_like, increment, widen
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.masks import Mask
 
@@ -58,7 +58,8 @@ def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> op
     def init(params: optax.Params) -> AddWeightDecayState:
         masks.resolve(mask, params)
         count = jnp.zeros([], jnp.int32)
-        return AddWeightDecayState(count, hyperparameters.at_count("weight_decay", weight_decay, count))
+        weight = hyperparameters.at_count("weight_decay", weight_decay, count)
+        return beside(params, AddWeightDecayState(count, weight))
 
     def update(
         updates: optax.Updates, state: AddWeightDecayState, params: optax.Params | None = None, **extra: Any

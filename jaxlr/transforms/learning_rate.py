@@ -11,7 +11,7 @@ import optax
 from jax.core import Tracer
 
 from jaxlr.transforms import hyperparameters, plateau, states
-from jaxlr.transforms.arithmetic import increment, map_wide
+from jaxlr.transforms.arithmetic import beside, increment, map_wide
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.plateau import PlateauState, ReduceOnPlateau
 
@@ -65,16 +65,16 @@ def scale_by_learning_rate(learning_rate: NumberOrSchedule | ReduceOnPlateau) ->
     base = hyperparameters.number_or_schedule("learning_rate", base, minimum=0.0)
 
     def init(params: optax.Params) -> ScaleByLearningRateState:
-        del params
         count = jnp.zeros([], jnp.int32)
         rate = hyperparameters.at_count("learning_rate", base, count)
-        return ScaleByLearningRateState(
+        state = ScaleByLearningRateState(
             count=count,
             learning_rate=rate,
             overridden=jnp.zeros([], jnp.bool_),
             override=jnp.zeros([], jnp.float32),
             plateau=rule.init(rate) if rule else (),
         )
+        return beside(params, state)
 
     def update(
         updates: optax.Updates,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.arithmetic import cast_like, increment, moments_like, widen, widen_all
+from jaxlr.transforms.arithmetic import beside, cast_like, increment, moments_like, widen, widen_all
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 
 
@@ -67,7 +67,8 @@ def scale_by_momentum(
 
     def init(params: optax.Params) -> ScaleByMomentumState:
         count = jnp.zeros([], jnp.int32)
-        return ScaleByMomentumState(count, hyperparameters.at_count("decay", decay, count), moments_like(params))
+        momentum = hyperparameters.at_count("decay", decay, count)
+        return beside(params, ScaleByMomentumState(count, momentum, moments_like(params)))
 
     def update(
         updates: optax.Updates, state: ScaleByMomentumState, params: optax.Params | None = None, **extra: Any

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.arithmetic import absolute_square, cast_like, increment, moments_like, towards, widen_all
+from jaxlr.transforms.arithmetic import absolute_square, beside, cast_like, increment, moments_like, towards, widen_all
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 
 
@@ -66,12 +66,13 @@ def scale_by_rmsprop(
 
     def init(params: optax.Params) -> ScaleByRmspropState:
         count = jnp.zeros([], jnp.int32)
-        return ScaleByRmspropState(
+        state = ScaleByRmspropState(
             count=count,
             decay=hyperparameters.at_count("decay", decay, count),
             nu=moments_like(params, fill=initial_scale, real=True),
             mu=moments_like(params) if centered else (),
         )
+        return beside(params, state)
 
     def update(
         updates: optax.Updates, state: ScaleByRmspropState, params: optax.Params | None = None, **extra: Any
