@@ -300,6 +300,13 @@ def _draw_accuracy(axes: "Axes", ends: np.ndarray, curves: Mapping[str, np.ndarr
     if test is not None and len(ends):
         axes.plot(ends[-1:], [test], color=COLOURS[2], marker="D", markersize=8, linestyle="none", zorder=3)
         labels.append((f"test {test:.3f}", test, COLOURS[2]))
+    late = np.array(
+        [value for _, each in curves.items() for value in each[len(each) // 4 :]] + [end for _, end, _ in labels]
+    )
+    late = late[np.isfinite(late)]
+    if len(late) and late.max() > late.min():
+        # The first epochs may come in from below the frame, so that the last ones can be told apart.
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], 2 * late.min() - late.max()))
     _label_ends(axes, labels)
 
 
