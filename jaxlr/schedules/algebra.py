@@ -7,23 +7,23 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxlr.schedules.exact import Wide, less, where
+from jaxlr.schedules.exact import Wide, less, saturating_product, saturating_sum, where
 from jaxlr.schedules.position import Position, unsigned
 
 
 def product(position: Position, left: Any, right: Any) -> Wide:
     """left(n) * right(n)."""
-    return _at(left, position) * _at(right, position)
+    return saturating_product(_at(left, position), _at(right, position))
 
 
 def total(position: Position, left: Any, right: Any) -> Wide:
     """left(n) + right(n)."""
-    return _at(left, position) + _at(right, position)
+    return saturating_sum(_at(left, position), _at(right, position))
 
 
 def difference(position: Position, left: Any, right: Any) -> Wide:
     """left(n) - right(n)."""
-    return _at(left, position) - _at(right, position)
+    return saturating_sum(_at(left, position), -_at(right, position))
 
 
 def clip(position: Position, schedule: Any, min: Wide, max: Wide) -> Wide:

@@ -110,13 +110,8 @@ def _polynomial(
     transition_begin: jax.Array,
 ) -> Wide:
     done, left = position.since(unsigned(transition_begin)).parts(unsigned(transition_steps))
-    kept, gone = power_of_rest(done, left, power)
-    return init_value * kept + end_value * gone
-
-
-def power_of_rest(done: Wide, left: Wide, power: Wide) -> tuple[Wide, Wide]:
-    """`(left ** power, 1 - left ** power)` for done + left = 1, each accurate where it is small."""
-    return exp_and_rest(log(left, -done) * power)
+    power_of_left, scale, gone = exp_and_rest(log(left, -done) * power)
+    return (init_value * power_of_left).scaled(scale) + end_value * gone
 
 
 @family

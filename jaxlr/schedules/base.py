@@ -64,10 +64,10 @@ class Schedule:
         """The rate of the update that comes after `count` updates, float32 of the count's shape."""
         count = _as_count(count)
         if checks.is_traced(count):
-            return _value(self, count)
+            return _compiled_value(self, count)
         if self._on_device is None:
             if any(map(checks.is_traced, jax.tree.leaves(self))):
-                return _value(self, count)
+                return _compiled_value(self, count)
             # Moved once, at the first call: a schedule made before jax.distributed.initialize touches no device.
             with jax.ensure_compile_time_eval():
                 self._on_device = jax.tree.map(jnp.asarray, self)
@@ -233,7 +233,8 @@ def _value(schedule: Schedule, count: jax.Array) -> jax.Array:
     return jnp.broadcast_to(value, whole.shape)
 
 
-_compiled_value = jax.jit(_value)
+# One program a family; inside another jit its equations stand there themselves.
+_compiled_value = jax.jit(_value, inline=True)
 
 
 def _as_count(count: Any) -> Any:

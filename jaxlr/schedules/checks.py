@@ -126,7 +126,7 @@ def numbers(name: str, values: Any) -> Wide:
 
 def factors(name: str, values: Any) -> Logarithm:
     """One factor, or one for each of several, as one leaf."""
-    if isinstance(values, Logarithm) or np.ndim(values) == 0:
+    if isinstance(values, Logarithm) or (not isinstance(values, list | tuple) and np.ndim(values) == 0):
         return factor(name, values)
     stacked = _stacked([factor(f"{name}[{i}]", item) for i, item in enumerate(sequence(name, values))])
     return Logarithm(stacked.high, stacked.low)

@@ -123,11 +123,11 @@ def exp(value: Wide) -> tuple[Wide, Array]:
     return y + constant(1.0), exponent
 
 
-def exp_and_rest(value: Wide) -> tuple[Wide, Wide]:
-    """`(exp(value), 1 - exp(value))` for value <= 0, each accurate where it is small."""
-    y, exponent = _reduced_expm1(value)
-    power = (y + constant(1.0)).scaled(exponent)
-    return power, where(exponent == 0, -y, constant(1.0) - power)
+def exp_and_rest(value: Wide) -> tuple[Wide, Array, Wide]:
+    """`(y, k, 1 - exp(value))` with y and k as from `exp`, for value <= 0: each accurate where it is small."""
+    less_one, exponent = _reduced_expm1(value)
+    y = less_one + constant(1.0)
+    return y, exponent, where(exponent == 0, -less_one, constant(1.0) - y.scaled(exponent))
 
 
 def log(value: Wide, less_one: Wide | None = None) -> Wide:
@@ -162,10 +162,25 @@ def sqrt(value: Wide) -> Wide:
 
 
 def frexp(value: Wide) -> tuple[Wide, Array]:
-    """`(m, k)` with `value = m * 2**k` and m in [1, 2), for a positive normal value."""
-    exponent = (_bits(value.high) >> 23).astype(jnp.int32) - 127
+    """`(m, k)` with `value = m * 2**k` and |m| in [1, 2) (up to 4 at the end of float32), 0 for 0."""
+    exponent = jnp.minimum(((_bits(value.high) >> 23) & 0xFF).astype(jnp.int32) - 127, 126)
     unit = _power_of_two(-exponent)
     return Wide(value.high * unit, value.low * unit), exponent
+
+
+def saturating_sum(this: Wide, other: Wide) -> Wide:
+    """`this + other`, which stops at the largest float32."""
+    plain = this.high + other.high
+    over = jnp.abs(plain) > LARGEST
+    zero = constant(0.0)
+    most = Wide(jnp.clip(plain, -LARGEST, LARGEST), jnp.zeros_like(plain))
+    return where(over, most, where(over, zero, this) + where(over, zero, other))
+
+
+def saturating_product(this: Wide, other: Wide) -> Wide:
+    """`this * other`, with all bits next to underflow, and never past the largest float32."""
+    (this, k), (other, j) = frexp(this), frexp(other)
+    return (this * other).scaled(k + j)
 
 
 def sine_squared(quarter_turns: Wide) -> Wide:
