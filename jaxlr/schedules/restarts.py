@@ -127,4 +127,4 @@ def _integer_power(base: Wide, exponent: jax.Array) -> Wide:
 
     ones = jnp.ones(exponent.shape, jnp.float32)
     start = (Wide(ones, ones * 0), Wide(ones * base.high, ones * base.low), exponent)
-    return lax.fori_loop(0, 32, step, start, unroll=4)[0]
+    return lax.fori_loop(0, 32, step, start)[0]
