@@ -78,7 +78,8 @@ def _gradients_by_jax(
 
 
 def _convolve_in_parts(stride: int, images: jax.Array, kernel: jax.Array) -> jax.Array:
-    return jnp.concatenate([_convolve(stride, part, kernel) for part in _split(images)])
+    padding = _padding(images, kernel, stride)
+    return jnp.concatenate([_in_order(part, kernel, padding, stride=stride) for part in _split(images)])
 
 
 def _gradients_in_parts(
@@ -100,24 +101,41 @@ def _gradient_of_images(
     """Convolves the gradient with the kernel turned round, its channels exchanged."""
     turned = kernel[::-1, ::-1].swapaxes(2, 3)
     opposite = [(side - 1 - low, side - 1 - high) for side, (low, high) in zip(kernel.shape[:2], padding, strict=True)]
-    return lax.conv_general_dilated(
-        gradient, turned, (1, 1), opposite, lhs_dilation=(stride, stride), dimension_numbers=_LAYOUT
-    )
+    return _in_order(gradient, turned, opposite, spread=stride)
 
 
 def _gradient_of_kernel(
     stride: int, padding: list[tuple[int, int]], images: jax.Array, gradient: jax.Array
 ) -> jax.Array:
     """Convolves the images with the gradient as the kernel: examples take the place of channels."""
-    result = lax.conv_general_dilated(
-        images.transpose(3, 1, 2, 0),
-        gradient.transpose(1, 2, 0, 3),
-        (1, 1),
+    images, gradient = images.transpose(3, 1, 2, 0), gradient.transpose(1, 2, 0, 3)
+    return _in_order(images, gradient, padding, kernel_spread=stride).transpose(1, 2, 0, 3)
+
+
+def _in_order(
+    images: jax.Array,
+    kernel: jax.Array,
+    padding: list[tuple[int, int]],
+    *,
+    stride: int = 1,
+    spread: int = 1,
+    kernel_spread: int = 1,
+) -> jax.Array:
+    """A convolution that XLA leaves in its order; a spread of k sets k - 1 zeros between two pixels."""
+    if math.prod(kernel.shape[:2]) > math.prod(images.shape[1:3]):
+        # XLA exchanges the two, and the order with them, unless it sees images at least as large as the kernel.
+        borders = [(0, 0, 0), *((low, high, spread - 1) for low, high in padding), (0, 0, 0)]
+        images = lax.optimization_barrier(lax.pad(images, jnp.zeros((), images.dtype), borders))
+        padding, spread = [(0, 0), (0, 0)], 1
+    return lax.conv_general_dilated(
+        images,
+        kernel,
+        (stride, stride),
         padding,
-        rhs_dilation=(stride, stride),
+        lhs_dilation=(spread, spread),
+        rhs_dilation=(kernel_spread, kernel_spread),
         dimension_numbers=_LAYOUT,
     )
-    return result.transpose(1, 2, 0, 3)
 
 
 def _padding(images: jax.Array, kernel: jax.Array, stride: int) -> list[tuple[int, int]]:

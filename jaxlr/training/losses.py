@@ -67,9 +67,8 @@ def loss_by_name(name: str) -> Loss:
     if name in LOSSES:
         return LOSSES[name]
     near = difflib.get_close_matches(str(name), LOSSES, n=1)
-    raise ValueError(
-        f"loss must be one of {', '.join(LOSSES)}, got {name!r}{f'; did you mean {near[0]}?' * bool(near)}"
-    )
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {name!r}{hint}")
 
 
 def l1_penalty(parameters: Any) -> jax.Array:

@@ -1,0 +1,266 @@
+"""Images a second of jaxlr's trainer, of a plain Flax loop and of torch, on the same network, batch and data.
+
+    python benchmarks/training.py --data-dir FOLDER [--torch-python PYTHON]
+
+The network: two blocks of 3x3 convolution without bias, batch normalization, relu and 2x2 max-pooling, then dense(128),
+relu, dropout(0.5), dense(10); Adam at 0.001, cross-entropy, float32. The data: Fashion-MNIST from --data-dir or the
+system's package, or synthetic images of that shape. Who takes part:
+
+- jaxlr: `Trainer.run`, as `jaxlr train` uses it.
+- flax: nnx as its documentation writes it: a jitted step in a Python loop, batches from NumPy arrays, nnx.Conv,
+  nnx.BatchNorm, nnx.max_pool, nnx.Optimizer with optax.adam.
+- torch: eager, two threads, fused Adam, in both memory layouts; the faster one counts.
+
+Each run is a process of its own, the runs of all take turns, and the median counts. Compilation and the first updates
+of each are left out of the time, and all wait for the last result. Torch may live in another environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+WARM_UP = 5  # updates
+TORCH_LAYOUTS = ("contiguous", "channels_last")
+CONTENDERS = ("jaxlr", "flax", *(f"torch {layout}" for layout in TORCH_LAYOUTS))
+
+
+def main() -> None:
+    options = parse_options()
+    if options.contender:
+        print(json.dumps(run_contender(options)))
+        return
+    images, labels, data_name = load_images(options)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "images.npz"
+        np.savez(path, images=images, labels=labels)
+        contenders = [name for name in CONTENDERS if is_there(name, options)]
+        print(f"{data_name}: {len(labels):,} images, batches of {options.batch_size}, width {options.width}")
+        print(
+            f"{cpu_name()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
+        )
+        results: dict[str, list[dict[str, Any]]] = {name: [] for name in contenders}
+        for run in range(options.runs):
+            for name in contenders:
+                results[name].append(start_contender(name, path, options))
+            rates = ", ".join(f"{name} {results[name][-1]['images_per_second']:,.0f}" for name in contenders)
+            print(f"run {run + 1}: {rates}", flush=True)
+    print_table(results)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, help="folder with the Fashion-MNIST IDX files")
+    parser.add_argument("--synthetic", action="store_true", help="random images, for a machine without the files")
+    parser.add_argument("--images", type=int, default=12_800, help="images that each run trains on, once")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--width", type=int, default=32, help="channels of the first block")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--torch-python", default=sys.executable, help="a Python interpreter that has torch")
+    parser.add_argument("--torch-threads", type=int, default=2)
+    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def load_images(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, str]:
+    if options.synthetic:
+        random = np.random.default_rng(0)
+        images = random.integers(0, 256, (options.images, 28, 28, 1), np.uint8)
+        return images, random.integers(0, 10, options.images).astype(np.int32), "synthetic images"
+    from jaxlr.training.data import load_dataset
+
+    train = load_dataset("fashion-mnist", data_dir=options.data_dir).train
+    return train.images[: options.images], train.labels[: options.images], "Fashion-MNIST"
+
+
+def is_there(name: str, options: argparse.Namespace) -> bool:
+    if not name.startswith("torch"):
+        return True
+    found = subprocess.run([options.torch_python, "-c", "import torch"], capture_output=True).returncode == 0
+    if not found:
+        print(f"{name}: left out, {options.torch_python} cannot import torch (see --torch-python)")
+    return found
+
+
+def start_contender(name: str, path: Path, options: argparse.Namespace) -> dict[str, Any]:
+    python = options.torch_python if name.startswith("torch") else sys.executable
+    command = [python, __file__, "--contender", name, "--file", str(path)]
+    command += ["--batch-size", str(options.batch_size), "--width", str(options.width)]
+    command += ["--torch-threads", str(options.torch_threads)]
+    # Threads that spin while they wait make torch many times slower on a machine that does anything else.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    finished = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if finished.returncode:
+        sys.exit(f"{name} failed:\n{finished.stderr}")
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+def run_contender(options: argparse.Namespace) -> dict[str, Any]:
+    with np.load(options.file) as file:
+        images, labels = file["images"], file["labels"]
+    if options.contender == "jaxlr":
+        return run_jaxlr(images, labels, options)
+    if options.contender == "flax":
+        return run_flax(images, labels, options)
+    return run_torch(images, labels, options, options.contender.removeprefix("torch "))
+
+
+def run_jaxlr(images: np.ndarray, labels: np.ndarray, options: argparse.Namespace) -> dict[str, Any]:
+    import jax
+    from flax import nnx
+
+    import jaxlr
+    from jaxlr.training.data import Dataset, Split
+    from jaxlr.training.loop import Trainer, Updates
+    from jaxlr.training.models import CNN
+
+    few = Split(images[: options.batch_size], labels[: options.batch_size])
+    data = Dataset("benchmark", train=Split(images, labels), validation=few, test=few, classes=10, split_note="")
+    model = CNN(images.shape[1:], 10, width=options.width, rngs=nnx.Rngs(0))
+    trainer = Trainer(model, jaxlr.adam(0.001), data, batch_size=options.batch_size)
+    started = time.perf_counter()
+    losses = np.concatenate([item.loss for item in trainer.run(epochs=1) if isinstance(item, Updates)])
+    seconds = time.perf_counter() - started - trainer.compile_seconds
+    trained = len(losses) * options.batch_size
+    return result(trained, seconds, trainer.compile_seconds, losses, f"jaxlr {jaxlr_version()}, jax {jax.__version__}")
+
+
+def run_flax(images: np.ndarray, labels: np.ndarray, options: argparse.Namespace) -> dict[str, Any]:
+    import flax
+    import jax
+    import optax
+    from flax import nnx
+
+    class Network(nnx.Module):
+        def __init__(self, width: int, rngs: nnx.Rngs):
+            self.conv1 = nnx.Conv(1, width, (3, 3), use_bias=False, rngs=rngs)
+            self.norm1 = nnx.BatchNorm(width, momentum=0.9, rngs=rngs)
+            self.conv2 = nnx.Conv(width, 2 * width, (3, 3), use_bias=False, rngs=rngs)
+            self.norm2 = nnx.BatchNorm(2 * width, momentum=0.9, rngs=rngs)
+            self.dense1 = nnx.Linear(7 * 7 * 2 * width, 128, rngs=rngs)
+            self.dropout = nnx.Dropout(0.5, rngs=rngs)
+            self.dense2 = nnx.Linear(128, 10, rngs=rngs)
+
+        def __call__(self, x: jax.Array) -> jax.Array:
+            x = nnx.max_pool(nnx.relu(self.norm1(self.conv1(x))), window_shape=(2, 2), strides=(2, 2))
+            x = nnx.max_pool(nnx.relu(self.norm2(self.conv2(x))), window_shape=(2, 2), strides=(2, 2))
+            x = nnx.relu(self.dense1(x.reshape(x.shape[0], -1)))
+            return self.dense2(self.dropout(x))
+
+    def loss_of(model: Network, batch_images: jax.Array, batch_labels: jax.Array) -> jax.Array:
+        return optax.softmax_cross_entropy_with_integer_labels(model(batch_images), batch_labels).mean()
+
+    @nnx.jit
+    def step(model: Network, optimizer: nnx.Optimizer, batch_images: jax.Array, batch_labels: jax.Array) -> jax.Array:
+        loss, gradients = nnx.value_and_grad(loss_of)(model, batch_images, batch_labels)
+        optimizer.update(model, gradients)
+        return loss
+
+    model = Network(options.width, nnx.Rngs(0))
+    optimizer = nnx.Optimizer(model, optax.adam(0.001), wrt=nnx.Param)
+    scaled = images.astype(np.float32) / 255
+    first_started = time.perf_counter()
+    jax.block_until_ready(step(model, optimizer, scaled[: options.batch_size], labels[: options.batch_size]))
+    compile_seconds = time.perf_counter() - first_started
+    for _ in range(WARM_UP):
+        jax.block_until_ready(step(model, optimizer, scaled[: options.batch_size], labels[: options.batch_size]))
+    started = time.perf_counter()
+    losses = [step(model, optimizer, scaled[chosen], labels[chosen]) for chosen in batches(labels, options)]
+    losses = np.asarray(jax.block_until_ready(losses))
+    seconds = time.perf_counter() - started
+    versions = f"flax {flax.__version__}, jax {jax.__version__}"
+    return result(len(losses) * options.batch_size, seconds, compile_seconds, losses, versions)
+
+
+def run_torch(images: np.ndarray, labels: np.ndarray, options: argparse.Namespace, layout: str) -> dict[str, Any]:
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(options.torch_threads)
+    torch.manual_seed(0)
+    width = options.width
+    memory = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[layout]
+    model = nn.Sequential(
+        *(nn.Conv2d(1, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(width, 2 * width, 3, padding=1, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(7 * 7 * 2 * width, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10)),
+    ).to(memory_format=memory)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.001, fused=True)
+    scaled = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    targets = torch.from_numpy(labels.astype(np.int64))
+
+    def step(chosen: np.ndarray) -> torch.Tensor:
+        chosen_rows = torch.from_numpy(chosen)
+        batch = scaled[chosen_rows].contiguous(memory_format=memory)
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(batch), targets[chosen_rows])
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    for _ in range(WARM_UP):
+        step(np.arange(options.batch_size))
+    started = time.perf_counter()
+    losses = torch.stack([step(chosen) for chosen in batches(labels, options)]).numpy()
+    seconds = time.perf_counter() - started
+    return result(len(losses) * options.batch_size, seconds, 0.0, losses, f"torch {torch.__version__}, {layout}")
+
+
+def batches(labels: np.ndarray, options: argparse.Namespace) -> np.ndarray:
+    order = np.random.default_rng(0).permutation(len(labels))
+    whole = len(labels) // options.batch_size
+    return order[: whole * options.batch_size].reshape(whole, options.batch_size)
+
+
+def result(trained: int, seconds: float, compile_seconds: float, losses: np.ndarray, versions: str) -> dict[str, Any]:
+    return {
+        "images_per_second": trained / seconds,
+        "compile_seconds": compile_seconds,
+        "last_loss": float(losses[-len(losses) // 5 :].mean()),
+        "versions": versions,
+    }
+
+
+def print_table(results: dict[str, list[dict[str, Any]]]) -> None:
+    rates = {name: median(run["images_per_second"] for run in runs) for name, runs in results.items()}
+    torch_rates = [rate for name, rate in rates.items() if name.startswith("torch")]
+    print(
+        f"\n{'':20} {'images/s':>9} {'lowest':>8} {'highest':>8} {'/ flax':>7} {'/ torch':>8} {'compile':>8} {'loss':>6}"
+    )
+    for name, runs in results.items():
+        every = [run["images_per_second"] for run in runs]
+        against_torch = f"{rates[name] / max(torch_rates):8.2f}" if torch_rates else f"{'-':>8}"
+        print(
+            f"{name:20} {rates[name]:9,.0f} {min(every):8,.0f} {max(every):8,.0f} {rates[name] / rates['flax']:7.2f} "
+            f"{against_torch} {median(run['compile_seconds'] for run in runs):6.1f} s "
+            f"{median(run['last_loss'] for run in runs):6.3f}   {runs[0]['versions']}"
+        )
+    print("images/s: median; / torch: against its faster layout; loss: mean over the last fifth of the updates.")
+
+
+def cpu_name() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def jaxlr_version() -> str:
+    from importlib.metadata import version
+
+    return version("jaxlr")
+
+
+if __name__ == "__main__":
+    main()
