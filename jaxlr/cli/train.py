@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.training.config import TrainConfig, load_config
 
@@ -34,11 +36,13 @@ def run(arguments: Sequence[str]) -> None:
         if options.config is not None:
             kept = TrainOptions(**vars(load_config(options.config)))
             options = parse("train", TrainOptions, arguments, default=kept)
-        from jaxlr.training.run import prepare
-
         config = TrainConfig(**{field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)})
-        run = prepare(config, out=options.out)
-    _execute(run)
+        # Flax and the network take seconds: something must move on the terminal before that.
+        with Console().status("getting ready ..."):
+            from jaxlr.training.run import prepare
+
+            prepared = prepare(config, out=options.out)
+    _execute(prepared)
 
 
 def _execute(run: "Run") -> None:

@@ -77,10 +77,10 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and value < lowest:
                 raise ValueError(f"{name} must be at least {lowest}, got {value!r}")
-        for name in _BELOW_ONE:
+        for name, bound in _BELOW.items():
             value = getattr(self, name)
-            if value is not None and value >= 1:
-                raise ValueError(f"{name} must be below 1, got {value!r}")
+            if value is not None and value >= bound:
+                raise ValueError(f"{name} must be below {bound}, got {value!r}")
         if self.validation == 0:
             raise ValueError(f"validation must be above 0, got {self.validation!r}")
         if self.momentum is not None and self.optimizer not in ("sgd", "rmsprop"):
@@ -101,7 +101,7 @@ _LOWEST = {
     "validation": 0,
     "seed": 0,
 }
-_BELOW_ONE = ("momentum", "dropout", "validation")
+_BELOW = {"momentum": 1, "dropout": 1, "validation": 1, "seed": 2**32}  # jax.random.key takes 32 bits of a seed
 _KINDS = {int: "an integer", float: "a number", str: "a text", Path: "a path", types.NoneType: "None"}
 
 

@@ -125,6 +125,5 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "cycle", summary["cycle_note"]
     yield "time", f"{summary['seconds']:.1f} s, and {summary['compile_seconds']:.1f} s to compile"
     yield "speed", f"{summary['images_per_second']:,.0f} images/s on {summary['device']['kind']}"
-    yield "train", f"{summary['train_accuracy']:.4f}"
     best = f"best {summary['best_validation_accuracy']:.4f} in epoch {summary['best_epoch']}"
-    yield "validation", f"{summary['validation_accuracy']:.4f}, {best}"
+    yield "accuracy", f"train {summary['train_accuracy']:.4f}, validation {summary['validation_accuracy']:.4f} ({best})"

@@ -81,7 +81,10 @@ def prepare(config: TrainConfig, *, out: Path | None = None) -> Run:
     if updates < 1:
         batches = config.epochs * (examples // config.batch_size)
         raise ValueError(f"accumulate must be at most the {batches} batches of the run, got {config.accumulate}")
-    schedule = parse(config.schedule, steps_per_epoch=_steps_per_epoch(config, examples))
+    schedule = parse(
+        config.schedule,
+        steps_per_epoch=_steps_per_epoch(config, examples),  # pyright: ignore[reportArgumentType] (may end in a half)
+    )
     model = CNN(
         data.train.images.shape[1:],
         data.classes,
