@@ -1,5 +1,6 @@
 """A run's folder: always a new or an empty one, made whole or not at all."""
 
+import errno
 import itertools
 import json
 import os
@@ -46,7 +47,7 @@ def make_folder(folder: Path | None, name: str) -> Path:
             each.mkdir()
             made.append(each)
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise ValueError(f"out: {folder}: cannot be written to")
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         for each in reversed(made):
             each.rmdir()
