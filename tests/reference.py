@@ -151,7 +151,7 @@ def through(n, values, total_steps, pct_start, anneal, last):
     lead = 1 if last == "total-1" else 0
     share = mpf(pct_start) * total_steps
     border = mpf(0) if abs(share - lead) < share / 2**40 else share - lead
-    borders = [mpf(0), border, 2 * border][: len(values) - 1] + [mpf(total_steps - lead)]
+    borders = [mpf(0), *[border, 2 * border][: len(values) - 2], mpf(total_steps - lead)]
     if n >= total_steps - lead:
         return values[-1]
     for start, stop, first, then in zip(borders, borders[1:], values, values[1:], strict=False):
@@ -201,3 +201,34 @@ def warmup_stable_decay(
     x = min(max(mpf(n - warmup_steps - stable_steps), 0), decay_steps) / decay_steps
     weight = {"linear": x, "cosine": mpmath.sin(mpmath.pi * x / 2) ** 2, "1-sqrt": mpmath.sqrt(x)}[decay]
     return mpf(peak_value) * (1 - weight) + mpf(end_value) * weight
+
+
+def flat_cosine(n, init_value, total_steps, pct_start=0.75, end_value=0.0):
+    return through(n, [mpf(init_value), mpf(init_value), mpf(end_value)], total_steps, pct_start, "cos", "total")
+
+
+def tanh(n, init_value, decay_steps, end_value=0.0, lower=-7.0, upper=3.0):
+    x = min(mpf(n) / decay_steps, 1)
+    weight = (1 - mpmath.tanh(mpf(lower) * (1 - x) + mpf(upper) * x)) / 2
+    return mpf(init_value) * weight + mpf(end_value) * (1 - weight)
+
+
+def k_decay(n, init_value, decay_steps, k=1.0, end_value=0.0):
+    weight = mpmath.cos(mpmath.pi / 2 * min(mpf(n) / decay_steps, 1) ** mpf(k)) ** 2 if n < decay_steps else mpf(0)
+    return mpf(init_value) * weight + mpf(end_value) * (1 - weight)
+
+
+def rex(n, init_value, decay_steps):
+    x = min(mpf(n) / decay_steps, 1)
+    return mpf(init_value) * (1 - x) / (1 - x / 2)
+
+
+def polynomial_cycles(n, init_value, end_value, power, decay_steps):
+    horizon = decay_steps * max(1, -(-int(n) // decay_steps))
+    weight = (1 - mpf(n) / horizon) ** mpf(power)
+    return mpf(init_value) * weight + mpf(end_value) * (1 - weight)
+
+
+def noam(n, d_model, warmup_steps, factor=1.0):
+    k = mpf(n + 1)
+    return mpf(factor) / mpmath.sqrt(d_model) * min(1 / mpmath.sqrt(k), k / mpf(warmup_steps) ** mpf(1.5))

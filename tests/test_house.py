@@ -14,7 +14,21 @@ import jaxlr
 PACKAGE = Path(jaxlr.__file__).parent
 ROOMS = ["schedules", "plotting", "transforms", "optimizers", "dialects", "search", "training", "cli", "__main__"]
 # Within schedules, lowest first: arithmetic, arguments, the type, then families that use each other.
-SHELVES = ["exact", "position", "checks", "algebra", "base", "annealing", "decay", "steps", "restarts", "units"]
+SHELVES = ["exact", "position", "checks", "algebra", "base", "annealing", "decay", "steps", "onecycle", "restarts"]
+SHELVES += ["curves", "units"]
+    "exact",
+    "position",
+    "checks",
+    "algebra",
+    "base",
+    "annealing",
+    "decay",
+    "steps",
+    "onecycle",
+    "restarts",
+    "curves",
+    "units",
+]
 
 
 def imports(path):

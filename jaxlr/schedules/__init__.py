@@ -2,6 +2,7 @@
 
 from jaxlr.schedules.annealing import cosine, linear, polynomial
 from jaxlr.schedules.base import FAMILIES, Schedule
+from jaxlr.schedules.curves import flat_cosine, k_decay, noam, polynomial_cycles, rex, slanted_triangular, tanh
 from jaxlr.schedules.custom import custom
 from jaxlr.schedules.cycles import cyclic, exp_range, triangular, triangular2
 from jaxlr.schedules.decay import exponential, inverse_sqrt, inverse_time, natural_exponential
@@ -23,21 +24,28 @@ __all__ = [
     "cyclic",
     "exp_range",
     "exponential",
+    "flat_cosine",
     "inverse_sqrt",
     "inverse_time",
     "join",
+    "k_decay",
     "linear",
     "multi_step",
     "natural_exponential",
+    "noam",
     "one_cycle",
     "one_cycle_momentum",
     "parse",
     "per_epoch",
     "piecewise_constant",
     "polynomial",
+    "polynomial_cycles",
+    "rex",
     "scale_lr",
     "signature_text",
+    "slanted_triangular",
     "step_decay",
+    "tanh",
     "time_based",
     "triangular",
     "triangular2",

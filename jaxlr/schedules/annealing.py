@@ -110,8 +110,13 @@ def _polynomial(
     transition_begin: jax.Array,
 ) -> Wide:
     done, left = position.since(unsigned(transition_begin)).parts(unsigned(transition_steps))
-    power_of_left, scale, gone = exp_and_rest(log(left, -done) * power)
-    return (init_value * power_of_left).scaled(scale) + end_value * gone
+    kept, scale, gone = rest_to_the_power(done, left, power)
+    return (init_value * kept).scaled(scale) + end_value * gone
+
+
+def rest_to_the_power(done: Wide, left: Wide, power: Wide) -> tuple[Wide, jax.Array, Wide]:
+    """`(y, k, 1 - left ** power)` with `left ** power = y * 2**k`, for done + left = 1."""
+    return exp_and_rest(log(left, -done) * power)
 
 
 @family

@@ -114,7 +114,8 @@ def signature_text(name: str) -> str:
             keyword_only = True
             parts.append("*")
         default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
-        parts.append(f"{parameter.name}{default}")
+        stars = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
+        parts.append(f"{stars}{parameter.name}{default}")
     return f"({', '.join(parts)})"
 
 

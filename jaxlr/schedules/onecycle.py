@@ -86,7 +86,7 @@ def _one_cycle(
     first = max_lr / div_factor
     end = first / final_div_factor
     middle = [first] if three_phase else []
-    return _through([first, max_lr, *middle, end], position, total_steps, pct_start, anneal, last)
+    return through([first, max_lr, *middle, end], position, total_steps, pct_start, anneal, last)
 
 
 @family
@@ -156,10 +156,10 @@ def _one_cycle_momentum(
 ) -> Wide:
     after = [max_momentum] if three_phase else []
     values = [max_momentum, base_momentum, max_momentum, *after]
-    return _through(values, position, total_steps, pct_start, anneal, last)
+    return through(values, position, total_steps, pct_start, anneal, last)
 
 
-def _through(
+def through(
     values: list[Wide], position: Position, total_steps: jax.Array, pct_start: Wide, anneal: str, last: str
 ) -> Wide:
     """From each value to the next, the borders between them being shares of the run (real numbers, not counts)."""
