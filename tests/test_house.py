@@ -16,19 +16,6 @@ ROOMS = ["schedules", "plotting", "transforms", "optimizers", "dialects", "searc
 # Within schedules, lowest first: arithmetic, arguments, the type, then families that use each other.
 SHELVES = ["exact", "position", "checks", "algebra", "base", "annealing", "decay", "steps", "onecycle", "restarts"]
 SHELVES += ["curves", "units"]
-    "exact",
-    "position",
-    "checks",
-    "algebra",
-    "base",
-    "annealing",
-    "decay",
-    "steps",
-    "onecycle",
-    "restarts",
-    "curves",
-    "units",
-]
 
 
 def imports(path):
