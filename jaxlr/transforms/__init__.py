@@ -1,5 +1,6 @@
 """Gradient transformations that compose in `optax.chain`."""
 
+from jaxlr.transforms.accumulation import AccumulateState, accumulate
 from jaxlr.transforms.adam import ScaleByAdamState, scale_by_adam
 from jaxlr.transforms.clipping import clip_by_global_norm
 from jaxlr.transforms.decay import AddWeightDecayState, add_l1_penalty, add_weight_decay
@@ -20,6 +21,7 @@ from jaxlr.transforms.rms import ScaleByRmspropState, scale_by_rmsprop
 from jaxlr.transforms.saving import LoadReport, load_state_dict, state_dict
 
 __all__ = [
+    "AccumulateState",
     "AddWeightDecayState",
     "LoadReport",
     "MasterWeightsState",
@@ -29,6 +31,7 @@ __all__ = [
     "ScaleByLearningRateState",
     "ScaleByMomentumState",
     "ScaleByRmspropState",
+    "accumulate",
     "add_l1_penalty",
     "add_weight_decay",
     "clip_by_global_norm",

@@ -21,6 +21,7 @@ from jaxlr.transforms.arithmetic import (
 )
 from jaxlr.transforms.debiasing import one_minus_power
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.waiting import kept
 
 
 class ScaleByAdamState(NamedTuple):
@@ -31,6 +32,8 @@ class ScaleByAdamState(NamedTuple):
     mu: optax.Updates  # mu_dtype, shaped like the parameters: mean of the updates
     nu: optax.Updates  # nu_dtype, shaped like the parameters: mean of the squares
     nu_max: optax.Updates  # like nu: the largest so far; () without amsgrad
+
+    waits = True
 
 
 def scale_by_adam(
@@ -102,14 +105,19 @@ def scale_by_adam(
         return beside(params, state)
 
     def update(
-        updates: optax.Updates, state: ScaleByAdamState, params: optax.Params | None = None, **extra: Any
+        updates: optax.Updates,
+        state: ScaleByAdamState,
+        params: optax.Params | None = None,
+        *,
+        due: Any = True,
+        **extra: Any,
     ) -> tuple[optax.Updates, ScaleByAdamState]:
         del params, extra
         gradients = widen_all(updates)
         share1 = hyperparameters.one_minus_at_count("b1", b1, state.count)
         share2 = hyperparameters.one_minus_at_count("b2", b2, state.count)
-        mu = towards(state.mu, gradients, share1)
-        nu = towards(state.nu, jax.tree.map(absolute_square, gradients), share2)
+        mu = kept(due, towards(state.mu, gradients, share1), state.mu)
+        nu = kept(due, towards(state.nu, jax.tree.map(absolute_square, gradients), share2), state.nu)
 
         count = increment(state.count)
         gathered1 = one_minus_power("b1", b1, state.count, count)
@@ -118,6 +126,7 @@ def scale_by_adam(
         if amsgrad:
             samples = jax.tree.map(lambda v: v / gathered2, nu) if amsgrad == "corrected" else nu
             nu_max = jax.tree.map(lambda v, sample: jnp.maximum(widen(v), sample), state.nu_max, samples)
+            nu_max = kept(due, nu_max, state.nu_max)
         else:
             nu_max = ()
         square = nu_max if amsgrad else nu
@@ -131,8 +140,8 @@ def scale_by_adam(
             mean = jax.tree.map(lambda m: m * (1.0 / gathered1), mu)
         scaled = jax.tree.map(lambda m, v: m / (jnp.sqrt(v) * scale + least), mean, square)
         state = ScaleByAdamState(
-            count=count,
-            b1=hyperparameters.at_count("b1", b1, state.count),
+            count=kept(due, count, state.count),
+            b1=kept(due, hyperparameters.at_count("b1", b1, state.count), state.b1),
             mu=cast_like(mu, state.mu),
             nu=cast_like(nu, state.nu),
             nu_max=cast_like(nu_max, state.nu_max),

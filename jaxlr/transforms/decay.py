@@ -12,6 +12,7 @@ from jaxlr.transforms import hyperparameters, masks
 from jaxlr.transforms.arithmetic import beside, cast_like, increment, widen
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.masks import Mask
+from jaxlr.transforms.waiting import kept
 
 
 class AddWeightDecayState(NamedTuple):
@@ -19,6 +20,8 @@ class AddWeightDecayState(NamedTuple):
 
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1  # pyright: ignore[reportIncompatibleMethodOverride]
     weight_decay: jax.Array  # float32, (): weight decay of the last update
+
+    waits = True
 
 
 def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> optax.GradientTransformation:
@@ -62,12 +65,17 @@ def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> op
         return beside(params, AddWeightDecayState(count, weight))
 
     def update(
-        updates: optax.Updates, state: AddWeightDecayState, params: optax.Params | None = None, **extra: Any
+        updates: optax.Updates,
+        state: AddWeightDecayState,
+        params: optax.Params | None = None,
+        *,
+        due: Any = True,
+        **extra: Any,
     ) -> tuple[optax.Updates, AddWeightDecayState]:
         del extra
         weight = hyperparameters.at_count("weight_decay", weight_decay, state.count)
         updates = _add("add_weight_decay", lambda p: weight * p, updates, params, mask)
-        return updates, AddWeightDecayState(increment(state.count), weight)
+        return updates, kept(due, AddWeightDecayState(increment(state.count), weight), state)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 

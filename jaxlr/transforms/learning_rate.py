@@ -14,6 +14,7 @@ from jaxlr.transforms import hyperparameters, plateau, states
 from jaxlr.transforms.arithmetic import beside, increment, map_wide
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.plateau import PlateauState, ReduceOnPlateau
+from jaxlr.transforms.waiting import kept
 
 _NOT_RECORDED = (
     "no learning rate is recorded in this optimizer state: end the chain with jaxlr.scale_by_learning_rate, "
@@ -29,6 +30,8 @@ class ScaleByLearningRateState(NamedTuple):
     overridden: jax.Array  # bool, (): whether `override` stands in place of the number or schedule
     override: jax.Array  # float32, (): the rate that was set by hand
     plateau: PlateauState | tuple[()]  # that of the rule reduce_on_plateau; () without one
+
+    waits = True
 
 
 def scale_by_learning_rate(learning_rate: NumberOrSchedule | ReduceOnPlateau) -> optax.GradientTransformationExtraArgs:
@@ -82,17 +85,20 @@ def scale_by_learning_rate(learning_rate: NumberOrSchedule | ReduceOnPlateau) ->
         params: optax.Params | None = None,
         *,
         value: Any = None,
+        due: Any = True,
         **extra: Any,
     ) -> tuple[optax.Updates, ScaleByLearningRateState]:
         del params, extra
         rate = hyperparameters.at_count("learning_rate", base, state.count)
         rate = jnp.where(state.overridden, state.override, rate)
+        watched = ()
         if rule:
             watched = _expect_plateau(state)._replace(numbers=rule.fresh_numbers(), base=rate)
             watched = watched if value is None else plateau.observed(watched, value, rule.axis_name)
-            state, rate = state._replace(plateau=watched), plateau.reduced(watched)
+            rate = plateau.reduced(watched)
         updates = map_wide(lambda update: -rate * update, updates)
-        return updates, state._replace(count=increment(state.count), learning_rate=rate)
+        new = state._replace(count=increment(state.count), learning_rate=rate, plateau=watched)
+        return updates, kept(due, new, state)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 

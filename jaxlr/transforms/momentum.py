@@ -11,6 +11,7 @@ import optax
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.arithmetic import beside, cast_like, increment, moments_like, widen, widen_all
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.waiting import kept
 
 
 class ScaleByMomentumState(NamedTuple):
@@ -19,6 +20,8 @@ class ScaleByMomentumState(NamedTuple):
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1  # pyright: ignore[reportIncompatibleMethodOverride]
     momentum: jax.Array  # float32, (): decay of the last update
     buffer: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: the running sum
+
+    waits = True
 
 
 def scale_by_momentum(
@@ -71,7 +74,12 @@ def scale_by_momentum(
         return beside(params, ScaleByMomentumState(count, momentum, moments_like(params)))
 
     def update(
-        updates: optax.Updates, state: ScaleByMomentumState, params: optax.Params | None = None, **extra: Any
+        updates: optax.Updates,
+        state: ScaleByMomentumState,
+        params: optax.Params | None = None,
+        *,
+        due: Any = True,
+        **extra: Any,
     ) -> tuple[optax.Updates, ScaleByMomentumState]:
         del params, extra
         momentum = hyperparameters.at_count("decay", decay, state.count)
@@ -80,8 +88,13 @@ def scale_by_momentum(
             share = jnp.where(state.count == 0, 1.0, share)
         gradients = widen_all(updates)
         buffer = jax.tree.map(lambda m, g: momentum * widen(m) + share * g, state.buffer, gradients)
+        buffer = kept(due, buffer, state.buffer)
         ahead = jax.tree.map(lambda m, g: g + momentum * m, buffer, gradients) if nesterov else buffer
-        state = ScaleByMomentumState(increment(state.count), momentum, cast_like(buffer, state.buffer))
+        state = ScaleByMomentumState(
+            count=kept(due, increment(state.count), state.count),
+            momentum=kept(due, momentum, state.momentum),
+            buffer=cast_like(buffer, state.buffer),
+        )
         return cast_like(ahead, updates), state
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms.arithmetic import cast_like, widen, widen_all
+from jaxlr.transforms.waiting import kept, kept_outside
 
 
 class MasterWeightsState(NamedTuple):
@@ -16,6 +17,8 @@ class MasterWeightsState(NamedTuple):
 
     master: optax.Params  # float32 (wider where the parameters are): the parameters before they are rounded
     inner_state: optax.OptState  # that of the wrapped transformation
+
+    waits = True
 
 
 def in_float32(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
@@ -91,12 +94,19 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
         return MasterWeightsState(master, inner.init(master))
 
     def update(
-        updates: optax.Updates, state: MasterWeightsState, params: optax.Params | None = None, **extra: Any
+        updates: optax.Updates,
+        state: MasterWeightsState,
+        params: optax.Params | None = None,
+        *,
+        due: Any = True,
+        **extra: Any,
     ) -> tuple[optax.Updates, MasterWeightsState]:
         if params is None:
             raise ValueError("with_master_weights needs the parameters: call update(updates, state, params)")
-        steps, inner_state = inner.update(widen_all(updates), state.inner_state, state.master, **extra)
+        steps, inner_state = inner.update(widen_all(updates), state.inner_state, state.master, due=due, **extra)
         master = jax.tree.map(lambda w, step: w + step.astype(w.dtype), state.master, steps)
+        master = kept(due, master, state.master)
+        inner_state = kept_outside(due, inner_state, state.inner_state)
         changes = jax.tree.map(lambda w, p: widen(w.astype(p.dtype)) - widen(p), master, params)
         return changes, MasterWeightsState(master, inner_state)
 

@@ -9,8 +9,17 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.arithmetic import absolute_square, beside, cast_like, increment, moments_like, towards, widen_all
+from jaxlr.transforms.arithmetic import (
+    absolute_square,
+    beside,
+    cast_like,
+    increment,
+    moments_like,
+    towards,
+    widen_all,
+)
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.waiting import kept
 
 
 class ScaleByRmspropState(NamedTuple):
@@ -20,6 +29,8 @@ class ScaleByRmspropState(NamedTuple):
     decay: jax.Array  # float32, (): decay of the last update
     nu: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: mean of the squares
     mu: optax.Updates  # likewise: mean of the updates; () unless centered
+
+    waits = True
 
 
 def scale_by_rmsprop(
@@ -75,19 +86,24 @@ def scale_by_rmsprop(
         return beside(params, state)
 
     def update(
-        updates: optax.Updates, state: ScaleByRmspropState, params: optax.Params | None = None, **extra: Any
+        updates: optax.Updates,
+        state: ScaleByRmspropState,
+        params: optax.Params | None = None,
+        *,
+        due: Any = True,
+        **extra: Any,
     ) -> tuple[optax.Updates, ScaleByRmspropState]:
         del params, extra
         weight = hyperparameters.one_minus_at_count("decay", decay, state.count)
         gradients = widen_all(updates)
-        nu = towards(state.nu, jax.tree.map(absolute_square, gradients), weight)
-        mu = towards(state.mu, gradients, weight) if centered else ()
+        nu = kept(due, towards(state.nu, jax.tree.map(absolute_square, gradients), weight), state.nu)
+        mu = kept(due, towards(state.mu, gradients, weight), state.mu) if centered else ()
         # Rounding may leave a mean square below the square of the mean.
         variance = jax.tree.map(lambda v, m: jnp.maximum(v - absolute_square(m), 0.0), nu, mu) if centered else nu
         scaled = jax.tree.map(lambda g, v: g / _root(v, eps, eps_in_sqrt), gradients, variance)
         state = ScaleByRmspropState(
-            count=increment(state.count),
-            decay=hyperparameters.at_count("decay", decay, state.count),
+            count=kept(due, increment(state.count), state.count),
+            decay=kept(due, hyperparameters.at_count("decay", decay, state.count), state.decay),
             nu=cast_like(nu, state.nu),
             mu=cast_like(mu, state.mu),
         )
