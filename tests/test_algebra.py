@@ -1,0 +1,73 @@
+"""Schedules as numbers: products, sums, differences, clips, shifts, repeats."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxlr
+from jaxlr.schedules import Schedule
+
+COUNTS = np.arange(30)
+RATE = jaxlr.cosine(0.3, 20, end_value=0.1)
+OTHER = jaxlr.triangular(0.0, 1.0, 7)
+VALUES = np.asarray(RATE(COUNTS), np.float64)
+OTHERS = np.asarray(OTHER(COUNTS), np.float64)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (RATE * 0.5, VALUES * 0.5),
+        (0.5 * RATE, VALUES * 0.5),
+        (RATE * OTHER, VALUES * OTHERS),
+        (RATE + OTHER, VALUES + OTHERS),
+        (1 + RATE, VALUES + 1),
+        (RATE - OTHER, VALUES - OTHERS),
+        (1 - RATE, 1 - VALUES),
+        (RATE.clip(0.15, 0.25), np.clip(VALUES, 0.15, 0.25)),
+        (RATE.shift(5), np.asarray(RATE(COUNTS + 5))),
+        (RATE.shift(-5), np.asarray(RATE(np.maximum(COUNTS - 5, 0)))),
+        (RATE.repeat(6), np.asarray(RATE(COUNTS % 6))),
+    ],
+    ids=repr,
+)
+def test_equals_the_operation_on_the_values(schedule, expected):
+    np.testing.assert_allclose(np.asarray(schedule(COUNTS)), expected, rtol=2e-7, atol=1e-8)
+    again = Schedule.from_dict(schedule.to_dict())
+    np.testing.assert_array_equal(np.asarray(again(COUNTS)), np.asarray(schedule(COUNTS)))
+
+
+def test_compositions_are_data():
+    def make(peak, steps):
+        return (jaxlr.warmup(jaxlr.cosine(peak, steps), 3) * 0.5 + 0.01).clip(0.02, 1.0).shift(1)
+
+    peaks, steps = jnp.array([0.1, 0.2]), jnp.array([10, 20])
+    batch = jax.vmap(make)(peaks, steps)
+    together = jax.vmap(lambda schedule: schedule(COUNTS))(batch)
+    for i in range(2):
+        separate = make(peaks[i], int(steps[i]))(COUNTS)
+        np.testing.assert_array_equal(np.asarray(together[i]), np.asarray(separate))
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        jaxlr.constant(1e30) * jaxlr.constant(1e30),
+        jaxlr.constant(3e38) + jaxlr.constant(3e38),
+        jaxlr.constant(-3e38) - jaxlr.constant(3e38),
+        jaxlr.exponential(1.0, 2.0) * jaxlr.exponential(1.0, 2.0),
+        jaxlr.exponential(1.0, 2.0) + jaxlr.exponential(1.0, 2.0),
+    ],
+    ids=repr,
+)
+def test_stops_at_the_largest_number(schedule):
+    values = np.asarray(schedule(np.array([0, 63, 64, 100, 127, 128, 10**6, 2**31 - 1])))
+    assert np.isfinite(values).all()
+    assert abs(values[-1]) == np.finfo(np.float32).max
+
+
+def test_a_product_keeps_its_bits_next_to_underflow():
+    decay = jaxlr.exponential(1.0, 0.99)
+    for count in (4000, 4200, 4300):
+        assert float((decay * decay)(count)) == pytest.approx(0.99 ** (2 * count), rel=2e-7)

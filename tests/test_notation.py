@@ -1,0 +1,69 @@
+# ruff: noqa: E501, one case a line
+"""The text notation: what it reads, what it refuses, and that it never runs anything."""
+
+import pytest
+
+from jaxlr.schedules import parse
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("constant(0.1)", "constant(value=0.1)"),
+        (
+            "warmup(cosine(0.1, 10ep), 1ep)",
+            "warmup(schedule=cosine(init_value=0.1, decay_steps=500), warmup_steps=50)",
+        ),
+        ("cosine(1e-3, 2.5ep, end_value=1e-5)", "cosine(init_value=0.001, decay_steps=125, end_value=1e-05)"),
+        ("multi_step(.1, [1ep, 2ep], 0.1)", "multi_step(init_value=0.1, milestones=[50, 100], decay_rate=0.1)"),
+        ("per_epoch(exponential(0.1, 0.95), 1ep)", "per_epoch(schedule=exponential(init_value=0.1, decay_rate=0.95), "
+         "steps_per_epoch=50)"),
+        ("linear(-0.1, 0.1, 5)", "linear(init_value=-0.1, end_value=0.1, transition_steps=5)"),
+        ("0.5 * cosine(0.1, 5) + constant(0.1)", "((0.5 * cosine(init_value=0.1, decay_steps=5)) + constant(value=0.1))"),
+        ("cosine(0.1, 5).shift(-2).clip(0.01, 0.1)", "cosine(init_value=0.1, decay_steps=5).shift(-2)"
+         ".clip(min=0.01, max=0.1)"),
+        ("cosine(0.1, 5).repeat(1ep)", "cosine(init_value=0.1, decay_steps=5).repeat(50)"),
+        ("join([constant(0.1), constant(0.2)], [7])", "join(schedules=[constant(value=0.1), constant(value=0.2)], "
+         "boundaries=[7])"),
+    ],
+)  # fmt: skip
+def test_reads(text, printed):
+    schedule = parse(text, steps_per_epoch=50)
+    assert repr(schedule) == printed
+    assert repr(parse(printed)) == printed
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cosin(0.1, 5)", "unknown schedule 'cosin'; did you mean 'cosine'?"),
+        ("triangular(0.1, 0.2, 5, gama=1)", "unknown argument 'gama'"),
+        ("exp_range(0.1, 0.2, 5, gama=1.0)", "did you mean 'gamma'?"),
+        ("cosine(0.1)", "missing a required argument: 'decay_steps'"),
+        ("cosine(0.1, 5, 0.0)", "too many positional arguments"),
+        ("cosine(0.1, -5)", "decay_steps must be at least 1, got -5"),
+        ("cosine(0.1, 1e5)", "write int(100000.0)"),
+        ("cosine('a', 5)", "init_value must be a number, got 'a'"),
+        ("cosine(0.1, 5, after='fall')", "after must be one of 'hold', 'rise', got 'fall'"),
+        ("warmup(0.1, 5)", "schedule must be a jaxlr schedule, got 0.1; wrap a number in jaxlr.constant(...)"),
+        ("0.1", "a fixed rate is written constant(0.1)"),
+        ("0.1 * 0.2", "arithmetic is for schedules"),
+        ("", "is not written as a call"),
+        ("cosine(0.1, 5", "is not written as a call"),
+        ("cosine(0.1, 5ep)", "needs to know the updates in an epoch"),
+        ("cosine(*[0.1, 5])", "has no meaning here"),
+        ("cosine(**{})", "** has no meaning here"),
+        ("__import__('os').system('true')", "has no meaning here"),
+        ("().__class__", "has no meaning here"),
+        ("lambda: 0", "has no meaning here"),
+        ("[constant(0.1) for _ in '12']", "has no meaning here"),
+        ("custom(print)", "has no meaning here"),
+        ("constant(10**10)", "has no meaning here"),
+        ("(" * 500 + ")" * 500, "is not written as a call"),
+    ],
+)
+def test_refuses_in_one_line(text, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        parse(text)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
