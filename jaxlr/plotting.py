@@ -253,6 +253,8 @@ def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> None:
     try:
         part.write_bytes(content.getvalue())
         part.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         part.unlink(missing_ok=True)
 

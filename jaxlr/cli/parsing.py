@@ -36,13 +36,14 @@ def parse(command: str, options: type[_Options], arguments: Sequence[str], defau
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise CommandError(_in_one_line(complaint.getvalue())) from None
+        raise CommandError(in_one_line(complaint.getvalue())) from None
 
 
-def _in_one_line(box: str) -> str:
-    """What a box of tyro's says: its first part, and the option that it suggests."""
-    lines = [line.strip("│ ") for line in box.splitlines() if not line.startswith(("╭", "╰"))]
-    message, *others = re.split(r"\s*─{3,}\s*", " ".join(lines))
+def in_one_line(box: str) -> str:
+    """What a box of tyro's says, drawn or plain: the first part under its title, and the option that it suggests."""
+    _, *lines = [line.strip(" │|╭╮╰╯+") for line in box.splitlines()]
+    parts = re.split(r"\n[─-]{3,}\n", "\n".join(["", *lines]))
+    message, *others = [" ".join(part.split()) for part in parts if part.strip()]
     for pattern, plain in _PLAIN:
         message = re.sub(pattern, plain, message)
     near = [found for part in others if part.startswith("Perhaps") and (found := re.search(r"--[\w-]+", part))]

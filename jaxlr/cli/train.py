@@ -52,7 +52,7 @@ def _execute(run: "Run") -> None:
 
     config = run.config
     print(
-        f"{config.data} · {config.schedule} · {config.optimizer} · {run.updates:,} updates · {run.folder}/", flush=True
+        f"{config.data}, {config.optimizer}, {config.schedule}: {run.updates:,} updates into {run.folder}/", flush=True
     )
     try:
         with show_progress(run.updates, config.epochs) as watch:

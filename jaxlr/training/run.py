@@ -34,6 +34,7 @@ class Run:
     data: Dataset
     schedule: Schedule
     trainer: Trainer
+    parameters: int  # how many numbers the network learns
     updates: int
     folder: Path
 
@@ -105,8 +106,9 @@ def prepare(config: TrainConfig, *, out: Path | None = None) -> Run:
         l2=config.l2,
         seed=config.seed,
     )
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(trainer.parameters))
     folder = make_folder(out, Path(config.data).stem)
-    return Run(config, data, schedule, trainer, updates, folder)
+    return Run(config, data, schedule, trainer, parameters, updates, folder)
 
 
 def execute(run: Run, *, watch: Callable[[Updates | EpochEnd], None] | None = None) -> dict[str, Any]:
@@ -189,7 +191,10 @@ def _records(item: Updates | EpochEnd) -> Iterator[dict[str, Any]]:
 def _summarize(run: Run, tally: Tally, seconds: float, failure: BaseException | None) -> dict[str, Any]:
     """What summary.json holds; the network meets the test images here, after a whole run and never before."""
     config, trainer = run.config, run.trainer
-    test_loss, test_accuracy = trainer.evaluate(run.data.test) if failure is None else (None, None)
+    test_loss = test_accuracy = digest = None
+    if failure is None:
+        test_loss, test_accuracy = trainer.evaluate(run.data.test)
+        digest = parameters_sha256(trainer.parameters)
     images = tally.updates * config.accumulate * config.batch_size
     training_seconds = seconds - trainer.compile_seconds
     return {
@@ -209,8 +214,8 @@ def _summarize(run: Run, tally: Tally, seconds: float, failure: BaseException | 
         "seconds": training_seconds,
         "compile_seconds": trainer.compile_seconds,
         "images_per_second": images / training_seconds,
-        "parameters": sum(leaf.size for leaf in jax.tree.leaves(trainer.parameters)),
-        "parameters_sha256": parameters_sha256(trainer.parameters),
+        "parameters": run.parameters,
+        "parameters_sha256": digest,
         **machine(),
     }
 
