@@ -237,7 +237,8 @@ def print_table(results: dict[str, list[dict[str, Any]]]) -> None:
     rates = {name: median(run["images_per_second"] for run in runs) for name, runs in results.items()}
     torch_rates = [rate for name, rate in rates.items() if name.startswith("torch")]
     print(
-        f"\n{'':20} {'images/s':>9} {'lowest':>8} {'highest':>8} {'/ flax':>7} {'/ torch':>8} {'compile':>8} {'loss':>6}"
+        f"\n{'':20} {'images/s':>9} {'lowest':>8} {'highest':>8} "
+        f"{'/ flax':>7} {'/ torch':>8} {'compile':>8} {'loss':>6}"
     )
     for name, runs in results.items():
         every = [run["images_per_second"] for run in runs]
