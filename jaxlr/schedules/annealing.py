@@ -171,8 +171,14 @@ def _cosine(position: Position, init_value: Wide, decay_steps: jax.Array, end_va
 
 
 def cosine_between(first: Wide, last: Wide, done: Wide, left: Wide) -> Wide:
-    """Half a cosine from `first` (done = 0) to `last` (left = 0): the half-angle form of the nearer end."""
+    """Half a cosine from `first` (done = 0) to `last` (left = 0)."""
+    kept, gone = cosine_weights(done, left)
+    return first * kept + last * gone
+
+
+def cosine_weights(done: Wide, left: Wide) -> tuple[Wide, Wide]:
+    """`(1 + cos(pi done)) / 2` and 1 less it: the half-angle form of the nearer end, and the rest."""
     early = done.high <= left.high
     near = sine_squared(where(early, done, left))
     far = constant(1.0) - near
-    return first * where(early, far, near) + last * where(early, near, far)
+    return where(early, far, near), where(early, near, far)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxlr.schedules import checks
-from jaxlr.schedules.annealing import cosine_between
+from jaxlr.schedules.annealing import cosine_weights
 from jaxlr.schedules.base import Schedule, family
 from jaxlr.schedules.checks import Logarithm
 from jaxlr.schedules.exact import Wide, constant, from_integer, less, log, where
@@ -70,12 +70,11 @@ def _cosine_restarts(
     end_value: Wide,
 ) -> Wide:
     cycle, done, left = _cycle_of(position, at_least_one(unsigned(first_decay_steps)), t_mul)
+    kept, gone = cosine_weights(done, left)
     power, scale = m_mul.power(from_integer(cycle))
-    peak = ((init_value - end_value) * power).scaled(scale)
-    first = peak + end_value
-    # The first peak as it was given: end + (init - end) loses what a large end value swallows.
-    first = where(cycle == 0, init_value, first)
-    return cosine_between(first, end_value, done, left)
+    later = end_value + ((init_value - end_value) * kept * power).scaled(scale)
+    # In the first cycle the peak is as it was given: end + (init - end) loses what a large end value swallows.
+    return where(cycle == 0, init_value * kept + end_value * gone, later)
 
 
 def _cycle_of(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
