@@ -131,7 +131,7 @@ def plot_schedules(
         axes.set_xlabel("updates" if steps_per_epoch is None else f"epochs of {steps_per_epoch} updates")
         axes.margins(x=0.01)
         if log:
-            axes.set_yscale("log")
+            _make_logarithmic(axes)
         else:
             axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         figure.legend(loc="outside upper left", frameon=False, prop={"family": "monospace", "size": 10.5})
@@ -215,7 +215,6 @@ def plot_run(
     epochs = [record for record in metrics if "epoch" in record]
     counts = _column(updates, "count")
     ends = _column(epochs, "count")
-    heading = textwrap.wrap(title, 62, subsequent_indent="    ")
     with style():
         from matplotlib.figure import Figure
 
@@ -226,9 +225,7 @@ def plot_run(
         curves = {name: _column(epochs, f"{name}_accuracy") for name in ("train", "validation")}
         _draw_accuracy(accuracy, ends, curves, test_accuracy)
         accuracy.set_xlabel("updates" if len(ends) == 0 else f"updates ({ends[-1] / len(ends):.4g} an epoch)")
-        figure.text(0.015, 0.985, "\n".join(heading), va="top", fontsize=14, fontweight="bold")
-        figure.text(0.015, 0.978 - 0.028 * len(heading), subtitle, va="top", fontsize=11.5, color=PALE)
-        top = 1.0 - 0.028 * len(heading) - (0.05 if subtitle else 0.01)
+        top = _write_heading(figure, title, subtitle)
         figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, top), hspace=0.05)
     return figure
 
@@ -275,6 +272,18 @@ def require_format(path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def _write_heading(figure: "Figure", title: str, subtitle: str) -> float:
+    """Writes the headline and the smaller line in rows at the top; gives back how high the rest may reach."""
+    top = 0.985
+    for line in textwrap.wrap(title, 62, subsequent_indent="    "):
+        figure.text(0.015, top, line, va="top", fontsize=14, fontweight="bold")
+        top -= 0.03
+    for line in textwrap.wrap(subtitle, 76):
+        figure.text(0.015, top, line, va="top", fontsize=11.5, color=PALE)
+        top -= 0.025
+    return top - 0.005
+
+
 def _draw_rate(axes: "Axes", counts: np.ndarray, rates: np.ndarray) -> None:
     kept = _thinned(len(rates))
     axes.plot(counts[kept], rates[kept], color=COLOURS[0])
@@ -286,12 +295,12 @@ def _draw_rate(axes: "Axes", counts: np.ndarray, rates: np.ndarray) -> None:
 def _draw_loss(axes: "Axes", counts: np.ndarray, losses: np.ndarray, ends: np.ndarray, validation: np.ndarray) -> None:
     kept = _thinned(len(losses))
     axes.plot(counts[kept], _positive(losses)[kept], color=COLOURS[0], alpha=0.35, linewidth=0.8)
-    axes.set_yscale("log")
     axes.set_title("loss")
     starts = np.concatenate(([0.0], ends))
     means = [_mean(losses[(counts >= start) & (counts < end)]) for start, end in itertools.pairwise(starts)]
     curves = {"train": _positive(np.array(means)), "validation": _positive(validation)}
     _draw_epochs(axes, ends, curves)
+    _make_logarithmic(axes)
     _label_ends(axes, [(name, values[-1], colour) for (name, values), colour in _coloured(curves) if len(values)])
 
 
@@ -302,14 +311,28 @@ def _draw_accuracy(axes: "Axes", ends: np.ndarray, curves: Mapping[str, np.ndarr
     if test is not None and len(ends):
         axes.plot(ends[-1:], [test], color=COLOURS[2], marker="D", markersize=8, linestyle="none", zorder=3)
         labels.append((f"test {test:.3f}", test, COLOURS[2]))
-    late = np.array(
-        [value for _, each in curves.items() for value in each[len(each) // 4 :]] + [end for _, end, _ in labels]
-    )
-    late = late[np.isfinite(late)]
-    if len(late) and late.max() > late.min():
+    late = [each[len(each) // 4 :] for each in curves.values()]
+    shown = np.concatenate([*late, [end for _, end, _ in labels]])
+    shown = shown[np.isfinite(shown)]
+    if len(shown) and shown.max() > shown.min():
         # The first epochs may come in from below the frame, so that the last ones can be told apart.
-        axes.set_ylim(bottom=max(axes.get_ylim()[0], 2 * late.min() - late.max()))
+        height = shown.max() - shown.min()
+        axes.set_ylim(max(axes.get_ylim()[0], shown.min() - height), shown.max() + 0.3 * height)
     _label_ends(axes, labels)
+
+
+def _make_logarithmic(axes: "Axes") -> None:
+    """Makes the vertical axis of finished curves logarithmic, with plain numbers, and enough of them, at its ticks."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_formatter("{x:g}")
+    if high / low < 100:
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        axes.yaxis.set_minor_formatter("{x:g}")
+    else:
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_epochs(axes: "Axes", ends: np.ndarray, curves: Mapping[str, np.ndarray]) -> None:
