@@ -1,0 +1,195 @@
+"""A seeded fuzz of every schedule and composition: the compiled program against the reference, in ulps.
+
+`python tests/fuzz.py --draws 10000 --seed 0 --out table.md` writes the worst error of each family, in each form in
+which its numbers can reach the program, and fails where one is above its bound: 1.5 ulps, for a composition the sum of
+its parts', and 2**-45 of the largest number more where a curve crosses zero.
+"""
+
+import argparse
+import dataclasses
+import functools
+import platform
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import reference
+from draws import DRAWS, LAST, Call, Dice, call_of
+
+from jaxlr.schedules import FAMILIES
+from jaxlr.schedules.base import OPERATIONS
+
+LARGEST = float(np.finfo(np.float32).max)
+SMALLEST = float(np.finfo(np.float32).tiny)
+
+
+def as_argument(call, counts):
+    """The schedule itself is an argument of jit."""
+    return _call(call.schedule(), counts)
+
+
+def traced(call, counts):
+    """Its numbers are: float32 and int32 scalars, from which jit makes the schedule."""
+    leaves, tree = jax.tree.flatten(call)
+    numbers = [_as_scalar(leaf) if _is_number(leaf) else None for leaf in leaves]
+    words = tuple(None if _is_number(leaf) else leaf for leaf in leaves)
+    return _call_with(tree, words, numbers, counts)
+
+
+def closed_over(call, counts):
+    """A schedule made outside is a constant of the program."""
+    schedule = call.schedule()
+    return jax.jit(lambda n: schedule(n))(counts)
+
+
+def literal(call, counts):
+    """jit makes the schedule, from Python numbers."""
+    return jax.jit(lambda n: call.schedule()(n))(counts)
+
+
+FORMS = {"argument": as_argument, "traced": traced, "closed over": closed_over, "literal": literal}
+
+
+@jax.jit
+def _call(schedule, counts):
+    return schedule(counts)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _call_with(tree, words, numbers, counts):
+    leaves = [number if word is None else word for word, number in zip(words, numbers, strict=True)]
+    return jax.tree.unflatten(tree, leaves).schedule()(counts)
+
+
+def _is_number(leaf):
+    return isinstance(leaf, int | float) and not isinstance(leaf, bool)
+
+
+def _as_scalar(number):
+    return np.int32(number) if isinstance(number, int) else np.float32(number)
+
+
+def as_float32(call):
+    """The call with each float as a traced one has it."""
+    return jax.tree.map(lambda leaf: float(np.float32(leaf)) if isinstance(leaf, float) else leaf, call)
+
+
+def exact_range(call, counts):
+    """The lowest and the highest value that are right at each count: the exact one.
+
+    A growth that is no integer puts its restarts between counts. They are decided to 44 bits, fewer for a growth near
+    1: then every value so near to the count is right.
+    """
+    values = [[float(call.exact(int(n))) for n in counts]]
+    growth = call.arguments["t_mul"] if call.name == "cosine_restarts" else 1
+    if growth % 1:
+        reach = 2.0**-44 * growth / (growth - 1)
+        for factor in (1 - reach, 1 + reach):
+            values.append([float(call.exact(reference.mpf(int(n)) * factor)) for n in counts])
+    return np.min(values, axis=0), np.max(values, axis=0)
+
+
+def errors(call, counts, values):
+    """The error at each count, in ulps of the exact number.
+
+    What is below the smallest normal float32 may flush to 0, what is above the largest float32 stops there, and
+    neither NaN nor infinity ever passes.
+    """
+    low, high = np.clip(exact_range(call, counts), -LARGEST, LARGEST)
+    values = np.asarray(values, np.float64)
+    error = np.abs(values - np.clip(values, low, high))
+    if call.crosses_zero():
+        error = np.maximum(error - 2.0**-45 * call.largest(), 0)
+    ulp = np.ldexp(1.0, np.frexp(np.where(high == 0, SMALLEST, high))[1] - 24)
+    vanished = (np.abs(high) < SMALLEST) & (np.abs(values) <= SMALLEST)
+    return np.where(vanished, 0.0, np.where(np.isfinite(values), error / ulp, np.inf))
+
+
+@dataclasses.dataclass
+class Worst:
+    """The worst error of a family in one form, in ulps, and where it was found."""
+
+    error: float = 0.0
+    draws: int = 0
+    call: Call | None = None
+    count: int = 0
+    broken: bool = False
+
+
+def check(form, call, counts):
+    """The worst error of one draw."""
+    values = np.asarray(FORMS[form](call, counts))
+    exactly = as_float32(call) if form == "traced" else call
+    error = errors(exactly, counts, values)
+    at = int(np.argmax(error))
+    return Worst(float(error[at]), 1, call, int(counts[at]), bool(error[at] > 1.5 * call.parts()))
+
+
+def fuzz(draws, seed, names=None, slow=50):
+    """The worst error by family and form over some draws; one in `slow` is made in each form that compiles anew."""
+    worst = {(name, form): Worst() for name in names or DRAWS for form in FORMS}
+    for i in range(draws):
+        name = list(names or DRAWS)[i % len(names or DRAWS)]
+        turn = i // len(names or DRAWS)
+        form = {0: "closed over", slow // 2: "literal"}.get(turn % slow, ("argument", "traced")[turn % 2])
+        one = check(form, *call_of(Dice((seed, i)), name))
+        if one.broken:
+            print(f"broken: {form}, {one.error:.4g} ulps at n = {one.count} of {one.call}", flush=True)
+        before = worst[name, form]
+        one.draws, one.broken = before.draws + 1, before.broken or one.broken
+        if one.error <= before.error:
+            one = dataclasses.replace(before, draws=one.draws, broken=one.broken)
+        worst[name, form] = one
+    return worst
+
+
+def machine():
+    """The device and the versions, in a line."""
+    device = jax.devices()[0]
+    name = _processor() if device.platform == "cpu" else device.device_kind
+    return f"{name}, Python {platform.python_version()}, jax {jax.__version__}, NumPy {np.__version__}"
+
+
+def _processor():
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def table(worst):
+    """The worst errors as markdown."""
+    lines = ["| schedule | bound | " + " | ".join(FORMS) + " |", "| --- | --- | " + "--- | " * len(FORMS)]
+    for name in dict.fromkeys(name for name, _ in worst):
+        bound = "1.5 each" if name in COMPOSITIONS else "1.5"
+        cells = [f"{worst[name, form].error:.3f} ({worst[name, form].draws})" for form in FORMS]
+        lines.append(f"| {name} | {bound} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+COMPOSITIONS = {"warmup", "join", "per_epoch", *OPERATIONS}
+
+
+def main():
+    """Runs the fuzz."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="*", choices=DRAWS, help="these schedules alone")
+    parser.add_argument("--out", type=Path, help="where the table goes, as markdown")
+    options = parser.parse_args()
+    if missing := (FAMILIES.keys() | OPERATIONS.keys()) ^ DRAWS.keys():
+        sys.exit(f"draws.py must have one draw for each schedule, it differs in {sorted(missing)}")
+    start = time.time()
+    worst = fuzz(options.draws, options.seed, options.only)
+    head = f"{machine()}; {options.draws} draws of 32 counts up to {LAST}, seed {options.seed}."
+    text = f"{head}\n\n{table(worst)}\n"
+    print(text, f"\n{time.time() - start:.0f} s")
+    if options.out:
+        options.out.write_text(text)
+    sys.exit(any(one.broken for one in worst.values()))
+
+
+if __name__ == "__main__":
+    main()
