@@ -52,7 +52,7 @@ def clip_by_global_norm(max_norm: Number) -> optax.GradientTransformation:
         del params, extra
         squares = [jnp.sum(absolute_square(widen(u))) for u in jax.tree.leaves(updates)]
         norm = jnp.sqrt(sum(squares, start=jnp.zeros([], jnp.float32)))
-        factor = jnp.where(norm <= max_norm, 1.0, max_norm / norm)
+        factor = jax.lax.optimization_barrier(jnp.where(norm <= max_norm, 1.0, max_norm / norm))  # computed once
         return map_wide(lambda u: factor * u, updates), state
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
