@@ -16,13 +16,14 @@ _OPERATIONS = {ast.Mult: "product", ast.Add: "total", ast.Sub: "difference"}
 _METHODS = ("clip", "shift", "repeat")
 
 
-def parse(text: str, *, steps_per_epoch: int | None = None) -> Schedule:
+def parse(text: str, *, steps_per_epoch: float | None = None) -> Schedule:
     """The schedule that a text describes: a call, as Python would write it, with lengths in updates or epochs.
 
     Args:
       text: such as `"warmup(cosine(0.1, 10ep), 1ep)"` or `"cosine(0.1, 1000) * 0.5"`. The functions are jaxlr's
         schedules, the arguments numbers, words in quotes, lists and schedules; `10ep` is 10 epochs of updates.
-      steps_per_epoch: updates in an epoch; needed where a length is in epochs.
+      steps_per_epoch: updates in an epoch, which need not be whole; needed where a length is in epochs. The length is
+        rounded to whole updates.
 
     Returns:
       The schedule. Nothing in the text is run.
@@ -52,7 +53,7 @@ def parse(text: str, *, steps_per_epoch: int | None = None) -> Schedule:
 class _Reader:
     """Turns a syntax tree into a schedule, one kind of node after the other."""
 
-    def __init__(self, steps_per_epoch: int | None):
+    def __init__(self, steps_per_epoch: float | None):
         self.steps_per_epoch = steps_per_epoch
 
     def read(self, node: ast.AST) -> Any:

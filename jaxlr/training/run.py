@@ -82,10 +82,8 @@ def prepare(config: TrainConfig, *, out: Path | None = None) -> Run:
     if updates < 1:
         batches = config.epochs * (examples // config.batch_size)
         raise ValueError(f"accumulate must be at most the {batches} batches of the run, got {config.accumulate}")
-    schedule = parse(
-        config.schedule,
-        steps_per_epoch=_steps_per_epoch(config, examples),  # pyright: ignore[reportArgumentType] (may end in a half)
-    )
+    # An accumulation goes on across an epoch's end, so an epoch may hold half an update.
+    schedule = parse(config.schedule, steps_per_epoch=examples // config.batch_size / config.accumulate)
     model = CNN(
         data.train.images.shape[1:],
         data.classes,
@@ -160,12 +158,6 @@ def _optimizer(config: TrainConfig, schedule: Schedule) -> optax.GradientTransfo
             return jaxlr.adam(schedule, weight_decay=decay)
         case "adamw":
             return jaxlr.adamw(schedule, weight_decay=0.01 if config.weight_decay is None else decay)
-
-
-def _steps_per_epoch(config: TrainConfig, examples: int) -> int | float:
-    batches = examples // config.batch_size
-    # An accumulation goes on across an epoch's end, so an epoch may hold half an update.
-    return batches / config.accumulate if batches % config.accumulate else batches // config.accumulate
 
 
 def _records(item: Updates | EpochEnd) -> Iterator[dict[str, Any]]:
