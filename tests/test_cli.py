@@ -22,7 +22,14 @@ from jaxlr.training.loop import EpochEnd, Updates
 from jaxlr.training.progress import show_progress
 
 TINY = ["train", "--width", "2", "--depth", "1", "--batch-size", "128", "--epochs", "2"]
-TRAINING = ("flax", "chex", "pooch", "orbax", "rich")
+# The extra train without plot; older versions of optax bring chex themselves.
+TRAINING = (
+    "flax",
+    "pooch",
+    "orbax",
+    "rich",
+    *([] if "chex" in str(importlib.metadata.requires("optax")) else ["chex"]),
+)
 
 
 def shell(*arguments, blocked=(), timeout=120):
@@ -145,9 +152,9 @@ def test_ctrl_c_exits_130_with_one_line_and_keeps_the_metrics(empty_folder):
         (["--momentum", "high"], "--momentum must be a number, got 'high'"),
         (["--momentum", "0.5", "--optimizer", "adam"], "momentum is for sgd and rmsprop, got 0.5 with adam"),
         (["--epochs", "0"], "epochs must be at least 1, got 0"),
-        (["--epochs"], "--epochs"),
+        (["--epochs"], "--epochs needs a value"),
         (["--epoch", "3"], "unknown option --epoch; did you mean --epochs?"),
-        (["--optimizer", "sdg"], "sgd"),
+        (["--optimizer", "sdg"], "--optimizer must be one of 'sgd', 'rmsprop', 'adam', 'adamw', got 'sdg'"),
         (["--depth", "9"], "depth must be at most 3 for images of 8x8"),
         (["--data", "digit"], "unknown data set 'digit', did you mean 'digits'?"),
         (["--data", "missing.npz"], "missing.npz"),
@@ -216,14 +223,6 @@ BOXES = {
   ------------------------------------------
   For full helptext, run jaxlr train --help
 
-""",
-    "older": """\
-+- Unrecognized options ---------------------+
-| Unrecognized options: --epoch              |
-| ────────────────────────────────────────── |
-| Perhaps you meant:                         |
-|     --epochs INT                           |
-+--------------------------------------------+
 """,
 }
 
@@ -309,8 +308,11 @@ def test_python_m_jaxlr_is_jaxlr():
 def test_without_the_extra_train_prints_the_install_line(empty_folder):
     result = shell("train", blocked=(*TRAINING, "tyro", "matplotlib"))
     assert result.returncode == 2
-    line = 'jaxlr train: needs tyro, flax, chex, pooch, rich, matplotlib: pip install "jaxlr[train]"\n'
-    assert (result.stdout, result.stderr) == ("", line)
+    assert result.stdout == ""
+    assert re.fullmatch(
+        r'jaxlr train: needs tyro, flax, (chex, )?pooch, rich, matplotlib: pip install "jaxlr\[train\]"\n',
+        result.stderr,
+    )
     assert list(empty_folder.iterdir()) == []
 
 
@@ -322,16 +324,14 @@ def test_without_matplotlib_plot_prints_the_install_line():
 
 @pytest.mark.parametrize("words", [["list"], ["plot", "cosine(0.1, 10)"]], ids=lambda words: words[0])
 def test_list_and_plot_need_the_smaller_extra_alone(words):
-    # Versions of tyro before 1.0 bring rich themselves.
-    brought = " ".join(importlib.metadata.requires("tyro") or [])
-    result = shell(*words, blocked=tuple(name for name in TRAINING if name not in brought))
+    result = shell(*words, blocked=TRAINING)
     assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_the_overview_and_the_library_import_no_extra():
     program = (
         "import sys, jaxlr.cli, jaxlr.plotting, jaxlr.training.config; jaxlr.cli.main([]);"
-        "print(sorted({'flax', 'orbax', 'matplotlib', 'tyro', 'rich', 'chex', 'pooch'} & set(sys.modules)))"
+        "print(sorted({'flax', 'orbax', 'matplotlib', 'tyro', 'rich', 'pooch'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
