@@ -32,10 +32,7 @@ def as_argument(call, counts):
 
 def traced(call, counts):
     """Its numbers are: float32 and int32 scalars, from which jit makes the schedule."""
-    leaves, tree = jax.tree.flatten(call)
-    numbers = [_as_scalar(leaf) if _is_number(leaf) else None for leaf in leaves]
-    words = tuple(None if _is_number(leaf) else leaf for leaf in leaves)
-    return _call_with(tree, words, numbers, counts)
+    return call_with(*parted(call), counts)
 
 
 def closed_over(call, counts):
@@ -58,9 +55,17 @@ def _call(schedule, counts):
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _call_with(tree, words, numbers, counts):
+def call_with(tree, words, numbers, counts):
+    """The values of a call in three parts, see `parted`."""
     leaves = [number if word is None else word for word, number in zip(words, numbers, strict=True)]
     return jax.tree.unflatten(tree, leaves).schedule()(counts)
+
+
+def parted(call):
+    """The structure of a call, its words, and its numbers as scalars."""
+    leaves, tree = jax.tree.flatten(call)
+    numbers = [_as_scalar(leaf) if _is_number(leaf) else None for leaf in leaves]
+    return tree, tuple(None if _is_number(leaf) else leaf for leaf in leaves), numbers
 
 
 def _is_number(leaf):
@@ -91,13 +96,13 @@ def exact_range(call, counts):
     return np.min(values, axis=0), np.max(values, axis=0)
 
 
-def errors(call, counts, values):
-    """The error at each count, in ulps of the exact number.
+def errors(call, low_high, values):
+    """The error of each value, in ulps of the exact number in `low_high`.
 
     What is below the smallest normal float32 may flush to 0, what is above the largest float32 stops there, and
     neither NaN nor infinity ever passes.
     """
-    low, high = np.clip(exact_range(call, counts), -LARGEST, LARGEST)
+    low, high = np.clip(low_high, -LARGEST, LARGEST)
     values = np.asarray(values, np.float64)
     error = np.abs(values - np.clip(values, low, high))
     if call.crosses_zero():
@@ -122,7 +127,7 @@ def check(form, call, counts):
     """The worst error of one draw."""
     values = np.asarray(FORMS[form](call, counts))
     exactly = as_float32(call) if form == "traced" else call
-    error = errors(exactly, counts, values)
+    error = errors(exactly, exact_range(exactly, counts), values)
     at = int(np.argmax(error))
     return Worst(float(error[at]), 1, call, int(counts[at]), bool(error[at] > 1.5 * call.parts()))
 
