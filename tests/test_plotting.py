@@ -126,6 +126,8 @@ def test_a_picture_that_fails_leaves_the_old_file_whole(tmp_path, monkeypatch):
     figure = plotting.plot_schedules([jaxlr.constant(0.5)], 10)
 
     def full(self, content):
+        with self.open("wb") as file:
+            file.write(content[:10])
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", full)
