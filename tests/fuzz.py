@@ -107,7 +107,7 @@ def errors(call, low_high, values):
     error = np.abs(values - np.clip(values, low, high))
     if call.crosses_zero():
         error = np.maximum(error - 2.0**-45 * call.largest(), 0)
-    ulp = np.ldexp(1.0, np.frexp(np.where(high == 0, SMALLEST, high))[1] - 24)
+    ulp = np.ldexp(1.0, np.frexp(np.maximum(np.abs(high), SMALLEST))[1] - 24)
     vanished = (np.abs(high) < SMALLEST) & (np.abs(values) <= SMALLEST)
     return np.where(vanished, 0.0, np.where(np.isfinite(values), error / ulp, np.inf))
 

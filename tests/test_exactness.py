@@ -1,0 +1,101 @@
+"""Every schedule is the exact number to 1.5 ulps: a short form of fuzz.py, and the worst cases that it ever found."""
+
+import numpy as np
+import pytest
+from draws import DRAWS, LAST, PLAIN, Call, Dice, call_of
+from fuzz import FORMS, check, errors, exact_range
+
+from jaxlr.schedules import FAMILIES
+from jaxlr.schedules.base import OPERATIONS
+
+NEAR_1 = 1 - 1e-9
+
+
+def test_every_schedule_and_composition_has_a_draw():
+    assert DRAWS.keys() == FAMILIES.keys() | OPERATIONS.keys()
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_is_exact(name):
+    for seed in range(3):
+        dice = Dice((seed, list(DRAWS).index(name)))
+        dice.depth = name in PLAIN  # with the same words, so that one program is enough
+        call, counts = call_of(dice, name)
+        error = errors(call, exact_range(call, counts), call.schedule()(counts))
+        assert error.max() <= 1.5 * call.parts(), call
+        if name not in PLAIN:
+            break
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_is_exact_with_traced_numbers(name):
+    for seed in range(3):
+        dice = Dice((3, seed))
+        dice.depth = 1
+        assert not check("traced", *call_of(dice, name)).broken
+
+
+NEAR_1 = 1 - 1e-9
+FACTORS = {
+    "exponential": {"init_value": 0.1, "decay_rate": NEAR_1},
+    "step_decay": {"init_value": 0.1, "decay_rate": NEAR_1, "step_size": 7},
+    "multi_step": {"init_value": 0.1, "milestones": [1, 10**9], "decay_rate": NEAR_1},
+    "exp_range": {"base_lr": 0.001, "max_lr": 0.1, "step_size": 3, "gamma": NEAR_1},
+}
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_a_factor_next_to_1_is_exact_and_the_same_in_every_form(name):
+    call = Call(name, FACTORS[name])
+    counts = np.resize([0, 1, 10**6, 10**9, 10**9 + 1, LAST - 1, LAST], 32).astype(np.int32)
+    values = {form: FORMS[form](call, counts) for form in ("argument", "closed over", "literal")}
+    values["called"] = call.schedule()(counts)
+    assert errors(call, exact_range(call, counts), values["called"]).max() <= 0.75
+    assert len({np.asarray(value).tobytes() for value in values.values()}) == 1
+
+
+# What the fuzz found while it was written: a call, and the counts where it was wrong.
+FOUND = {
+    "a power next to underflow": (
+        Call("polynomial", {"init_value": 10.0, "end_value": 0.0, "power": 4.0, "transition_steps": 2 * 10**9}),
+        [1999999993, 1999999997, 1999999998, 1999999999],
+    ),
+    "a product next to underflow": (
+        Call("product", dict.fromkeys(("left", "right"), Call("exponential", {"init_value": 1.0, "decay_rate": 0.99}))),
+        [4000, 4100, 4200, 4300, 4340],
+    ),
+    "a product above float32": (
+        Call("product", dict.fromkeys(("left", "right"), Call("exponential", {"init_value": 1.0, "decay_rate": 2.0}))),
+        [60, 63, 64, 100, 1000, LAST],
+    ),
+    "a sum above float32": (
+        Call("total", dict.fromkeys(("left", "right"), Call("exponential", {"init_value": 1.0, "decay_rate": 2.0}))),
+        [100, 126, 127, 128, 1000, LAST],
+    ),
+    "late restarts with low peaks": (
+        Call("cosine_restarts", {"init_value": 0.126, "first_decay_steps": 684, "m_mul": 0.5, "t_mul": 1}),
+        [75740, 78660, 79160, 80712, 81212, 82580],
+    ),
+    "restarts at whole counts of a growth with a fraction": (
+        Call("cosine_restarts", {"init_value": 0.05, "first_decay_steps": 8743, "t_mul": 1.1, "m_mul": 0.7}),
+        [8742, 8743, 9616, 9617, 18360, 18361, 2885535],
+    ),
+    "the last update of few and long epochs": (
+        Call("per_epoch", {
+            "schedule": Call("cosine", {"init_value": 0.1, "decay_steps": 10}),
+            "steps_per_epoch": 10**8, "staircase": False,
+        }),
+        [5 * 10**8, 10**9 - 2, 10**9 - 1, 10**9],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "counts"), FOUND.values(), ids=FOUND)
+def test_what_was_found_stays_right(call, counts):
+    counts = np.resize(counts, 32).astype(np.int32)
+    assert errors(call, exact_range(call, counts), call.schedule()(counts)).max() <= 1.0
+
+
+def test_a_list_of_numbers_may_be_traced():
+    call = Call("multi_step", {"init_value": 0.1, "milestones": [3, 5], "decay_rate": [0.5, 0.25]})
+    assert check("traced", call, np.arange(8, dtype=np.int32)).error <= 0.5
