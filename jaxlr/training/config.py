@@ -59,7 +59,7 @@ class TrainConfig:
     """Blocks of convolution, batch normalization and downsampling."""
     downsample: Literal["pool", "stride"] = "pool"
     """How each block halves the image: max-pooling, or a convolution with stride 2."""
-    dropout: float = 0.5
+    dropout: float = 0.25
     """Share of the last dense layer's inputs that is dropped while training."""
     validation: float = 0.1
     """Share of the training images held out to watch the run; the test images stay untouched until the end."""
