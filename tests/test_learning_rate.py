@@ -12,6 +12,7 @@ from flax.training.train_state import TrainState
 from jaxlr import optimizers
 from jaxlr.transforms import (
     ScaleByLearningRateState,
+    accumulate,
     add_weight_decay,
     current_hyperparameters,
     current_learning_rate,
@@ -230,7 +231,7 @@ def test_donating_the_state_leaves_the_callers_rate_alone():
     state = link.init(jnp.ones(2))
     jax.jit(link.update, donate_argnums=1)(jnp.ones(2), state)
     assert rate == 0.5
-    constant = scale_by_learning_rate(lambda count: rate)
+    constant = accumulate(scale_by_learning_rate(lambda count: rate), 2)
     jax.jit(constant.update, donate_argnums=1)(jnp.ones(2), constant.init(jnp.ones(2)))
     assert rate == 0.5
 

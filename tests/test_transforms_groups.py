@@ -61,6 +61,7 @@ def test_frozen_parameters_stay_and_have_no_moments():
     got = after(optimizer)
     assert_equal(got["embed"], PARAMS["embed"])
     assert_equal(got["body"][0], PARAMS["body"][0])
+    assert groups.factors(PARAMS)["embed"] == {"table": 0.0}
     assert not np.allclose(got["head"]["kernel"], PARAMS["head"]["kernel"])
     sizes = sum(leaf.size for leaf in jax.tree.leaves(optimizer.init(PARAMS)) if leaf.ndim)
     assert sizes == 2 * (4 + 2 + 2 + 1)
