@@ -6,12 +6,13 @@ its parts', and 2**-45 of the largest number more where a curve crosses zero.
 """
 
 import argparse
-import dataclasses
 import functools
+import math
 import platform
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -23,6 +24,7 @@ from jaxlr.schedules.base import OPERATIONS
 
 LARGEST = float(np.finfo(np.float32).max)
 SMALLEST = float(np.finfo(np.float32).tiny)
+COMPOSITIONS = {"warmup", "join", "per_epoch", *OPERATIONS}
 
 
 def as_argument(call, counts):
@@ -112,42 +114,38 @@ def errors(call, low_high, values):
     return np.where(vanished, 0.0, np.where(np.isfinite(values), error / ulp, np.inf))
 
 
-@dataclasses.dataclass
-class Worst:
-    """The worst error of a family in one form, in ulps, and where it was found."""
+class Result(NamedTuple):
+    """The worst error of one draw, in ulps, where it is, and whether it is above the bound."""
 
-    error: float = 0.0
-    draws: int = 0
-    call: Call | None = None
-    count: int = 0
-    broken: bool = False
+    error: float
+    count: int
+    call: Call
+    broken: bool
 
 
 def check(form, call, counts):
-    """The worst error of one draw."""
+    """Compares one draw in one form with the exact numbers."""
     values = np.asarray(FORMS[form](call, counts))
     exactly = as_float32(call) if form == "traced" else call
     error = errors(exactly, exact_range(exactly, counts), values)
     at = int(np.argmax(error))
-    return Worst(float(error[at]), 1, call, int(counts[at]), bool(error[at] > 1.5 * call.parts()))
+    return Result(float(error[at]), int(counts[at]), call, bool(error[at] > 1.5 * call.parts()))
 
 
-def fuzz(draws, seed, names=None, slow=50):
-    """The worst error by family and form over some draws; one in `slow` is made in each form that compiles anew."""
-    worst = {(name, form): Worst() for name in names or DRAWS for form in FORMS}
+def fuzz(draws, seed, names, minutes=math.inf, slow=50):
+    """The results by family and form; one draw in `slow` is made in each of the forms that compile every time."""
+    results = {(name, form): [] for name in names for form in FORMS}
+    start = time.monotonic()
     for i in range(draws):
-        name = list(names or DRAWS)[i % len(names or DRAWS)]
-        turn = i // len(names or DRAWS)
+        turn, name = i // len(names), names[i % len(names)]
         form = {0: "closed over", slow // 2: "literal"}.get(turn % slow, ("argument", "traced")[turn % 2])
-        one = check(form, *call_of(Dice((seed, i)), name))
-        if one.broken:
-            print(f"broken: {form}, {one.error:.4g} ulps at n = {one.count} of {one.call}", flush=True)
-        before = worst[name, form]
-        one.draws, one.broken = before.draws + 1, before.broken or one.broken
-        if one.error <= before.error:
-            one = dataclasses.replace(before, draws=one.draws, broken=one.broken)
-        worst[name, form] = one
-    return worst
+        result = check(form, *call_of(Dice((seed, i)), name))
+        results[name, form].append(result)
+        if result.broken:
+            print(f"broken: {form}, {result.error:.4g} ulps at n = {result.count} of {result.call}", flush=True)
+        if time.monotonic() - start > 60 * minutes:
+            break
+    return results
 
 
 def machine():
@@ -163,37 +161,39 @@ def _processor():
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
-def table(worst):
-    """The worst errors as markdown."""
-    lines = ["| schedule | bound | " + " | ".join(FORMS) + " |", "| --- | --- | " + "--- | " * len(FORMS)]
-    for name in dict.fromkeys(name for name, _ in worst):
-        bound = "1.5 each" if name in COMPOSITIONS else "1.5"
-        cells = [f"{worst[name, form].error:.3f} ({worst[name, form].draws})" for form in FORMS]
+def table(results):
+    """The worst errors and the numbers of draws, as markdown."""
+    lines = ["| schedule | bound, ulps | " + " | ".join(FORMS) + " |", "| --- " * (2 + len(FORMS)) + "|"]
+    for name in dict.fromkeys(name for name, _ in results):
+        bound = "1.5 for each part" if name in COMPOSITIONS else "1.5"
+        found = [results[name, form] for form in FORMS]
+        cells = [f"{max(r.error for r in some):.3f} ({len(some)})" if some else "" for some in found]
         lines.append(f"| {name} | {bound} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-COMPOSITIONS = {"warmup", "join", "per_epoch", *OPERATIONS}
-
-
 def main():
     """Runs the fuzz."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="*", choices=DRAWS, help="these schedules alone")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long, whatever is left")
+    parser.add_argument("--only", nargs="+", choices=DRAWS, default=list(DRAWS), help="these schedules alone")
     parser.add_argument("--out", type=Path, help="where the table goes, as markdown")
     options = parser.parse_args()
-    if missing := (FAMILIES.keys() | OPERATIONS.keys()) ^ DRAWS.keys():
-        sys.exit(f"draws.py must have one draw for each schedule, it differs in {sorted(missing)}")
-    start = time.time()
-    worst = fuzz(options.draws, options.seed, options.only)
-    head = f"{machine()}; {options.draws} draws of 32 counts up to {LAST}, seed {options.seed}."
-    text = f"{head}\n\n{table(worst)}\n"
-    print(text, f"\n{time.time() - start:.0f} s")
+    if different := (FAMILIES.keys() | OPERATIONS.keys()) ^ DRAWS.keys():
+        sys.exit(f"draws.py must have one draw for each schedule, it differs in {sorted(different)}")
+    results = fuzz(options.draws, options.seed, options.only, options.minutes)
+    draws = sum(map(len, results.values()))
+    head = (
+        f"{machine()}.\n{draws:,} draws of 32 counts up to {LAST:,}, seed {options.seed}: "
+        "the worst error in ulps, and the number of draws, by the form in which the numbers reach the program."
+    )
+    text = f"{head}\n\n{table(results)}\n"
+    print(text)
     if options.out:
         options.out.write_text(text)
-    sys.exit(any(one.broken for one in worst.values()))
+    sys.exit(any(result.broken for some in results.values() for result in some))
 
 
 if __name__ == "__main__":
