@@ -9,6 +9,7 @@ import pytest
 from flax import nnx
 from flax.training.train_state import TrainState
 
+import jaxlr
 from jaxlr import optimizers
 from jaxlr.transforms import (
     ScaleByLearningRateState,
@@ -203,6 +204,25 @@ def test_a_traced_rate_changes_without_a_retrace():
         updates, state = step(rate, state, jnp.ones(2))
         assert current_learning_rate(state) == rate
         np.testing.assert_array_equal(updates, [-rate, -rate])
+    assert len(traces) == 1
+
+
+def test_a_schedule_is_an_argument_of_the_jitted_step():
+    traces = []
+
+    @jax.jit
+    def step(rate, momentum, state, gradients):
+        traces.append(None)
+        return optimizers.sgd(rate, momentum=momentum).update(gradients, state)
+
+    for peak in (0.5, 0.25):
+        rate = jaxlr.one_cycle(peak, 10)
+        momentum = jaxlr.one_cycle_momentum(10)
+        state = optimizers.sgd(rate, momentum=momentum).init(jnp.ones(2))
+        for count in range(10):
+            _, state = step(rate, momentum, state, jnp.ones(2))
+            assert current_learning_rate(state) == rate(count)
+            assert current_hyperparameters(state)["momentum"] == momentum(count)
     assert len(traces) == 1
 
 

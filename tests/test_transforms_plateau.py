@@ -269,6 +269,13 @@ WRONG = {
         ValueError,
         "this state was made without reduce_on_plateau",
     ),
+    "other rate": (
+        lambda: scale_by_learning_rate(0.1).update(
+            jnp.ones(1), scale_by_learning_rate(reduce_on_plateau(0.1)).init(jnp.ones(1))
+        ),
+        ValueError,
+        "this state was made with reduce_on_plateau",
+    ),
 }
 
 

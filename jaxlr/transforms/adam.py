@@ -33,7 +33,7 @@ class ScaleByAdamState(NamedTuple):
     nu: optax.Updates  # nu_dtype, shaped like the parameters: mean of the squares
     nu_max: optax.Updates  # like nu: the largest so far; () without amsgrad
 
-    waits = True
+    waits = True  # stands still by itself: see waiting.py
 
 
 def scale_by_adam(

@@ -21,7 +21,7 @@ class AddWeightDecayState(NamedTuple):
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1  # pyright: ignore[reportIncompatibleMethodOverride]
     weight_decay: jax.Array  # float32, (): weight decay of the last update
 
-    waits = True
+    waits = True  # stands still by itself: see waiting.py
 
 
 def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> optax.GradientTransformation:

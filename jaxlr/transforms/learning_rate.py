@@ -31,7 +31,7 @@ class ScaleByLearningRateState(NamedTuple):
     override: jax.Array  # float32, (): the rate that was set by hand
     plateau: PlateauState | tuple[()]  # that of the rule reduce_on_plateau; () without one
 
-    waits = True
+    waits = True  # stands still by itself: see waiting.py
 
 
 def scale_by_learning_rate(learning_rate: NumberOrSchedule | ReduceOnPlateau) -> optax.GradientTransformationExtraArgs:
@@ -91,9 +91,11 @@ def scale_by_learning_rate(learning_rate: NumberOrSchedule | ReduceOnPlateau) ->
         del params, extra
         rate = hyperparameters.at_count("learning_rate", base, state.count)
         rate = jnp.where(state.overridden, state.override, rate)
-        watched = ()
-        if rule:
-            watched = _expect_plateau(state)._replace(numbers=rule.fresh_numbers(), base=rate)
+        watched = state.plateau
+        if bool(rule) != isinstance(watched, PlateauState):
+            raise ValueError(f"this state was made with{'out' if rule else ''} reduce_on_plateau; see load_state_dict")
+        if rule and isinstance(watched, PlateauState):
+            watched = watched._replace(numbers=rule.fresh_numbers(), base=rate)
             watched = watched if value is None else plateau.observed(watched, value, rule.axis_name)
             rate = plateau.reduced(watched)
         updates = map_wide(lambda update: -rate * update, updates)
@@ -240,12 +242,6 @@ def observe(x: Any, metric: Any, *, axis_name: Any = None) -> Any:
         return state._replace(plateau=plateau.observed(state.plateau, metric, axis_name))
 
     return states.change_states(x, ScaleByLearningRateState, change)
-
-
-def _expect_plateau(state: ScaleByLearningRateState) -> PlateauState:
-    if not isinstance(state.plateau, PlateauState):
-        raise ValueError("this state was made without reduce_on_plateau; load it with jaxlr.load_state_dict")
-    return state.plateau
 
 
 def _rate(state: ScaleByLearningRateState) -> jax.Array:

@@ -21,7 +21,7 @@ class ScaleByMomentumState(NamedTuple):
     momentum: jax.Array  # float32, (): decay of the last update
     buffer: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: the running sum
 
-    waits = True
+    waits = True  # stands still by itself: see waiting.py
 
 
 def scale_by_momentum(

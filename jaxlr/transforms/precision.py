@@ -18,7 +18,7 @@ class MasterWeightsState(NamedTuple):
     master: optax.Params  # float32 (wider where the parameters are): the parameters before they are rounded
     inner_state: optax.OptState  # that of the wrapped transformation
 
-    waits = True
+    waits = True  # stands still by itself: see waiting.py
 
 
 def in_float32(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:

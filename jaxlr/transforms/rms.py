@@ -30,7 +30,7 @@ class ScaleByRmspropState(NamedTuple):
     nu: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: mean of the squares
     mu: optax.Updates  # likewise: mean of the updates; () unless centered
 
-    waits = True
+    waits = True  # stands still by itself: see waiting.py
 
 
 def scale_by_rmsprop(
