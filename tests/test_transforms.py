@@ -10,10 +10,13 @@ from flax import nnx
 
 from jaxlr import optimizers
 from jaxlr.transforms import (
+    AccumulateState,
+    ScaleByLearningRateState,
     accumulate,
     add_l1_penalty,
     add_weight_decay,
     clip_by_global_norm,
+    current_learning_rate,
     in_float32,
     scale_by_adam,
     scale_by_learning_rate,
@@ -22,6 +25,7 @@ from jaxlr.transforms import (
     with_master_weights,
 )
 from jaxlr.transforms.debiasing import one_minus_power
+from jaxlr.transforms.states import change_states, find_states
 
 GRADIENTS = np.random.default_rng(3).normal(size=(12, 5)) * np.logspace(0, -4, 5)
 
@@ -191,11 +195,15 @@ def test_one_trace_and_fixed_dtypes_in_every_mix_of_precisions(make, param_dtype
     state = optimizer.init(params)
     expected = description(state)
     assert not any(weak for _, _, weak in expected[1])
+    state = change_states(state, ScaleByLearningRateState, lambda s: s._replace(count=jnp.full_like(s.count, 9985)))
     for _ in range(10):
         gradients = jax.tree.map(lambda p: jnp.full(p.shape, 0.5, gradient_dtype), params)
         params, state, updates = step(params, state, gradients)
         assert description(state) == expected
     assert len(traces) == 1
+    (recorded,) = find_states(state, ScaleByLearningRateState).values()
+    assert recorded.count == (9990 if isinstance(state, AccumulateState) else 9995)
+    assert current_learning_rate(state) == np.float32(recorded.count - 1) * np.float32(1e-7)
     assert all(np.isfinite(np.asarray(x, np.float32)).all() for x in jax.tree.leaves((params, updates)))
     assert {x.dtype for x in jax.tree.leaves(updates)} == {jnp.dtype(gradient_dtype)}
 
