@@ -245,7 +245,7 @@ def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> None:
     path = require_format(path)
     content = io.BytesIO()
     with style():
-        figure.savefig(content, format=path.suffix[1:].lower(), metadata=None if path.suffix == ".png" else {})
+        figure.savefig(content, format=path.suffix[1:].lower())
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(content.getvalue())

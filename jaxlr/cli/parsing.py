@@ -25,12 +25,7 @@ def parse(command: str, options: type[_Options], arguments: Sequence[str], defau
     given: dict[str, Any] = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
-                options,
-                prog=f"jaxlr {command}",
-                args=list(arguments),
-                **given,
-            )
+            return tyro.cli(options, prog=f"jaxlr {command}", args=list(arguments), **given)
     except (TypeError, ValueError) as error:
         raise CommandError(error) from None
     except SystemExit as stop:
