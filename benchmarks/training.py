@@ -9,10 +9,11 @@ system's package, or synthetic images of that shape. Who takes part:
 - jaxlr: `Trainer.run`, as `jaxlr train` uses it.
 - flax: nnx as its documentation writes it: a jitted step in a Python loop, batches from NumPy arrays, nnx.Conv,
   nnx.BatchNorm, nnx.max_pool, nnx.Optimizer with optax.adam.
-- torch: eager, two threads, fused Adam, in both memory layouts; the faster one counts.
+- torch: eager, fused Adam, in both memory layouts; the faster one counts.
 
-Each run is a process of its own, the runs of all take turns, and the median counts. Compilation and the first updates
-of each are left out of the time, and all wait for the last result. Torch may live in another environment.
+Each run is a process of its own on two cores, the runs of all take turns, and the median counts. Compilation and, of
+flax and torch, the first updates are left out of the time, and all wait for the last result. Torch may live in another
+environment.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=32, help="channels of the first block")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--torch-python", default=sys.executable, help="a Python interpreter that has torch")
-    parser.add_argument("--torch-threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="cores that each may use, and torch's threads")
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -98,7 +99,7 @@ def start_contender(name: str, path: Path, options: argparse.Namespace) -> dict[
     python = options.torch_python if name.startswith("torch") else sys.executable
     command = [python, __file__, "--contender", name, "--file", str(path)]
     command += ["--batch-size", str(options.batch_size), "--width", str(options.width)]
-    command += ["--torch-threads", str(options.torch_threads)]
+    command += ["--threads", str(options.threads)]
     # Threads that spin while they wait make torch many times slower on a machine that does anything else.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     finished = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -108,6 +109,8 @@ def start_contender(name: str, path: Path, options: argparse.Namespace) -> dict[
 
 
 def run_contender(options: argparse.Namespace) -> dict[str, Any]:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     with np.load(options.file) as file:
         images, labels = file["images"], file["labels"]
     if options.contender == "jaxlr":
@@ -188,7 +191,7 @@ def run_torch(images: np.ndarray, labels: np.ndarray, options: argparse.Namespac
     import torch
     from torch import nn
 
-    torch.set_num_threads(options.torch_threads)
+    torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     width = options.width
     memory = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[layout]

@@ -240,6 +240,7 @@ def test_a_first_loss_that_is_not_finite_stops_the_run_at_once():
         ({"batch_size": 53}, "batch_size must be at most the 52 training images, got 53"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"accumulate": 0}, "accumulate must be at least 1, got 0"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"l1": -1.0}, "l1 must be at least 0 and finite, got -1.0"),
         ({"l2": float("nan")}, "l2 must be at least 0 and finite, got nan"),
         ({"loss": "mse-loss"}, "loss must be one of cross-entropy, mse, mae, smooth-l1, got 'mse-loss'"),

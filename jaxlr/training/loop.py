@@ -17,7 +17,7 @@ import optax
 from flax import nnx
 from jax import lax
 
-from jaxlr.schedules import updates
+from jaxlr.schedules import checks, updates
 from jaxlr.training.losses import l1_penalty, l2_penalty, loss_by_name
 from jaxlr.training.splits import Dataset, Split
 from jaxlr.transforms.learning_rate import current_learning_rate
@@ -139,7 +139,8 @@ class Trainer:
         # Also checks the numbers.
         self._batches = updates(1, examples=examples, batch_size=batch_size)
         updates(1, examples=examples, batch_size=batch_size, accumulate=accumulate)
-        _check_not_negative(l1=l1, l2=l2, seed=seed)
+        checks.length("seed", seed, minimum=0)
+        _check_not_negative(l1=l1, l2=l2)
         if not len(data.validation.labels):
             raise ValueError("data.validation must have at least one image, got none")
         self.compile_seconds = 0.0
