@@ -67,6 +67,8 @@ def test_is_multisteps_of_optax(make):
 
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name not in ("groups", "of optax", "mixed")])
 def test_needs_no_temporary_copies(name):
+    if name == "clip and adamw" and jax.__version_info__ < (0, 10):
+        pytest.skip("older compilers store the squares that the norm sums up")
     optimizer = accumulate(OPTIMIZERS[name](), 2)
     params = jnp.ones(100_000)
 
