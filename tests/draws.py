@@ -14,6 +14,7 @@ from jaxlr.schedules.base import OPERATIONS
 
 LAST = 2**31 - 1
 LONGEST = 2_000_000_000
+SMALLEST = float(np.finfo(np.float32).tiny)
 RATES = {
     "value",
     "values",
@@ -60,11 +61,24 @@ class Call:
         inner = [call.largest() for value in self.arguments.values() for call in _calls(value)]
         return math.prod(own + inner) if self.name == "product" else max(own + inner, default=1.0)
 
-    def crosses_zero(self):
-        """Whether its terms may cancel."""
+    def slack(self):
+        """The error besides ulps.
+
+        2**-45 of the largest number where terms cancel or restarts of a fractional growth lie between counts, more for
+        a growth next to 1; and what flushes to 0 inside of a composition.
+        """
         own = [x for name in RATES & set(self.arguments) for x in np.ravel(self.arguments[name]) if _is_number(x)]
-        inner = [call.crosses_zero() for value in self.arguments.values() for call in _calls(value)]
-        return self.name == "difference" or any(x < 0 for x in own) or any(inner)
+        inner = [call for value in self.arguments.values() for call in _calls(value)]
+        slack = 2.0**-45 * self.largest() if self.name == "difference" or min(own, default=0) < 0 else 0.0
+        if self.grows_by_a_fraction():
+            growth = self.arguments["t_mul"]
+            slack = 2.0**-45 * self.largest() * growth / (growth - 1)
+        if inner:
+            slack = max(slack, SMALLEST * max(1.0, self.largest()), *(call.slack() for call in inner))
+        return slack
+
+    def grows_by_a_fraction(self):
+        return self.name == "cosine_restarts" and self.arguments["t_mul"] % 1 > 0
 
 
 def _made(value, make):

@@ -17,13 +17,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import reference
-from draws import DRAWS, LAST, Call, Dice, call_of
+from draws import DRAWS, LAST, SMALLEST, Call, Dice, call_of
 
 from jaxlr.schedules import FAMILIES
 from jaxlr.schedules.base import OPERATIONS
 
 LARGEST = float(np.finfo(np.float32).max)
-SMALLEST = float(np.finfo(np.float32).tiny)
 COMPOSITIONS = {"warmup", "join", "per_epoch", *OPERATIONS}
 
 
@@ -87,28 +86,29 @@ def exact_range(call, counts):
     """The lowest and the highest value that are right at each count: the exact one.
 
     A growth that is no integer puts its restarts between counts. They are decided to 44 bits, fewer for a growth near
-    1: then every value so near to the count is right.
+    1: so near to a restart the values on both of its sides are right.
     """
-    values = [[float(call.exact(int(n))) for n in counts]]
-    growth = call.arguments["t_mul"] if call.name == "cosine_restarts" else 1
-    if growth % 1:
-        reach = 2.0**-44 * growth / (growth - 1)
-        for factor in (1 - reach, 1 + reach):
-            values.append([float(call.exact(reference.mpf(int(n)) * factor)) for n in counts])
-    return np.min(values, axis=0), np.max(values, axis=0)
+    exact = np.array([float(call.exact(int(n))) for n in counts])
+    if not call.grows_by_a_fraction():
+        return exact, exact
+    growth = call.arguments["t_mul"]
+    reach = 2.0**-44 * growth / (growth - 1)
+    near = [exact]
+    for factor in (1 - reach, 1 + reach):
+        near.append(np.array([float(call.exact(reference.mpf(int(n)) * factor)) for n in counts]))
+    restart = np.ptp(near, axis=0) > call.largest() / 1000
+    return np.where(restart, np.min(near, axis=0), exact), np.where(restart, np.max(near, axis=0), exact)
 
 
 def errors(call, low_high, values):
-    """The error of each value, in ulps of the exact number in `low_high`.
+    """The error of each value, in ulps of the exact number in `low_high`, beyond the slack of the call.
 
     What is below the smallest normal float32 may flush to 0, what is above the largest float32 stops there, and
     neither NaN nor infinity ever passes.
     """
     low, high = np.clip(low_high, -LARGEST, LARGEST)
     values = np.asarray(values, np.float64)
-    error = np.abs(values - np.clip(values, low, high))
-    if call.crosses_zero():
-        error = np.maximum(error - 2.0**-45 * call.largest(), 0)
+    error = np.maximum(np.abs(values - np.clip(values, low, high)) - call.slack(), 0)
     ulp = np.ldexp(1.0, np.frexp(np.maximum(np.abs(high), SMALLEST))[1] - 24)
     vanished = (np.abs(high) < SMALLEST) & (np.abs(values) <= SMALLEST)
     return np.where(vanished, 0.0, np.where(np.isfinite(values), error / ulp, np.inf))
