@@ -82,7 +82,7 @@ def parameters_sha256(parameters: Any) -> str:
     Example:
       >>> import numpy as np
       >>> parameters_sha256({"weight": np.zeros((2, 3), np.float32)})[:8]
-      ''
+      '5e8b0d57'
     """
     leaves = {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree.leaves_with_path(parameters)}
     digest = hashlib.sha256()
