@@ -11,9 +11,8 @@ import jax
 import numpy as np
 import pytest
 
-import jaxlr
 from jaxlr.schedules import parse
-from jaxlr.training.config import TrainConfig, load_config, to_json
+from jaxlr.training.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.cycles import place_in_cycle
 from jaxlr.training.folder import make_folder
 from jaxlr.training.loop import EpochEnd, TrainingDiverged
@@ -332,17 +331,22 @@ def test_options_survive_their_file(tmp_path):
     assert load_config(tmp_path / "config.json") == config
 
 
-def test_the_default_run_is_made_of_whole_cycles():
-    config = TrainConfig()
-    an_epoch = 1293 // config.batch_size
-    schedule = parse(config.schedule, steps_per_epoch=an_epoch).to_dict()
-    updates = jaxlr.updates(config.epochs, examples=1293, batch_size=config.batch_size)
-    place = place_in_cycle(schedule, updates)
+@pytest.mark.parametrize("epochs", [2, 3, 4, 7, 8, 12, 16, 17, 100])
+def test_a_run_without_a_schedule_is_made_of_whole_cycles(epochs):
+    an_epoch = 21
+    schedule = parse(default_schedule(epochs), steps_per_epoch=an_epoch).to_dict()
+    place = place_in_cycle(schedule, epochs * an_epoch)
     assert schedule["family"] == "triangular2"
     assert place is not None
     assert place.updates == 0
-    assert updates >= 4 * place.length
-    assert schedule["arguments"]["step_size"] >= 2 * an_epoch
+    if epochs == TrainConfig().epochs:
+        assert epochs * an_epoch >= 4 * place.length
+        assert schedule["arguments"]["step_size"] >= 2 * an_epoch
+
+
+def test_a_run_without_a_schedule_keeps_the_one_it_took(tmp_path):
+    prepared = prepare(change(SMALL, schedule=None, epochs=1), out=tmp_path / "run")
+    assert prepared.config.schedule == default_schedule(1) == "triangular2(0.001, 0.01, 0.5ep)"
 
 
 def test_the_test_images_are_met_once_after_training(monkeypatch, tmp_path):

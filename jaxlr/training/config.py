@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["TrainConfig", "load_config", "to_json"]
+__all__ = ["TrainConfig", "default_schedule", "load_config", "to_json"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class TrainConfig:
     """Images: digits (come with the package), fashion-mnist, mnist, kmnist, cifar10, or the path of an .npz file."""
     data_dir: Path | None = None
     """Folder with the data set's files. None: those of the system's package, or else a download."""
-    schedule: str = "triangular2(0.001, 0.01, 2ep)"
-    """The learning rate over the run, with lengths in updates or epochs (10ep). `jaxlr list` shows what there is."""
+    schedule: str | None = None
+    """The learning rate over the run, with lengths in updates or epochs (10ep); `jaxlr list` shows what there is. None:
+    triangular2 from 0.001 to 0.01 in whole cycles over the run, 4 where their lengths come out even."""
     optimizer: Literal["sgd", "rmsprop", "adam", "adamw"] = "adam"
     """What turns gradients into updates."""
     momentum: float | None = None
@@ -103,6 +104,25 @@ _LOWEST = {
 }
 _BELOW = {"momentum": 1, "dropout": 1, "validation": 1, "seed": 2**32}  # jax.random.key takes 32 bits of a seed
 _KINDS = {int: "an integer", float: "a number", str: "a text", Path: "a path", types.NoneType: "None"}
+
+
+def default_schedule(epochs: int) -> str:
+    """The schedule of a run without one: triangular2 in whole cycles, so that it ends at its base.
+
+    Args:
+      epochs: of the run, at least 1.
+
+    Example:
+      >>> [default_schedule(epochs) for epochs in (16, 3)]
+      ['triangular2(0.001, 0.01, 2ep)', 'triangular2(0.001, 0.01, 1ep, step_size_down=2ep)']
+    """
+    # A side of a cycle is 2 to 10 times the epoch in the CLR paper, and shorter ones end before the network follows.
+    cycles = next((n for n in (4, 3, 2) if epochs % n == 0 and epochs // n >= 4), 1)
+    length = epochs // cycles
+    if length == 1:
+        return "triangular2(0.001, 0.01, 0.5ep)"
+    up, down = length // 2, length - length // 2
+    return f"triangular2(0.001, 0.01, {up}ep{f', step_size_down={down}ep' if down != up else ''})"
 
 
 def to_json(config: TrainConfig) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from flax import nnx
 from jax import lax
 
 from jaxlr.schedules import checks, updates
+from jaxlr.training.convolution import compiler_options
 from jaxlr.training.losses import l1_penalty, l2_penalty, loss_by_name
 from jaxlr.training.splits import Dataset, Split
 from jaxlr.transforms.learning_rate import current_learning_rate
@@ -163,8 +164,9 @@ class Trainer:
         self._loss = loss_by_name(loss)
         self._images, self._labels = jnp.asarray(data.train.images), jnp.asarray(data.train.labels)
         update = _make_update(graph, optimizer, self._loss, l1, l2, accumulate)
-        self._train_chunk = jax.jit(_traced_once(_make_train_chunk(update)), donate_argnums=0)
-        self._evaluate_batch = jax.jit(_make_evaluate_batch(self._evaluated_graph, self._loss))
+        compile_ = functools.partial(jax.jit, compiler_options=compiler_options())
+        self._train_chunk = compile_(_traced_once(_make_train_chunk(update)), donate_argnums=0)
+        self._evaluate_batch = compile_(_make_evaluate_batch(self._evaluated_graph, self._loss))
         self._compiled: Callable[..., tuple[_State, jax.Array, _Metrics]] | None = None
 
     @property

@@ -116,10 +116,8 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "network", f"{summary['parameters']:,} parameters"
     yield "schedule", summary["schedule"]
     yield "optimizer", summary["optimizer"]
-    yield (
-        "updates",
-        f"{summary['updates']:,} in {summary['epochs']} epochs, batches of {summary['batch_size']}{accumulated}",
-    )
+    epochs = f"{summary['epochs']} epoch{'s' if summary['epochs'] > 1 else ''}"
+    yield "updates", f"{summary['updates']:,} in {epochs}, batches of {summary['batch_size']}{accumulated}"
     yield "rate", rates.format(*(summary[f"learning_rate_{which}"] for which in ("first", "highest", "last", "end")))
     if summary["cycle_note"]:
         yield "cycle", summary["cycle_note"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from flax import nnx
 import jaxlr
 from jaxlr import plotting
 from jaxlr.schedules import Schedule, parse
-from jaxlr.training.config import TrainConfig, to_json
+from jaxlr.training.config import TrainConfig, default_schedule, to_json
 from jaxlr.training.data import Dataset, load_dataset
 from jaxlr.training.folder import check_folder, make_folder, write_json
 from jaxlr.training.loop import EpochEnd, Trainer, TrainingDiverged, Updates
@@ -74,6 +75,8 @@ def prepare(config: TrainConfig, *, out: Path | None = None) -> Run:
     """
     if out is not None:
         check_folder(out)
+    text = default_schedule(config.epochs) if config.schedule is None else config.schedule
+    config = dataclasses.replace(config, schedule=text)
     data = load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
     examples = len(data.train.labels)
     updates = jaxlr.updates(
@@ -83,7 +86,7 @@ def prepare(config: TrainConfig, *, out: Path | None = None) -> Run:
         batches = config.epochs * (examples // config.batch_size)
         raise ValueError(f"accumulate must be at most the {batches} batches of the run, got {config.accumulate}")
     # An accumulation goes on across an epoch's end, so an epoch may hold half an update.
-    schedule = parse(config.schedule, steps_per_epoch=examples // config.batch_size / config.accumulate)
+    schedule = parse(text, steps_per_epoch=examples // config.batch_size / config.accumulate)
     model = CNN(
         data.train.images.shape[1:],
         data.classes,
