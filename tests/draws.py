@@ -157,6 +157,12 @@ class Dice:
     def decay_rate(self):
         return self.between(1e-12, 10)
 
+    def begun(self, horizon):
+        """Now and then, a way of which a share was done at some count."""
+        if self.chance(0.7):
+            return {}
+        return {"begin": int(self.between(1, horizon + 1)) - 1, "begin_phase": self.of(0.0, self.between(1e-6, 0.99))}
+
     def schedule(self, *names):
         """A schedule for a composition, and its marks."""
         self.depth += 1
@@ -275,10 +281,8 @@ def piecewise_constant(dice):
 def cosine(dice):
     low, high = dice.rates()
     steps = dice.length()
-    return {"init_value": high, "decay_steps": steps, "end_value": low, "after": dice.word("hold", "rise")}, [
-        steps,
-        steps // 2,
-    ]
+    numbers = {"init_value": high, "decay_steps": steps, "end_value": low, **dice.begun(steps)}
+    return {**numbers, "after": dice.word("hold", "rise")}, [steps, steps // 2, numbers.get("begin", 0)]
 
 
 @draw
@@ -339,14 +343,15 @@ def one_cycle(dice):
     words = {"anneal": dice.word("cos", "linear"), "three_phase": three, "last": dice.word("total-1", "total")}
     numbers = {"max_lr": dice.rate(), "div_factor": dice.between(1, 100), "final_div_factor": dice.between(1, 1e5)}
     marks = [steps, start * steps, 2 * start * steps]
-    return {"total_steps": steps, "pct_start": start, **numbers, **words}, marks
+    return {"total_steps": steps, "pct_start": start, **numbers, **words, **dice.begun(steps)}, marks
 
 
 @draw
 def one_cycle_momentum(dice):
     numbers, marks = one_cycle(dice)
     low, high = sorted([dice.between(0.1, 1), dice.between(0.1, 1)])
-    shared = {name: numbers[name] for name in ("total_steps", "pct_start", "anneal", "three_phase", "last")}
+    names = ("total_steps", "pct_start", "anneal", "three_phase", "last", "begin", "begin_phase")
+    shared = {name: numbers[name] for name in names if name in numbers}
     return {**shared, "base_momentum": low, "max_momentum": high}, marks
 
 
@@ -410,7 +415,8 @@ def warmup_stable_decay(dice):
     lengths = {"warmup_steps": rise, "stable_steps": stay, "decay_steps": fall}
     numbers = {"peak_value": high, "init_value": dice.of(0.0, abs(low)), "end_value": dice.of(0.0, low)}
     decay = dice.word("linear", "cosine", "1-sqrt")
-    return {**numbers, **lengths, "decay": decay}, [rise, rise + stay, rise + stay + fall]
+    begun = dice.begun(rise + stay + fall) if rise + stay + fall < LAST else {}
+    return {**numbers, **lengths, "decay": decay, **begun}, [rise, rise + stay, rise + stay + fall]
 
 
 @draw

@@ -45,7 +45,15 @@ def exponential(n, init_value, decay_rate, transition_steps=1, staircase=False, 
     return max(value, mpf(end_value)) if decay_rate < 1 else min(value, mpf(end_value))
 
 
-def cosine(n, init_value, decay_steps, end_value=0.0, after="hold"):
+def resumed(n, end, begin, phase):
+    """The place on a way of `end` updates of which a share, `phase`, was done at `begin`."""
+    if n >= end or not (begin or phase):
+        return n
+    return end * (mpf(phase) + (1 - mpf(phase)) * max(n - begin, 0) / mpf(end - begin)) if begin < end else n
+
+
+def cosine(n, init_value, decay_steps, end_value=0.0, after="hold", begin=0, begin_phase=0.0):
+    n = resumed(n, decay_steps, begin, begin_phase)
     if after == "hold":
         n = min(n, decay_steps)
     weight = mpmath.cos(mpmath.pi * (n % (2 * decay_steps)) / (2 * mpf(decay_steps))) ** 2
@@ -172,7 +180,10 @@ def one_cycle(
     anneal="cos",
     three_phase=False,
     last="total-1",
+    begin=0,
+    begin_phase=0.0,
 ):
+    n = resumed(n, total_steps - (last == "total-1"), begin, begin_phase)
     first = mpf(max_lr) / mpf(div_factor)
     middle = [first] if three_phase else []
     values = [first, mpf(max_lr), *middle, first / mpf(final_div_factor)]
@@ -188,14 +199,27 @@ def one_cycle_momentum(
     anneal="cos",
     three_phase=False,
     last="total-1",
+    begin=0,
+    begin_phase=0.0,
 ):
+    n = resumed(n, total_steps - (last == "total-1"), begin, begin_phase)
     low, high = mpf(base_momentum), mpf(max_momentum)
     return through(n, [high, low, high] + [high] * three_phase, total_steps, pct_start, anneal, last)
 
 
 def warmup_stable_decay(
-    n, peak_value, warmup_steps, stable_steps, decay_steps, init_value=0.0, end_value=0.0, decay="linear"
+    n,
+    peak_value,
+    warmup_steps,
+    stable_steps,
+    decay_steps,
+    init_value=0.0,
+    end_value=0.0,
+    decay="linear",
+    begin=0,
+    begin_phase=0.0,
 ):
+    n = resumed(n, warmup_steps + stable_steps + decay_steps, begin, begin_phase)
     if n < warmup_steps:
         return mpf(init_value) + (mpf(peak_value) - mpf(init_value)) * n / warmup_steps
     x = min(max(mpf(n - warmup_steps - stable_steps), 0), decay_steps) / decay_steps

@@ -10,6 +10,7 @@ from jaxlr.schedules.notation import parse, signature_text
 from jaxlr.schedules.onecycle import one_cycle, one_cycle_momentum
 from jaxlr.schedules.phases import constant, join, per_epoch, warmup, warmup_stable_decay
 from jaxlr.schedules.restarts import cosine_restarts
+from jaxlr.schedules.retiming import retime
 from jaxlr.schedules.steps import multi_step, piecewise_constant, step_decay
 from jaxlr.schedules.time_based import time_based
 from jaxlr.schedules.units import scale_lr, updates
@@ -40,6 +41,7 @@ __all__ = [
     "piecewise_constant",
     "polynomial",
     "polynomial_cycles",
+    "retime",
     "rex",
     "scale_lr",
     "signature_text",

@@ -16,7 +16,7 @@ from jaxlr.schedules.exact import (
     sine_squared,
     where,
 )
-from jaxlr.schedules.position import Position, at_least_one, blend, unsigned
+from jaxlr.schedules.position import Position, at_least_one, blend, shares, unsigned
 
 
 @family
@@ -120,10 +120,18 @@ def rest_to_the_power(done: Wide, left: Wide, power: Wide) -> tuple[Wide, jax.Ar
 
 
 @family
-def cosine(init_value: Any, decay_steps: Any, *, end_value: Any = 0.0, after: str = "hold") -> Schedule:
+def cosine(
+    init_value: Any,
+    decay_steps: Any,
+    *,
+    end_value: Any = 0.0,
+    after: str = "hold",
+    begin: Any = 0,
+    begin_phase: Any = 0.0,
+) -> Schedule:
     """Falls from `init_value` to `end_value` along half a cosine.
 
-    lr(n) = end_value + (init_value - end_value) * (1 + cos(pi n / decay_steps)) / 2
+    lr(n) = end_value + (init_value - end_value) * (1 + cos(pi x)) / 2, x = n / decay_steps
 
     The end value is reached at n = decay_steps, that is by the update after `decay_steps` updates. From there it holds,
     or rises again with the cosine (after="rise"), as PyTorch's CosineAnnealingLR does.
@@ -133,13 +141,16 @@ def cosine(init_value: Any, decay_steps: Any, *, end_value: Any = 0.0, after: st
       decay_steps: updates from the first rate to the last; an integer, at least 1.
       end_value: the last rate.
       after: "hold" or "rise".
+      begin: the count at which it begins to move, with x = begin_phase + (1 - begin_phase) (n - begin) / (decay_steps -
+        begin); an integer, at least 0. `jaxlr.retime` sets it where the horizon of a run changes.
+      begin_phase: the share x of the curve at which it begins, in [0, 1].
 
     Returns:
       A schedule: update count (int, any shape) -> rate (float32, same shape).
 
     Raises:
       ValueError: a number out of range, another word for `after`.
-      TypeError: `decay_steps` is no integer.
+      TypeError: a length is no integer.
 
     Example:
       >>> import jaxlr
@@ -156,17 +167,29 @@ def cosine(init_value: Any, decay_steps: Any, *, end_value: Any = 0.0, after: st
         decay_steps=checks.length("decay_steps", decay_steps),
         end_value=checks.number("end_value", end_value),
         after=checks.choice("after", after, ("hold", "rise")),
+        begin=checks.length("begin", begin, minimum=0),
+        begin_phase=checks.share("begin_phase", begin_phase),
     )
 
 
-def _cosine(position: Position, init_value: Wide, decay_steps: jax.Array, end_value: Wide, after: str) -> Wide:
+def _cosine(
+    position: Position,
+    init_value: Wide,
+    decay_steps: jax.Array,
+    end_value: Wide,
+    after: str,
+    begin: jax.Array,
+    begin_phase: Wide,
+) -> Wide:
     steps = unsigned(decay_steps)
-    done, left = position.parts(steps)
+    done, left = shares(position, steps, begin, begin_phase)
     if after == "rise":
         cycle, inside = position.within(steps)
-        done, left = inside.parts(at_least_one(steps))
-        falling = (cycle % 2 == 0) & (steps > 0)
-        done, left = where(falling, done, left), where(falling, left, done)
+        up, down = inside.parts(at_least_one(steps))
+        rising = (cycle % 2 == 1) | (steps == 0)
+        later = cycle > 0
+        done = where(rising, down, where(later, up, done))
+        left = where(rising, up, where(later, down, left))
     return cosine_between(init_value, end_value, done, left)
 
 

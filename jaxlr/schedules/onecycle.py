@@ -11,7 +11,7 @@ from jaxlr.schedules import checks
 from jaxlr.schedules.annealing import cosine_between
 from jaxlr.schedules.base import Schedule, family
 from jaxlr.schedules.exact import Wide, constant, from_integer, less, where
-from jaxlr.schedules.position import Position, unsigned
+from jaxlr.schedules.position import Position, unsigned, way
 
 
 @family
@@ -25,6 +25,8 @@ def one_cycle(
     anneal: str = "cos",
     three_phase: bool = False,
     last: str = "total-1",
+    begin: Any = 0,
+    begin_phase: Any = 0.0,
 ) -> Schedule:
     """Rises from `max_lr / div_factor` to `max_lr`, falls to `max_lr / (div_factor * final_div_factor)`, and holds.
 
@@ -42,6 +44,9 @@ def one_cycle(
       anneal: "cos" or "linear".
       three_phase: whether the fall has two parts.
       last: the count at which the end is reached: "total-1" or "total".
+      begin: the count at which it begins to move; an integer, at least 0. `jaxlr.retime` sets it where the horizon of a
+        run changes.
+      begin_phase: the share of the run that it counts as over by then, in [0, 1]; the rest comes evenly.
 
     Returns:
       A schedule: update count (int, any shape) -> rate (float32, same shape).
@@ -69,6 +74,8 @@ def one_cycle(
         anneal=checks.choice("anneal", anneal, ("cos", "linear")),
         three_phase=checks.flag("three_phase", three_phase),
         last=checks.choice("last", last, ("total-1", "total")),
+        begin=checks.length("begin", begin, minimum=0),
+        begin_phase=checks.share("begin_phase", begin_phase),
     )
 
 
@@ -82,11 +89,14 @@ def _one_cycle(
     anneal: str,
     three_phase: bool,
     last: str,
+    begin: jax.Array,
+    begin_phase: Wide,
 ) -> Wide:
     first = max_lr / div_factor
     end = first / final_div_factor
     middle = [first] if three_phase else []
-    return through([first, max_lr, *middle, end], position, total_steps, pct_start, anneal, last)
+    values = [first, max_lr, *middle, end]
+    return through(values, position, total_steps, pct_start, anneal, last, begin, begin_phase)
 
 
 @family
@@ -99,6 +109,8 @@ def one_cycle_momentum(
     anneal: str = "cos",
     three_phase: bool = False,
     last: str = "total-1",
+    begin: Any = 0,
+    begin_phase: Any = 0.0,
 ) -> Schedule:
     """The momentum that goes with `one_cycle`: down while the rate rises, up while it falls.
 
@@ -113,6 +125,9 @@ def one_cycle_momentum(
       anneal: "cos" or "linear".
       three_phase: whether the rate's fall has two parts.
       last: the count at which the end is reached: "total-1" or "total".
+      begin: the count at which it begins to move; an integer, at least 0. `jaxlr.retime` sets it where the horizon of a
+        run changes.
+      begin_phase: the share of the run that it counts as over by then, in [0, 1]; the rest comes evenly.
 
     Returns:
       A schedule: update count (int, any shape) -> momentum (float32, same shape).
@@ -141,6 +156,8 @@ def one_cycle_momentum(
         anneal=checks.choice("anneal", anneal, ("cos", "linear")),
         three_phase=checks.flag("three_phase", three_phase),
         last=checks.choice("last", last, ("total-1", "total")),
+        begin=checks.length("begin", begin, minimum=0),
+        begin_phase=checks.share("begin_phase", begin_phase),
     )
 
 
@@ -153,16 +170,43 @@ def _one_cycle_momentum(
     anneal: str,
     three_phase: bool,
     last: str,
+    begin: jax.Array,
+    begin_phase: Wide,
 ) -> Wide:
     after = [max_momentum] if three_phase else []
     values = [max_momentum, base_momentum, max_momentum, *after]
-    return through(values, position, total_steps, pct_start, anneal, last)
+    return through(values, position, total_steps, pct_start, anneal, last, begin, begin_phase)
 
 
 def through(
-    values: list[Wide], position: Position, total_steps: jax.Array, pct_start: Wide, anneal: str, last: str
+    values: list[Wide],
+    position: Position,
+    total_steps: jax.Array,
+    pct_start: Wide,
+    anneal: str,
+    last: str,
+    begin: jax.Array | None = None,
+    begin_phase: Wide | None = None,
 ) -> Wide:
     """From each value to the next, the borders between them being shares of the run (real numbers, not counts)."""
+    end, borders = run_borders(total_steps, pct_start, len(values) - 1, last)
+    now, ahead = way(position, end, begin, begin_phase)
+    start, first, then = borders[-2], values[-2], values[-1]
+    for i in reversed(range(len(borders) - 2)):
+        earlier = less(now, borders[i + 1])
+        start = where(earlier, borders[i], start)
+        ahead = where(earlier, borders[i + 1] - now, ahead)
+        first, then = where(earlier, values[i], first), where(earlier, values[i + 1], then)
+    ended = position.whole >= end
+    behind = now - start
+    length = where(ended, constant(1.0), behind + ahead)
+    done = where(ended, constant(1.0), behind / length)
+    left = where(ended, constant(0.0), ahead / length)
+    return cosine_between(first, then, done, left) if anneal == "cos" else first * left + then * done
+
+
+def run_borders(total_steps: jax.Array, pct_start: Wide, phases: int, last: str) -> tuple[jax.Array, list[Wide]]:
+    """The count of the end, and where each of the two or three phases starts and the last one ends."""
     total = unsigned(total_steps)
     lead = constant(1.0 if last == "total-1" else 0.0)
     end = total if last == "total" else jnp.maximum(total, jnp.uint32(1)) - jnp.uint32(1)
@@ -170,17 +214,5 @@ def through(
     first_end = share - lead
     # A share that was meant as one update, as 0.1 of 10, starts at the peak.
     first_end = where(jnp.abs(first_end.high) <= share.high * 2.0**-40, constant(0.0), first_end)
-    risen = [first_end, first_end + first_end][: len(values) - 2]
-    borders = [constant(0.0), *risen, from_integer(end)]
-    now = position.wide()
-    start, stop, first, then = borders[-2], borders[-1], values[-2], values[-1]
-    for i in reversed(range(len(borders) - 2)):
-        earlier = less(now, borders[i + 1])
-        start, stop = where(earlier, borders[i], start), where(earlier, borders[i + 1], stop)
-        first, then = where(earlier, values[i], first), where(earlier, values[i + 1], then)
-    ended = position.whole >= end
-    behind, ahead = now - start, stop - now
-    length = where(ended, constant(1.0), behind + ahead)
-    done = where(ended, constant(1.0), behind / length)
-    left = where(ended, constant(0.0), ahead / length)
-    return cosine_between(first, then, done, left) if anneal == "cos" else first * left + then * done
+    risen = [first_end, first_end + first_end][: phases - 1]
+    return end, [constant(0.0), *risen, from_integer(end)]

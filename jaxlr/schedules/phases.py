@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jaxlr.schedules import checks, exact
 from jaxlr.schedules.annealing import cosine_between
 from jaxlr.schedules.base import Schedule, as_schedule, family
-from jaxlr.schedules.exact import Wide, from_integer, where
-from jaxlr.schedules.position import Position, at_least_one, blend, unsigned
+from jaxlr.schedules.exact import Wide, from_integer, less, where
+from jaxlr.schedules.position import Position, at_least_one, blend, unsigned, way
 
 
 @family
@@ -217,6 +217,8 @@ def warmup_stable_decay(
     init_value: Any = 0.0,
     end_value: Any = 0.0,
     decay: str = "linear",
+    begin: Any = 0,
+    begin_phase: Any = 0.0,
 ) -> Schedule:
     """Rises, stays, falls (WSD, the trapezoid).
 
@@ -233,6 +235,9 @@ def warmup_stable_decay(
       init_value: the rate of the first update.
       end_value: the rate at the end.
       decay: "linear", "cosine" or "1-sqrt".
+      begin: the count at which it begins to move; an integer, at least 0. `jaxlr.retime` sets it where the horizon of a
+        run changes.
+      begin_phase: the share of all three phases that it counts as over by then, in [0, 1]; the rest comes evenly.
 
     Returns:
       A schedule: update count (int, any shape) -> rate (float32, same shape).
@@ -260,6 +265,8 @@ def warmup_stable_decay(
         init_value=checks.number("init_value", init_value),
         end_value=checks.number("end_value", end_value),
         decay=checks.choice("decay", decay, ("linear", "cosine", "1-sqrt")),
+        begin=checks.length("begin", begin, minimum=0),
+        begin_phase=checks.share("begin_phase", begin_phase),
     )
 
 
@@ -272,9 +279,19 @@ def _warmup_stable_decay(
     init_value: Wide,
     end_value: Wide,
     decay: str,
+    begin: jax.Array,
+    begin_phase: Wide,
 ) -> Wide:
-    rising = blend(init_value, peak_value, position, unsigned(warmup_steps))
-    done, left = position.since(unsigned(warmup_steps) + unsigned(stable_steps)).parts(unsigned(decay_steps))
+    rise, fall = unsigned(warmup_steps), unsigned(decay_steps)
+    stable = rise + unsigned(stable_steps)
+    end = stable + jnp.minimum(fall, ~stable)  # no more than a uint32 holds; no count comes so far
+    behind, ahead = way(position, end, begin, begin_phase)
+    up, length = from_integer(at_least_one(rise)), from_integer(at_least_one(fall))
+    rising = init_value * ((up - behind) / up) + peak_value * (behind / up)
+    none, whole = exact.constant(0.0), exact.constant(1.0)
+    falls, ended = less(from_integer(stable), behind), position.whole >= end
+    done = where(ended, whole, where(falls, (behind - from_integer(stable)) / length, none))
+    left = where(ended, none, where(falls, ahead / length, whole))
     if decay == "cosine":
         falling = cosine_between(peak_value, end_value, done, left)
     elif decay == "linear":
@@ -282,4 +299,4 @@ def _warmup_stable_decay(
     else:
         root = exact.sqrt(done)
         falling = peak_value * (left / (exact.constant(1.0) + root)) + end_value * root
-    return where(position.whole < unsigned(warmup_steps), rising, falling)
+    return where(less(behind, from_integer(rise)), rising, falling)

@@ -57,6 +57,33 @@ class Position:
         return where(early, near, far), where(early, far, near)
 
 
+def shares(position: Position, total: Array, begin: Array, phase: Wide) -> tuple[Wide, Wide]:
+    """`(done, left)` of a way of `total` updates of which `phase`, a share, was done at the count `begin`.
+
+    The rest is taken evenly, so that the way still ends at `total`; before `begin` it stands still.
+    """
+    begin = unsigned(begin)
+    done, left = position.since(begin).parts(jnp.where(total > begin, total - begin, jnp.uint32(0)))
+    rest = constant(1.0) - phase
+    return phase + rest * done, rest * left
+
+
+def way(position: Position, total: Array, begin: Array | None = None, phase: Wide | None = None) -> tuple[Wide, Wide]:
+    """`shares` in updates: what lies behind and what lies ahead; exact integers where nothing was shifted."""
+    inside = position.whole < total
+    behind = from_integer(jnp.where(inside, position.whole, total))
+    ahead = from_integer(jnp.where(inside, total - position.whole, jnp.uint32(0)))
+    if position.fraction is not None:
+        fraction = where(inside, position.fraction, _zeros(position.fraction))
+        behind, ahead = behind + fraction, ahead - fraction
+    if begin is None or phase is None:
+        return behind, ahead
+    shifted = (unsigned(begin) > 0) | (phase.high != 0.0)
+    done, left = shares(position, total, begin, phase)
+    length = from_integer(total)
+    return where(shifted, length * done, behind), where(shifted, length * left, ahead)
+
+
 def unsigned(length: Array) -> Array:
     """A length as uint32, in which the sum of two int32 lengths does not overflow; a traced negative one is 0."""
     return jnp.maximum(length, 0).astype(jnp.uint32)

@@ -1,0 +1,179 @@
+"""A new horizon in the middle of a run: the rate goes on from where it is, and ends where the new numbers say."""
+
+import inspect
+import re
+
+import jax
+import numpy as np
+import pytest
+import reference
+
+import jaxlr
+from jaxlr.schedules import FAMILIES, flat_cosine, k_decay, rex, tanh
+
+LINEAR = jaxlr.linear(0.1, 0.01, 1000, transition_begin=50)
+POLYNOMIAL = jaxlr.polynomial(0.1, 0.001, 0.9, 1000)
+COSINE = jaxlr.cosine(0.1, 1000, end_value=0.003)
+ONE_CYCLE = jaxlr.one_cycle(0.1, 1000, pct_start=0.3)
+THREE_PHASES = jaxlr.one_cycle(0.1, 1000, pct_start=0.3, three_phase=True, last="total", anneal="linear")
+MOMENTUM = jaxlr.one_cycle_momentum(1000)
+TRAPEZOID = jaxlr.warmup_stable_decay(0.1, 100, 700, 200, end_value=0.001, decay="1-sqrt")
+
+BY_PHASE = [
+    (LINEAR, {"transition_steps": 1950}),
+    (POLYNOMIAL, {"transition_steps": 2000}),
+    (COSINE, {"decay_steps": 2000}),
+    (ONE_CYCLE, {"total_steps": 2000}),
+    (THREE_PHASES, {"total_steps": 2000}),
+    (MOMENTUM, {"total_steps": 2000}),
+    (TRAPEZOID, {"stable_steps": 1700}),
+    (TRAPEZOID, {"warmup_steps": 50, "stable_steps": 500, "decay_steps": 1450}),
+]
+BY_RATE = [
+    *BY_PHASE,
+    (flat_cosine(0.1, 1000, pct_start=0.2), {"total_steps": 2000}),
+    (tanh(0.1, 1000, end_value=0.01), {"decay_steps": 2000}),
+    (k_decay(0.1, 1000, k=1.5), {"decay_steps": 2000}),
+    (rex(0.1, 1000), {"decay_steps": 2000}),
+]
+
+
+def structure_of(schedule):
+    return jax.tree.structure(schedule), [(np.shape(leaf), leaf.dtype) for leaf in jax.tree.leaves(schedule)]
+
+
+@pytest.mark.parametrize("at", [0, 60, 180, 500, 900, 999])
+@pytest.mark.parametrize(
+    ("keep", "schedule", "numbers"),
+    [("rate", *row) for row in BY_RATE] + [("phase", *row) for row in BY_PHASE],
+)
+def test_the_rate_goes_on_from_where_it_is(keep, schedule, numbers, at):
+    new = jaxlr.retime(schedule, at, keep=keep, **numbers)
+    np.testing.assert_array_max_ulp(new(at), schedule(at), 1)
+    assert structure_of(new) == structure_of(schedule)
+    for name, value in numbers.items():
+        assert int(new.arguments[name]) == value
+
+
+@pytest.mark.parametrize(("schedule", "numbers"), BY_PHASE)
+def test_the_end_is_that_of_the_new_horizon(schedule, numbers):
+    for keep in ("rate", "phase"):
+        new = jaxlr.retime(schedule, 500, keep=keep, **numbers)
+        if schedule.name == "one_cycle" and keep == "rate":
+            continue  # scaled as a whole
+        assert float(new(2000)) == float(schedule(10**6)) == float(new(2**31 - 1))
+        if schedule.name not in ("one_cycle", "one_cycle_momentum") or schedule.arguments["last"] == "total":
+            assert float(new(1998)) != float(new(2000))
+
+
+def test_keeping_the_rate_is_the_new_curve_scaled():
+    new = jaxlr.retime(COSINE, 400, decay_steps=2000)
+    scale = (reference.cosine(400, 0.1, 1000, 0.003) - 0.003) / (reference.cosine(400, 0.1, 2000, 0.003) - 0.003)
+    for n in (401, 700, 1500, 1999):
+        exact = 0.003 + (reference.cosine(n, 0.1, 2000, 0.003) - 0.003) * scale
+        assert reference.ulps(new(n), exact) <= 1.5
+
+
+@pytest.mark.parametrize("steps", [500, 3000])
+def test_keeping_the_phase_is_the_old_curve_stretched(steps):
+    new = jaxlr.retime(COSINE, 400, keep="phase", decay_steps=400 + steps)
+    for n in (400, 401, 640, 899):
+        old = 400 + (n - 400) * reference.mpf(600) / steps
+        assert reference.ulps(new(n), reference.cosine(old, 0.1, 1000, 0.003)) <= 1.5
+
+
+@pytest.mark.parametrize("schedule", [ONE_CYCLE, THREE_PHASES])
+@pytest.mark.parametrize("at", [150, 299, 301, 450])
+def test_the_phases_of_one_cycle_stay_apart(schedule, at):
+    """The peak does not lie at the same share of two horizons: a share of the whole would make the rate jump."""
+    new = jaxlr.retime(schedule, at, keep="phase", total_steps=5000)
+    np.testing.assert_array_max_ulp(new(at), schedule(at), 1)
+    ahead = np.asarray(new(np.arange(at, 5001)))
+    rising = np.diff(ahead) > 0
+    assert not (rising[1:] & ~rising[:-1]).any()  # up at most once
+    assert at > 300 or ahead.max() == pytest.approx(0.1, rel=1e-3)
+
+
+def test_a_second_change_goes_on_from_the_first():
+    once = jaxlr.retime(COSINE, 200, keep="phase", decay_steps=3000)
+    twice = jaxlr.retime(once, 1500, keep="phase", decay_steps=1600)
+    back = jaxlr.retime(once, 1500, decay_steps=1600)
+    np.testing.assert_array_max_ulp(twice(1500), once(1500), 1)
+    np.testing.assert_array_max_ulp(back(1500), once(1500), 1)
+    assert float(twice(1600)) == float(back(1600)) == float(np.float32(0.003))
+
+
+@pytest.mark.parametrize("keep", ["rate", "phase"])
+def test_goes_through_a_warmup(keep):
+    schedule = jaxlr.warmup(COSINE, 100)
+    new = jaxlr.retime(schedule, 600, keep=keep, decay_steps=2000)
+    np.testing.assert_array_max_ulp(new(600), schedule(600), 1)
+    assert float(new(2100)) == float(np.float32(0.003))
+    assert structure_of(new) == structure_of(schedule)
+    early = jaxlr.retime(schedule, 40, keep=keep, decay_steps=2000)
+    np.testing.assert_array_equal(early(np.arange(40, 101)), schedule(np.arange(40, 101)))
+
+
+def test_is_text_and_data():
+    new = jaxlr.retime(COSINE, 400, keep="phase", decay_steps=2000)
+    for again in (jaxlr.schedules.parse(repr(new)), jaxlr.Schedule.from_dict(new.to_dict())):
+        np.testing.assert_array_equal(again(np.arange(300, 2001, 50)), new(np.arange(300, 2001, 50)))
+
+
+@pytest.mark.parametrize("keep", ["rate", "phase"])
+def test_a_compiled_step_takes_it_without_a_retrace(keep):
+    traces = []
+
+    @jax.jit
+    def rate(schedule, count):
+        traces.append(1)
+        return schedule(count)
+
+    @jax.jit
+    def lengthen(schedule, at, steps):
+        traces.append(1)
+        return jaxlr.retime(schedule, at, keep=keep, decay_steps=steps)
+
+    rate(COSINE, 0)
+    for at, steps in [(100, 2000), (500, 1500), (500, 600)]:
+        new = jaxlr.retime(COSINE, at, keep=keep, decay_steps=steps)
+        compiled = lengthen(COSINE, at, steps)
+        np.testing.assert_array_equal(rate(compiled, at + 50), rate(new, at + 50))
+    assert len(traces) == 2
+    horizons = np.array([600, 1500, 2000])
+    batch = jax.vmap(lambda steps: jaxlr.retime(COSINE, 500, keep=keep, decay_steps=steps)(550))(horizons)
+    alone = [jaxlr.retime(COSINE, 500, keep=keep, decay_steps=int(steps))(550) for steps in horizons]
+    np.testing.assert_array_equal(batch, np.array(alone))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: jaxlr.retime(0.1, 5, decay_steps=3), TypeError, "schedule must be a jaxlr schedule, got 0.1"),
+        (lambda: jaxlr.retime(jaxlr.triangular(0.0, 1.0, 5), 5, step_size=3), TypeError, "must have a horizon"),
+        (lambda: jaxlr.retime(COSINE, 5), TypeError, "at least one number"),
+        (lambda: jaxlr.retime(COSINE, 5, decay_step=3), TypeError, "cosine has no argument 'decay_step'"),
+        (lambda: jaxlr.retime(COSINE, 5.0, decay_steps=3), TypeError, "at must be an integer, got 5.0"),
+        (lambda: jaxlr.retime(COSINE, -1, decay_steps=3), ValueError, "at must be at least 0, got -1"),
+        (lambda: jaxlr.retime(COSINE, 5, keep="lr", decay_steps=9), ValueError, "keep must be one of 'rate', 'phase'"),
+        (lambda: jaxlr.retime(COSINE, 5, decay_steps=0), ValueError, "decay_steps must be at least 1, got 0"),
+        (lambda: jaxlr.retime(COSINE, 5, init_value=0.3), TypeError, "init_value is what keep='rate' sets"),
+        (lambda: jaxlr.retime(COSINE, 5, keep="phase", begin=3), TypeError, "begin is what keep='phase' sets"),
+        (lambda: jaxlr.retime(COSINE, 5, after="rise"), TypeError, "after must be a number, got 'rise'"),
+        (lambda: jaxlr.retime(COSINE, 500, decay_steps=400), ValueError, "before the new schedule has ended, got 500"),
+        (lambda: jaxlr.retime(rex(0.1, 9), 5, keep="phase", decay_steps=20), TypeError, "keep must be 'rate' for rex"),
+    ],
+)
+def test_what_cannot_be_is_said(call, error, words):
+    with pytest.raises(error, match=re.escape(words)):
+        call()
+
+
+def test_every_family_with_one_horizon_can_be_retimed():
+    """A schedule that ends can be given another end; cycles and restarts go on for ever, and tables have no curve."""
+    # The lengths of the first three are a unit, not an end; the others have no single end.
+    without = {"exponential", "natural_exponential", "inverse_time", "cosine_restarts", "polynomial_cycles"}
+    made_of_another = {"slanted_triangular"}
+    lengths = {"decay_steps", "total_steps", "transition_steps"}
+    with_length = {name for name, make in FAMILIES.items() if lengths & set(inspect.signature(make).parameters)}
+    assert with_length - without - made_of_another == {schedule.name for schedule, _ in BY_RATE}
