@@ -201,7 +201,7 @@ def families_table(options):
     for name, case in CASES.items():
         ours, theirs = case.jaxlr(case.length), case.optax(case.length)
         cells = [[worst_error(s, case) for s in (ours, theirs)], [ends(s, case) for s in (ours, theirs)]]
-        call = taking_turns({"jaxlr": lambda: ours(1234), "optax": lambda: theirs(1234)}, options.rounds, 20)  # noqa: B023
+        call = taking_turns({"jaxlr": lambda: ours(1234), "optax": lambda: theirs(1234)}, options.rounds, 200)  # noqa: B023
         arrays = [by_count(s) for s in (ours, theirs)]
         million = taking_turns({i: lambda i=i: arrays[i](MILLION) for i in (0, 1)}, options.rounds, 1)  # noqa: B023
         eager.append(call)
@@ -241,7 +241,7 @@ def main():
     ours, theirs = 1e6 * np.median(eager, axis=0)
     note = (
         f"Median eager call: jaxlr {ours:.0f} µs (slowest {1e6 * eager[:, 0].max():.0f}), optax {theirs:.0f} µs: "
-        f"{theirs / ours:.0f} times as long."
+        f"{theirs / ours:.1f} times as long."
     )
     text = "\n".join([head, "", *rows, "", note, "", *restarts_table(options)]) + "\n"
     print(text)
