@@ -2,6 +2,7 @@
 
 from jaxlr.transforms.accumulation import AccumulateState, accumulate
 from jaxlr.transforms.adam import ScaleByAdamState, scale_by_adam
+from jaxlr.transforms.adamax import ScaleByAdamaxState, scale_by_adamax
 from jaxlr.transforms.clipping import clip_by_global_norm
 from jaxlr.transforms.decay import AddWeightDecayState, add_l1_penalty, add_weight_decay
 from jaxlr.transforms.groups import ParameterGroups, layerwise_rates
@@ -15,6 +16,7 @@ from jaxlr.transforms.learning_rate import (
     set_learning_rate,
 )
 from jaxlr.transforms.momentum import ScaleByMomentumState, scale_by_momentum
+from jaxlr.transforms.nadam import ScaleByNadamState, scale_by_nadam
 from jaxlr.transforms.plateau import ReduceOnPlateau, reduce_on_plateau
 from jaxlr.transforms.precision import MasterWeightsState, in_float32, with_master_weights
 from jaxlr.transforms.rms import ScaleByRmspropState, scale_by_rmsprop
@@ -28,8 +30,10 @@ __all__ = [
     "ParameterGroups",
     "ReduceOnPlateau",
     "ScaleByAdamState",
+    "ScaleByAdamaxState",
     "ScaleByLearningRateState",
     "ScaleByMomentumState",
+    "ScaleByNadamState",
     "ScaleByRmspropState",
     "accumulate",
     "add_l1_penalty",
@@ -44,8 +48,10 @@ __all__ = [
     "observe",
     "reduce_on_plateau",
     "scale_by_adam",
+    "scale_by_adamax",
     "scale_by_learning_rate",
     "scale_by_momentum",
+    "scale_by_nadam",
     "scale_by_rmsprop",
     "set_learning_rate",
     "state_dict",
