@@ -6,6 +6,7 @@ import ast
 import difflib
 import inspect
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxlr.schedules.base import FAMILIES, Schedule, factory
@@ -14,6 +15,7 @@ _EPOCHS = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)ep\b")
 _MARK = "_epochs"
 _OPERATIONS = {ast.Mult: "product", ast.Add: "total", ast.Sub: "difference"}
 _METHODS = ("clip", "shift", "repeat")
+_DOTTED = re.compile(r"\w+(\.\w+)*")
 
 
 def parse(text: str, *, steps_per_epoch: float | None = None) -> Schedule:
@@ -36,24 +38,47 @@ def parse(text: str, *, steps_per_epoch: float | None = None) -> Schedule:
       >>> parse("warmup(cosine(0.1, 10ep), 1ep)", steps_per_epoch=100)
       warmup(schedule=cosine(init_value=0.1, decay_steps=1000), warmup_steps=100)
     """
-    marked = _EPOCHS.sub(rf"{_MARK}(\1)", text.strip())
-    try:
-        tree = ast.parse(marked, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(f"schedule {text!r} is not written as a call such as cosine(0.1, 10ep)") from None
-    try:
-        value = _Reader(steps_per_epoch).read(tree)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"schedule {text!r}: {error}") from None
+    value = read_call(text, FAMILIES, steps_per_epoch=steps_per_epoch)
     if not isinstance(value, Schedule):
         raise ValueError(f"schedule {text!r} is no schedule; a fixed rate is written constant({text.strip()})")
     return value
 
 
-class _Reader:
-    """Turns a syntax tree into a schedule, one kind of node after the other."""
+def read_call(
+    text: str, makers: Mapping[str, Callable[..., Any]], *, what: str = "schedule", steps_per_epoch: float | None = None
+) -> Any:
+    """What a text in this notation makes, of some functions by name; a name may have dots.
 
-    def __init__(self, steps_per_epoch: float | None):
+    Args:
+      text: a call, with numbers, words, lists and further calls as arguments, and arithmetic of schedules.
+      makers: the functions that it may call.
+      what: what to call it in an error.
+      steps_per_epoch: as in `parse`.
+
+    Raises:
+      ValueError: the text cannot be read, or a function refuses its arguments; the message is one line.
+
+    Example:
+      >>> read_call("old.half(3.0)", {"old.half": lambda value: value / 2})
+      1.5
+    """
+    marked = _EPOCHS.sub(rf"{_MARK}(\1)", text.strip())
+    try:
+        tree = ast.parse(marked, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError(f"{what} {text!r} is not written as a call such as cosine(0.1, 10ep)") from None
+    try:
+        return _Reader(makers, what, steps_per_epoch).read(tree)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{what} {text!r}: {error}") from None
+
+
+class _Reader:
+    """Turns a syntax tree into what it describes, one kind of node after the other."""
+
+    def __init__(self, makers: Mapping[str, Callable[..., Any]], what: str, steps_per_epoch: float | None):
+        self.makers = makers
+        self.what = what
         self.steps_per_epoch = steps_per_epoch
 
     def read(self, node: ast.AST) -> Any:
@@ -66,10 +91,16 @@ class _Reader:
                 return [self.read(item) for item in node.elts]
             case ast.BinOp() if type(node.op) in _OPERATIONS:
                 return self._operation(_OPERATIONS[type(node.op)], node.left, node.right)
-            case ast.Call(func=ast.Name(id=name)):
-                return self._call(name, [], node)
             case ast.Call(func=ast.Attribute(attr=name, value=receiver)) if name in _METHODS:
-                return self._call(name, [self.read(receiver)], node)
+                return self._call(name, factory(name), [self.read(receiver)], node)
+            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=int() | float() as epochs)]) if (
+                name == _MARK
+            ):
+                return self._epochs(epochs)
+            case ast.Call(func=ast.Name() | ast.Attribute()) if _DOTTED.fullmatch(name := ast.unparse(node.func)):
+                if name not in self.makers:
+                    raise ValueError(_unknown(self.what, name, self.makers))
+                return self._call(name, self.makers[name], [], node)
         raise ValueError(f"{ast.unparse(node)!r} has no meaning here; write numbers, lists, words and schedules")
 
     def _operation(self, name: str, left: ast.AST, right: ast.AST) -> Schedule:
@@ -78,17 +109,13 @@ class _Reader:
             raise ValueError("arithmetic is for schedules; write a number out")
         return factory(name)(*operands)
 
-    def _call(self, name: str, receiver: list[Any], node: ast.Call) -> Any:
+    def _call(self, name: str, maker: Callable[..., Any], receiver: list[Any], node: ast.Call) -> Any:
         positional = receiver + [self.read(argument) for argument in node.args]
         keywords = {keyword.arg: self.read(keyword.value) for keyword in node.keywords if keyword.arg}
         if len(keywords) != len(node.keywords):
             raise ValueError(f"{name}: ** has no meaning here")
-        if name == _MARK:
-            return self._epochs(*positional)
-        if name not in FAMILIES and not receiver:
-            raise ValueError(_unknown("schedule", name, FAMILIES))
-        _check_arguments(name, positional, keywords)
-        return factory(name)(*positional, **keywords)
+        _check_arguments(name, maker, positional, keywords)
+        return maker(*positional, **keywords)
 
     def _epochs(self, epochs: float) -> int:
         if self.steps_per_epoch is None:
@@ -96,21 +123,25 @@ class _Reader:
         return round(epochs * self.steps_per_epoch)
 
 
-def _check_arguments(name: str, positional: list[Any], keywords: dict[str, Any]) -> None:
-    signature = inspect.signature(factory(name))
+def _check_arguments(name: str, maker: Callable[..., Any], positional: list[Any], keywords: dict[str, Any]) -> None:
+    signature = inspect.signature(maker)
     for keyword in keywords:
         if keyword not in signature.parameters:
             raise ValueError(f"{name}: {_unknown('argument', keyword, signature.parameters)}")
     try:
         signature.bind(*positional, **keywords)
     except TypeError as error:
-        raise ValueError(f"{name}{signature_text(name)}: {error}") from None
+        raise ValueError(f"{name}{_printed(signature)}: {error}") from None
 
 
 def signature_text(name: str) -> str:
     """A family's arguments as `jaxlr list` prints them: names and defaults, without types."""
+    return _printed(inspect.signature(factory(name)))
+
+
+def _printed(signature: inspect.Signature) -> str:
     parts, keyword_only = [], False
-    for parameter in inspect.signature(factory(name)).parameters.values():
+    for parameter in signature.parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not keyword_only:
             keyword_only = True
             parts.append("*")
