@@ -18,9 +18,11 @@ from jaxlr.transforms import (
     clip_by_global_norm,
     current_learning_rate,
     in_float32,
+    scale_by_adagrad,
     scale_by_adam,
     scale_by_learning_rate,
     scale_by_momentum,
+    scale_by_radam,
     scale_by_rmsprop,
     with_master_weights,
 )
@@ -88,6 +90,27 @@ def adam(b1=lambda count: 0.9, b2=0.99, eps=1e-8, hat=False, amsgrad=False, nest
     return new
 
 
+def radam(b1=lambda count: 0.9, b2=0.99, eps=1e-8):
+    m = v = 0.0
+    new = []
+    for t, g in enumerate(GRADIENTS, start=1):
+        b = b1(t - 1)
+        m, v = b * m + (1 - b) * g, b2 * v + (1 - b2) * g**2
+        longest = 2 / (1 - b2) - 1
+        r = longest - 2 * t * b2**t / (1 - b2**t)
+        mean = m / (1 - b**t)
+        if r > 5:
+            factor = np.sqrt((r - 4) * (r - 2) * longest / ((longest - 4) * (longest - 2) * r))
+            mean = mean * factor * np.sqrt(1 - b2**t) / (np.sqrt(v) + eps)
+        new.append(mean)
+    return new
+
+
+def adagrad(eps=1e-10, start=0.0, decay=0.0):
+    totals = start + np.cumsum(GRADIENTS**2, axis=0)
+    return [g / (np.sqrt(s) + eps) / (1 + decay * n) for n, (g, s) in enumerate(zip(GRADIENTS, totals, strict=True))]
+
+
 FORMULAS = {
     "moving average": (scale_by_momentum(0.9, dampening=0.9, first="average"), momentum_average(0.9)),
     "momentum": (scale_by_momentum(0.9), momentum_sum()),
@@ -111,6 +134,15 @@ FORMULAS = {
     "adam, amsgrad corrected": (scale_by_adam(b2=0.5, amsgrad="corrected"), adam(b2=0.5, amsgrad="corrected")),
     "adam, nesterov": (scale_by_adam(b2=0.99, nesterov=True), adam(nesterov=True)),
     "adam, scheduled": (scale_by_adam(scheduled, 0.99, nesterov=True), adam(b1=scheduled, nesterov=True)),
+    "radam": (scale_by_radam(b2=0.99), radam()),
+    "radam, large eps": (scale_by_radam(b2=0.9999, eps=1e-2), radam(b2=0.9999, eps=1e-2)),
+    "radam, never rectified": (scale_by_radam(b2=0.5), radam(b2=0.5)),
+    "radam, scheduled": (scale_by_radam(scheduled, 0.99), radam(b1=scheduled)),
+    "adagrad": (scale_by_adagrad(), adagrad()),
+    "adagrad, all": (
+        scale_by_adagrad(eps=1e-2, initial_total=0.5, rate_decay=0.1),
+        adagrad(eps=1e-2, start=0.5, decay=0.1),
+    ),
 }
 
 
@@ -163,6 +195,8 @@ OPTIMIZERS = {
         add_weight_decay(0.1, mask=lambda params: jax.tree.map(lambda p: p.ndim > 1, params)),
         scale_by_adam(mu_dtype=jnp.bfloat16, nu_dtype=jnp.float16, nesterov=True, amsgrad="corrected"),
         scale_by_rmsprop(),
+        scale_by_radam(),
+        scale_by_adagrad(rate_decay=0.01),
         scale_by_momentum(),
         scale_by_learning_rate(rate),
     ),
@@ -244,6 +278,8 @@ def test_traced_numbers_do_not_retrace_and_equal_the_known_ones():
             clip_by_global_norm(rate * 2),
             scale_by_adam(b1, decay, eps=rate),
             scale_by_rmsprop(decay, eps=rate),
+            scale_by_radam(b1, decay, eps=rate),
+            scale_by_adagrad(eps=rate, initial_total=decay, rate_decay=rate),
             scale_by_momentum(momentum, dampening=decay),
             add_l1_penalty(rate),
             add_weight_decay(weight_decay),
@@ -448,6 +484,8 @@ WRONG = {
         TypeError,
         r"weight_decay, a schedule of the update count, must return one number; .* got False \(a mask goes",
     ),
+    "radam b2": (lambda: scale_by_radam(b2=1.0), ValueError, r"b2 must be .* got 1\.0"),
+    "adagrad": (lambda: scale_by_adagrad(initial_total=-1.0), ValueError, r"initial_total must be .* got -1\.0"),
     "l1": (lambda: add_l1_penalty(warmup), TypeError, "weight must be a number, not a schedule"),
     "max_norm": (lambda: clip_by_global_norm(0.0), ValueError, "max_norm must be finite and above 0, got 0.0"),
     "max_norm nan": (lambda: clip_by_global_norm(float("nan")), ValueError, "max_norm must be .* got nan"),

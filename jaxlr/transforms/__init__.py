@@ -1,6 +1,7 @@
 """Gradient transformations that compose in `optax.chain`."""
 
 from jaxlr.transforms.accumulation import AccumulateState, accumulate
+from jaxlr.transforms.adagrad import ScaleByAdagradState, scale_by_adagrad
 from jaxlr.transforms.adam import ScaleByAdamState, scale_by_adam
 from jaxlr.transforms.adamax import ScaleByAdamaxState, scale_by_adamax
 from jaxlr.transforms.clipping import clip_by_global_norm
@@ -19,6 +20,7 @@ from jaxlr.transforms.momentum import ScaleByMomentumState, scale_by_momentum
 from jaxlr.transforms.nadam import ScaleByNadamState, scale_by_nadam
 from jaxlr.transforms.plateau import ReduceOnPlateau, reduce_on_plateau
 from jaxlr.transforms.precision import MasterWeightsState, in_float32, with_master_weights
+from jaxlr.transforms.radam import ScaleByRadamState, scale_by_radam
 from jaxlr.transforms.rms import ScaleByRmspropState, scale_by_rmsprop
 from jaxlr.transforms.saving import LoadReport, load_state_dict, state_dict
 
@@ -29,11 +31,13 @@ __all__ = [
     "MasterWeightsState",
     "ParameterGroups",
     "ReduceOnPlateau",
+    "ScaleByAdagradState",
     "ScaleByAdamState",
     "ScaleByAdamaxState",
     "ScaleByLearningRateState",
     "ScaleByMomentumState",
     "ScaleByNadamState",
+    "ScaleByRadamState",
     "ScaleByRmspropState",
     "accumulate",
     "add_l1_penalty",
@@ -47,11 +51,13 @@ __all__ = [
     "load_state_dict",
     "observe",
     "reduce_on_plateau",
+    "scale_by_adagrad",
     "scale_by_adam",
     "scale_by_adamax",
     "scale_by_learning_rate",
     "scale_by_momentum",
     "scale_by_nadam",
+    "scale_by_radam",
     "scale_by_rmsprop",
     "set_learning_rate",
     "state_dict",

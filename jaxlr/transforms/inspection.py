@@ -8,14 +8,20 @@ import jax
 
 from jaxlr.transforms import states
 from jaxlr.transforms.adam import ScaleByAdamState
+from jaxlr.transforms.adamax import ScaleByAdamaxState
 from jaxlr.transforms.decay import AddWeightDecayState
 from jaxlr.transforms.momentum import ScaleByMomentumState
+from jaxlr.transforms.nadam import ScaleByNadamState
+from jaxlr.transforms.radam import ScaleByRadamState
 from jaxlr.transforms.rms import ScaleByRmspropState
 
 _RECORDS = [
     (ScaleByMomentumState, "momentum"),
     (ScaleByRmspropState, "decay"),
     (ScaleByAdamState, "b1"),
+    (ScaleByNadamState, "b1"),
+    (ScaleByRadamState, "b1"),
+    (ScaleByAdamaxState, "b1"),
     (AddWeightDecayState, "weight_decay"),
 ]
 
