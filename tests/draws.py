@@ -278,6 +278,11 @@ def piecewise_constant(dice):
 
 
 @draw
+def table(dice):
+    return {"values": [dice.rate() for _ in range(5)]}, [1, 4, 5]
+
+
+@draw
 def cosine(dice):
     low, high = dice.rates()
     steps = dice.length()

@@ -149,6 +149,10 @@ def piecewise_constant(n, values, boundaries):
     return mpf(values[sum(n >= boundary for boundary in boundaries)])
 
 
+def table(n, values):
+    return mpf(values[min(n, len(values) - 1)])
+
+
 def cyclic(n, base_lr, max_lr, step_size, scale_fn, scale_by="cycle", step_size_down=None):
     cycle, height = rise(n, step_size, step_size_down)
     scale = mpf(scale_fn(cycle + 1 if scale_by == "cycle" else n))

@@ -60,6 +60,7 @@ CASES = {
     "multi_step": of("multi_step", 4, 83, 84, init_value=1.0, milestones=[4, 8, 16, 32, 64, 84], decay_rate=0.5),
     "multi_step_factors": of("multi_step", 5, 6, init_value=0.3, milestones=[2, 5, 5], decay_rate=[0.3, 0.1, 2.0]),
     "piecewise_constant": of("piecewise_constant", 4, 5, 6, values=[0.1, 0.5, 0.03], boundaries=[2, 5]),
+    "table": of("table", 2, 3, 4, values=[0.1, 0.5, 0.03]),
     "exponential": of("exponential", 10**6, init_value=0.1, decay_rate=0.99999),
     "exponential_near_1": of("exponential", 10**9, init_value=1.0, decay_rate=1 - 1e-9),
     "exponential_stairs": of(
@@ -304,6 +305,7 @@ NUMBERS = {
     "step_decay": (ANY | {"decay_rate": (0.1, 0.9), "step_size": (1, 10), "offset": (0, 9)}, {}),
     "multi_step": (ANY | {"decay_rate": (0.1, 0.9)}, {"milestones": [2, 5]}),
     "piecewise_constant": ({}, {"values": [0.1, 0.2], "boundaries": [3]}),
+    "table": ({}, {"values": [0.1, 0.2]}),
     "exponential": (ANY | {"decay_rate": (0.5, 0.999), "transition_steps": (1, 10)}, {}),
     "natural_exponential": (ANY | {"decay_rate": (0.01, 0.5), "transition_steps": (1, 10)}, {}),
     "cosine": (ANY | LATER | {"decay_steps": (4, 13)}, {}),

@@ -11,7 +11,7 @@ from jaxlr.schedules.onecycle import one_cycle, one_cycle_momentum
 from jaxlr.schedules.phases import constant, join, per_epoch, warmup, warmup_stable_decay
 from jaxlr.schedules.restarts import cosine_restarts
 from jaxlr.schedules.retiming import retime
-from jaxlr.schedules.steps import multi_step, piecewise_constant, step_decay
+from jaxlr.schedules.steps import multi_step, piecewise_constant, step_decay, table
 from jaxlr.schedules.time_based import time_based
 from jaxlr.schedules.units import scale_lr, updates
 
@@ -47,6 +47,7 @@ __all__ = [
     "signature_text",
     "slanted_triangular",
     "step_decay",
+    "table",
     "tanh",
     "time_based",
     "triangular",

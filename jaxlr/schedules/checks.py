@@ -179,6 +179,12 @@ def one_fewer(name: str, entries: Any, other_name: str, others: Any) -> None:
         )
 
 
+def one_or_more(name: str, entries: Any) -> None:
+    """There is an entry."""
+    if not np.shape(entries)[-1]:
+        raise ValueError(f"{name} must have one entry at least, got none")
+
+
 def is_traced(value: Any) -> bool:
     """Whether a value is only known when the program runs."""
     return isinstance(value, Tracer)

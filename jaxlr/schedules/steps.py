@@ -155,3 +155,36 @@ def piecewise_constant(values: Any, boundaries: Any) -> Schedule:
 def _piecewise_constant(position: Position, values: Wide, boundaries: jax.Array) -> Wide:
     piece = passed(position.whole, boundaries)
     return Wide(values.high[piece], values.low[piece])
+
+
+@family
+def table(values: Any) -> Schedule:
+    """One rate for each update, recorded beforehand; the last one holds.
+
+    lr(n) = values[min(n, len(values) - 1)]
+
+    For what no formula says; as long as the run, so a formula is to be preferred where there is one.
+
+    Args:
+      values: the rates of the first update, the second, and so on; one at least.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: there are no values, or one is not finite.
+
+    Example:
+      >>> from jaxlr.schedules import table
+      >>> rate = table([1.0, 0.25, 0.5])
+      >>> [float(rate(n)) for n in (0, 1, 2, 3)]
+      [1.0, 0.25, 0.5, 0.5]
+    """
+    values = checks.numbers("values", values)
+    checks.one_or_more("values", values.high)
+    return Schedule(_table, values=values)
+
+
+def _table(position: Position, values: Wide) -> Wide:
+    entry = jnp.minimum(position.whole, jnp.uint32(values.high.shape[-1] - 1))
+    return Wide(values.high[entry], values.low[entry])
