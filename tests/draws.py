@@ -73,12 +73,14 @@ class Call:
         if self.grows_by_a_fraction():
             growth = self.arguments["t_mul"]
             slack = 2.0**-45 * self.largest() * growth / (growth - 1)
+        if self.name in ("at_speed", "with_restarts"):  # a place between two counts is known to 2**-45 of itself
+            slack = max(slack, 2.0**-43 * self.largest())
         if inner:
             slack = max(slack, SMALLEST * max(1.0, self.largest()), *(call.slack() for call in inner))
         return slack
 
     def grows_by_a_fraction(self):
-        return self.name == "cosine_restarts" and self.arguments["t_mul"] % 1 > 0
+        return self.name in ("cosine_restarts", "with_restarts") and self.arguments["t_mul"] % 1 > 0
 
 
 def _made(value, make):
@@ -389,7 +391,8 @@ def tanh(dice):
 def k_decay(dice):
     low, high = dice.rates()
     steps = dice.length()
-    numbers = {"decay_steps": steps, "k": dice.of(1.0, dice.between(0.1, 5))}
+    numbers = {"decay_steps": steps, "k": dice.of(1.0, dice.between(0.1, 5)), "shape": dice.word("cosine", "linear")}
+    numbers |= {"power": dice.of(1.0, dice.between(0.1, 5))}
     return {"init_value": high, **numbers, "end_value": low}, [steps, steps // 2]
 
 
@@ -450,6 +453,21 @@ def per_epoch(dice):
     steps = dice.length(100_000_000)
     numbers = {"steps_per_epoch": steps, "staircase": dice.of(True, False)}
     return {"schedule": schedule, **numbers}, [steps, *(steps * mark for mark in marks)]
+
+
+@draw
+def at_speed(dice):
+    schedule, marks = dice.schedule("cosine", "triangular", "step_decay", "inverse_sqrt")
+    speed = dice.of(2.0, 0.5, 3.0, 1 / 2.4, dice.between(0.1, 10))
+    return {"schedule": schedule, "speed": speed}, [mark / speed for mark in marks]
+
+
+@draw
+def with_restarts(dice):
+    schedule, marks = dice.schedule("cosine", "triangular", "inverse_sqrt")
+    numbers, starts = cosine_restarts(dice)
+    numbers = {"period": numbers["first_decay_steps"], **{n: numbers[n] for n in ("t_mul", "m_mul", "end_value")}}
+    return {"schedule": schedule, **numbers, "limit": dice.of(1, 2, 5)}, [*starts, *marks]
 
 
 def _two(dice):

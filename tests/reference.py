@@ -111,6 +111,28 @@ def per_epoch(n, schedule, steps_per_epoch, staircase=True):
     return schedule(int(n) // steps_per_epoch if staircase else mpf(n) / steps_per_epoch)
 
 
+def near_integer(x):
+    """What a schedule takes for an integer, and for its last count."""
+    nearest = mpmath.nint(x)
+    return min(nearest if abs(x - nearest) <= x / 2**40 else x, mpf(2**32 - 1))
+
+
+def at_speed(n, schedule, speed):
+    return schedule(near_integer(n * mpf(speed)))
+
+
+def with_restarts(n, schedule, period, t_mul=1, m_mul=1.0, limit=None, end_value=0.0):
+    cycle, start, length = 0, mpf(0), mpf(period)
+    if t_mul == 1:
+        cycle = int(n) // period
+        start = mpf(cycle * period)
+    while n >= start + length:
+        cycle, start, length = cycle + 1, start + length, length * mpf(t_mul)
+    if limit is not None and cycle >= limit:
+        return mpf(end_value)
+    return power(m_mul, cycle) * schedule(near_integer((n - start) / length * period))
+
+
 def linear(n, init_value, end_value, transition_steps, transition_begin=0):
     return polynomial(n, init_value, end_value, 1, transition_steps, transition_begin)
 
@@ -241,8 +263,10 @@ def tanh(n, init_value, decay_steps, end_value=0.0, lower=-7.0, upper=3.0):
     return mpf(init_value) * weight + mpf(end_value) * (1 - weight)
 
 
-def k_decay(n, init_value, decay_steps, k=1.0, end_value=0.0):
-    weight = mpmath.cos(mpmath.pi / 2 * min(mpf(n) / decay_steps, 1) ** mpf(k)) ** 2 if n < decay_steps else mpf(0)
+def k_decay(n, init_value, decay_steps, k=1.0, end_value=0.0, power=1.0, shape="cosine"):
+    late = min(mpf(n) / decay_steps, 1) ** mpf(k)
+    curve = 1 - late if shape == "linear" else mpmath.cos(mpmath.pi / 2 * late) ** 2
+    weight = curve ** mpf(power) if n < decay_steps else mpf(0)
     return mpf(init_value) * weight + mpf(end_value) * (1 - weight)
 
 

@@ -97,6 +97,7 @@ CASES = {
     "flat_cosine": of("flat_cosine", 749, 750, 751, 999, init_value=0.1, total_steps=1000, end_value=1e-4),
     "tanh": of("tanh", 700, 999, init_value=0.1, decay_steps=1000, end_value=1e-5),
     "k_decay": of("k_decay", 999, 500, init_value=0.1, decay_steps=1000, k=1.5),
+    "k_decay_power": of("k_decay", 999, 1001, init_value=0.1, decay_steps=1000, k=0.5, power=0.7, shape="linear"),
     "rex": of("rex", 999, 500, init_value=0.1, decay_steps=1000),
     "polynomial_cycles": of("polynomial_cycles", 4, 5, 8, 9, init_value=1.0, end_value=0.1, power=0.5, decay_steps=4),
     "noam": of("noam", 3999, 4000, d_model=512, warmup_steps=4000),
@@ -122,6 +123,24 @@ CASES = {
     "per_epoch_smooth": case(
         jaxlr.per_epoch(jaxlr.cosine(0.3, 40), 390, staircase=False),
         lambda n: reference.per_epoch(n, half_cosine, 390, False), 389, 390, 15_599, 15_600,
+    ),
+    "at_speed": case(
+        jaxlr.schedules.at_speed(jaxlr.cosine(0.3, 40, end_value=0.01), 2.5),
+        lambda n: reference.at_speed(n, lambda n: reference.cosine(n, 0.3, 40, 0.01), 2.5), 15, 16, 17,
+    ),
+    "at_speed_stairs": case(
+        jaxlr.schedules.at_speed(jaxlr.step_decay(0.3, 0.999, 1), 1 / 2.4),
+        lambda n: reference.at_speed(n, lambda n: reference.step_decay(n, 0.3, 0.999, 1), 1 / 2.4), 11, 12, 24, 36,
+    ),
+    "with_restarts": case(
+        jaxlr.schedules.with_restarts(jaxlr.linear(0.3, 0.1, 10), 10, t_mul=1.5, m_mul=0.5, limit=3, end_value=0.05),
+        lambda n: reference.with_restarts(n, lambda n: reference.linear(n, 0.3, 0.1, 10), 10, 1.5, 0.5, 3, 0.05),
+        10, 11, 24, 25, 26, 47, 48,
+    ),
+    "with_restarts_even": case(
+        jaxlr.schedules.with_restarts(jaxlr.cosine(0.3, 40, end_value=0.01), 40, m_mul=0.999),
+        lambda n: reference.with_restarts(n, lambda n: reference.cosine(n, 0.3, 40, 0.01), 40, 1, 0.999),
+        39, 40, 80, 81,
     ),
 }  # fmt: skip
 EVERY = pytest.mark.parametrize(("schedule", "exact", "counts"), CASES.values(), ids=CASES)
@@ -328,7 +347,7 @@ NUMBERS = {
     "slanted_triangular": (ANY | {"total_steps": (5, 14), "cut_frac": (0.1, 0.5), "ratio": (2.0, 32.0)}, {}),
     "flat_cosine": (ANY | {"total_steps": (5, 14), "pct_start": (0.2, 0.9)}, {}),
     "tanh": (ANY | {"decay_steps": (4, 13), "lower": (-7.0, -3.0), "upper": (2.0, 3.0)}, {}),
-    "k_decay": (ANY | {"decay_steps": (4, 13), "k": (0.5, 2.0)}, {}),
+    "k_decay": (ANY | {"decay_steps": (4, 13), "k": (0.5, 2.0), "power": (0.5, 3.0)}, {}),
     "rex": (ANY | {"decay_steps": (4, 13)}, {}),
     "polynomial_cycles": (ANY | {"power": (0.5, 3.0), "decay_steps": (4, 13)}, {}),
     "noam": ({"d_model": (1, 10), "warmup_steps": (1, 10), "factor": (0.5, 2.0)}, {}),
@@ -344,9 +363,14 @@ NUMBERS = {
         {"schedule": jaxlr.cosine(1.0, 7)},
     ),
     "per_epoch": ({"steps_per_epoch": (1, 10)}, {"schedule": jaxlr.cosine(1.0, 7)}),
+    "at_speed": ({"speed": (0.5, 2.0)}, {"schedule": jaxlr.cosine(1.0, 7)}),
+    "with_restarts": (
+        {"period": (2, 11), "t_mul": (1.0, 3.0), "m_mul": (0.1, 0.9), "limit": (1, 10), "end_value": (0.01, 0.02)},
+        {"schedule": jaxlr.cosine(1.0, 7)},
+    ),
     "join": ({}, {"schedules": [jaxlr.cosine(1.0, 7)] * 2, "boundaries": [3]}),
 }
-WORDS = {"staircase", "after", "scale_by", "decay_base", "anneal", "three_phase", "last", "decay", "kind"}
+WORDS = {"staircase", "after", "scale_by", "decay_base", "anneal", "three_phase", "last", "decay", "kind", "shape"}
 
 
 def numbers_of(name):

@@ -8,8 +8,8 @@ from jaxlr.schedules.cycles import cyclic, exp_range, triangular, triangular2
 from jaxlr.schedules.decay import exponential, inverse_sqrt, inverse_time, natural_exponential
 from jaxlr.schedules.notation import parse, signature_text
 from jaxlr.schedules.onecycle import one_cycle, one_cycle_momentum
-from jaxlr.schedules.phases import constant, join, per_epoch, warmup, warmup_stable_decay
-from jaxlr.schedules.restarts import cosine_restarts
+from jaxlr.schedules.phases import at_speed, constant, join, per_epoch, warmup, warmup_stable_decay
+from jaxlr.schedules.restarts import cosine_restarts, with_restarts
 from jaxlr.schedules.retiming import retime
 from jaxlr.schedules.steps import multi_step, piecewise_constant, step_decay, table
 from jaxlr.schedules.time_based import time_based
@@ -18,6 +18,7 @@ from jaxlr.schedules.units import scale_lr, updates
 __all__ = [
     "FAMILIES",
     "Schedule",
+    "at_speed",
     "constant",
     "cosine",
     "cosine_restarts",
@@ -55,4 +56,5 @@ __all__ = [
     "updates",
     "warmup",
     "warmup_stable_decay",
+    "with_restarts",
 ]

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlr.schedules import checks, exact
-from jaxlr.schedules.annealing import cosine_between, rest_to_the_power
+from jaxlr.schedules.annealing import cosine_weights, rest_to_the_power
 from jaxlr.schedules.base import Schedule, family
 from jaxlr.schedules.exact import Wide, constant, from_integer
 from jaxlr.schedules.onecycle import one_cycle, through
@@ -147,28 +147,41 @@ def _tanh(
 
 
 @family
-def k_decay(init_value: Any, decay_steps: Any, *, k: Any = 1.0, end_value: Any = 0.0) -> Schedule:
-    """A cosine over a power of the time (timm's k_decay).
+def k_decay(
+    init_value: Any,
+    decay_steps: Any,
+    *,
+    k: Any = 1.0,
+    end_value: Any = 0.0,
+    power: Any = 1.0,
+    shape: str = "cosine",
+) -> Schedule:
+    """A power of a cosine, or of a straight line, over a power of the time (timm's k_decay, optax's exponent).
 
-    lr(n) = end_value + (init_value - end_value) * (1 + cos(pi x ** k)) / 2, x = n / decay_steps <= 1
+    lr(n) = end_value + (init_value - end_value) * f(x ** k) ** power, x = n / decay_steps <= 1
+    with f(y) = (1 + cos(pi y)) / 2 ("cosine") or 1 - y ("linear")
 
     Args:
       init_value: the first rate.
       decay_steps: updates of the fall; an integer, at least 1.
-      k: the power, above 0; above 1 it falls later.
+      k: the power of the time, above 0; above 1 it falls later.
       end_value: the last rate.
+      power: the power of the curve, above 0; above 1 it falls earlier.
+      shape: "cosine" or "linear".
 
     Returns:
       A schedule: update count (int, any shape) -> rate (float32, same shape).
 
     Raises:
-      ValueError: a number out of range.
+      ValueError: a number out of range, another word for `shape`.
       TypeError: `decay_steps` is no integer.
 
     Example:
       >>> from jaxlr.schedules import k_decay
       >>> [round(float(k_decay(1.0, 10, k=2.0)(n)), 4) for n in (0, 5, 10)]
       [1.0, 0.8536, 0.0]
+      >>> [float(k_decay(1.0, 10, power=2.0)(n)) for n in (0, 5, 10)]
+      [1.0, 0.25, 0.0]
 
     References:
       Zhang and Li, k-decay: A New Method for Learning Rate Schedule, 2020, arXiv:2004.05909
@@ -179,13 +192,20 @@ def k_decay(init_value: Any, decay_steps: Any, *, k: Any = 1.0, end_value: Any =
         decay_steps=checks.length("decay_steps", decay_steps),
         k=checks.positive("k", k),
         end_value=checks.number("end_value", end_value),
+        power=checks.positive("power", power),
+        shape=checks.choice("shape", shape, ("cosine", "linear")),
     )
 
 
-def _k_decay(position: Position, init_value: Wide, decay_steps: jax.Array, k: Wide, end_value: Wide) -> Wide:
+def _k_decay(
+    position: Position, init_value: Wide, decay_steps: jax.Array, k: Wide, end_value: Wide, power: Wide, shape: str
+) -> Wide:
     done, left = position.parts(unsigned(decay_steps))
-    power, scale, rest = rest_to_the_power(left, done, k)
-    return cosine_between(init_value, end_value, power.scaled(scale), rest)
+    mantissa, exponent, left = rest_to_the_power(left, done, k)
+    done = mantissa.scaled(exponent)
+    kept, gone = (left, done) if shape == "linear" else cosine_weights(done, left)
+    kept, scale, gone = rest_to_the_power(gone, kept, power)
+    return (init_value * kept).scaled(scale) + end_value * gone
 
 
 @family

@@ -11,7 +11,7 @@ from jaxlr.schedules import checks, exact
 from jaxlr.schedules.annealing import cosine_between
 from jaxlr.schedules.base import Schedule, as_schedule, family
 from jaxlr.schedules.exact import Wide, from_integer, less, where
-from jaxlr.schedules.position import Position, at_least_one, blend, unsigned, way
+from jaxlr.schedules.position import Position, at_least_one, blend, position_of, unsigned, way
 
 
 @family
@@ -205,6 +205,41 @@ def _per_epoch(position: Position, schedule: Schedule, steps_per_epoch: jax.Arra
     if staircase:
         return schedule.at(Position(epoch))
     return schedule.at(Position(epoch, inside.wide() / from_integer(at_least_one(steps))))
+
+
+@family
+def at_speed(schedule: Any, speed: Any) -> Schedule:
+    """A schedule run through faster or more slowly.
+
+    lr(n) = schedule(n * speed)
+
+    The speed need not be whole: between two of its counts a schedule goes on along its curve, and one that changes at
+    certain counts only holds its rate. A product within 2**-40 of itself of an integer is that integer, so that
+    1 / 2.4 makes steps of 2.4 updates. The schedule's counts end at 2**32 - 1.
+
+    Args:
+      schedule: any schedule.
+      speed: counts of the schedule in one update, above 0.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: `speed` is not above 0.
+      TypeError: `schedule` is none of jaxlr's.
+
+    Example:
+      >>> import jaxlr
+      >>> from jaxlr.schedules import at_speed
+      >>> rate = at_speed(jaxlr.step_decay(1.0, 0.5, 1), 1 / 2.5)
+      >>> [float(rate(n)) for n in (0, 2, 3, 4, 5, 7, 8)]
+      [1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.125]
+    """
+    return Schedule(_at_speed, schedule=as_schedule("schedule", schedule), speed=checks.positive("speed", speed))
+
+
+def _at_speed(position: Position, schedule: Schedule, speed: Wide) -> Wide:
+    return schedule.at(position_of(position.wide() * speed))
 
 
 @family

@@ -6,6 +6,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxlr.schedules.exact import Wide, constant, from_integer, where
 
@@ -55,6 +56,20 @@ class Position:
         near = near / from_integer(total)
         far = constant(1.0) - near
         return where(early, near, far), where(early, far, near)
+
+
+def position_of(value: Wide) -> Position:
+    """A number, at least 0, as a position: an integer where it is within 2**-40 of itself of one; at most 2**32 - 1."""
+    nearest = lax.stop_gradient(value.rounded())
+    difference = value - nearest
+    close = jnp.abs(difference.high) <= value.high * jnp.float32(2.0**-40)
+    below = ~close & (difference.high < 0)
+    fraction = where(below, constant(1.0) + difference, difference)
+    fits = nearest.high < 2.0**32
+    fraction = where(close | ~fits, _zeros(fraction), fraction)
+    high = jnp.where(fits, nearest.high, 0.0).astype(jnp.uint32)
+    low = jnp.where(fits, nearest.low, 0.0).astype(jnp.int32).astype(jnp.uint32)  # may be negative: modulo 2**32
+    return Position(jnp.where(fits, high + low - below.astype(jnp.uint32), jnp.uint32(0xFFFFFFFF)), fraction)
 
 
 def shares(position: Position, total: Array, begin: Array, phase: Wide) -> tuple[Wide, Wide]:

@@ -10,10 +10,10 @@ from jax import lax
 
 from jaxlr.schedules import checks
 from jaxlr.schedules.annealing import cosine_weights
-from jaxlr.schedules.base import Schedule, family
+from jaxlr.schedules.base import Schedule, as_schedule, family
 from jaxlr.schedules.checks import Logarithm
 from jaxlr.schedules.exact import Wide, constant, from_integer, less, log, where
-from jaxlr.schedules.position import Position, at_least_one, unsigned
+from jaxlr.schedules.position import Position, at_least_one, position_of, unsigned
 
 
 @family
@@ -77,6 +77,66 @@ def _cosine_restarts(
     return where(cycle == 0, init_value * kept + end_value * gone, later)
 
 
+@family
+def with_restarts(
+    schedule: Any, period: Any, *, t_mul: Any = 1, m_mul: Any = 1.0, limit: Any = None, end_value: Any = 0.0
+) -> Schedule:
+    """The first `period` updates of any schedule again and again, each time `t_mul` times as slowly.
+
+    Cycle i lasts T_i = period * t_mul ** i updates; t updates into it
+    lr = m_mul ** i * schedule(period * t / T_i), and lr = end_value from cycle `limit` on
+
+    Args:
+      schedule: the curve of the first cycle.
+      period: updates in the first cycle; an integer, at least 1.
+      t_mul: how much longer each next cycle is; at least 1.
+      m_mul: how much higher each next cycle is; at least 0.
+      limit: the number of cycles, at least 1, or None for cycles without end.
+      end_value: the rate after the last cycle.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `schedule` is none of jaxlr's, `period` or `limit` is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> from jaxlr.schedules import with_restarts
+      >>> rate = with_restarts(jaxlr.linear(1.0, 0.0, 2), 2, t_mul=2, m_mul=0.5, limit=2)
+      >>> [float(rate(n)) for n in range(8)]
+      [1.0, 0.5, 0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
+    """
+    return Schedule(
+        _with_restarts,
+        schedule=as_schedule("schedule", schedule),
+        period=checks.length("period", period),
+        t_mul=checks.number("t_mul", t_mul, minimum=1.0),
+        m_mul=checks.factor("m_mul", m_mul),
+        limit=None if limit is None else checks.length("limit", limit),
+        end_value=checks.number("end_value", end_value),
+    )
+
+
+def _with_restarts(
+    position: Position,
+    schedule: Schedule,
+    period: jax.Array,
+    t_mul: Wide,
+    m_mul: Logarithm,
+    limit: jax.Array | None,
+    end_value: Wide,
+) -> Wide:
+    first = at_least_one(unsigned(period))
+    cycle, done, left = _cycle_of(position, first, t_mul)
+    length = from_integer(first)
+    inside = position_of(where(less(done, left), length * done, length - length * left))
+    power, scale = m_mul.power(from_integer(cycle))
+    value = (schedule.at(inside) * power).scaled(scale)
+    return value if limit is None else where(cycle >= unsigned(limit), end_value, value)
+
+
 def _cycle_of(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
     """The cycle's index, and the parts of the cycle behind and ahead."""
     equal_cycle, equal = position.within(first)
@@ -92,7 +152,9 @@ def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[j
     one = constant(1.0)
     t_mul = where(less(one, t_mul), t_mul, constant(2.0))
     growth = t_mul - one
-    now, unit = position.wide(), from_integer(first)
+    # Integer cycles begin on whole counts, and lose no bits to a fraction of one that is added last.
+    integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.low == 0)
+    now, unit = where(integers, from_integer(position.whole), position.wide()), from_integer(first)
     guess = log(one + now / unit * growth) / log(t_mul, growth)
     cycle = jnp.maximum(jnp.floor(lax.stop_gradient(guess.nearest())) - 1, 0).astype(jnp.uint32)
     multiple = _integer_power(t_mul, cycle)
@@ -100,7 +162,6 @@ def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[j
     quotient = quotient + (multiple - one - quotient * growth) / growth  # a third digit, see Wide
     start, length = unit * quotient, unit * multiple
     # Sums of integers below 2**48 are exact once the quotient is rounded; others are right to 44 bits.
-    integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.low == 0)
     start = where(integers, start.rounded(), start)
     tolerance = jnp.where(integers, 0.0, now.high * jnp.float32(2.0**-44))
     into = now - start
@@ -109,8 +170,12 @@ def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[j
         cycle = cycle + past.astype(jnp.uint32)
         into, length = where(past, into - length, into), where(past, length * t_mul, length)
     into = where(jnp.abs(into.high) <= tolerance, constant(0.0), into)
-    early = less(into + into, length)
-    near = where(early, into, length - into) / length
+    ahead = length - into
+    if position.fraction is not None:
+        fraction = where(integers, position.fraction, constant(0.0))
+        into, ahead = into + fraction, ahead - fraction
+    early = less(into, ahead)
+    near = where(early, into, ahead) / length
     far = one - near
     return cycle, where(early, near, far), where(early, far, near)
 
