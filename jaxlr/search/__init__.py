@@ -1,0 +1,1 @@
+"""Searching for a learning rate: the range test and sweeps."""
