@@ -1,0 +1,29 @@
+"""The recipes of other frameworks under their own names: each module a thin table over jaxlr's own functions.
+
+A module is loaded when it is first used, so that importing jaxlr stays quick. None imports the framework it is named
+after, except where it reads a live object of it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxlr.dialects import keras, optax, timm, torch, transformers
+    from jaxlr.dialects.comparison import Comparison, report
+
+__all__ = ["Comparison", "keras", "optax", "report", "timm", "torch", "transformers"]
+
+_FUNCTIONS = {"Comparison": "comparison", "report": "comparison"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+    module = importlib.import_module(f"{__name__}.{_FUNCTIONS.get(name, name)}")
+    return getattr(module, name) if name in _FUNCTIONS else module
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

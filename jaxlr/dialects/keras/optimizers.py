@@ -1,0 +1,457 @@
+# ruff: noqa: N802, the names are Keras'
+"""The optimizers of `keras.optimizers`, with Keras' rules.
+
+What they share, and every one takes:
+
+- learning_rate: a number, a schedule, or a rule such as `ReduceLROnPlateau`.
+- weight_decay: always decoupled, p -= rate weight_decay p, and never inside a momentum; None or 0 for none. A number or
+  a schedule.
+- clipnorm, clipvalue, global_clipnorm: at most one of them; shrinks the gradient of each parameter array to this norm,
+  every element to this size, or all gradients together to this norm.
+- mask: which parameters decay, as for `jaxlr.add_weight_decay`, in place of Keras' `exclude_from_weight_decay`.
+- `use_ema`, `loss_scale_factor` and `gradient_accumulation_steps` are no part of an optimizer here: they are accepted
+  at their defaults and refused otherwise, with what to do instead. `ema_momentum`, `ema_overwrite_frequency` and `name`
+  do nothing.
+
+All compute in float32, whatever the dtype of the parameters, where Keras computes in that.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import optax
+
+from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, Shared, chain, is_zero
+from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.adam import scale_by_adam
+from jaxlr.transforms.adamax import scale_by_adamax
+from jaxlr.transforms.arithmetic import widen_all
+from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.masks import Mask
+from jaxlr.transforms.momentum import scale_by_momentum
+from jaxlr.transforms.nadam import scale_by_nadam
+from jaxlr.transforms.rms import scale_by_rmsprop
+
+
+def SGD(
+    learning_rate: Rate = 0.01,
+    momentum: NumberOrSchedule = 0.0,
+    nesterov: bool = False,
+    weight_decay: NumberOrSchedule | None = None,
+    clipnorm: Number | None = None,
+    clipvalue: Number | None = None,
+    global_clipnorm: Number | None = None,
+    *,
+    mask: Mask = None,
+    **others: Unpack[Others],
+) -> Optimizer:
+    """Keras' SGD: the rate is inside the momentum buffer, so that a drop of the rate is felt only as the buffer fades.
+
+    m = momentum m - rate g, p += m, or with `nesterov` p += momentum m - rate g
+
+    Args:
+      learning_rate: see the module.
+      momentum: share of the buffer that stays, in [0, 1); 0 for no buffer.
+      nesterov: look one step ahead.
+      weight_decay: see the module, as for all below.
+      clipnorm: clips by the norm of each parameter array.
+      clipvalue: clips by element.
+      global_clipnorm: clips by the norm of all.
+      mask: which parameters decay.
+      **others: accepted at their defaults.
+
+    Returns:
+      A gradient transformation for `optax.apply_updates`.
+
+    Raises:
+      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.dialects import keras
+      >>> optimizer = keras.SGD(lambda n: jnp.where(n < 1, 1.0, 0.125), momentum=0.5)
+      >>> state = optimizer.init(jnp.zeros(1))
+      >>> for _ in range(2):
+      ...   updates, state = optimizer.update(jnp.ones(1), state)
+      ...   print(float(updates[0]), end=" ")
+      -1.0 -0.625
+    """
+    momentum = hyperparameters.number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
+    hyperparameters.choice("nesterov", nesterov, (False, True))
+    link = None if is_zero(momentum) else scale_by_momentum(momentum, nesterov=nesterov)
+    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
+    return chain([], learning_rate, shared, momentum=link)
+
+
+def RMSprop(
+    learning_rate: Rate = 0.001,
+    rho: NumberOrSchedule = 0.9,
+    momentum: NumberOrSchedule = 0.0,
+    epsilon: Number = 1e-7,
+    centered: bool = False,
+    weight_decay: NumberOrSchedule | None = None,
+    clipnorm: Number | None = None,
+    clipvalue: Number | None = None,
+    global_clipnorm: Number | None = None,
+    *,
+    mask: Mask = None,
+    **others: Unpack[Others],
+) -> Optimizer:
+    """Keras' RMSprop: epsilon inside the root, the rate inside the momentum buffer.
+
+    v = rho v + (1 - rho) g^2, m = momentum m + rate g / sqrt(v + epsilon), p -= m
+
+    Args:
+      learning_rate: see the module.
+      rho: share of v that stays, in [0, 1).
+      momentum: share of the buffer that stays, in [0, 1); 0 for no buffer.
+      epsilon: at least 0.
+      centered: subtract the squared running mean of the gradients from v.
+      weight_decay: see the module, as for all below.
+      clipnorm: clips by the norm of each parameter array.
+      clipvalue: clips by element.
+      global_clipnorm: clips by the norm of all.
+      mask: which parameters decay.
+      **others: accepted at their defaults.
+
+    Returns:
+      A gradient transformation for `optax.apply_updates`.
+
+    Raises:
+      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.dialects import keras
+      >>> optimizer = keras.RMSprop(0.5, rho=0.75, epsilon=0.0)
+      >>> optimizer.update(jnp.array([3.0, -0.5]), optimizer.init(jnp.zeros(2)))[0].tolist()
+      [-1.0, 1.0]
+    """
+    rho = hyperparameters.number_or_schedule("rho", rho, minimum=0.0, below=1.0)
+    momentum = hyperparameters.number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
+    root = scale_by_rmsprop(rho, eps=_epsilon(epsilon), eps_in_sqrt=True, centered=centered)
+    link = None if is_zero(momentum) else scale_by_momentum(momentum)
+    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
+    return chain([root], learning_rate, shared, momentum=link)
+
+
+def Adam(
+    learning_rate: Rate = 0.001,
+    beta_1: NumberOrSchedule = 0.9,
+    beta_2: Number = 0.999,
+    epsilon: Number = 1e-7,
+    amsgrad: bool = False,
+    weight_decay: NumberOrSchedule | None = None,
+    clipnorm: Number | None = None,
+    clipvalue: Number | None = None,
+    global_clipnorm: Number | None = None,
+    *,
+    mask: Mask = None,
+    **others: Unpack[Others],
+) -> Optimizer:
+    """Keras' Adam: epsilon is the paper's epsilon-hat, and `weight_decay` is decoupled, which makes it AdamW.
+
+    m = beta_1 m + (1 - beta_1) g, v = beta_2 v + (1 - beta_2) g^2,
+    p -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
+
+    Args:
+      learning_rate: see the module.
+      beta_1: share of m that stays, in [0, 1); a number or a schedule.
+      beta_2: share of v that stays, in [0, 1).
+      epsilon: at least 0.
+      amsgrad: divide by the root of the largest v so far.
+      weight_decay: see the module, as for all below.
+      clipnorm: clips by the norm of each parameter array.
+      clipvalue: clips by element.
+      global_clipnorm: clips by the norm of all.
+      mask: which parameters decay.
+      **others: accepted at their defaults.
+
+    Returns:
+      A gradient transformation for `optax.apply_updates`.
+
+    Raises:
+      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+
+    Example:
+      A gradient as small as epsilon-hat: the first step is 0.24 of the rate, with PyTorch's rule it is 0.91.
+
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.dialects import keras
+      >>> optimizer = keras.Adam(1.0)
+      >>> updates, _ = optimizer.update(jnp.array([1e-6]), optimizer.init(jnp.zeros(1)))
+      >>> round(float(updates[0]), 4)
+      -0.2403
+    """
+    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
+    return _adam(learning_rate, beta_1, beta_2, epsilon, amsgrad, shared)
+
+
+def AdamW(
+    learning_rate: Rate = 0.001,
+    weight_decay: NumberOrSchedule = 0.004,
+    beta_1: NumberOrSchedule = 0.9,
+    beta_2: Number = 0.999,
+    epsilon: Number = 1e-7,
+    amsgrad: bool = False,
+    clipnorm: Number | None = None,
+    clipvalue: Number | None = None,
+    global_clipnorm: Number | None = None,
+    *,
+    mask: Mask = None,
+    **others: Unpack[Others],
+) -> Optimizer:
+    """Keras' AdamW: its Adam with a weight decay that must be given, 0.004 if not.
+
+    As `Adam`, and p -= rate weight_decay p before it.
+
+    Args:
+      learning_rate: see the module.
+      weight_decay: see the module; None is an error.
+      beta_1: share of m that stays, in [0, 1); a number or a schedule.
+      beta_2: share of v that stays, in [0, 1).
+      epsilon: at least 0.
+      amsgrad: divide by the root of the largest v so far.
+      clipnorm: clips by the norm of each parameter array.
+      clipvalue: clips by element.
+      global_clipnorm: clips by the norm of all.
+      mask: which parameters decay.
+      **others: accepted at their defaults.
+
+    Returns:
+      A gradient transformation for `optax.apply_updates`.
+
+    Raises:
+      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.dialects import keras
+      >>> optimizer = keras.AdamW(0.5, weight_decay=0.25)
+      >>> params = jnp.array([1.0])
+      >>> float(optimizer.update(jnp.zeros(1), optimizer.init(params), params)[0][0])
+      -0.125
+    """
+    if weight_decay is None:
+        raise ValueError("weight_decay must be a number or a schedule, got None; keras.Adam goes without")
+    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
+    return _adam(learning_rate, beta_1, beta_2, epsilon, amsgrad, shared)
+
+
+def Nadam(
+    learning_rate: Rate = 0.001,
+    beta_1: NumberOrSchedule = 0.9,
+    beta_2: Number = 0.999,
+    epsilon: Number = 1e-7,
+    weight_decay: NumberOrSchedule | None = None,
+    clipnorm: Number | None = None,
+    clipvalue: Number | None = None,
+    global_clipnorm: Number | None = None,
+    *,
+    mask: Mask = None,
+    **others: Unpack[Others],
+) -> Optimizer:
+    """Keras' Nadam: PyTorch's NAdam with a momentum that rises 250 times as fast.
+
+    `jaxlr.transforms.scale_by_nadam` with `momentum_decay=1`; epsilon stands outside the corrected root, not as in
+    `Adam`
+
+    Args:
+      learning_rate: see the module.
+      beta_1: share of the mean that stays and the final momentum, in [0, 1); a number or a schedule.
+      beta_2: share of the mean square that stays, in [0, 1).
+      epsilon: at least 0.
+      weight_decay: see the module, as for all below.
+      clipnorm: clips by the norm of each parameter array.
+      clipvalue: clips by element.
+      global_clipnorm: clips by the norm of all.
+      mask: which parameters decay.
+      **others: accepted at their defaults.
+
+    Returns:
+      A gradient transformation for `optax.apply_updates`.
+
+    Raises:
+      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.dialects import keras
+      >>> optimizer = keras.Nadam(1.0)
+      >>> updates, _ = optimizer.update(jnp.array([0.5]), optimizer.init(jnp.zeros(1)))
+      >>> round(float(updates[0]), 4)
+      -1.0628
+    """
+    b1, b2 = _betas(beta_1, beta_2)
+    link = scale_by_nadam(b1, b2, eps=_epsilon(epsilon), momentum_decay=1.0)
+    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
+    return chain([link], learning_rate, shared)
+
+
+def Adamax(
+    learning_rate: Rate = 0.001,
+    beta_1: NumberOrSchedule = 0.9,
+    beta_2: Number = 0.999,
+    epsilon: Number = 1e-7,
+    weight_decay: NumberOrSchedule | None = None,
+    clipnorm: Number | None = None,
+    clipvalue: Number | None = None,
+    global_clipnorm: Number | None = None,
+    *,
+    mask: Mask = None,
+    **others: Unpack[Others],
+) -> Optimizer:
+    """Keras' Adamax: epsilon is added to the maximum, where PyTorch's and optax's takes part in it.
+
+    m = beta_1 m + (1 - beta_1) g, w = max(beta_2 w, |g|), p -= rate m / (1 - beta_1^t) / (w + epsilon)
+
+    Args:
+      learning_rate: see the module.
+      beta_1: share of m that stays, in [0, 1); a number or a schedule.
+      beta_2: share of w that stays, in [0, 1).
+      epsilon: at least 0.
+      weight_decay: see the module, as for all below.
+      clipnorm: clips by the norm of each parameter array.
+      clipvalue: clips by element.
+      global_clipnorm: clips by the norm of all.
+      mask: which parameters decay.
+      **others: accepted at their defaults.
+
+    Returns:
+      A gradient transformation for `optax.apply_updates`.
+
+    Raises:
+      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.dialects import keras
+      >>> optimizer = keras.Adamax(1.0, epsilon=0.5)
+      >>> updates, _ = optimizer.update(jnp.array([0.5, -1.5]), optimizer.init(jnp.zeros(2)))
+      >>> updates.round(6).tolist()
+      [-0.5, 0.75]
+    """
+    b1, b2 = _betas(beta_1, beta_2)
+    link = scale_by_adamax(b1, b2, eps=_epsilon(epsilon), eps_mode="outside")
+    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
+    return chain([link], learning_rate, shared)
+
+
+def Adagrad(
+    learning_rate: Rate = 0.001,
+    initial_accumulator_value: Number = 0.1,
+    epsilon: Number = 1e-7,
+    weight_decay: NumberOrSchedule | None = None,
+    clipnorm: Number | None = None,
+    clipvalue: Number | None = None,
+    global_clipnorm: Number | None = None,
+    *,
+    mask: Mask = None,
+    **others: Unpack[Others],
+) -> Optimizer:
+    """Keras' Adagrad: `optax.scale_by_rss`, which is the same rule.
+
+    s = s + g^2, p -= rate g / sqrt(s + epsilon)
+
+    Args:
+      learning_rate: see the module.
+      initial_accumulator_value: s before the first update, at least 0.
+      epsilon: at least 0.
+      weight_decay: see the module, as for all below.
+      clipnorm: clips by the norm of each parameter array.
+      clipvalue: clips by element.
+      global_clipnorm: clips by the norm of all.
+      mask: which parameters decay.
+      **others: accepted at their defaults.
+
+    Returns:
+      A gradient transformation for `optax.apply_updates`.
+
+    Raises:
+      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.dialects import keras
+      >>> optimizer = keras.Adagrad(1.0, initial_accumulator_value=0.0, epsilon=0.0)
+      >>> state = optimizer.init(jnp.zeros(1))
+      >>> for _ in range(4):
+      ...   updates, state = optimizer.update(jnp.array([3.0]), state)
+      >>> float(updates[0])
+      -0.5
+    """
+    start = hyperparameters.number("initial_accumulator_value", initial_accumulator_value, minimum=0.0)
+    link = _started_wide(optax.scale_by_rss(start, _epsilon(epsilon)))
+    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
+    return chain([link], learning_rate, shared)
+
+
+def Adadelta(
+    learning_rate: Rate = 0.001,
+    rho: Number = 0.95,
+    epsilon: Number = 1e-7,
+    weight_decay: NumberOrSchedule | None = None,
+    clipnorm: Number | None = None,
+    clipvalue: Number | None = None,
+    global_clipnorm: Number | None = None,
+    *,
+    mask: Mask = None,
+    **others: Unpack[Others],
+) -> Optimizer:
+    """Keras' Adadelta: `optax.scale_by_adadelta`, which is the same rule.
+
+    v = rho v + (1 - rho) g^2, d = sqrt(x + epsilon) / sqrt(v + epsilon) g, x = rho x + (1 - rho) d^2, p -= rate d
+
+    Args:
+      learning_rate: see the module; 1 is the paper's.
+      rho: share of the two means that stays, in [0, 1).
+      epsilon: at least 0.
+      weight_decay: see the module, as for all below.
+      clipnorm: clips by the norm of each parameter array.
+      clipvalue: clips by element.
+      global_clipnorm: clips by the norm of all.
+      mask: which parameters decay.
+      **others: accepted at their defaults.
+
+    Returns:
+      A gradient transformation for `optax.apply_updates`.
+
+    Raises:
+      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.dialects import keras
+      >>> optimizer = keras.Adadelta(1.0, rho=0.75, epsilon=1.0)
+      >>> updates, _ = optimizer.update(jnp.array([2.0]), optimizer.init(jnp.zeros(1)))
+      >>> round(float(updates[0]), 4)
+      -1.4142
+    """
+    rho = hyperparameters.number("rho", rho, minimum=0.0, below=1.0)
+    link = _started_wide(optax.scale_by_adadelta(rho, _epsilon(epsilon)))
+    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
+    return chain([link], learning_rate, shared)
+
+
+def _adam(
+    learning_rate: Rate, beta_1: NumberOrSchedule, beta_2: Number, epsilon: Number, amsgrad: bool, shared: Shared
+) -> Optimizer:
+    b1, b2 = _betas(beta_1, beta_2)
+    hyperparameters.choice("amsgrad", amsgrad, (False, True))
+    link = scale_by_adam(b1, b2, eps=_epsilon(epsilon), eps_mode="hat", amsgrad="raw" if amsgrad else False)
+    return chain([link], learning_rate, shared)
+
+
+def _started_wide(link: optax.GradientTransformation) -> optax.GradientTransformation:
+    """One of optax's links with a state that begins, as it goes on, in float32 at least."""
+    return optax.GradientTransformation(lambda params: link.init(widen_all(params)), link.update)
+
+
+def _betas(beta_1: NumberOrSchedule, beta_2: Number) -> tuple[Any, Any]:
+    first = hyperparameters.number_or_schedule("beta_1", beta_1, minimum=0.0, below=1.0)
+    return first, hyperparameters.number("beta_2", beta_2, minimum=0.0, below=1.0)
+
+
+def _epsilon(epsilon: Number) -> Any:
+    return hyperparameters.number("epsilon", epsilon, minimum=0.0)

@@ -1,0 +1,146 @@
+"""What every Keras optimizer does around its own rule: clipping, decoupled weight decay, the arguments in common."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.clipping import clip_by_global_norm
+from jaxlr.transforms.decay import add_weight_decay
+from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.learning_rate import scale_by_learning_rate
+from jaxlr.transforms.masks import Mask
+from jaxlr.transforms.plateau import ReduceOnPlateau
+from jaxlr.transforms.precision import in_float32
+
+Rate = NumberOrSchedule | ReduceOnPlateau
+Optimizer = optax.GradientTransformationExtraArgs
+
+
+class Others(TypedDict, total=False):
+    """The arguments of every Keras optimizer that only their defaults, or nothing, correspond to here."""
+
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
+
+
+_INSTEAD = {
+    "use_ema": "average the parameters after each update, with optax.incremental_update",
+    "loss_scale_factor": "scale the loss, and divide its gradients, in the training step",
+    "gradient_accumulation_steps": (
+        "wrap the optimizer in jaxlr.accumulate; a schedule then counts updates, where Keras' counts batches"
+    ),
+}
+
+
+class Shared(NamedTuple):
+    """What every optimizer takes beside its own arguments."""
+
+    weight_decay: NumberOrSchedule | None
+    clipnorm: Number | None
+    clipvalue: Number | None
+    global_clipnorm: Number | None
+    mask: Mask
+    others: Mapping[str, Any]
+
+
+def chain(
+    links: Sequence[optax.GradientTransformation],
+    learning_rate: Rate,
+    shared: Shared,
+    momentum: optax.GradientTransformation | None = None,
+) -> Optimizer:
+    """Clipping, the links, then the rate; the weight decay beside the links, and beside a momentum after the rate."""
+    _refuse(shared.others)
+    links = [*_clipping(shared), *links]
+    rate = scale_by_learning_rate(learning_rate)
+    decay = _decay(shared)
+    if momentum is None:
+        return in_float32(optax.chain(*links, *decay, rate))
+    if not decay:
+        return in_float32(optax.chain(*links, rate, momentum))
+    return in_float32(optax.chain(*links, _decay_beside_momentum(decay[0], rate, momentum)))
+
+
+def is_zero(value: Any) -> bool:
+    """Whether a number is known to be 0."""
+    return isinstance(value, float) and value == 0.0
+
+
+def _decay_beside_momentum(
+    decay: optax.GradientTransformation, rate: optax.GradientTransformation, momentum: optax.GradientTransformation
+) -> Optimizer:
+    """The rate on the step and on the decay, the momentum on the step alone: one rate is recorded, watched and set."""
+    links = [optax.with_extra_args_support(link) for link in (decay, rate, momentum)]
+
+    def init(params: optax.Params) -> tuple[optax.OptState, ...]:
+        return tuple(link.init(params) for link in links)
+
+    def update(
+        updates: optax.Updates,
+        state: tuple[optax.OptState, ...],
+        params: optax.Params | None = None,
+        **extra: Any,
+    ) -> tuple[optax.Updates, tuple[optax.OptState, ...]]:
+        decay, rate, momentum = links
+        decay_state, rate_state, momentum_state = state
+        nothing = jax.tree.map(jnp.zeros_like, updates)
+        decayed, decay_state = decay.update(nothing, decay_state, params, **extra)
+        scaled: Any
+        scaled, rate_state = rate.update((updates, decayed), rate_state, params, **extra)
+        steps, momentum_state = momentum.update(scaled[0], momentum_state, params, **extra)
+        return jax.tree.map(jnp.add, steps, scaled[1]), (decay_state, rate_state, momentum_state)
+
+    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
+
+
+def _clipping(shared: Shared) -> list[optax.GradientTransformation]:
+    names = ("clipnorm", "clipvalue", "global_clipnorm")
+    given = {name: getattr(shared, name) for name in names if getattr(shared, name) is not None}
+    if len(given) > 1:
+        texts = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        raise ValueError(f"at most one of {', '.join(names)} may be given, got {texts}")
+    for name, value in given.items():
+        limit = hyperparameters.number(name, value, above=0.0)
+        if name == "clipvalue":
+            return [optax.clip(limit)]
+        return [clip_by_global_norm(limit) if name == "global_clipnorm" else _one_by_one(clip_by_global_norm(limit))]
+    return []
+
+
+def _one_by_one(link: optax.GradientTransformation) -> optax.GradientTransformation:
+    """A link without state, on every array by itself."""
+
+    def update(updates: optax.Updates, params: optax.Params | None) -> optax.Updates:
+        del params
+        return jax.tree.map(lambda leaf: link.update(leaf, optax.EmptyState())[0], updates)
+
+    return optax.stateless(update)
+
+
+def _decay(shared: Shared) -> list[optax.GradientTransformation]:
+    if shared.weight_decay is None:
+        return []
+    weight_decay = hyperparameters.number_or_schedule("weight_decay", shared.weight_decay, minimum=0.0)
+    return [] if is_zero(weight_decay) else [add_weight_decay(weight_decay, mask=shared.mask)]
+
+
+def _refuse(others: Mapping[str, Any]) -> None:
+    """Raises for an argument that is unknown, or asks for what is no part of an optimizer here."""
+    for name, value in others.items():
+        if name not in Others.__annotations__:
+            near = difflib.get_close_matches(name, Others.__annotations__, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"unknown argument {name!r} of a Keras optimizer{hint}")
+        if value and name in _INSTEAD:
+            raise ValueError(f"{name} must be left out, got {value!r}: {_INSTEAD[name]}")
