@@ -457,14 +457,14 @@ def per_epoch(dice):
 
 @draw
 def at_speed(dice):
-    schedule, marks = dice.schedule("cosine", "triangular", "step_decay", "inverse_sqrt")
+    schedule, marks = dice.schedule("cosine", "linear", "inverse_sqrt")
     speed = dice.of(2.0, 0.5, 3.0, 1 / 2.4, dice.between(0.1, 10))
     return {"schedule": schedule, "speed": speed}, [mark / speed for mark in marks]
 
 
 @draw
 def with_restarts(dice):
-    schedule, marks = dice.schedule("cosine", "triangular", "inverse_sqrt")
+    schedule, marks = dice.schedule("cosine", "linear", "inverse_sqrt")
     numbers, starts = cosine_restarts(dice)
     numbers = {"period": numbers["first_decay_steps"], **{n: numbers[n] for n in ("t_mul", "m_mul", "end_value")}}
     return {"schedule": schedule, **numbers, "limit": dice.of(1, 2, 5)}, [*starts, *marks]

@@ -65,9 +65,9 @@ def position_of(value: Wide) -> Position:
     close = jnp.abs(difference.high) <= value.high * jnp.float32(2.0**-40)
     below = ~close & (difference.high < 0)
     fraction = where(below, constant(1.0) + difference, difference)
-    fits = nearest.high < 2.0**32
+    fits = (nearest.high < 2.0**32) | ((nearest.high == 2.0**32) & (nearest.low < 0))
     fraction = where(close | ~fits, _zeros(fraction), fraction)
-    high = jnp.where(fits, nearest.high, 0.0).astype(jnp.uint32)
+    high = jnp.where(nearest.high < 2.0**32, nearest.high, 0.0).astype(jnp.uint32)
     low = jnp.where(fits, nearest.low, 0.0).astype(jnp.int32).astype(jnp.uint32)  # may be negative: modulo 2**32
     return Position(jnp.where(fits, high + low - below.astype(jnp.uint32), jnp.uint32(0xFFFFFFFF)), fraction)
 
