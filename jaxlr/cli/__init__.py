@@ -46,6 +46,12 @@ COMMANDS = {
         extra="train",
         needs=("tyro", "flax", "chex", "pooch", "rich", "matplotlib"),
     ),
+    "sweep": Command(
+        "train once for each of many learning rates, and compare",
+        "jaxlr.cli.sweep",
+        extra="train",
+        needs=("tyro", "flax", "chex", "pooch", "rich", "matplotlib"),
+    ),
     "list": Command("print every schedule with its arguments", "jaxlr.cli.listing", extra="plot", needs=("tyro",)),
     "plot": Command("draw one or several schedules", "jaxlr.cli.plot", extra="plot", needs=("tyro", "matplotlib")),
 }

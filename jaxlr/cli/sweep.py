@@ -1,0 +1,262 @@
+"""`jaxlr sweep`."""
+
+import dataclasses
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from jaxlr.cli.parsing import CommandError, input_errors, parse
+from jaxlr.schedules import Schedule
+from jaxlr.training.config import TrainConfig, default_schedule, to_json
+from jaxlr.training.folder import check_folder, make_folder, write_json
+
+if TYPE_CHECKING:
+    from jaxlr.search.sweep import GroupDone, SweepResult
+
+SCORE = "validation_accuracy"
+_DEFAULT_VARIATION = ("max_lr", "logspace(0.001, 1, 10)")
+
+
+@dataclass(frozen=True)
+class SweepOptions(TrainConfig):
+    """Train the network of `jaxlr train` once for each of many learning rates, in one compiled program.
+
+    Without options it tries ten highest rates of the default schedule on the digits. The table is sorted by validation
+    accuracy; the test images stay untouched. The folder gets config.json, results.json, the picture sweep.png and a
+    file for each finished group; the same command with the same --out goes on where it was stopped.
+    """
+
+    vary: Annotated[
+        tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME VALUES...")
+    ] = ()
+    """A number of the schedule and its values: `--vary max_lr 0.003 0.01 0.03`, a range with both ends as
+    `--vary max_lr "logspace(0.001, 1, 10)"` or "linspace(0.1, 0.5, 5)", a length as `--vary step_size 1ep 2ep`. Given
+    several times, every combination is tried. None: max_lr from 0.001 to 1 in the default schedule."""
+    strategy: Literal["auto", "vmap", "map"] = "auto"
+    """vmap trains the members of a group at once, map one after the other; auto takes what is fast on the device."""
+    group_size: int | None = None
+    """Members in one call of the program, kept together when they are done. None: 16 a device with vmap, 1 with map."""
+    out: Path | None = None
+    """New or empty folder, or one of a sweep to go on with. None: the next free one of runs/digits-sweep-1, ..."""
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """A sweep that is ready to go."""
+
+    config: TrainConfig
+    text: str  # the schedule, as written
+    schedules: list[Schedule]
+    train_fn: Callable[[Schedule], Any]
+    folder: Path
+
+
+def run(arguments: Sequence[str]) -> None:
+    """`jaxlr sweep`."""
+    options = parse("sweep", SweepOptions, arguments)
+    with input_errors(), Console().status("getting ready ..."):
+        sweep = _prepare(options)
+    try:
+        with input_errors():
+            result = _execute(sweep, options)
+    except KeyboardInterrupt:
+        again = f"the same command with --out {sweep.folder} goes on from there"
+        raise CommandError(f"interrupted; finished groups are in {sweep.folder}/, {again}", code=130) from None
+    order = _order(result)
+    _write_results(sweep, result, order)
+    _print_results(sweep, result, order)
+
+
+def _prepare(options: SweepOptions) -> _Sweep:
+    """Checks everything that can be wrong, then makes the folder."""
+    from jaxlr.search.variations import variations
+    from jaxlr.training.data import load_dataset
+    from jaxlr.training.sweep import make_training, steps_per_epoch
+
+    if options.schedule is not None and not options.vary:
+        raise ValueError(
+            '--schedule needs --vary: name one of its numbers, such as --vary max_lr "logspace(0.001, 1, 10)"'
+        )
+    if options.group_size is not None and options.group_size < 1:
+        raise ValueError(f"group_size must be at least 1, got {options.group_size}")
+    text = default_schedule(options.epochs) if options.schedule is None else options.schedule
+    numbers = [(words[0], " ".join(words[1:])) for words in options.vary if words] or [_DEFAULT_VARIATION]
+    named = {field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)}
+    config = TrainConfig(**{**named, "schedule": text})
+    kept = {**to_json(config), "vary": [list(pair) for pair in numbers]}
+    if options.out is not None:
+        _check_folder(options.out, kept)
+    data = load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
+    schedules = _variations(variations, text, numbers, steps_per_epoch(config, data))
+    train_fn = make_training(config, data)
+    if options.out is not None and (options.out / "config.json").exists():
+        return _Sweep(config, text, schedules, train_fn, options.out)
+    folder = make_folder(options.out, f"{Path(config.data).stem}-sweep")
+    write_json(folder / "config.json", kept)
+    return _Sweep(config, text, schedules, train_fn, folder)
+
+
+def _variations(variations: Callable[..., list[Schedule]], text: str, numbers: Any, steps: float) -> list[Schedule]:
+    from jaxlr.schedules import parse as parse_schedule
+
+    try:
+        return variations(parse_schedule(text, steps_per_epoch=steps), numbers, steps_per_epoch=steps)
+    except (TypeError, ValueError) as error:
+        raise ValueError(error if str(error).startswith("schedule ") else f"--vary: {error}") from None
+
+
+def _check_folder(folder: Path, kept: dict[str, Any]) -> None:
+    """Lets a folder pass that is new, empty, or holds this very sweep."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or "vary" not in found:
+        check_folder(folder)
+        return
+    for name, value in kept.items():
+        if found.get(name) != value:
+            raise ValueError(f"out: {folder} holds a sweep with {name} {found.get(name)!r}, not {value!r}")
+
+
+def _execute(sweep: _Sweep, options: SweepOptions) -> "SweepResult":
+    from jaxlr.search.sweep import sweep as run_sweep
+    from jaxlr.training.convolution import compiler_options
+
+    config, members = sweep.config, len(sweep.schedules)
+    print(
+        f"{config.data}, {config.optimizer}, {sweep.text}: {members} members of {config.epochs} epochs into "
+        f"{sweep.folder}/",
+        flush=True,
+    )
+    with _progress(sweep.schedules) as watch:
+        return run_sweep(
+            sweep.train_fn,
+            sweep.schedules,
+            strategy=options.strategy,
+            group_size=options.group_size,
+            folder=sweep.folder / "groups",
+            compiler_options=compiler_options(),
+            watch=watch,
+        )
+
+
+@contextmanager
+def _progress(schedules: Sequence[Schedule]) -> Iterator[Callable[["GroupDone"], None]]:
+    """A bar on a terminal, elsewhere a line a member."""
+    from jaxlr.search.numbers import numbers_of
+
+    rows = [numbers_of(schedule) for schedule in schedules]
+    varied = [name for name in rows[0] if any(row[name] != rows[0][name] for row in rows)]
+
+    def said(member: int, group: "GroupDone", index: int) -> str:
+        numbers = "  ".join(f"{name} {rows[member][name]:.4g}" for name in varied)
+        score = group.results[SCORE][index]
+        return f"{numbers}  {'diverged' if math.isnan(score) else f'validation {score:.4f}'}"
+
+    if sys.stdout.isatty():
+        columns = (TextColumn("{task.completed}/{task.total}"), BarColumn(), TextColumn("{task.description}"))
+        with Progress(*columns, TimeRemainingColumn(), console=Console(), expand=True) as bar:
+            task = bar.add_task("compiling ...", total=len(schedules))
+            yield lambda group: bar.update(task, completed=group.done, description=said(group.members[-1], group, -1))
+        return
+
+    first: list[tuple[int, float]] = []  # members done, and when: the first group also took the time to compile
+
+    def left(group: "GroupDone") -> str:
+        if group.loaded:
+            return "was done before"
+        first.append((group.done, time.monotonic()))
+        done, since = first[0]
+        each = (time.monotonic() - since) / (group.done - done) if group.done > done else math.nan
+        return f"{each * (group.total - group.done):.0f} s left"
+
+    def watch(group: "GroupDone") -> None:
+        before = group.done - len(group.members)
+        for index, member in enumerate(group.members):
+            place = f"{before + index + 1:{len(str(group.total))}}/{group.total}"
+            print(f"{place}  {said(member, group, index)}  {left(group)}", flush=True)
+
+    yield watch
+
+
+def _order(result: "SweepResult") -> np.ndarray:
+    """The members from best to worst: by validation accuracy, and by validation loss where that is the same."""
+    return np.lexsort((result.scores("validation_loss"), -result.scores(SCORE)))
+
+
+def _write_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> None:
+    from jaxlr import plotting
+    from jaxlr.search.sweep_picture import plot_scores
+    from jaxlr.training.summary import finite
+
+    names = (SCORE, "validation_loss", "best_validation_accuracy", "train_loss", "train_accuracy", "updates")
+    columns = {name: result.scores(name) for name in names}
+    rows = [
+        {
+            "schedule": repr(result.schedules[member]),
+            **{name: values[member].item() for name, values in result.varied.items()},
+            **{name: finite(values[member]) for name, values in columns.items()},
+        }
+        for member in order
+    ]
+    write_json(sweep.folder / "results.json", {"strategy": result.strategies[0], "members": rows})
+    best = order[0]
+    figure = plot_scores(
+        result.varied or result.numbers,
+        columns[SCORE],
+        best=best,
+        label="validation accuracy",
+        title=sweep.text,
+        subtitle=f"{sweep.config.data} · {sweep.config.optimizer} · {sweep.config.epochs} epochs · "
+        f"{len(order)} members",
+    )
+    plotting.save_figure(figure, sweep.folder / "sweep.png")
+
+
+def _print_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in (*result.varied, "validation", "loss", "train"):
+        table.add_column(name, justify="right")
+    table.add_column()
+    for member in order:
+        table.add_row(*(f"{values[member]:.4g}" for values in result.varied.values()), *_cells(result, member))
+    console = Console(highlight=False, markup=False)
+    console.print()
+    console.print(table)
+    done = f"{result.loaded} were done; " if result.loaded else ""
+    print(
+        f"\n{result.strategies[0]}, {result.reasons[0]}; {done}{result.seconds:.1f} s, of them "
+        f"{result.compile_seconds:.1f} s to compile once"
+    )
+    print(f"files {sweep.folder}/")
+    best = order[0]
+    score = result.scores(SCORE)[best]
+    if math.isnan(score):
+        raise CommandError(f"the loss diverged in all {len(order)} members; try lower rates", code=1)
+    print(f'to train with it: jaxlr train --schedule "{result.schedules[best]!r}"')
+    print(f"best validation accuracy {score:.4f}")
+
+
+def _cells(result: "SweepResult", member: int) -> Iterator[str]:
+    """The figures of one member in the table."""
+    score = result.scores(SCORE)[member]
+    if math.isnan(score):
+        yield from ("", "", "", f"diverged at count {result.results['updates'][member]}")
+        return
+    yield f"{score:.4f}"
+    yield f"{result.scores('validation_loss')[member]:.4f}"
+    yield f"{result.scores('train_accuracy')[member]:.4f}"
+    yield ""

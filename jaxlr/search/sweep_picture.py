@@ -1,0 +1,135 @@
+"""The picture of a sweep: the score of each member over the number that was varied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxlr import plotting
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_scores"]
+
+
+def plot_scores(
+    varied: Mapping[str, np.ndarray],
+    scores: np.ndarray,
+    *,
+    best: int,
+    label: str,
+    title: str = "",
+    subtitle: str = "",
+) -> Figure:
+    """Draws scores over a number, a line for each combination of the other numbers.
+
+    Args:
+      varied: the numbers by name, each (members,); the first is the horizontal axis.
+      scores: (members,); a member with NaN is drawn as a cross at the bottom.
+      best: the member to mark.
+      label: what the score is.
+      title: the headline, usually the schedule.
+      subtitle: one smaller line under it.
+
+    Returns:
+      A Matplotlib figure; `jaxlr.plotting.save_figure` writes it to a file.
+
+    Raises:
+      ModuleNotFoundError: Matplotlib is missing.
+
+    Example:
+      >>> rates = {"max_lr": np.array([0.01, 0.1, 1.0])}
+      >>> figure = plot_scores(rates, np.array([0.9, 0.95, np.nan]), best=1, label="accuracy")
+      >>> figure.axes[0].get_xscale(), figure.axes[0].get_xlabel()
+      ('log', 'max_lr')
+    """
+    (over, places), *others = varied.items()
+    with plotting.style():
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+        axes = figure.add_subplot()
+        for index, (name, members) in enumerate(_lines(dict(others), len(scores)).items()):
+            members = members[np.argsort(places[members], kind="stable")]
+            axes.plot(
+                places[members],
+                scores[members],
+                color=plotting.COLOURS[index % len(plotting.COLOURS)],
+                linestyle=("-", "--", ":", "-.")[index // len(plotting.COLOURS) % 4],
+                marker="o",
+                markersize=5.5,
+                label=name,
+            )
+        _scale(axes, places)
+        if np.isfinite(scores[best]):
+            _mark_best(axes, places[best], scores[best], f"{over} {places[best]:.4g}: {scores[best]:.4f}")
+        _mark_missing(axes, places[~np.isfinite(scores)])
+        axes.set_xlabel(over)
+        axes.set_title(label)
+        if others:
+            figure.legend(loc="outside right upper", frameon=False, fontsize=11)
+        figure.suptitle(title, x=0.015, ha="left", fontsize=13, fontweight="bold", wrap=True)
+        if subtitle:
+            figure.supxlabel(subtitle, x=0.015, ha="left", fontsize=10.5, color=plotting.PALE)
+    return figure
+
+
+def _lines(others: Mapping[str, np.ndarray], members: int) -> dict[str, np.ndarray]:
+    """The members of each line, by what they have in common."""
+    lines: dict[str, list[int]] = {}
+    for member in range(members):
+        name = ", ".join(f"{name} {values[member]:.4g}" for name, values in others.items())
+        lines.setdefault(name, []).append(member)
+    return {name: np.asarray(each) for name, each in lines.items()}
+
+
+def _scale(axes: Axes, places: np.ndarray) -> None:
+    if places.min() > 0 and places.max() / places.min() >= 8:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+
+
+def _mark_best(axes: Axes, place: float, score: float, text: str) -> None:
+    ring: dict[str, Any] = {"markersize": 14, "markerfacecolor": "none", "markeredgewidth": 2.2, "linestyle": "none"}
+    axes.plot([place], [score], marker="o", markeredgecolor=plotting.COLOURS[1], **ring)
+    axes.margins(y=0.18)
+    x = axes.transAxes.inverted().transform(axes.transData.transform((place, score)))[0]
+    axes.annotate(
+        text,
+        (place, score),
+        xytext=(0, 13),
+        textcoords="offset points",
+        ha="left" if x < 0.2 else "right" if x > 0.8 else "center",
+        color=plotting.COLOURS[1],
+        fontsize=12,
+        fontweight="bold",
+    )
+
+
+def _mark_missing(axes: Axes, places: np.ndarray) -> None:
+    """Crosses at the bottom, where a score is missing because the loss diverged."""
+    if len(places):
+        heights = np.zeros(len(places))
+        axes.plot(
+            places,
+            heights + 0.03,
+            marker="x",
+            markersize=9,
+            markeredgewidth=2.2,
+            color=plotting.COLOURS[3],
+            linestyle="none",
+            transform=axes.get_xaxis_transform(),
+        )
+        axes.text(
+            places.max(),
+            0.09,
+            "diverged",
+            color=plotting.COLOURS[3],
+            ha="right" if len(places) < 3 else "center",
+            transform=axes.get_xaxis_transform(),
+            fontsize=11.5,
+        )
