@@ -87,6 +87,21 @@ FOUND = {
         }),
         [5 * 10**8, 10**9 - 2, 10**9 - 1, 10**9],
     ),
+    "the last update of a cycle in epochs": (
+        Call("per_epoch", {
+            "schedule": Call("cosine_restarts", {"init_value": 0.01, "first_decay_steps": 353370, "t_mul": 2}),
+            "steps_per_epoch": 28, "staircase": False,
+        }),
+        [623344677, 623344678, 623344679, 623344680],
+    ),
+    "a cosine through zero": (
+        Call("cosine", {"init_value": 6.2370050414366, "end_value": -6.21258, "decay_steps": 14}),
+        [6, 7, 8],
+    ),
+    "a power through zero": (
+        Call("polynomial", {"init_value": 6.237, "end_value": -6.21258, "power": 2.5, "transition_steps": 99}),
+        [23, 24, 25],
+    ),
 }  # fmt: skip
 
 

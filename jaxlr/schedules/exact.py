@@ -144,10 +144,8 @@ def log(value: Wide, less_one: Wide | None = None) -> Wide:
     if less_one is not None:
         over_one = where((exponent == 0) & positive, less_one, over_one)
     s = over_one / (over_one + constant(2.0))  # the logarithm is 2 atanh(s)
-    square = s * s
-    tail = _polynomial(square.high, [2 / k for k in range(5, 23, 2)])
-    series = square * (constant(2 / 3) + from_float32(square.high * tail))
-    result = (s + s) + s * series + constant(math.log(2)).times(exponent.astype(jnp.float32))
+    series = _series(s * s, [2 / k for k in range(3, 23, 2)], wide=3)
+    result = (s + s) + s * (s * s * series) + constant(math.log(2)).times(exponent.astype(jnp.float32))
     return where(positive, result, constant(LOG_OF_ZERO))
 
 
@@ -185,24 +183,31 @@ def saturating_product(this: Wide, other: Wide) -> Wide:
 
 def sine_squared(quarter_turns: Wide) -> Wide:
     """`sin(pi/2 * quarter_turns) ** 2` for quarter_turns in [0, 1/2]."""
-    x = quarter_turns * constant(math.pi / 2)
-    square = x * x
-    tail = _polynomial(square.high, [(-1) ** k / math.factorial(2 * k + 1) for k in range(2, 8)])
-    series = square * constant(-1 / 6) + from_float32(tail * square.high * square.high)
-    sine = x + x * series
-    return sine * sine
+    quarter = _clipped(quarter_turns, 0.0, 0.5) * constant(math.pi / 8)
+    square = quarter * quarter
+    terms = [(-1) ** (k + 1) * 2.0 ** (2 * k - 1) / math.factorial(2 * k) for k in range(1, 9)]
+    result = square * _series(square, terms, wide=3)
+    for _ in range(2):  # sin(2x)**2 = 4 sin(x)**2 (1 - sin(x)**2)
+        product = result * (constant(1.0) - result)
+        result = Wide(4.0 * product.high, 4.0 * product.low)
+    return result
+
+
+def _clipped(value: Wide, low: float, high: float) -> Wide:
+    clipped = jnp.clip(value.high, low, high)
+    return Wide(clipped, jnp.where(clipped == value.high, value.low, 0.0))
 
 
 def _reduced_expm1(value: Wide) -> tuple[Wide, Array]:
     """`(y, k)` with `exp(value) = (1 + y) * 2**k` and |y| <= 0.42, accurate where y is small."""
-    clipped = jnp.clip(value.high, -_LOG_SPAN, _LOG_SPAN)
-    value = Wide(clipped, jnp.where(clipped == value.high, value.low, 0.0))
+    value = _clipped(value, -_LOG_SPAN, _LOG_SPAN)
     exponent = jnp.round(lax.stop_gradient(value.high) * (1 / math.log(2)))
     x = value - constant(math.log(2)).times(exponent)
-    square = x * x
-    tail = _polynomial(x.high, [1 / math.factorial(k) for k in range(3, 12)])
-    series = Wide(square.high * 0.5, square.low * 0.5 + tail * square.high * x.high)
-    return x + series, lax.convert_element_type(exponent, jnp.int32)
+    eighth = Wide(x.high * 0.125, x.low * 0.125)
+    result = eighth * _series(eighth, [1 / math.factorial(k) for k in range(1, 9)], wide=4)
+    for _ in range(3):  # exp(2x) - 1 = (exp(x) - 1) (exp(x) + 1)
+        result = result * (result + constant(2.0))
+    return result, lax.convert_element_type(exponent, jnp.int32)
 
 
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
@@ -238,6 +243,14 @@ def _bits(value: Array) -> Array:
 def _power_of_two(exponent: Array) -> Array:
     """`2.0 ** exponent` for exponent in [-126, 127], without the hardware's exp2."""
     return lax.bitcast_convert_type((exponent + 127) << 23, jnp.float32)
+
+
+def _series(x: Wide, coefficients: list[float], *, wide: int) -> Wide:
+    """Horner's rule: the first coefficients in `Wide`, the rest in plain float32, where its error does not reach."""
+    result = from_float32(x.high * _polynomial(x.high, coefficients[wide:]))
+    for coefficient in reversed(coefficients[1:wide]):
+        result = x * (result + constant(coefficient))
+    return result + constant(coefficients[0])
 
 
 def _polynomial(x: Array, coefficients: list[float]) -> Array:
