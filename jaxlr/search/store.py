@@ -67,7 +67,7 @@ class Store:
         """
         for path in self._files():
             try:
-                with np.load(path, allow_pickle=False) as file:
+                with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                     members = file["members"]
                     # NumPy does not know the names of JAX's small dtypes and gives their bytes back.
                     results = [_viewed(file[str(i)], shape.dtype) for i, shape in enumerate(shapes)]

@@ -96,18 +96,7 @@ def _scale(axes: Axes, places: np.ndarray) -> None:
 def _mark_best(axes: Axes, place: float, score: float, text: str) -> None:
     ring: dict[str, Any] = {"markersize": 14, "markerfacecolor": "none", "markeredgewidth": 2.2, "linestyle": "none"}
     axes.plot([place], [score], marker="o", markeredgecolor=plotting.COLOURS[1], **ring)
-    axes.margins(y=0.18)
-    x = axes.transAxes.inverted().transform(axes.transData.transform((place, score)))[0]
-    axes.annotate(
-        text,
-        (place, score),
-        xytext=(0, 13),
-        textcoords="offset points",
-        ha="left" if x < 0.2 else "right" if x > 0.8 else "center",
-        color=plotting.COLOURS[1],
-        fontsize=12,
-        fontweight="bold",
-    )
+    axes.set_title(text, loc="right", color=plotting.COLOURS[1])
 
 
 def _mark_missing(axes: Axes, places: np.ndarray) -> None:
