@@ -11,6 +11,7 @@ import numpy as np
 from jaxlr.schedules import checks
 from jaxlr.search import pictures, suggestions
 from jaxlr.search.suggestions import NoSuggestion
+from jaxlr.search.trial import FLAT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +45,10 @@ class Curve:
         if self.start_loss is not None:
             fallen = np.flatnonzero(self.losses <= self.start_loss + _TIE * abs(self.start_loss))
             return float(self.learning_rates[fallen[-1]]) if len(fallen) else None
+        # Where the gradient was next to nothing the ramp began again from its start: only what came after tells.
+        stuck = np.flatnonzero(self.gradients <= FLAT * self.gradients[0])
         finite = np.isfinite(self.losses)
+        finite[: stuck[-1] + 1 if len(stuck) else 0] = False
         if not finite.any():
             return None
         lowest = self.losses[finite].min()

@@ -38,16 +38,15 @@ def steepest(rates: np.ndarray, losses: np.ndarray) -> float:
       One of the rates.
 
     Raises:
-      NoSuggestion: the loss falls nowhere, or there are fewer than 2 points.
+      NoSuggestion: no loss is below an earlier one, or there are fewer than 2 points.
 
     Example:
       >>> steepest([0.1, 1.0, 10.0, 100.0], [4.0, 4.0, 2.0, 1.0])
       10.0
     """
     rates, losses = _checked(rates, losses, 2)
+    _require_fall(losses)
     slopes = np.gradient(losses, np.log(np.maximum(rates, np.finfo(np.float32).tiny)))
-    if slopes.min() >= 0.0:
-        raise NoSuggestion("the loss never falls")
     return float(rates[slopes.argmin()])
 
 
@@ -71,6 +70,7 @@ def valley(rates: np.ndarray, losses: np.ndarray) -> float:
       2.0
     """
     rates, losses = _checked(rates, losses, 2)
+    _require_fall(losses)
     # ends[k]: the largest (negated) loss that ends a falling subsequence of k + 1, so each length costs a bisection.
     ends: list[float] = []
     length, end = 1, 0
@@ -79,8 +79,6 @@ def valley(rates: np.ndarray, losses: np.ndarray) -> float:
         ends[place : place + 1] = [loss]
         if place + 1 > length:
             length, end = place + 1, index
-    if length == 1:
-        raise NoSuggestion("the loss never falls")
     return float(rates[max(0, end - length + int(length / 3) + int(length / 3 / 2))])
 
 
@@ -95,15 +93,14 @@ def minimum(rates: np.ndarray, losses: np.ndarray) -> float:
       The rate.
 
     Raises:
-      NoSuggestion: no loss is below the first, or there are fewer than 2 points.
+      NoSuggestion: no loss is below an earlier one, or there are fewer than 2 points.
 
     Example:
       >>> minimum([0.5, 1.0, 2.0], [3.0, 1.0, 2.0])
       0.1
     """
     rates, losses = _checked(rates, losses, 2)
-    if losses.min() >= losses[0]:
-        raise NoSuggestion("the loss never falls")
+    _require_fall(losses)
     return float(rates[losses.argmin()]) / 10.0
 
 
@@ -129,8 +126,7 @@ def slide(rates: np.ndarray, losses: np.ndarray, *, threshold: float = 0.005) ->
       15.0
     """
     rates, losses = _checked(rates, losses, _SLIDE + 1)
-    if not np.any(losses < np.maximum.accumulate(losses)):
-        raise NoSuggestion("the loss never falls")
+    _require_fall(losses)
     slopes = np.gradient(losses)
     apart = np.abs(slopes[_SLIDE:] - slopes[:-_SLIDE]) > threshold
     # From the right: the last interval that moved on left its own left end behind as the answer.
@@ -223,3 +219,8 @@ def _checked(rates: np.ndarray, losses: np.ndarray, fewest: int) -> tuple[np.nda
     if not np.all(np.isfinite(losses)):
         raise NoSuggestion("a loss is not finite")
     return rates, losses
+
+
+def _require_fall(losses: np.ndarray) -> None:
+    if not np.any(losses < np.maximum.accumulate(losses)):
+        raise NoSuggestion("the loss never falls")

@@ -22,6 +22,7 @@ from jaxlr.transforms.learning_rate import set_learning_rate
 PyTree = Any
 Array = jax.Array | np.ndarray
 COMPLETED, DIVERGED, NOT_FINITE = 0, 1, 2
+FLAT = np.float32(1e-6)  # of the first gradient: a ramp that has come so near to a minimum begins again
 _KEPT_PROGRAMS = 16  # a compiled program keeps its functions, and what they close over, alive
 
 
@@ -87,6 +88,7 @@ class State(NamedTuple):
     smoothed: jax.Array  # float32, ()
     first: jax.Array  # float32, (): the first loss
     best: jax.Array  # float32, (): the lowest smoothed loss
+    gradient: jax.Array  # float32, (): the first gradient's largest absolute entry
     reason: jax.Array  # int32, ()
 
 
@@ -148,6 +150,7 @@ def run_sequence(
     """
     initialize, step = _compiled_step(problem)
     state = initialize(rates[0], start)
+    begin = state.start
     source = iter(batches)
     entries = []
     for count, (rate, weight) in enumerate(zip(rates, limits.weights, strict=True)):
@@ -157,7 +160,7 @@ def run_sequence(
                 f"batches must hold {len(rates) * problem.accumulate} batches (num_steps * accumulate), "
                 f"got no more after {count * problem.accumulate} whole updates' worth; pass repeat=True to reuse them"
             )
-        state, entry = step(state, rate, limits._replace(weights=weight), key, micro_batches, metric_batch)
+        state, entry = step(begin, state, rate, limits._replace(weights=weight), key, micro_batches, metric_batch)
         entries.append(entry)
         if int(state.reason) != COMPLETED:
             break
@@ -219,8 +222,8 @@ def _compiled_step(problem: Problem) -> tuple[Callable[..., State], Callable[...
     def initialize(rate, start):
         return _initial(problem, rate, start)
 
-    def step(state, rate, limits, key, micro_batches, metric_batch):
-        return _update(problem, state, rate, limits, key, micro_batches, metric_batch)
+    def step(begin, state, rate, limits, key, micro_batches, metric_batch):
+        return _update(problem, begin, state, rate, limits, key, micro_batches, metric_batch)
 
     compile_ = functools.partial(jax.jit, compiler_options=dict(problem.compiler_options))
     return compile_(initialize), compile_(step)
@@ -238,6 +241,7 @@ def _trial(
 ) -> Record:
     """One trial: updates until the rates are used up or the loss is out of bounds."""
     updates = len(rates)
+    initial = _initial(problem, rates[0], start)
 
     def unfinished(carry):
         state, _ = carry
@@ -248,11 +252,11 @@ def _trial(
         at = state.step
         now = limits._replace(weights=limits.weights[at])
         micro_batches = _taken(batches, order[at])
-        new, entry = _update(problem, state, rates[at], now, key, micro_batches, metric_batch)
+        new, entry = _update(problem, initial.start, state, rates[at], now, key, micro_batches, metric_batch)
         return new, jax.tree.map(lambda column, value: column.at[at].set(value), entries, entry)
 
     columns = Entry(*(jnp.zeros(updates, jnp.float32) for _ in Entry._fields))
-    state, entries = lax.while_loop(unfinished, step, (_initial(problem, rates[0], start), columns))
+    state, entries = lax.while_loop(unfinished, step, (initial, columns))
     final_loss = final_metric = jnp.float32(0)
     if problem.final_loss:
         final_loss, final_metric = _over_all(problem, state.start, order, key, batches, metric_batch)
@@ -265,11 +269,12 @@ def _initial(problem: Problem, rate: jax.Array, start: Start) -> State:
         start = start._replace(opt_state=problem.transformation(rate).init(start.params))
     start = start._replace(opt_state=jax.tree.map(_strong, problem.with_rate(start.opt_state, rate)))
     zero = jnp.float32(0)
-    return State(jnp.int32(0), jax.tree.map(_strong, start), zero, zero, jnp.float32(jnp.inf), jnp.int32(COMPLETED))
+    return State(jnp.int32(0), jax.tree.map(_strong, start), zero, zero, jnp.float32(jnp.inf), zero, jnp.int32(COMPLETED))
 
 
 def _update(
     problem: Problem,
+    begin: Start,
     state: State,
     rate: jax.Array,
     limits: Limits,
@@ -277,7 +282,7 @@ def _update(
     micro_batches: PyTree,
     metric_batch: PyTree,
 ) -> tuple[State, Entry]:
-    """One update: looks at the loss, judges it, and moves on."""
+    """One update of a trial that began at `begin`: looks at the loss, judges it, and moves on."""
     params, model_state, opt_state = state.start
     metric = jnp.float32(0)
     if problem.metric_fn is not None and metric_batch is not None:
@@ -285,16 +290,22 @@ def _update(
     loss, gradients, model_state, of_batches = _gradients(problem, state, key, micro_batches, metric_batch is None)
     metric = metric + of_batches
 
+    smoothed = state.smoothed + limits.weights * (loss - state.smoothed)
+    largest = _largest(gradients)
+    first = jnp.where(state.step == 0, loss, state.first)
+    gradient = jnp.where(state.step == 0, largest, state.gradient)
+    reason = jnp.where(_diverged(smoothed, first, state.best, limits.rise), DIVERGED, COMPLETED)
+    reason = jnp.where(jnp.isfinite(loss), reason, NOT_FINITE).astype(jnp.int32)
+
     updates, opt_state = problem.transformation(rate).update(gradients, problem.with_rate(opt_state, rate), params)
     new = Start(optax.apply_updates(params, updates), model_state, opt_state)
     new = jax.tree.map(_as_before, new, state.start)
-
-    smoothed = state.smoothed + limits.weights * (loss - state.smoothed)
-    first = jnp.where(state.step == 0, loss, state.first)
-    reason = jnp.where(_diverged(smoothed, first, state.best, limits.rise), DIVERGED, COMPLETED)
-    reason = jnp.where(jnp.isfinite(loss), reason, NOT_FINITE).astype(jnp.int32)
-    state = State(state.step + 1, new, smoothed, first, jnp.minimum(state.best, smoothed), reason)
-    return state, Entry(loss, smoothed, metric, _largest(gradients))
+    if not problem.final_loss:
+        # In a minimum, up to rounding, no rate shows anything: go on from the start.
+        is_flat = largest <= FLAT * gradient
+        new = jax.tree.map(lambda value, old: jnp.where(is_flat, old, value), new, begin)
+    state = State(state.step + 1, new, smoothed, first, jnp.minimum(state.best, smoothed), gradient, reason)
+    return state, Entry(loss, smoothed, metric, largest)
 
 
 def _diverged(smoothed: jax.Array, first: jax.Array, best: jax.Array, rise: jax.Array) -> jax.Array:
