@@ -1,6 +1,7 @@
 """The torch dialect's optimizers follow torch's, also from a live optimizer and from and to a state dict of one."""
 
 import copy
+import functools
 import inspect
 import runpy
 from pathlib import Path
@@ -19,17 +20,11 @@ from jaxlr.dialects.torch.state_dicts import load_optimizer_state, optimizer_sta
 GOLDEN = Path(__file__).parent / "golden"
 TORCH = runpy.run_path(str(GOLDEN / "record_torch_dialect_optimizers.py"))
 CASES, COUNTS, SAVED_AT = TORCH["CASES"], list(TORCH["COUNTS"]), TORCH["SAVED_AT"]
+recorded = TORCH["recorded"]
 FACTORIES = torch_optimizers.FACTORIES
 RATES = jnp.asarray([TORCH["rate"](count) for count in range(COUNTS[-1])], jnp.float32)
 ONE_CYCLE_NAMES = [("dense/kernel", (1, 0)), "dense.bias"]
 UNCOUNTED = {"sgd nesterov": SAVED_AT}  # torch's SGD does not save its count
-
-
-def recorded(prefix):
-    """The arrays of a case."""
-    with np.load(GOLDEN / "torch_dialect_optimizers.npz") as golden:
-        assert str(golden["torch"]).startswith("2.13.0")
-        return {key.partition("|")[2]: golden[key] for key in golden.files if key.startswith(f"{prefix}|")}
 
 
 def rate(count):
@@ -41,8 +36,9 @@ def port(name, lr=rate):
     return FACTORIES[kind](lr, **arguments)
 
 
-def walk(optimizer, params, state, gradients):
-    """The parameters before the first of these updates and after each, and the last state."""
+@functools.cache
+def runner(optimizer):
+    """The program of `walk`, compiled once for an optimizer and a number of updates."""
 
     def step(carry, gradient):
         params, state = carry
@@ -50,7 +46,12 @@ def walk(optimizer, params, state, gradients):
         params = optax.apply_updates(params, updates)
         return (params, state), params
 
-    (_, state), path = jax.jit(lambda *carry: jax.lax.scan(step, carry, gradients))(params, state)
+    return jax.jit(lambda params, state, gradients: jax.lax.scan(step, (params, state), gradients))
+
+
+def walk(optimizer, params, state, gradients):
+    """The parameters before the first of these updates and after each, and the last state."""
+    (_, state), path = runner(optimizer)(params, state, gradients)
     return jax.tree.map(lambda first, rest: np.concatenate([first[None], rest]), params, path), state
 
 
@@ -163,11 +164,56 @@ def test_a_wrong_argument_is_named_with_its_value(make, error, message):
 @pytest.mark.parametrize("name", TORCH["SAVED"])
 def test_a_live_optimizer_comes_back_as_its_factory(name):
     groups = TORCH["unflat"](recorded(name))["param_groups"]
-    first, gradients = map(jnp.asarray, TORCH["problem"]())
-    ported = from_optimizer(live(CASES[name][0], groups), rate)
-    got, _ = walk(ported, first, ported.init(first), gradients)
-    expected, _ = walk(port(name), first, port(name).init(first), gradients)
-    np.testing.assert_array_equal(got, expected)
+    params = jnp.ones(3)
+
+    def program(optimizer):
+        return str(jax.make_jaxpr(optimizer.update)(params, optimizer.init(params), params))
+
+    assert program(from_optimizer(live(CASES[name][0], groups), 0.25)) == program(port(name, 0.25))
+    assert program(from_optimizer(live(CASES[name][0], groups))) == program(port(name, groups[0]["lr"]))
+    assert program(from_optimizer(live(CASES[name][0], groups), 0.5)) != program(port(name, 0.25))
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_a_run_goes_on_live_and_back(name):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 2)
+    arguments = {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}
+    make = getattr(torch.optim, name)
+    theirs = make(model.named_parameters(), lr=torch.tensor(0.01), weight_decay=0.1, **arguments)
+    names = {"weight": ("kernel", (1, 0)), "bias": "bias"}
+
+    def here(gradient=False):
+        weight, bias = ((p.grad if gradient else p).detach().numpy().copy() for p in model.parameters())
+        return {"kernel": jnp.asarray(weight.T), "bias": jnp.asarray(bias)}
+
+    def step():
+        theirs.zero_grad()
+        (model(torch.ones(1, 3)) ** 2).sum().backward()
+        theirs.step()
+
+    for _ in range(7):
+        step()
+    optimizer, params = from_optimizer(theirs), here()
+    count = 7 if name == "SGD" else None
+    state = load_optimizer_state(optimizer.init(params), theirs.state_dict(), names=names, count=count)
+    for _ in range(3):
+        step()
+        updates, state = optimizer.update(here(gradient=True), state, params)
+        params = optax.apply_updates(params, updates)
+    jax.tree.map(lambda own, wanted: np.testing.assert_allclose(own, wanted, rtol=1e-5, atol=1e-6), params, here())
+
+    expected = theirs.state_dict()
+    other = make(model.named_parameters(), lr=0.5, weight_decay=0.1, **arguments)
+    other.load_state_dict(optimizer_state_dict(state, other.state_dict(), names=names, tensor=torch.tensor))
+    given = other.state_dict()
+    assert given["param_groups"][0]["lr"] == pytest.approx(0.01)
+    for index, entry in expected["state"].items():
+        assert given["state"][index].keys() == entry.keys()
+        for field, value in entry.items():
+            np.testing.assert_allclose(given["state"][index][field], value, rtol=1e-5, atol=1e-7)
+    other.step()
 
 
 @pytest.mark.parametrize("spelling", [["body.weight", "body.bias"], None, {"b": "body/bias", "w": "body/weight"}])
@@ -286,12 +332,13 @@ def plain(group):
     return {key: list(value) if isinstance(value, tuple) else value for key, value in group.items()}
 
 
-def one_cycle(arrays, names=ONE_CYCLE_NAMES):
-    """AdamW and OneCycleLR as torch ran them: the optimizer and the two schedules of each group."""
+@functools.cache
+def one_cycle():
+    """AdamW and OneCycleLR as torch ran them: the optimizer, the rates of the groups, and the momentum."""
     rates = [jaxlr.one_cycle(rate, TORCH["ONE_CYCLE_UPDATES"]) for rate in TORCH["ONE_CYCLE_RATES"]]
     momentum = jaxlr.one_cycle_momentum(TORCH["ONE_CYCLE_UPDATES"])
-    groups = TORCH["unflat"](arrays)["param_groups"]
-    return from_optimizer(live("AdamW", groups), rates, momentum=momentum, names=names), rates, momentum
+    groups = TORCH["unflat"](recorded("one cycle"))["param_groups"]
+    return from_optimizer(live("AdamW", groups), rates, momentum=momentum, names=ONE_CYCLE_NAMES), rates, momentum
 
 
 def as_tree(rows):
@@ -307,7 +354,7 @@ def as_rows(tree):
 
 def test_a_torch_run_stopped_in_the_middle_goes_on():
     arrays = recorded("one cycle")
-    optimizer, _, _ = one_cycle(arrays)
+    optimizer, _, _ = one_cycle()
     params = as_tree(arrays["late"][0])
     state = load_optimizer_state(optimizer.init(params), TORCH["unflat"](arrays), names=ONE_CYCLE_NAMES)
     got, _ = walk(optimizer, params, state, as_tree(arrays["gradients"][SAVED_AT:]))
@@ -317,7 +364,7 @@ def test_a_torch_run_stopped_in_the_middle_goes_on():
 
 def half_way(arrays):
     """The first half run here: the parameters and the state dict for torch."""
-    optimizer, rates, momentum = one_cycle(arrays)
+    optimizer, rates, momentum = one_cycle()
     params = as_tree(arrays["first"])
     path, state = walk(optimizer, params, optimizer.init(params), as_tree(arrays["gradients"][:SAVED_AT]))
     like = copy.deepcopy(TORCH["unflat"](arrays))
