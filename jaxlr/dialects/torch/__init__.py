@@ -1,0 +1,50 @@
+"""PyTorch's schedulers and optimizers under their own names, live PyTorch objects and state dicts as jaxlr's."""
+
+from jaxlr.dialects.torch.composition import ChainedScheduler, SequentialLR
+from jaxlr.dialects.torch.cycling import CyclicLR, OneCycleLR, cyclic_momentum, one_cycle_momentum
+from jaxlr.dialects.torch.optimizers import SGD, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop, from_optimizer
+from jaxlr.dialects.torch.schedulers import (
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiplicativeLR,
+    MultiStepLR,
+    PolynomialLR,
+    ReduceLROnPlateau,
+    StepLR,
+)
+from jaxlr.dialects.torch.state_dicts import load_optimizer_state, optimizer_state_dict
+
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "ChainedScheduler",
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "CyclicLR",
+    "ExponentialLR",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "MultiplicativeLR",
+    "NAdam",
+    "OneCycleLR",
+    "PolynomialLR",
+    "RAdam",
+    "RMSprop",
+    "ReduceLROnPlateau",
+    "SequentialLR",
+    "StepLR",
+    "cyclic_momentum",
+    "from_optimizer",
+    "load_optimizer_state",
+    "one_cycle_momentum",
+    "optimizer_state_dict",
+]

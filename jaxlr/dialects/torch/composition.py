@@ -1,0 +1,224 @@
+"""SequentialLR and ChainedScheduler: what PyTorch 2.13 makes of several schedulers on one optimizer."""
+
+# ruff: noqa: N802 - PyTorch's own names
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from jaxlr.dialects.torch.arguments import recorded_steps, resumed
+from jaxlr.dialects.torch.replay import Rule, absolute, cosine, exact_values, factor, replay, successive
+from jaxlr.schedules import Schedule, checks, join, table
+from jaxlr.transforms.plateau import ReduceOnPlateau
+
+# What each family is in PyTorch: a factor on the rate, or a rate of its own.
+FACTORS = {
+    "step_decay": "StepLR",
+    "multi_step": "MultiStepLR",
+    "exponential": "ExponentialLR",
+    "polynomial": "PolynomialLR",
+}
+SHARES = {"piecewise_constant": "ConstantLR", "linear": "LinearLR", "table": "MultiplicativeLR"}
+RATES = {
+    "custom": "LambdaLR",
+    "table": "LambdaLR",
+    "cosine_restarts": "CosineAnnealingWarmRestarts",
+    "triangular": "CyclicLR",
+    "triangular2": "CyclicLR",
+    "exp_range": "CyclicLR",
+    "cyclic": "CyclicLR",
+    "one_cycle": "OneCycleLR",
+}
+
+
+def SequentialLR(
+    schedules: Any, milestones: Any, last_epoch: int = -1, verbose: Any = None, *, total_steps: int | None = None
+) -> Schedule:
+    """One scheduler after the other, each from its own count 0 and its own rate: `jaxlr.join`.
+
+    lr(n) = schedules[i](n - milestones[i - 1]) for milestones[i - 1] <= n < milestones[i]
+
+    A OneCycleLR among them is no such thing in PyTorch: it overwrites the rate that the optimizer began with, so that
+    the first scheduler, a warm-up say, starts from 1/25 of the peak whatever it was made with. This is what a table
+    records, when `total_steps` is given; for what was meant, use `jaxlr.join`. The `lr` of a schedule is what PyTorch's
+    scheduler has in `base_lrs`: behind a OneCycleLR, that one's first rate.
+
+    Args:
+      schedules: schedules of this module, each with the optimizer's rate.
+      milestones: the counts at which the second, third, ... begins; one fewer than schedules.
+      last_epoch: see `schedulers`.
+      verbose: does nothing.
+      total_steps: updates to record where a formula does not say it; the last rate holds.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: PyTorch's curve is no sequence of these schedules and `total_steps` is not given; milestones that do
+        not fit.
+      TypeError: a child is none of PyTorch's schedules.
+
+    Example:
+      >>> from jaxlr.dialects import torch
+      >>> warm, decay = torch.ConstantLR(1.0, factor=0.5), torch.ExponentialLR(1.0, gamma=0.5)
+      >>> rate = torch.SequentialLR([warm, decay], milestones=[2])
+      >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
+      [0.5, 0.5, 1.0, 0.5, 0.25]
+    """
+    children = _children("SequentialLR", schedules)
+    names = [torch_name("SequentialLR", i, child) for i, child in enumerate(children)]
+    sequence = join(children, checks.lengths("milestones", milestones, minimum=0))
+    for i, name in enumerate(names):
+        if name == "MultiplicativeLR" and i:
+            raise ValueError(
+                f"schedules[{i}] must not be MultiplicativeLR inside SequentialLR: it goes on from the rate before it; "
+                "port the live scheduler with from_scheduler(scheduler, total_steps=...)"
+            )
+    if "OneCycleLR" not in names:
+        return resumed(sequence, last_epoch)
+    if total_steps is None:
+        raise no_formula("SequentialLR", "OneCycleLR", "it overwrites the rate that the first schedule starts from")
+    steps = recorded_steps(total_steps)
+    last = [child for name, child in zip(names, children, strict=True) if name == "OneCycleLR"][-1]
+    peaks = {name: last.arguments[name] for name in ("max_lr", "div_factor", "final_div_factor")}
+    children = [child.replace(**peaks) if child.name == "one_cycle" else child for child in children]
+    rules = [rule_of(name, child, steps) for name, child in zip(names, children, strict=True)]
+    initial = rule_of("OneCycleLR", last, 1).begin(0.0)
+    return resumed(
+        table(replay([successive(rules, [int(n) for n in milestones], initial)], initial, steps)), last_epoch
+    )
+
+
+def ChainedScheduler(schedules: Any, *, total_steps: int | None = None) -> Schedule:
+    """All schedulers at once, each on what the one before it leaves: the product of their factors.
+
+    lr(n) = lr * f_1(n) * f_2(n) * ..., where schedule i alone gives lr * f_i(n)
+
+    So it is for StepLR, MultiStepLR, ConstantLR, LinearLR, ExponentialLR, PolynomialLR, MultiplicativeLR, and for
+    CosineAnnealingLR with eta_min=0 up to its `T_max` (past it PyTorch adds to what it finds, and forgets the other
+    factors so far; the product goes on, a table follows PyTorch). What sets the rate itself (LambdaLR, CyclicLR,
+    OneCycleLR, CosineAnnealingWarmRestarts) makes those before it count for nothing, and with others after it, as a
+    cosine with an eta_min, it is no product: a table records it, when `total_steps` is given.
+
+    Args:
+      schedules: schedules of this module, all with the optimizer's rate.
+      total_steps: updates to record where a formula does not say it; the last rate holds.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: PyTorch's curve is no product of these schedules and `total_steps` is not given; rates that differ.
+      TypeError: a child is none of PyTorch's schedules.
+
+    Example:
+      >>> from jaxlr.dialects import torch
+      >>> warm, decay = torch.ConstantLR(1.0, factor=0.5, total_iters=2), torch.ExponentialLR(1.0, gamma=0.5)
+      >>> rate = torch.ChainedScheduler([warm, decay])
+      >>> [float(rate(n)) for n in (0, 1, 2, 3)]
+      [0.5, 0.25, 0.25, 0.125]
+    """
+    children = _children("ChainedScheduler", schedules)
+    names = [torch_name("ChainedScheduler", i, child) for i, child in enumerate(children)]
+    last_set = max((i for i, name in enumerate(names) if name in RATES.values()), default=0)
+    children, names = children[last_set:], names[last_set:]
+    if len(children) == 1:
+        return children[0]
+    if total_steps is not None and not set(names) <= {*FACTORS.values(), *SHARES.values()}:
+        steps = recorded_steps(total_steps)
+        rules = [rule_of(name, child, steps) for name, child in zip(names, children, strict=True)]
+        base = 0.0 if names[0] in RATES.values() else checks.plain(_parted(children[0])[0])
+        return table(replay(rules, base, steps))
+    for name, child in zip(names, children, strict=True):
+        if name in RATES.values():
+            raise no_formula("ChainedScheduler", name, "it sets the rate that the others multiply")
+        if name == "CosineAnnealingLR" and _has_end(child):
+            raise no_formula("ChainedScheduler", "CosineAnnealingLR with an eta_min", "it is no factor on the rate")
+    bases, factors = zip(*(_parted(child) for child in children), strict=True)
+    for i, base in enumerate(bases):
+        if checks.is_known((base, bases[0])) and checks.plain(base) != checks.plain(bases[0]):
+            raise ValueError(
+                f"schedules must all have the optimizer's rate, got {checks.printed(bases[0])} for schedules[0] and "
+                f"{checks.printed(base)} for schedules[{i}]"
+            )
+    return functools.reduce(operator.mul, factors) * bases[0]
+
+
+def torch_name(composition: str, index: int, schedule: Schedule) -> str:
+    """The class whose curve a schedule is."""
+    family, arguments = schedule.name, schedule.arguments
+    if family == "product" and not isinstance(arguments["right"], Schedule):
+        inner = arguments["left"].name
+        found = SHARES.get(inner) or (RATES["custom"] if inner == "custom" else None)
+    elif family == "cosine" and arguments["after"] == "rise":
+        found = "CosineAnnealingLR"
+    else:
+        found = FACTORS.get(family) or (None if family == "custom" else RATES.get(family))
+    if found is None or not _is_plain(schedule):
+        supported = sorted({*FACTORS.values(), *SHARES.values(), *RATES.values(), "CosineAnnealingLR"})
+        raise TypeError(
+            f"schedules[{index}] must be one of PyTorch's schedules that {composition} supports, got {schedule!r}; "
+            f"there are {', '.join(supported)}"
+        )
+    return found
+
+
+def rule_of(name: str, schedule: Schedule, steps: int) -> Rule:
+    """What a schedule of PyTorch does to the rate in the first `steps` updates."""
+    if name in RATES.values():
+        return absolute(exact_values(schedule, steps))
+    base, share = _parted(schedule)
+    if name == "CosineAnnealingLR":
+        lowest, period = checks.plain(schedule.arguments["end_value"]), int(schedule.arguments["decay_steps"])
+        return cosine(checks.plain(base), lowest, period, exact_values(share.replace(end_value=0.0), steps))
+    return factor(checks.plain(base), exact_values(share, steps))
+
+
+def no_formula(composition: str, child: str, reason: str) -> ValueError:
+    """The error for what only a table can say."""
+    return ValueError(
+        f"{child} inside {composition} has no formula: {reason}; give total_steps=... for a table of its rates"
+    )
+
+
+def _children(composition: str, schedules: Any) -> Sequence[Schedule]:
+    children = checks.sequence("schedules", schedules)
+    if not children:
+        raise ValueError(f"schedules must have one schedule at least for {composition}, got none")
+    for i, child in enumerate(children):
+        if isinstance(child, ReduceOnPlateau):
+            raise TypeError(f"schedules[{i}] must not be ReduceLROnPlateau: it follows a metric, not the count")
+        if not isinstance(child, Schedule):
+            raise TypeError(f"schedules[{i}] must be a schedule, got {child!r}")
+    return children
+
+
+def _parted(schedule: Schedule) -> tuple[Any, Schedule]:
+    """The rate, and the schedule without it."""
+    if schedule.name == "product":
+        return schedule.arguments["right"], schedule.arguments["left"]
+    return schedule.arguments["init_value"], schedule.replace(init_value=1.0)
+
+
+def _has_end(schedule: Schedule) -> bool:
+    end = schedule.arguments["end_value"]
+    return not checks.is_known(end) or checks.plain(end) != 0.0
+
+
+def _is_plain(schedule: Schedule) -> bool:
+    """Whether the arguments that PyTorch's class does not have are at their defaults."""
+    arguments = schedule.arguments
+    if schedule.name == "exponential":
+        return not arguments["staircase"] and arguments["end_value"] is None and _is(arguments["transition_steps"], 1)
+    if schedule.name == "step_decay":
+        return _is(arguments["offset"], 0)
+    if schedule.name == "polynomial":
+        return _is(arguments["end_value"], 0) and _is(arguments["transition_begin"], 0)
+    return True
+
+
+def _is(leaf: Any, value: float) -> bool:
+    return checks.is_known(leaf) and checks.plain(leaf) == value
