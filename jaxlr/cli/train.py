@@ -1,11 +1,15 @@
 """`jaxlr train`."""
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import tyro
 from rich.console import Console
 
 from jaxlr.cli.parsing import CommandError, input_errors, parse
@@ -23,6 +27,12 @@ class TrainOptions(TrainConfig):
     the picture report.png.
     """
 
+    resume: Path | None = None
+    """Folder of a run to go on with from its last checkpoint, to the same result. Only its epochs and the numbers of
+    its schedule may change. None: a new run."""
+    from_: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Folder of a run whose last weights to start from, with its options and what is given beside it; the optimizer
+    is new and the count 0. None: random weights."""
     out: Path | None = None
     """New or empty folder for the run's files. None: the next free one of runs/digits-1, runs/digits-2, ..."""
     config: Path | None = None
@@ -33,34 +43,77 @@ def run(arguments: Sequence[str]) -> None:
     """`jaxlr train`."""
     options = parse("train", TrainOptions, arguments)
     with input_errors():
-        if options.config is not None:
-            kept = TrainOptions(**vars(load_config(options.config)))
-            options = parse("train", TrainOptions, arguments, default=kept)
+        options = _with_kept(options, arguments)
         config = TrainConfig(**{field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)})
         # Flax and the network take seconds: something must move on the terminal before that.
         with Console().status("getting ready ..."):
-            from jaxlr.training.run import prepare
+            from jaxlr.training.position import CheckpointError
+            from jaxlr.training.run import prepare, resume
 
-            prepared = prepare(config, out=options.out)
+            try:
+                if options.resume is not None:
+                    prepared = resume(options.resume, config)
+                else:
+                    prepared = prepare(config, out=options.out, weights=options.from_)
+            except CheckpointError as error:
+                raise CommandError(error, code=1) from None
     _execute(prepared)
+
+
+def _with_kept(options: TrainOptions, arguments: Sequence[str]) -> TrainOptions:
+    """The options given, and those that a run has kept where none is given."""
+    sources = {
+        "--config": options.config,
+        "--resume": options.resume and options.resume / "config.json",
+        "--from": options.from_ and options.from_ / "config.json",
+    }
+    given = {name: path for name, path in sources.items() if path is not None}
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} exclude each other")
+    if options.resume is not None and options.out is not None:
+        raise ValueError("--resume goes on in the run's own folder, leave --out away")
+    if not given:
+        return options
+    (path,) = given.values()
+    return parse("train", TrainOptions, arguments, default=TrainOptions(**vars(load_config(path))))
 
 
 def _execute(run: "Run") -> None:
     from jaxlr.training.loop import TrainingDiverged
+    from jaxlr.training.position import CheckpointError
     from jaxlr.training.progress import print_summary, show_progress
-    from jaxlr.training.run import execute
+    from jaxlr.training.run import Stopped, execute
 
     config = run.config
+    for note in run.notes:
+        print(note)
     print(
         f"{config.data}, {config.optimizer}, {config.schedule}: {run.updates:,} updates into {run.folder}/", flush=True
     )
     try:
-        with show_progress(run.updates, config.epochs) as watch:
-            summary = execute(run, watch=watch)
+        with show_progress(run.updates, config.epochs) as watch, _terminated() as stop:
+            summary = execute(run, watch=watch, stop=stop)
     except TrainingDiverged as error:
         raise CommandError(f"{error}; the run up to there is in {run.folder}/", code=1) from None
-    except OSError as error:
+    except Stopped as error:
+        again = f"go on with jaxlr train --resume {run.folder}"
+        raise CommandError(f"{error} by SIGTERM and saved; {again}", code=128 + signal.SIGTERM) from None
+    except (CheckpointError, OSError) as error:
         raise CommandError(error, code=1) from None
     except KeyboardInterrupt:
         raise CommandError(f"interrupted; the run up to there is in {run.folder}/", code=130) from None
     print_summary(summary, run.folder)
+
+
+@contextlib.contextmanager
+def _terminated() -> Iterator[Callable[[], bool]]:
+    """Lets a run save itself on SIGTERM; gives a function that says whether one has come."""
+    came = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield came.is_set  # only the main thread may listen to signals
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: came.set())
+    try:
+        yield came.is_set
+    finally:
+        signal.signal(signal.SIGTERM, before)

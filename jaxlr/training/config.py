@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import json
 import math
+import re
 import types
 import typing
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ __all__ = ["TrainConfig", "default_schedule", "load_config", "to_json"]
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides the numbers of a run; the same values give the same run.
+    """Everything that decides the numbers of a run, and where it saves; the same values give the same run.
 
     Raises:
       TypeError: a value of the wrong kind.
@@ -66,6 +67,11 @@ class TrainConfig:
     """Share of the training images held out to watch the run; the test images stay untouched until the end."""
     seed: int = 0
     """Decides the initial weights, the order of the images, dropout, and which images validate."""
+    checkpoint_every: str | None = None
+    """Saves after so many updates (500) or epochs (2ep), and at the end. None: at an epoch's end when a minute has
+    gone by, so that a short run saves nothing."""
+    keep_checkpoints: int = 2
+    """Of the last checkpoints so many stay, and the best by validation accuracy."""
 
     def __post_init__(self):
         for name, hint in typing.get_type_hints(TrainConfig).items():
@@ -86,8 +92,26 @@ class TrainConfig:
             raise ValueError(f"validation must be above 0, got {self.validation!r}")
         if self.momentum is not None and self.optimizer not in ("sgd", "rmsprop"):
             raise ValueError(f"momentum is for sgd and rmsprop, got {self.momentum!r} with {self.optimizer}")
+        if self.checkpoint_every is not None and not _INTERVAL.fullmatch(self.checkpoint_every):
+            raise ValueError(
+                f"checkpoint_every must be a number of updates (500) or of epochs (2ep), got {self.checkpoint_every!r}"
+            )
+
+    def checkpoint_interval(self) -> tuple[int | None, int | None]:
+        """The updates and the epochs between two checkpoints; the one that was not given is None.
+
+        Example:
+          >>> TrainConfig(checkpoint_every="2ep").checkpoint_interval()
+          (None, 2)
+        """
+        match = _INTERVAL.fullmatch(self.checkpoint_every or "")
+        if match is None:
+            return None, None
+        number = int(match["number"])
+        return (None, number) if match["epochs"] else (number, None)
 
 
+_INTERVAL = re.compile(r"(?P<number>0*[1-9][0-9]*)(?P<epochs>ep)?")
 _LOWEST = {
     "momentum": 0,
     "weight_decay": 0,
@@ -101,6 +125,7 @@ _LOWEST = {
     "dropout": 0,
     "validation": 0,
     "seed": 0,
+    "keep_checkpoints": 1,
 }
 _BELOW = {"momentum": 1, "dropout": 1, "validation": 1, "seed": 2**32}  # jax.random.key takes 32 bits of a seed
 _KINDS = {int: "an integer", float: "a number", str: "a text", Path: "a path", types.NoneType: "None"}

@@ -1,5 +1,6 @@
 """A run's folder: always a new or an empty one, made whole or not at all."""
 
+import contextlib
 import errno
 import itertools
 import json
@@ -8,7 +9,46 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["check_folder", "make_folder", "write_json"]
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None
+
+__all__ = ["FolderLock", "check_folder", "make_folder", "write_json"]
+
+
+class FolderLock:
+    """Holds a folder for one run; the system gives it back when the process ends, however it ends.
+
+    Args:
+      folder: that exists.
+
+    Raises:
+      ValueError: another run holds it.
+    """
+
+    def __init__(self, folder: Path):
+        self._descriptor: int | None = None
+        if fcntl is None:
+            return
+        self._descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
+            raise ValueError(f"out: {folder}: another run is writing into this folder") from None
+        except OSError:
+            self.release()  # a file system without locks
+
+    def release(self) -> None:
+        """Gives the folder back."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __del__(self):
+        with contextlib.suppress(AttributeError):
+            self.release()
 
 
 def check_folder(folder: Path) -> None:

@@ -149,6 +149,7 @@ class Trainer:
         self._validation = data.validation
         self._capacity = math.ceil(self._batches / accumulate)
         self._count = self._epoch = 0
+        self._accuracies: list[np.ndarray] = []  # of the updates since the last epoch's end
         self._seconds_an_update = math.inf
 
         model = nnx.clone(model)
@@ -175,6 +176,48 @@ class Trainer:
         return jax.tree.map(jnp.copy, self._state.parameters)
 
     @property
+    def state(self) -> tuple[Any, optax.OptState]:
+        """The network (parameters, statistics, dropout's keys) and the optimizer state; gone after the next update."""
+        return self._state[:2], self._state.optimizer
+
+    @property
+    def count(self) -> int:
+        """The updates applied so far."""
+        return self._count
+
+    @property
+    def epoch(self) -> int:
+        """The epochs completed so far."""
+        return self._epoch
+
+    def load(self, state: tuple[Any, optax.OptState], *, count: int, epoch: int, accuracies: np.ndarray) -> None:
+        """Goes to another place of the run: the updates that come next are those that came next there.
+
+        Args:
+          state: what `state` was.
+          count: the updates applied there.
+          epoch: the epochs completed there.
+          accuracies: of the updates after the last of these epochs, float32.
+        """
+        (parameters, variables), optimizer = state
+        self._state = _State(parameters, variables, optimizer)
+        self._count, self._epoch = count, epoch
+        self._accuracies = [np.asarray(accuracies, np.float32)] if len(accuracies) else []
+
+    def load_network(self, network: Any) -> None:
+        """Starts from other weights and statistics; dropout's keys and the optimizer state stay as they are.
+
+        Args:
+          network: the first part of what another `state` was.
+        """
+        parameters, variables = network
+        keys = {path for path, _ in jax.tree.leaves_with_path(nnx.to_pure_dict(nnx.state(self.model, nnx.RngState)))}
+        variables = jax.tree.map_with_path(
+            lambda path, old, new: old if path in keys else new, self._state.variables, variables
+        )
+        self._state = self._state._replace(parameters=parameters, variables=variables)
+
+    @property
     def model(self) -> nnx.Module:
         """A copy of the network as it is now, in evaluation mode."""
         return nnx.merge(self._evaluated_graph, *jax.tree.map(jnp.copy, self._state[:2]))
@@ -183,11 +226,12 @@ class Trainer:
         """The updates in some epochs: floor(epochs * batches / accumulate)."""
         return updates(epochs, examples=self._examples, batch_size=self._batch_size, accumulate=self._accumulate)
 
-    def run(self, epochs: int) -> Iterator[Updates | EpochEnd]:
+    def run(self, epochs: int, *, stop_every: int | None = None) -> Iterator[Updates | EpochEnd]:
         """Trains for some epochs; run again, it goes on where it stands.
 
         Args:
-          epochs: passes over the training images.
+          epochs: passes over the training images; one that has begun counts as a whole one.
+          stop_every: also gives out an item at each multiple of this many updates, to save the state there.
 
         Returns:
           An iterator that trains as it is read: each update once, in order, several to an `Updates`; and an `EpochEnd`
@@ -200,11 +244,11 @@ class Trainer:
         last = self._epoch + epochs
         if epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {epochs}")
-        if self.updates_total(last) == self.updates_total(self._epoch):
+        if self.updates_total(last) == 0:
             raise ValueError(
-                f"accumulate must be at most the {epochs * self._batches} batches of the run, got {self._accumulate}"
+                f"accumulate must be at most the {last * self._batches} batches of the run, got {self._accumulate}"
             )
-        return self._run(last)
+        return self._run(last, stop_every)
 
     def evaluate(self, split: Split) -> tuple[float, float]:
         """The mean loss, without penalties, and the accuracy on a part of the data.
@@ -228,19 +272,20 @@ class Trainer:
         loss, correct = np.asarray(sums, np.float64).sum(axis=0) / examples
         return float(loss), float(correct)
 
-    def _run(self, last: int) -> Iterator[Updates | EpochEnd]:
+    def _run(self, last: int, stop_every: int | None) -> Iterator[Updates | EpochEnd]:
         if self._compiled is None:
             self._compile()
         while self._epoch < last:
-            accuracies = []
             end = self.updates_total(self._epoch + 1)
             while self._count < end:
-                chunk = self._run_chunk(min(end - self._count, self._chunk_length()))
-                accuracies.append(chunk.accuracy)
+                stop = end if stop_every is None else min(end, (self._count // stop_every + 1) * stop_every)
+                chunk = self._run_chunk(min(stop - self._count, self._chunk_length()))
+                self._accuracies.append(chunk.accuracy)
                 yield from _finite_part(chunk)
             self._epoch += 1
             validation_loss, validation_accuracy = self.evaluate(self._validation)
-            train_accuracy = float(np.concatenate(accuracies).mean()) if accuracies else math.nan
+            train_accuracy = float(np.concatenate(self._accuracies).mean()) if self._accuracies else math.nan
+            self._accuracies = []
             yield EpochEnd(self._epoch, self._count, train_accuracy, validation_accuracy, validation_loss)
 
     def _compile(self) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import jax
 import optax
@@ -17,19 +17,26 @@ from flax import nnx
 import jaxlr
 from jaxlr import plotting
 from jaxlr.schedules import Schedule, parse
-from jaxlr.training.config import TrainConfig, default_schedule, to_json
+from jaxlr.training.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.data import Dataset, load_dataset
-from jaxlr.training.folder import check_folder, make_folder, write_json
+from jaxlr.training.folder import FolderLock, check_folder, make_folder, write_json
 from jaxlr.training.loop import EpochEnd, Trainer, TrainingDiverged, Updates
 from jaxlr.training.models import CNN
+from jaxlr.training.position import Position
+from jaxlr.training.resuming import check_changes, epoch_accuracies, read_items, read_metrics, schedule_of
+from jaxlr.training.saving import Clock, Saving
 from jaxlr.training.summary import Tally, end_entries, finite, machine, parameters_sha256
 
-__all__ = ["Run", "TrainConfig", "execute", "prepare", "train"]
+__all__ = ["Run", "Stopped", "TrainConfig", "execute", "prepare", "resume", "train"]
+
+
+class Stopped(Exception):  # noqa: N818, a run that was told to stop has not failed
+    """A run that was told to stop; the message is one line."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run that is ready to go: everything checked, its folder made."""
+    """A run that is ready to go: everything checked, its folder made and held."""
 
     config: TrainConfig
     data: Dataset
@@ -38,6 +45,9 @@ class Run:
     parameters: int  # how many numbers the network learns
     updates: int
     folder: Path
+    lock: FolderLock
+    start: Position  # where it goes on
+    notes: tuple[str, ...] = ()  # what is to be said of its start
 
 
 def train(
@@ -56,28 +66,163 @@ def train(
     Raises:
       ValueError: an option, the data or the folder cannot be used; then nothing has been written.
       TrainingDiverged: the loss became NaN or infinite; the folder holds the run up to there.
+      CheckpointError: a checkpoint cannot be written; those before it are whole.
     """
     return execute(prepare(config, out=out), watch=watch)
 
 
-def prepare(config: TrainConfig, *, out: Path | None = None) -> Run:
+def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | None = None) -> Run:
     """Checks everything that can be wrong before a run, then makes its folder.
 
     Args:
       config: the options.
       out: the folder, new or empty; None is a new one under `runs/`.
+      weights: the folder of a run whose last checkpoint has the weights to start from; the optimizer, its count and
+        dropout's keys are new. None starts from random weights.
 
     Returns:
       The run, for `execute`.
 
     Raises:
       ValueError: an option, the data or the folder cannot be used; then nothing has been written.
+      CheckpointError: `weights` holds no checkpoint of this network.
     """
     if out is not None:
         check_folder(out)
     text = default_schedule(config.epochs) if config.schedule is None else config.schedule
     config = dataclasses.replace(config, schedule=text)
-    data = load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
+    data = _load_data(config)
+    # An accumulation goes on across an epoch's end, so an epoch may hold half an update.
+    schedule = parse(text, steps_per_epoch=_steps_per_epoch(config, data))
+    trainer = _make_trainer(config, data, schedule)
+    notes = ()
+    if weights is not None:
+        from jaxlr.training import checkpoints
+
+        position = checkpoints.read_position(weights)
+        trainer.load_network(checkpoints.load_network(weights, trainer.state[0]))
+        notes = (f"weights of {weights} at count {position.count:,}",)
+    folder = make_folder(out, Path(config.data).stem)
+    start = Position(0, 0, 0, 0.0, ((0, text),))
+    return _run(config, data, schedule, trainer, folder, FolderLock(folder), start, notes)
+
+
+def resume(folder: Path, config: TrainConfig | None = None) -> Run:
+    """Goes back to the last checkpoint of a run; `execute` then does what the run would have done.
+
+    Args:
+      folder: of the run.
+      config: its options, with other epochs or other numbers of the schedule; then the rate goes on from where it is,
+        by the rule of `retime`. None: as they were.
+
+    Returns:
+      The run, for `execute`.
+
+    Raises:
+      ValueError: the folder is no run's or another run's at this moment, the run is over, or an option differs that
+        must not.
+      CheckpointError: there is no checkpoint, or it cannot be read.
+    """
+    from jaxlr.training import checkpoints  # orbax takes a second to import
+
+    kept = load_config(folder / "config.json")
+    config = kept if config is None else config
+    check_changes(kept, config)
+    lock = FolderLock(folder)
+    try:
+        position = checkpoints.read_position(folder)
+        data = _load_data(config)
+        history, notes = list(position.schedules), [f"resumed at count {position.count:,}, epoch {position.epoch + 1}"]
+        text = config.schedule or history[-1][1]
+        steps = _steps_per_epoch(config, data)
+        if text != history[-1][1]:
+            history.append((position.count, text))
+        schedule = schedule_of(history, steps_per_epoch=steps)
+        if len(history) > len(position.schedules):
+            notes.append(
+                f"schedule {position.schedules[-1][1]} becomes {schedule!r}: the rate goes on from where it is"
+            )
+        trainer = _make_trainer(config, data, schedule)
+        if position.epoch >= config.epochs:
+            raise ValueError(
+                f"resume: {folder}: the run of {config.epochs} epochs is over; more --epochs go on, --from starts anew"
+            )
+        if config.epochs != kept.epochs:
+            notes.append(f"epochs {kept.epochs} becomes {config.epochs}")
+        items = list(read_items(read_metrics(folder / "metrics.jsonl", position.metrics_bytes)))
+        state = checkpoints.load_state(folder, position.count, trainer.state)
+        trainer.load(state, count=position.count, epoch=position.epoch, accuracies=epoch_accuracies(items))
+    except BaseException:
+        lock.release()
+        raise
+    resumed = (*position.resumed, position.count)
+    start = dataclasses.replace(position, schedules=tuple(history), resumed=resumed)
+    config = dataclasses.replace(config, schedule=text)
+    return _run(config, data, schedule, trainer, folder, lock, start, tuple(notes))
+
+
+def execute(
+    run: Run,
+    *,
+    watch: Callable[[Updates | EpochEnd], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """Trains, writing each record as it comes, then the summary and the report.
+
+    Args:
+      run: what `prepare` or `resume` returned; it can be executed once.
+      watch: called with each item that the loop gives out, for a progress bar.
+      stop: asked after each item whether to save and stop.
+
+    Returns:
+      The summary, as summary.json holds it.
+
+    Raises:
+      TrainingDiverged: the loss became NaN or infinite; the folder holds the run up to there.
+      Stopped: `stop` said so; the folder holds a checkpoint.
+      KeyboardInterrupt: the user stopped the run; the folder holds the run up to there.
+      CheckpointError: a checkpoint cannot be written; those before it are whole.
+    """
+    write_json(run.folder / "config.json", to_json(run.config))
+    tally, failure, item = Tally(), None, None
+    clock = Clock(run.trainer, run.start.seconds)
+    saving = Saving(run.config, run.trainer, run.folder, run.start, clock)
+    try:
+        with _open_metrics(run) as file:
+            for item in read_items(read_metrics(run.folder / "metrics.jsonl", run.start.metrics_bytes)):
+                tally.take(item)
+            for item in run.trainer.run(run.config.epochs - run.trainer.epoch, stop_every=saving.updates):
+                file.write("".join(f"{json.dumps(record)}\n" for record in _records(item)).encode())
+                file.flush()
+                tally.take(item)
+                if watch is not None:
+                    watch(item)
+                if stop() and saving.can_save(item):
+                    saving.save(file, item)
+                    saving.finish()
+                    raise Stopped(f"stopped at count {run.trainer.count}")
+                if saving.is_due(item):
+                    saving.save(file, item)
+            if isinstance(item, EpochEnd):
+                saving.save_end(file, item)
+    except (TrainingDiverged, KeyboardInterrupt, Stopped) as error:
+        failure = error
+    finally:
+        saving.close()
+        run.lock.release()
+    summary = _summarize(run, tally, clock.seconds(), failure)
+    write_json(run.folder / "summary.json", summary)
+    _draw_report(run.folder / "report.png", run.folder / "metrics.jsonl", summary)
+    if failure is not None:
+        raise failure
+    return summary
+
+
+def _load_data(config: TrainConfig) -> Dataset:
+    return load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
+
+
+def _steps_per_epoch(config: TrainConfig, data: Dataset) -> float:
     examples = len(data.train.labels)
     updates = jaxlr.updates(
         config.epochs, examples=examples, batch_size=config.batch_size, accumulate=config.accumulate
@@ -85,8 +230,10 @@ def prepare(config: TrainConfig, *, out: Path | None = None) -> Run:
     if updates < 1:
         batches = config.epochs * (examples // config.batch_size)
         raise ValueError(f"accumulate must be at most the {batches} batches of the run, got {config.accumulate}")
-    # An accumulation goes on across an epoch's end, so an epoch may hold half an update.
-    schedule = parse(text, steps_per_epoch=examples // config.batch_size / config.accumulate)
+    return examples // config.batch_size / config.accumulate
+
+
+def _make_trainer(config: TrainConfig, data: Dataset, schedule: Schedule) -> Trainer:
     model = CNN(
         data.train.images.shape[1:],
         data.classes,
@@ -96,7 +243,7 @@ def prepare(config: TrainConfig, *, out: Path | None = None) -> Run:
         downsample=config.downsample,
         rngs=nnx.Rngs(config.seed),
     )
-    trainer = Trainer(
+    return Trainer(
         model,
         _optimizer(config, schedule),
         data,
@@ -107,46 +254,32 @@ def prepare(config: TrainConfig, *, out: Path | None = None) -> Run:
         l2=config.l2,
         seed=config.seed,
     )
+
+
+def _run(
+    config: TrainConfig,
+    data: Dataset,
+    schedule: Schedule,
+    trainer: Trainer,
+    folder: Path,
+    lock: FolderLock,
+    start: Position,
+    notes: tuple[str, ...],
+) -> Run:
     parameters = sum(leaf.size for leaf in jax.tree.leaves(trainer.parameters))
-    folder = make_folder(out, Path(config.data).stem)
-    return Run(config, data, schedule, trainer, parameters, updates, folder)
+    updates = trainer.updates_total(config.epochs)
+    return Run(config, data, schedule, trainer, parameters, updates, folder, lock, start, notes)
 
 
-def execute(run: Run, *, watch: Callable[[Updates | EpochEnd], None] | None = None) -> dict[str, Any]:
-    """Trains, writing each record as it comes, then the summary and the report.
-
-    Args:
-      run: what `prepare` returned; it can be executed once.
-      watch: called with each item that the loop gives out, for a progress bar.
-
-    Returns:
-      The summary, as summary.json holds it.
-
-    Raises:
-      TrainingDiverged: the loss became NaN or infinite; the folder holds the run up to there.
-      KeyboardInterrupt: the user stopped the run; the folder holds the run up to there.
-    """
-    write_json(run.folder / "config.json", to_json(run.config))
-    metrics = run.folder / "metrics.jsonl"
-    tally = Tally()
-    failure = None
-    started = time.perf_counter()
-    try:
-        with metrics.open("x", encoding="utf-8") as file:
-            for item in run.trainer.run(run.config.epochs):
-                file.write("".join(f"{json.dumps(record)}\n" for record in _records(item)))
-                file.flush()
-                tally.take(item)
-                if watch is not None:
-                    watch(item)
-    except (TrainingDiverged, KeyboardInterrupt) as error:
-        failure = error
-    summary = _summarize(run, tally, time.perf_counter() - started, failure)
-    write_json(run.folder / "summary.json", summary)
-    _draw_report(run.folder / "report.png", metrics, summary)
-    if failure is not None:
-        raise failure
-    return summary
+def _open_metrics(run: Run) -> BinaryIO:
+    """The file of the records, cut to those that the checkpoint has seen."""
+    path = run.folder / "metrics.jsonl"
+    if not run.start.resumed:
+        return path.open("xb")
+    file = path.open("r+b")
+    file.truncate(run.start.metrics_bytes)
+    file.seek(0, os.SEEK_END)
+    return file
 
 
 def _optimizer(config: TrainConfig, schedule: Schedule) -> optax.GradientTransformationExtraArgs:
@@ -183,7 +316,7 @@ def _records(item: Updates | EpochEnd) -> Iterator[dict[str, Any]]:
         }
 
 
-def _summarize(run: Run, tally: Tally, seconds: float, failure: BaseException | None) -> dict[str, Any]:
+def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseException | None) -> dict[str, Any]:
     """What summary.json holds; the network meets the test images here, after a whole run and never before."""
     config, trainer = run.config, run.trainer
     test_loss = test_accuracy = digest = None
@@ -191,7 +324,6 @@ def _summarize(run: Run, tally: Tally, seconds: float, failure: BaseException | 
         test_loss, test_accuracy = trainer.evaluate(run.data.test)
         digest = parameters_sha256(trainer.parameters)
     images = tally.updates * config.accumulate * config.batch_size
-    training_seconds = seconds - trainer.compile_seconds
     return {
         "status": _status(failure),
         "failure": None if failure is None else str(failure) or "stopped by the user",
@@ -201,6 +333,8 @@ def _summarize(run: Run, tally: Tally, seconds: float, failure: BaseException | 
         "split": run.data.split_note,
         "schedule": config.schedule,
         "schedule_in_updates": repr(run.schedule),
+        "schedule_changes": [{"count": count, "schedule": text} for count, text in run.start.schedules[1:]],
+        "resumed": list(run.start.resumed),
         "optimizer": config.optimizer,
         "batch_size": config.batch_size,
         "accumulate": config.accumulate,
@@ -218,6 +352,8 @@ def _summarize(run: Run, tally: Tally, seconds: float, failure: BaseException | 
 def _status(failure: BaseException | None) -> str:
     if failure is None:
         return "done"
+    if isinstance(failure, Stopped):
+        return "stopped"
     return "diverged" if isinstance(failure, TrainingDiverged) else "interrupted"
 
 

@@ -1,0 +1,31 @@
+"""Where a run stands: what a checkpoint holds beside the arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CheckpointError", "Position"]
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be written or read; the message is one line that names it.
+
+    Example:
+      >>> print(CheckpointError("runs/digits-1: holds no checkpoint"))
+      runs/digits-1: holds no checkpoint
+    """
+
+    def __init__(self, message: object):
+        super().__init__(" ".join(str(message).split()))
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a run stands, beside its arrays."""
+
+    count: int  # updates applied
+    epoch: int  # epochs completed, their evaluation included
+    metrics_bytes: int  # length of metrics.jsonl
+    seconds: float  # of training
+    schedules: tuple[tuple[int, str], ...]  # the schedule as it was asked for, from which count on
+    resumed: tuple[int, ...] = ()  # the counts at which the run was taken up again

@@ -1,0 +1,133 @@
+"""When a run saves itself, and what it says of itself then."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from jaxlr.training.config import TrainConfig
+from jaxlr.training.loop import EpochEnd, Trainer, Updates
+from jaxlr.training.position import Position
+
+if TYPE_CHECKING:
+    from jaxlr.training.checkpoints import Checkpoints
+
+__all__ = ["Clock", "Saving"]
+
+_UNASKED_SECONDS = 60.0  # between two checkpoints that nobody asked for
+
+
+class Clock:
+    """The seconds of training, over all the processes of a run; compilation is left out."""
+
+    def __init__(self, trainer: Trainer, before: float):
+        self._trainer, self._before, self._started = trainer, before, time.perf_counter()
+
+    def seconds(self) -> float:
+        """The seconds up to now."""
+        return self._before + time.perf_counter() - self._started - self._trainer.compile_seconds
+
+
+class Saving:
+    """Saves a run when it is due.
+
+    Args:
+      config: says when.
+      trainer: what is saved.
+      folder: of the run.
+      start: where this process took the run up.
+      clock: the run's.
+    """
+
+    def __init__(self, config: TrainConfig, trainer: Trainer, folder: Path, start: Position, clock: Clock):
+        self.updates, self._epochs = config.checkpoint_interval()
+        self._keep, self._trainer, self._folder, self._start, self._clock = (
+            config.keep_checkpoints,
+            trainer,
+            folder,
+            start,
+            clock,
+        )
+        self._started = self._saved = time.monotonic()
+        self._checkpoints: Checkpoints | None = None
+
+    @property
+    def _asked(self) -> bool:
+        return self.updates is not None or self._epochs is not None
+
+    def is_due(self, item: Updates | EpochEnd) -> bool:
+        """Whether to save after this item of the loop."""
+        if isinstance(item, EpochEnd):
+            if not self._asked:
+                return time.monotonic() - self._saved >= _UNASKED_SECONDS
+            return (
+                item.epoch % self._epochs == 0
+                if self._epochs is not None
+                else self._trainer.count % (self.updates or 1) == 0
+            )
+        if self.updates is None or self._trainer.count % self.updates:
+            return False
+        # Where an epoch ends here too, its evaluation comes first: the checkpoint then knows how good it is.
+        ends = self._trainer.count == self._trainer.updates_total(self._trainer.epoch + 1)
+        return self.can_save(item) and not ends
+
+    def can_save(self, item: Updates | EpochEnd) -> bool:
+        """Whether the trainer stands where this item says: not past an update that went wrong."""
+        return isinstance(item, EpochEnd) or int(item.count[-1]) + 1 == self._trainer.count
+
+    def save(self, metrics: BinaryIO, item: Updates | EpochEnd) -> None:
+        """Takes the state as it is after an item; it is written while the run goes on.
+
+        Raises:
+          CheckpointError: a checkpoint cannot be written.
+        """
+        accuracy = item.validation_accuracy if isinstance(item, EpochEnd) else math.nan
+        # The checkpoint must never know of lines that the disk does not have.
+        os.fsync(metrics.fileno())
+        position = dataclasses.replace(
+            self._start,
+            count=self._trainer.count,
+            epoch=self._trainer.epoch,
+            metrics_bytes=metrics.tell(),
+            seconds=self._clock.seconds(),
+        )
+        self._open().save(
+            self._trainer.state, position, validation_accuracy=accuracy if math.isfinite(accuracy) else None
+        )
+        self._saved = time.monotonic()
+
+    def save_end(self, metrics: BinaryIO, last: EpochEnd) -> None:
+        """Saves the end of a run that saves or has taken its time, and waits until everything is on the disk.
+
+        Raises:
+          CheckpointError: a checkpoint cannot be written.
+        """
+        if self._asked or self._checkpoints or time.monotonic() - self._started >= _UNASKED_SECONDS:
+            self.save(metrics, last)
+            self.finish()
+
+    def finish(self) -> None:
+        """Waits until everything is on the disk.
+
+        Raises:
+          CheckpointError: a checkpoint cannot be written.
+        """
+        if self._checkpoints is not None:
+            self._checkpoints.finish()
+
+    def close(self) -> None:
+        """Ends the threads that write."""
+        if self._checkpoints is not None:
+            self._checkpoints.close()
+
+    def _open(self) -> Checkpoints:
+        if self._checkpoints is None:
+            # Orbax takes a second to import: a short run does without.
+            from jaxlr.training.checkpoints import Checkpoints
+
+            self._checkpoints = Checkpoints(self._folder, keep=self._keep)
+        return self._checkpoints

@@ -1,0 +1,176 @@
+"""Checkpoints: written whole, read back to the last bit, and one line for whatever is wrong with one."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxlr.training.checkpoints import Checkpoints, load_network, load_state, read_position
+from jaxlr.training.position import CheckpointError, Position
+
+SCHEDULES = ((0, "cosine(0.1, 10)"), (4, "cosine(0.1, 20)"))
+
+
+def make_state(seed=0, width=3):
+    random = np.random.default_rng(seed)
+    draw = lambda *shape: jnp.asarray(random.normal(size=shape), jnp.float32)  # noqa: E731
+    network = ({"kernel": draw(width, 2), "half": draw(4).astype(jnp.bfloat16)}, {"key": jax.random.key(seed)})
+    return network, ({"count": jnp.int32(seed), "empty": (), "moments": [draw(2), draw(3)]},)
+
+
+def position(count, **others):
+    return Position(count=count, epoch=1, metrics_bytes=100, seconds=0.5, schedules=SCHEDULES, **others)
+
+
+def write(folder, counts, *, keep=2, accuracies=()):
+    checkpoints = Checkpoints(folder, keep=keep)
+    try:
+        for place, count in enumerate(counts):
+            accuracy = accuracies[place] if accuracies else None
+            checkpoints.save(make_state(count), position(count), validation_accuracy=accuracy)
+            checkpoints.finish()
+    finally:
+        checkpoints.close()
+
+
+def steps(folder):
+    return sorted(int(path.name) for path in (folder / "checkpoints").iterdir() if path.name.isdigit())
+
+
+def is_one_line(caught, *parts):
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    for part in parts:
+        assert part in message
+
+
+def test_everything_comes_back_to_the_last_bit(tmp_path):
+    write(tmp_path, [3, 5])
+    assert read_position(tmp_path) == position(5)
+    chex.assert_trees_all_equal(load_state(tmp_path, 5, make_state(9)), make_state(5))
+    chex.assert_trees_all_equal(load_network(tmp_path, make_state(9)[0]), make_state(5)[0])
+    chex.assert_trees_all_equal(load_state(tmp_path, 3, make_state(9)), make_state(3))
+
+
+def test_the_last_ones_and_the_best_stay(tmp_path):
+    write(tmp_path, range(1, 7), keep=2, accuracies=[0.1, 0.8, 0.9, 0.3, 0.4, 0.5])
+    assert steps(tmp_path) == [3, 5, 6]
+    write(tmp_path / "plain", range(1, 5), keep=1)
+    assert steps(tmp_path / "plain") == [4]
+
+
+def test_a_state_is_taken_before_its_buffers_are_used_again(tmp_path):
+    move = jax.jit(lambda state: jax.tree.map(lambda leaf: leaf + 1, state), donate_argnums=0)
+    state = {"large": jnp.zeros(300_000), "small": jnp.zeros(3)}
+    checkpoints = Checkpoints(tmp_path, keep=9)
+    for count in range(4):
+        checkpoints.save((state, {"count": jnp.int32(count)}), position(count))
+        state = move(state)
+    checkpoints.finish()
+    checkpoints.close()
+    for count in range(4):
+        saved, _ = load_state(tmp_path, count, (state, {"count": jnp.int32(0)}))
+        assert all((np.asarray(leaf) == count).all() for leaf in saved.values())
+
+
+def test_what_a_kill_leaves_is_passed_over_and_cleared_away(tmp_path):
+    write(tmp_path, [1, 2])
+    torn = tmp_path / "checkpoints" / "3.orbax-checkpoint-tmp"
+    torn.mkdir()
+    (torn / "part").write_text("x")
+    assert read_position(tmp_path).count == 2
+    write(tmp_path, [3])
+    assert steps(tmp_path) == [2, 3]
+    assert not torn.exists()
+
+
+def test_a_checkpoint_of_another_network_is_named(tmp_path):
+    write(tmp_path, [2])
+    network, optimizer = make_state(width=4)
+    with pytest.raises(CheckpointError) as caught:
+        load_state(tmp_path, 2, (network, optimizer))
+    is_one_line(caught, "checkpoint of another network: 0.kernel is float32[3,2] there and float32[4,2] here")
+    with pytest.raises(CheckpointError) as caught:
+        load_state(tmp_path, 2, (make_state()[0], {"count": optimizer[0]["count"]}))
+    is_one_line(caught, "checkpoint of another optimizer: count is absent there and int32[] here")
+
+
+@pytest.mark.parametrize("part", ["position/metadata", "network/_METADATA", "largest"])
+def test_a_truncated_checkpoint_is_named_and_the_one_before_it_is_good(part, tmp_path):
+    write(tmp_path, [1, 2])
+    place = tmp_path / "checkpoints" / "2"
+    files = [path for path in (place / "network").rglob("*") if path.is_file()]
+    path = max(files, key=lambda path: path.stat().st_size) if part == "largest" else place / part
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(CheckpointError) as caught:
+        load_state(tmp_path, read_position(tmp_path).count, make_state())
+    is_one_line(caught, str(place), "truncated or damaged checkpoint; without this folder")
+    shutil.rmtree(place)
+    chex.assert_trees_all_equal(load_state(tmp_path, read_position(tmp_path).count, make_state()), make_state(1))
+
+
+def test_a_folder_without_a_checkpoint_is_named(tmp_path):
+    with pytest.raises(CheckpointError) as caught:
+        read_position(tmp_path)
+    is_one_line(caught, f"{tmp_path}: holds no checkpoint; a run writes them with --checkpoint-every")
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(CheckpointError, match="holds no complete checkpoint"):
+        read_position(tmp_path)
+
+
+# In a process of its own, since a limit on the size of files holds for all that it writes.
+FULL = """
+import resource, signal, sys
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from test_checkpoints import make_state, position
+from jaxlr.training.checkpoints import Checkpoints
+from jaxlr.training.position import CheckpointError
+import jax.numpy as jnp
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+checkpoints = Checkpoints(Path(sys.argv[1]), keep=3)
+checkpoints.save(make_state(1), position(1))
+checkpoints.finish()
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+import numpy
+large = jnp.asarray(numpy.random.default_rng(0).normal(size=200_000), jnp.float32)
+try:
+    checkpoints.save(({"large": large}, {"count": jnp.int32(0)}), position(2))
+    checkpoints.finish()
+except CheckpointError as error:
+    print(error)
+    checkpoints.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of a file")
+def test_a_disk_that_is_full_is_one_line_and_leaves_the_last_checkpoint_good(tmp_path):
+    words = [sys.executable, "-c", FULL, str(tmp_path), os.path.dirname(__file__)]
+    result = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(result.stdout.splitlines()) == 1
+    assert re.match(f"{tmp_path}/checkpoints: cannot write a checkpoint .*File too large", result.stdout)
+    assert read_position(tmp_path).count == 1
+    chex.assert_trees_all_equal(load_state(tmp_path, 1, make_state()), make_state(1))
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path):
+    (tmp_path / "checkpoints").write_text("")
+    with pytest.raises(CheckpointError) as caught:
+        Checkpoints(tmp_path, keep=1)
+    is_one_line(caught, "cannot write a checkpoint")
+
+
+def test_the_position_is_plain_json(tmp_path):
+    write(tmp_path, [2])
+    notes = json.loads((tmp_path / "checkpoints/2/position/metadata").read_text())
+    assert (notes["count"], notes["schedules"]) == (2, [list(each) for each in SCHEDULES])
+    assert notes["layout"]["optimizer"]["0.count"] == "int32[]"

@@ -1,0 +1,271 @@
+"""A run that is stopped and taken up again: the same records and the same parameters as one that went through."""
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import jaxlr
+from jaxlr.cli import main
+from jaxlr.schedules import parse
+from jaxlr.training.config import TrainConfig
+from jaxlr.training.folder import FolderLock
+from jaxlr.training.loop import EpochEnd, Updates
+from jaxlr.training.resuming import changed_schedule, check_changes, read_items, schedule_of
+from jaxlr.training.run import Stopped, execute, prepare, resume, train
+
+# 1,293 digits to train on: 20 batches of 64 in two of which an update, 30 updates in all; dropout and momentum as well.
+WORDS = ["--width", "2", "--depth", "1", "--batch-size", "64", "--accumulate", "2", "--epochs", "3"]
+WORDS += ["--schedule", "cosine(0.1, 30)", "--optimizer", "sgd", "--checkpoint-every", "7"]
+CONFIG = TrainConfig(
+    width=2,
+    depth=1,
+    batch_size=64,
+    accumulate=2,
+    epochs=3,
+    schedule="cosine(0.1, 30)",
+    optimizer="sgd",
+    checkpoint_every="7",
+)
+
+
+def change(config, **options):
+    return TrainConfig(**{**vars(config), **options})
+
+
+def metrics(folder):
+    return (folder / "metrics.jsonl").read_text()
+
+
+def summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def steps(folder):
+    return sorted(int(path.name) for path in (folder / "checkpoints").iterdir() if path.name.isdigit())
+
+
+def stop_at(count):
+    """A `watch` and a `stop` that end a run once it has made this many updates."""
+    seen = []
+
+    def watch(item):
+        seen.append(item.count if isinstance(item, EpochEnd) else item.count[-1] + 1)
+
+    return {"watch": watch, "stop": lambda: seen[-1] >= count}
+
+
+class Pair(NamedTuple):
+    """Two runs of the same options, but that one saved nothing."""
+
+    straight: Path  # went through
+    resumed: Path  # stopped twice
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    folders = Pair(*(tmp_path_factory.mktemp("runs") / name for name in Pair._fields))
+    train(change(CONFIG, checkpoint_every=None), out=folders.straight)
+    with pytest.raises(Stopped):
+        execute(prepare(CONFIG, out=folders.resumed), **stop_at(11))
+    first = summary(folders.resumed)
+    assert (first["status"], first["parameters_sha256"]) == ("stopped", None)
+    # Lines after the checkpoint, the last one cut in the middle, as a kill leaves them.
+    with (folders.resumed / "metrics.jsonl").open("a") as file:
+        file.write('{"count": 99, "learning_rate": 1.0, "loss": 1.0, "accuracy": 1.0}\n{"cou')
+    with pytest.raises(Stopped):
+        execute(resume(folders.resumed), **stop_at(first["updates"] + 1))
+    second = summary(folders.resumed)
+    assert 11 <= first["updates"] < second["updates"] < 30
+    last = execute(resume(folders.resumed))
+    assert last["resumed"] == [first["updates"], second["updates"]]
+    return folders
+
+
+def test_a_run_that_is_stopped_twice_goes_on_to_the_same_result(pair):
+    assert metrics(pair.resumed) == metrics(pair.straight)
+    ended, expected = summary(pair.resumed), summary(pair.straight)
+    same = ("status", "parameters_sha256", "test_loss", "updates", "best_epoch", "learning_rate_first")
+    assert {name: ended[name] for name in same} == {name: expected[name] for name in same}
+
+
+def test_the_last_checkpoints_stay_and_the_end_is_one(pair):
+    # Due at 7, 14, 21, 28 and at the end, and where the run was stopped; of these only the end knows how good it is.
+    assert steps(pair.resumed) == [28, 30]
+    assert not (pair.straight / "checkpoints").exists()
+
+
+def start(*words):
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "jaxlr", "train", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition):
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGTERM and SIGKILL")
+def test_sigterm_saves_and_sigkill_leaves_a_complete_checkpoint(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    long = [*WORDS[:-2], "--epochs", "100000", "--schedule", "cosine(0.1, 30)"]
+    with start(*long, "--checkpoint-every", "3", "--out", "run") as process:
+        wait_for(lambda: (tmp_path / "run/checkpoints").exists() and steps(tmp_path / "run"))
+        assert main(["train", "--resume", "run", "--epochs", "3", "--checkpoint-every", "7"]) == 2
+        assert capsys.readouterr().err == "jaxlr train: out: run: another run is writing into this folder\n"
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 143
+    count = summary(tmp_path / "run")["updates"]
+    assert err == f"jaxlr train: stopped at count {count} by SIGTERM and saved; go on with jaxlr train --resume run\n"
+    assert steps(tmp_path / "run")[-1] == count
+    with start("--resume", "run") as process:
+        wait_for(lambda: steps(tmp_path / "run")[-1] > count)
+        process.kill()
+        process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    # What a kill in the middle of a save leaves.
+    (tmp_path / "run/checkpoints/999999999.orbax-checkpoint-tmp").mkdir()
+    reached = resume(tmp_path / "run").start.count
+    assert reached > count
+    lines = [json.loads(line) for line in metrics(tmp_path / "run").splitlines()[: reached + reached // 10]]
+    assert [line["count"] for line in lines if "loss" in line][:reached] == list(range(reached))
+
+
+def test_other_epochs_and_another_horizon_follow_retime(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Stopped):
+        execute(prepare(CONFIG, out=tmp_path / "run"), **stop_at(14))
+    at = summary(tmp_path / "run")["updates"]
+    words = ["--resume", "run", "--epochs", "4", "--schedule", "cosine(0.1, 4ep, end_value=0.01)"]
+    assert main(["train", *words]) == 0
+    out = capsys.readouterr().out
+    assert f"resumed at count {at}" in out
+    assert "epochs 3 becomes 4" in out
+    assert "schedule cosine(0.1, 30) becomes cosine(init_value=" in out
+    rates = [
+        line["learning_rate"] for line in map(json.loads, metrics(tmp_path / "run").splitlines()) if "loss" in line
+    ]
+    old = 0.05 * (1 + np.cos(np.pi * np.arange(at + 1) / 30))
+    rest = 1 + np.cos(np.pi * np.arange(at, 40) / 40)
+    expected = [*old[:at], *(0.01 + (old[at] - 0.01) * rest / rest[0])]
+    np.testing.assert_allclose(rates, [rate if n < at else expected[n] for n, rate in enumerate(expected)], rtol=1e-5)
+    assert summary(tmp_path / "run")["schedule_changes"] == [
+        {"count": at, "schedule": "cosine(0.1, 4ep, end_value=0.01)"}
+    ]
+    assert json.loads((tmp_path / "run/config.json").read_text())["epochs"] == 4
+
+
+def test_new_training_from_old_weights(pair, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["--from", str(pair.resumed), "--schedule", "multi_step(0.0, [10], 0.5)", "--epochs", "1", "--out", "tuned"]
+    assert main(["train", *words, "--optimizer", "adam", "--seed", "1"]) == 0
+    assert f"weights of {pair.resumed} at count 30" in capsys.readouterr().out
+    tuned = summary(tmp_path / "tuned")
+    # At a rate of 0 the weights stay, whatever the optimizer.
+    assert tuned["parameters_sha256"] == summary(pair.resumed)["parameters_sha256"]
+    lines = [json.loads(line) for line in metrics(tmp_path / "tuned").splitlines()]
+    assert [line["count"] for line in lines if "loss" in line] == list(range(10))
+    assert main(["train", "--from", str(pair.resumed), "--width", "4", "--out", "wider"]) == 1
+    err = capsys.readouterr().err
+    assert "checkpoint of another network: " in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "wider").exists()
+
+
+def test_what_cannot_be_resumed_is_named(pair, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for words, said, code in (
+        (["--resume", "absent"], "absent/config.json: No such file or directory", 2),
+        (["--resume", str(pair.resumed)], "the run of 3 epochs is over; more --epochs go on, --from starts anew", 2),
+        (["--resume", str(pair.resumed), "--batch-size", "32"], "resume: batch_size must stay 64, got 32", 2),
+        (["--resume", str(pair.resumed), "--out", "x"], "leave --out away", 2),
+        (["--resume", str(pair.resumed), "--from", "x"], "--resume and --from exclude each other", 2),
+        (["--checkpoint-every", "soon"], "checkpoint_every must be a number of updates", 2),
+        (["--keep-checkpoints", "0"], "keep_checkpoints must be at least 1, got 0", 2),
+    ):
+        assert main(["train", *words]) == code, words
+        out, err = capsys.readouterr()
+        assert (said in err, len(err.splitlines()), out) == (True, 1, ""), err
+    (tmp_path / "config.json").write_text("{}")
+    assert main(["train", "--resume", "."]) == 1
+    assert capsys.readouterr().err == (
+        "jaxlr train: .: holds no checkpoint; a run writes them with --checkpoint-every\n"
+    )
+
+
+def test_a_folder_is_held_by_one_run(tmp_path):
+    lock = FolderLock(tmp_path)
+    with pytest.raises(ValueError, match="another run is writing into this folder"):
+        FolderLock(tmp_path)
+    lock.release()
+    FolderLock(tmp_path).release()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("cosine(0.1, 30)", "linear(0.1, 0.0, 30)", "schedule must stay cosine"),
+        ("warmup(cosine(0.1, 30), 3)", "cosine(0.1, 30)", "schedule must stay warmup(cosine)"),
+        ("warmup(cosine(0.1, 30), 3)", "warmup(cosine(0.1, 40), 4)", "warmup_steps of the warm-up must stay"),
+        ("triangular(0.1, 1.0, 3)", "triangular(0.1, 1.0, 4)", "schedule must have a horizon"),
+        ("cosine(0.1, 30)", "cosine(0.2, 30)", "init_value is what keep='rate' sets"),
+        ("cosine(0.1, 30)", "cosine(0.1, 10)", "at must lie before the new schedule has ended"),
+    ],
+)
+def test_a_schedule_that_cannot_be_changed_is_named(old, new, said):
+    with pytest.raises(ValueError, match="resume: ") as caught:
+        changed_schedule(parse(old), parse(old), parse(new), 14)
+    assert said in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_schedule_changed_twice_is_retimed_twice():
+    history = [(0, "cosine(0.1, 30)"), (10, "cosine(0.1, 40)"), (20, "cosine(0.1, 40, end_value=0.01)")]
+    schedule = schedule_of(history, steps_per_epoch=1)
+    once = jaxlr.retime(jaxlr.cosine(0.1, decay_steps=30), 10, decay_steps=40)
+    assert repr(schedule) == repr(jaxlr.retime(once, 20, end_value=0.01))
+    same = parse("warmup(cosine(0.1, decay_steps=30), 3)")
+    assert changed_schedule(same, same, parse("warmup(cosine(0.1, 30), 3)"), 5) is same
+    longer = changed_schedule(same, same, parse("warmup(cosine(0.1, 40), 3)"), 13)
+    assert repr(longer) == repr(jaxlr.retime(same, 13, decay_steps=40))
+
+
+def test_records_are_read_back_as_the_loop_gave_them():
+    first, second = read_items(
+        b'{"count": 3, "learning_rate": 0.10000000149011612, "loss": 2.5, "accuracy": 0.5}\n'
+        b'{"epoch": 1, "count": 4, "train_accuracy": null, "validation_accuracy": 0.25, "validation_loss": 2.0}\n'
+    )
+    assert isinstance(first, Updates)
+    assert (first.count.tolist(), first.learning_rate[0]) == ([3], np.float32(0.1))
+    assert isinstance(second, EpochEnd)
+    assert np.isnan(second.train_accuracy)
+    assert second[3:] == (0.25, 2.0)
+
+
+def test_options_that_save_and_go_on_may_change():
+    check_changes(CONFIG, change(CONFIG, epochs=9, schedule=None, checkpoint_every=None, keep_checkpoints=5))
+    with pytest.raises(ValueError, match="resume: seed must stay 0, got 1"):
+        check_changes(CONFIG, change(CONFIG, seed=1))
+
+
+def test_a_diverged_run_never_saves_what_is_not_finite(tmp_path):
+    config = change(CONFIG, schedule="join([constant(0.01), constant(1e30)], [12])", checkpoint_every="1")
+    with contextlib.suppress(RuntimeError):
+        train(config, out=tmp_path / "run")
+    # Update 12 has the rate that ruins the weights; the loss of the next is not finite.
+    assert summary(tmp_path / "run")["status"] == "diverged"
+    assert steps(tmp_path / "run")[-1] <= 13
