@@ -2,6 +2,12 @@
 
 from jaxlr.dialects.torch.composition import ChainedScheduler, SequentialLR
 from jaxlr.dialects.torch.cycling import CyclicLR, OneCycleLR, cyclic_momentum, one_cycle_momentum
+from jaxlr.dialects.torch.live import (
+    from_scheduler,
+    momentum_from_scheduler,
+    scheduler_count,
+    scheduler_state_dict,
+)
 from jaxlr.dialects.torch.optimizers import SGD, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop, from_optimizer
 from jaxlr.dialects.torch.schedulers import (
     ConstantLR,
@@ -44,7 +50,11 @@ __all__ = [
     "StepLR",
     "cyclic_momentum",
     "from_optimizer",
+    "from_scheduler",
     "load_optimizer_state",
+    "momentum_from_scheduler",
     "one_cycle_momentum",
     "optimizer_state_dict",
+    "scheduler_count",
+    "scheduler_state_dict",
 ]

@@ -70,7 +70,9 @@ def SequentialLR(
     """
     children = _children("SequentialLR", schedules)
     names = [torch_name("SequentialLR", i, child) for i, child in enumerate(children)]
-    sequence = join(children, checks.lengths("milestones", milestones, minimum=0))
+    milestones = checks.lengths("milestones", milestones, minimum=0)
+    checks.one_fewer("milestones", milestones, "schedules", names)
+    sequence = join(children, milestones)
     for i, name in enumerate(names):
         if name == "MultiplicativeLR" and i:
             raise ValueError(

@@ -89,6 +89,12 @@ def exact_values(schedule: Schedule, steps: int) -> np.ndarray:
     return np.broadcast_to(exact, (steps,))
 
 
+def exact_value(schedule: Schedule, count: int) -> float:
+    """A schedule's value at a count, likewise."""
+    value = _wide(schedule, np.uint32(count))
+    return float(value.high) + float(value.low)
+
+
 @jax.jit
 def _wide(schedule: Schedule, counts: jax.Array) -> Wide:
     schedule, counts = jax.lax.optimization_barrier((schedule, counts))

@@ -1,0 +1,368 @@
+"""Live PyTorch schedulers as jaxlr's schedules, and their state dicts in and out. Only attributes are read."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxlr.dialects.torch import composition, cycling, schedulers
+from jaxlr.dialects.torch.arguments import recorded_steps
+from jaxlr.dialects.torch.composition import no_formula, rule_of, torch_name
+from jaxlr.dialects.torch.replay import Rule, exact_value, growing, replay, successive
+from jaxlr.schedules import Schedule, table
+from jaxlr.transforms.plateau import ReduceOnPlateau
+
+Found = Schedule | ReduceOnPlateau
+
+
+def from_scheduler(scheduler: Any, *, total_steps: int | None = None) -> Found | list[Found]:
+    """The schedule of a live PyTorch scheduler, from its first update on; its `last_epoch` is the count it stands at.
+
+    Args:
+      scheduler: an object of one of torch.optim.lr_scheduler's classes, not of one derived from them.
+      total_steps: updates to record where PyTorch's curve has no formula: a function that JAX cannot trace,
+        MultiplicativeLR, and some children of SequentialLR and ChainedScheduler.
+
+    Returns:
+      A schedule (a rule over the present rate for ReduceLROnPlateau), or a list with one for each parameter group if
+      they differ.
+
+    Raises:
+      TypeError: the class is none of PyTorch's, or JAX cannot trace a function of it and `total_steps` is not given.
+      ValueError: the curve has no formula and `total_steps` is not given; it names the class.
+
+    Example:
+      >>> from types import SimpleNamespace
+      >>> class StepLR:  # stands in for torch's
+      ...   __module__ = "torch.optim.lr_scheduler"
+      ...   optimizer = SimpleNamespace(param_groups=[{"lr": 0.1}, {"lr": 0.5}])
+      ...   base_lrs, step_size, gamma = [0.1, 0.5], 30, 0.25
+      >>> from_scheduler(StepLR())
+      [step_decay(init_value=0.1, decay_rate=0.25, step_size=30),
+       step_decay(init_value=0.5, decay_rate=0.25, step_size=30)]
+    """
+    _class_of(scheduler)
+    groups = range(len(scheduler.optimizer.param_groups))
+    return _one_or_each([_schedule(scheduler, group, total_steps) for group in groups])
+
+
+def momentum_from_scheduler(scheduler: Any) -> Schedule | list[Schedule] | None:
+    """The momentum (or beta1) that a live CyclicLR or OneCycleLR moves.
+
+    Args:
+      scheduler: as in `from_scheduler`.
+
+    Returns:
+      A schedule, or a list with one for each parameter group if they differ; None where the momentum stays.
+
+    Raises:
+      TypeError: the class is none of PyTorch's.
+
+    Example:
+      >>> from types import SimpleNamespace
+      >>> class StepLR:  # stands in for torch's
+      ...   __module__ = "torch.optim.lr_scheduler"
+      >>> momentum_from_scheduler(StepLR())
+    """
+    name = _class_of(scheduler)
+    if name not in ("CyclicLR", "OneCycleLR") or not scheduler.cycle_momentum:
+        return None
+    groups = range(len(scheduler.optimizer.param_groups))
+    if name == "CyclicLR":
+        found = [cycling.cyclic_momentum(**_cyclic_arguments(scheduler, group)) for group in groups]
+    else:
+        found = [cycling.one_cycle_momentum(**_one_cycle_arguments(scheduler, group)) for group in groups]
+    return _one_or_each(found)
+
+
+def scheduler_count(state_dict: Mapping[str, Any]) -> int:
+    """How many updates a PyTorch scheduler's state dict has behind it: the count to go on from.
+
+    Args:
+      state_dict: what `scheduler.state_dict()` returned.
+
+    Returns:
+      The count.
+
+    Raises:
+      ValueError: it is no such state dict, or one of ReduceLROnPlateau, which counts metrics.
+
+    Example:
+      >>> scheduler_count({"step_size": 30, "last_epoch": 50, "_step_count": 51, "_last_lr": [0.01]})
+      50
+    """
+    state = state_dict
+    while "_schedulers" in state and "_milestones" not in state:
+        state = state["_schedulers"][0]
+    if "last_epoch" not in state or not ({"_step_count", "_milestones"} & set(state)):
+        raise ValueError(
+            "state_dict must be that of a scheduler of PyTorch 2, with last_epoch and _step_count (a ReduceLROnPlateau "
+            f"counts metrics and has none), got the keys {sorted(state)}"
+        )
+    return int(state["last_epoch"])
+
+
+def scheduler_state_dict(schedule: Any, count: int, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The state dict with which a PyTorch scheduler, made with the same arguments, goes on from `count`.
+
+    Load it with `scheduler.load_state_dict`, and the optimizer's with it: PyTorch computes the next rate from the
+    optimizer's present one.
+
+    Args:
+      schedule: the schedule, or a list with one for each parameter group.
+      count: updates applied so far.
+      like: an earlier state dict of the scheduler, whose other entries are kept; needed for SequentialLR,
+        ChainedScheduler and a recorded LambdaLR.
+
+    Returns:
+      A new state dict.
+
+    Raises:
+      ValueError: `like` is needed and not given, or is none.
+
+    Example:
+      >>> from jaxlr.dialects import torch
+      >>> torch.scheduler_state_dict(torch.StepLR(0.5, 30, gamma=0.5), 60)
+      {'last_epoch': 60, '_step_count': 61, '_last_lr': [0.125]}
+    """
+    schedules = list(schedule) if isinstance(schedule, list | tuple) else [schedule]
+    if like is None:
+        like = _blank(schedules)
+    else:
+        scheduler_count(like)
+        schedules = schedules * len(like["_last_lr"]) if len(schedules) == 1 else schedules
+    return _advanced(like, count, [exact_value(one, count) for one in schedules])
+
+
+def _class_of(scheduler: Any) -> str:
+    kind = type(scheduler)
+    known = {*_READERS, "SequentialLR", "ChainedScheduler"}
+    if kind.__name__ not in known or not kind.__module__.startswith("torch.optim"):
+        raise TypeError(
+            f"scheduler must be one of torch.optim.lr_scheduler's {', '.join(sorted(known))}, "
+            f"got {kind.__module__}.{kind.__name__}"
+        )
+    return kind.__name__
+
+
+def _schedule(scheduler: Any, group: int, total_steps: int | None) -> Found:
+    name = _class_of(scheduler)
+    if name in _READERS:
+        return _READERS[name](scheduler, group, total_steps)
+    children = scheduler._schedulers
+    reason = _needs_replay(name, [_class_of(child) for child in children])
+    if reason:
+        if total_steps is None:
+            raise no_formula(name, *reason)
+        steps = recorded_steps(total_steps)
+        rules = [_rule(scheduler, group, steps)] if name == "SequentialLR" else _rules(scheduler, group, steps)
+        return table(replay(rules, _initial(scheduler, group), steps))
+    found = [_schedule(child, group, total_steps) for child in children]
+    if name == "SequentialLR":
+        return composition.SequentialLR(found, scheduler._milestones)
+    return composition.ChainedScheduler(found, total_steps=total_steps)
+
+
+def _needs_replay(name: str, children: Sequence[str]) -> tuple[str, str] | None:
+    """The child for which the recursion has to be followed, and why."""
+    if name == "ChainedScheduler":
+        nested = "SequentialLR" in children
+        return ("SequentialLR", "it sets the rate at each milestone") if nested else None
+    if "OneCycleLR" in children:
+        return "OneCycleLR", "it overwrites the rate that the first scheduler starts from"
+    if "MultiplicativeLR" in children[1:]:
+        return "MultiplicativeLR", "it goes on from the rate before it"
+    return None
+
+
+def _rules(scheduler: Any, group: int, steps: int) -> list[Rule]:
+    return [_rule(child, group, steps) for child in scheduler._schedulers]
+
+
+def _rule(scheduler: Any, group: int, steps: int) -> Rule:
+    name = _class_of(scheduler)
+    if name == "ChainedScheduler":
+        raise ValueError("ChainedScheduler inside another composition is not supported: PyTorch cannot restart it")
+    if name == "SequentialLR":
+        return successive(_rules(scheduler, group, steps), scheduler._milestones, _initial(scheduler, group))
+    if name == "MultiplicativeLR":
+        return growing(scheduler.lr_lambdas[group])
+    found: Any = _READERS[name](scheduler, group, steps)
+    return rule_of(name, found, steps)
+
+
+def _initial(scheduler: Any, group: int) -> float:
+    return float(scheduler.optimizer.param_groups[group]["initial_lr"])
+
+
+def _base(scheduler: Any, group: int) -> float:
+    return float(scheduler.base_lrs[group])
+
+
+def _reader(name: str, *attributes: str) -> Callable[[Any, int, int | None], Found]:
+    """Reads the attributes that have the arguments' names."""
+
+    def read(scheduler: Any, group: int, total_steps: int | None) -> Found:
+        arguments = {attribute: getattr(scheduler, attribute) for attribute in attributes}
+        return getattr(schedulers, name)(_base(scheduler, group), **arguments)
+
+    return read
+
+
+def _lambda(scheduler: Any, group: int, total_steps: int | None) -> Found:
+    return schedulers.LambdaLR(_base(scheduler, group), scheduler.lr_lambdas[group], total_steps=total_steps)
+
+
+def _multiplicative(scheduler: Any, group: int, total_steps: int | None) -> Found:
+    return schedulers.MultiplicativeLR(_base(scheduler, group), scheduler.lr_lambdas[group], total_steps=total_steps)
+
+
+def _multi_step(scheduler: Any, group: int, total_steps: int | None) -> Found:
+    milestones = list(scheduler.milestones.elements())
+    return schedulers.MultiStepLR(_base(scheduler, group), milestones, scheduler.gamma)
+
+
+def _cyclic(scheduler: Any, group: int, total_steps: int | None) -> Found:
+    return cycling.CyclicLR(**_cyclic_arguments(scheduler, group))
+
+
+def _one_cycle(scheduler: Any, group: int, total_steps: int | None) -> Found:
+    return cycling.OneCycleLR(**_one_cycle_arguments(scheduler, group))
+
+
+def _plateau(scheduler: Any, group: int, total_steps: int | None) -> Found:
+    names = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "eps")
+    arguments = {name: getattr(scheduler, name) for name in names}
+    rate = float(scheduler.optimizer.param_groups[group]["lr"])
+    return schedulers.ReduceLROnPlateau(rate, **arguments, min_lr=scheduler.min_lrs[group])
+
+
+def _cyclic_arguments(scheduler: Any, group: int) -> dict[str, Any]:
+    up = scheduler.total_size * scheduler.step_ratio
+    sizes = {"step_size_up": round(up), "step_size_down": round(scheduler.total_size - up)}
+    if abs(up - sizes["step_size_up"]) > 1e-6 * up or scheduler.total_size != sum(sizes.values()):
+        raise ValueError(
+            f"step_size_up and step_size_down of CyclicLR must be whole numbers, got {up:g} and "
+            f"{scheduler.total_size - up:g}"
+        )
+    if sizes["step_size_up"] == sizes["step_size_down"]:
+        del sizes["step_size_down"]
+    return {
+        "lr": _base(scheduler, group),
+        "base_lr": _base(scheduler, group),
+        "max_lr": float(scheduler.max_lrs[group]),
+        **sizes,
+        "mode": scheduler.mode,
+        "gamma": scheduler.gamma,
+        "scale_fn": scheduler._scale_fn_custom,
+        "scale_mode": "cycle" if scheduler.scale_mode == "cycle" else "iterations",
+        **_momenta(scheduler, group),
+    }
+
+
+def _one_cycle_arguments(scheduler: Any, group: int) -> dict[str, Any]:
+    phases, numbers = scheduler._schedule_phases, scheduler.optimizer.param_groups[group]
+    peak, first, last = (float(numbers[name]) for name in ("max_lr", "initial_lr", "min_lr"))
+    arguments = {
+        "lr": first,
+        "max_lr": peak,
+        "total_steps": scheduler.total_steps,
+        "pct_start": (phases[0]["end_step"] + 1) / scheduler.total_steps,
+        "anneal_strategy": scheduler._anneal_func_type,
+        "div_factor": peak / first,
+        "final_div_factor": first / last,
+        "three_phase": len(phases) == 3,
+    }
+    if scheduler.cycle_momentum:
+        # PyTorch keeps them in the optimizer's groups.
+        arguments |= {name: float(numbers[name]) for name in ("base_momentum", "max_momentum")}
+    return arguments
+
+
+def _momenta(scheduler: Any, group: int) -> dict[str, float]:
+    if not scheduler.cycle_momentum:
+        return {}
+    low, high = scheduler.base_momentums[group], scheduler.max_momentums[group]
+    return {"base_momentum": float(low), "max_momentum": float(high)}
+
+
+_READERS: dict[str, Callable[[Any, int, int | None], Found]] = {
+    "LambdaLR": _lambda,
+    "MultiplicativeLR": _multiplicative,
+    "StepLR": _reader("StepLR", "step_size", "gamma"),
+    "MultiStepLR": _multi_step,
+    "ConstantLR": _reader("ConstantLR", "factor", "total_iters"),
+    "LinearLR": _reader("LinearLR", "start_factor", "end_factor", "total_iters"),
+    "ExponentialLR": _reader("ExponentialLR", "gamma"),
+    "PolynomialLR": _reader("PolynomialLR", "total_iters", "power"),
+    "CosineAnnealingLR": _reader("CosineAnnealingLR", "T_max", "eta_min"),
+    "CosineAnnealingWarmRestarts": _reader("CosineAnnealingWarmRestarts", "T_0", "T_mult", "eta_min"),
+    "CyclicLR": _cyclic,
+    "OneCycleLR": _one_cycle,
+    "ReduceLROnPlateau": _plateau,
+}
+
+
+def _one_or_each(found: list[Any]) -> Any:
+    return found[0] if all(_same(found[0], other) for other in found[1:]) else found
+
+
+def _same(one: Found, other: Found) -> bool:
+    if isinstance(one, ReduceOnPlateau) or isinstance(other, ReduceOnPlateau):
+        return _numbers(one) == _numbers(other)
+    leaves, others = jax.tree.leaves(one), jax.tree.leaves(other)
+    same = jax.tree.structure(one) == jax.tree.structure(other)
+    return same and all(map(np.array_equal, leaves, others))
+
+
+def _numbers(rule: Any) -> list[float]:
+    return [float(rule.learning_rate), *(float(number) for number in rule.numbers)]
+
+
+def _blank(schedules: Sequence[Schedule]) -> dict[str, Any]:
+    """What the class of a schedule has to find in a state dict besides its progress."""
+    schedule = schedules[0]
+    if schedule.name in ("join", "table") or _is_chained(schedule):
+        raise ValueError(f"like must be given for {schedule.name}: an earlier state dict of the same scheduler")
+    name = torch_name("scheduler_state_dict", 0, schedule)
+    if name in ("LambdaLR", "MultiplicativeLR"):
+        return {"lr_lambdas": [None] * len(schedules)}
+    if name == "CyclicLR":
+        return {"_scale_fn_custom": None}
+    if name == "CosineAnnealingWarmRestarts":
+        numbers = schedule.to_dict()["arguments"]
+        return {"T_0": numbers["first_decay_steps"], "T_mult": int(numbers.get("t_mul", 1)), "T_cur": 0}
+    return {}
+
+
+def _is_chained(schedule: Schedule) -> bool:
+    return schedule.name == "product" and schedule.arguments["left"].name == "product"
+
+
+def _advanced(like: Mapping[str, Any], count: int, rates: list[float]) -> dict[str, Any]:
+    """A state dict brought to a count; -1 is that of a scheduler whose turn has not come."""
+    state = dict(like)
+    if "_milestones" in like:
+        starts = [0, *like["_milestones"]]
+        turn = bisect.bisect_right(like["_milestones"], count)
+        ends = [*(end - 1 for end in starts[1 : turn + 1]), count]
+        counts = [end - start for start, end in zip(starts, ends, strict=False)]
+        counts += [-1] * (len(starts) - len(counts))
+        state["_schedulers"] = [_advanced(c, n, rates) for c, n in zip(like["_schedulers"], counts, strict=True)]
+        return state | {"last_epoch": count, "_last_lr": rates}
+    if "_schedulers" in like:
+        return state | {"_schedulers": [_advanced(c, count, rates) for c in like["_schedulers"]], "_last_lr": rates}
+    if "T_cur" in like:
+        state |= _cycle_of(like["T_0"], like["T_mult"], max(count, 0))
+    return state | {"last_epoch": count, "_step_count": max(count, 0) + 1, "_last_lr": rates}
+
+
+def _cycle_of(first: int, growth: int, count: int) -> dict[str, int]:
+    length = first
+    while growth > 1 and count >= length:
+        count, length = count - length, length * growth
+    return {"T_cur": count % length, "T_i": length}
