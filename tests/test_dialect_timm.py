@@ -1,0 +1,154 @@
+"""timm's schedulers under their own names, against rates recorded from timm, and against timm where it is installed."""
+
+import math
+import runpy
+from fractions import Fraction
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxlr
+from jaxlr.dialects import timm as dialect
+
+GOLDEN = Path(__file__).parent / "golden"
+RECORD = runpy.run_path(str(GOLDEN / "record_timm.py"))
+STEPS = RECORD["STEPS"]
+EVERY = pytest.mark.parametrize("name", RECORD["NAMES"])
+
+
+def rule_rates(rule, metrics, first_seen):
+    """The rates under a rule that sees the metrics from one update on."""
+    link = jaxlr.scale_by_learning_rate(rule)
+    state = link.init(jnp.zeros(1))
+
+    def step(state, metric_and_count):
+        metric, count = metric_and_count
+        _, state = link.update(jnp.ones(1), state)
+        rate = jaxlr.current_learning_rate(state)
+        seen = jaxlr.observe(state, metric)
+        return jax.tree.map(lambda new, old: jnp.where(count >= first_seen, new, old), seen, state), rate
+
+    return np.asarray(jax.jit(lambda s, m: jax.lax.scan(step, s, m)[1])(state, (metrics, jnp.arange(len(metrics)))))
+
+
+def jaxlr_rates(name, arguments, draw):
+    made = getattr(dialect, name)(**arguments)
+    if name == "PlateauLRScheduler":
+        return rule_rates(made, RECORD["metrics"](name, draw), arguments["warmup_t"])
+    with jax.disable_jit():  # a program for every draw costs more than it saves
+        return np.asarray(made(np.arange(STEPS)), np.float64)
+
+
+def wrong_in_timm(name, arguments):
+    """The counts at which a float of timm's may stop short of an integer: restarts of growing cycles, drops."""
+    t = np.arange(STEPS) - arguments["warmup_t"] * arguments.get("warmup_prefix", False)
+    if name == "StepLRScheduler" and isinstance(arguments["decay_t"], float):
+        step = Fraction(repr(arguments["decay_t"]))
+        return np.array([(Fraction(int(n)) / step).denominator == 1 for n in t])
+    starts, start = [], Fraction(0)
+    if arguments.get("cycle_mul", 1) != 1:
+        for i in range(40):
+            start += arguments["t_initial"] * Fraction(repr(arguments["cycle_mul"])) ** i
+            starts.append(float(start))
+    return np.array([any(abs(n - start) < 1e-9 for start in starts) for n in t])
+
+
+def difference(name, arguments, ours, theirs, counts):
+    """The largest difference as a share of the peak, where timm is right."""
+    doubted = wrong_in_timm(name, arguments)[counts]
+    assert not np.isnan(theirs[~doubted]).any()
+    peak = np.nanmax(np.abs(theirs))
+    return float(np.max(np.abs(ours - theirs)[~doubted], initial=0) / peak)
+
+
+@EVERY
+def test_is_what_timm_recorded(name):
+    counts = RECORD["kept"](name)
+    with np.load(GOLDEN / "timm_schedules.npz") as golden:
+        assert str(golden["version"]) == "1.0.31"
+        for draw, arguments in enumerate(RECORD["cases"](name)):
+            ours = jaxlr_rates(name, arguments, draw)[counts[draw]]
+            assert difference(name, arguments, ours, golden[name][draw], counts[draw]) <= 1e-6, arguments
+
+
+@EVERY
+def test_is_what_timm_does(name):
+    pytest.importorskip("timm")
+    found = []
+    for draw, arguments in enumerate(RECORD["cases"](name)):
+        theirs = RECORD["rates"](name, arguments, draw)
+        ours = jaxlr_rates(name, arguments, draw)
+        found.append(difference(name, arguments, ours, theirs, np.arange(STEPS)))
+    print(f"{name} {max(found):.1e}")
+    assert max(found) <= 1e-6
+
+
+def test_every_restart_of_growing_cycles_has_its_peak():
+    """Where timm's logarithm loses the 5th and the 10th."""
+    rate = dialect.CosineLRScheduler(1.0, 10, cycle_mul=3.0, cycle_decay=0.5, cycle_limit=12)
+    starts = [10 * (3**i - 1) // 2 for i in range(12)]
+    assert [float(rate(t)) for t in starts] == [0.5**i for i in range(12)]
+    assert float(rate(10 * (3**12 - 1) // 2)) == 0.0
+
+
+@pytest.mark.parametrize("name", ["CosineLRScheduler", "PolyLRScheduler"])
+def test_fractional_powers_are_real_at_every_restart(name):
+    rate = getattr(dialect, name)(1.0, 7, cycle_mul=1.1, cycle_limit=9, k_decay=1.5)
+    rates = np.asarray(rate(np.arange(2000)))
+    assert np.isfinite(rates).all()
+    assert rates.min() >= 0
+
+
+def test_a_step_that_is_no_integer_drops_at_integers():
+    rate = dialect.StepLRScheduler(1.0, decay_t=1.1, decay_rate=0.5)
+    assert [round(math.log2(float(rate(t)))) for t in (0, 1, 2, 10, 11, 21, 22)] == [0, 0, -1, -9, -10, -19, -20]
+
+
+def test_numbers_can_be_traced():
+    def rate(lr, t_initial, lr_min, cycle_mul, warmup_t, decay_t):
+        one = dialect.CosineLRScheduler(lr, t_initial, lr_min, cycle_mul, 0.5, 3, warmup_t, warmup_prefix=True)
+        other = dialect.StepLRScheduler(lr, decay_t, 0.5, warmup_t)
+        return one(jnp.arange(50)), other(jnp.arange(50))
+
+    numbers = 0.1, 10, 0.01, 1.5, 5, 2.5
+    for ours, expected in zip(jax.jit(rate)(*numbers), rate(*numbers), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5)
+
+
+def test_a_schedule_is_written_down():
+    for name in RECORD["NAMES"][:-1]:
+        for arguments in RECORD["cases"](name)[:5]:
+            made = getattr(dialect, name)(**arguments)
+            again = jaxlr.schedules.parse(repr(made))
+            assert again.to_dict() == made.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: dialect.CosineLRScheduler(0.1, 10, noise_range_t=5), ValueError, "noise_range_t must be left out"),
+        (lambda: dialect.PlateauLRScheduler(0.1, noise_type="u"), ValueError, "noise_type must be left out"),
+        (lambda: dialect.StepLRScheduler(0.1, 10, noise_std=0.5), ValueError, "noise_std must be left out, got 0.5"),
+        (lambda: dialect.CosineLRScheduler(0.1, t_total=10), TypeError, "t_total"),
+        (lambda: dialect.CosineLRScheduler("0.1", 10), TypeError, "lr must be a number, got '0.1'"),
+        (lambda: dialect.CosineLRScheduler(0.1, 10.0), TypeError, "t_initial must be an integer, got 10.0"),
+        (lambda: dialect.CosineLRScheduler(0.1, 0), ValueError, "t_initial must be at least 1, got 0"),
+        (lambda: dialect.CosineLRScheduler(0.1, 10, -1.0), ValueError, "lr_min must be at least 0"),
+        (lambda: dialect.CosineLRScheduler(0.1, 10, cycle_mul=0.5, cycle_limit=2), ValueError, "cycle_mul must be"),
+        (lambda: dialect.CosineLRScheduler(0.1, 10, warmup_t=-1), ValueError, "warmup_t must be at least 0, got -1"),
+        (lambda: dialect.TanhLRScheduler(0.1, 10, lb=3.0), ValueError, "lb must be below ub, got lb=3.0 and ub=3.0"),
+        (lambda: dialect.PolyLRScheduler(0.1, 10, k_decay=0.0), ValueError, "k_decay must be above 0"),
+        (lambda: dialect.StepLRScheduler(0.1, 0), ValueError, "decay_t must be above 0"),
+        (lambda: dialect.MultiStepLRScheduler(0.1, [4, 2]), ValueError, "decay_t must be in rising order"),
+        (lambda: dialect.WSDLRScheduler(0.1, 10, 11), ValueError, "decay_t must be at most t_initial, 10, got 11"),
+        (lambda: dialect.WSDLRScheduler(0.1, 10, 5, stable_fn="power", stable_power=1.0), ValueError, "stable_fn must"),
+        (lambda: dialect.WSDLRScheduler(0.1, 10, 5, decay_fn=abs), ValueError, "decay_fn must be one of 'linear'"),
+        (lambda: dialect.PlateauLRScheduler(0.1, mode="up"), ValueError, "mode must be one of 'min', 'max', got 'up'"),
+    ],
+)
+def test_what_cannot_be_is_said(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
