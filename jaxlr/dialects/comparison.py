@@ -110,8 +110,9 @@ class Comparison:
             distance.plot([self.where], [self.differences[self.where]], "o", color=plotting.COLOURS[3], markersize=7)
             distance.set_title("difference")
             distance.set_ylim(bottom=0.0)
+            distance.set_xlabel("updates")
             distance.text(
-                0.0, -0.42, self._summary(), transform=distance.transAxes, fontsize=11, color=plotting.PALE, va="top"
+                0.0, -0.6, self._summary(), transform=distance.transAxes, fontsize=11, color=plotting.PALE, va="top"
             )
         return figure
 

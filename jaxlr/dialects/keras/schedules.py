@@ -3,6 +3,10 @@
 
 Lengths are integers, as Keras documents; a float that is whole, which Keras takes too, is read as the integer. `name`
 is accepted everywhere and does nothing.
+
+Keras divides the count by a length in float32. Run operation by operation that is exact at the multiples of the length;
+compiled on its JAX backend, as in `fit`, the quotient may come out next to the whole number, and Keras is then wrong at
+some of these multiples. What is said below of compiled Keras is that; the functions here follow the uncompiled one.
 """
 
 from __future__ import annotations
@@ -38,7 +42,7 @@ def ExponentialDecay(
     lr(n) = initial_learning_rate * decay_rate ** (n / decay_steps), with the floor of the exponent if `staircase`
 
     Keras computes in the type of `initial_learning_rate`: given the integer 1 it rounds `decay_rate` down to 0. Here an
-    integer is a number like any other.
+    integer is a number like any other. Compiled Keras makes some drops of the staircase one update late.
 
     Args:
       initial_learning_rate: the first rate.
@@ -109,7 +113,7 @@ def PolynomialDecay(
     lr(n) = end_learning_rate + (initial_learning_rate - end_learning_rate) * (1 - n / T) ** power, T = decay_steps, or
     with `cycle` the first multiple of it that is at least n; without `cycle` it holds after T
 
-    On its JAX backend, compiled, Keras gives NaN at and after the end for powers that are not whole; here it is
+    For powers that are not whole, compiled Keras may not quite reach the end, or give NaN there and after; here it is
     `end_learning_rate`.
 
     Args:
@@ -149,6 +153,8 @@ def InverseTimeDecay(
     """Keras' InverseTimeDecay: `jaxlr.inverse_time` with `transition_steps=decay_steps`.
 
     lr(n) = initial_learning_rate / (1 + decay_rate * n / decay_steps), with the floor of n / decay_steps if `staircase`
+
+    Compiled Keras makes some steps of the staircase one update late.
 
     Args:
       initial_learning_rate: the first rate.
