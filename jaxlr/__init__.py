@@ -1,6 +1,6 @@
 """Learning-rate schedules and optimizers for JAX: exact everywhere, data all the way, ported to the last digit."""
 
-from jaxlr import schedules, transforms
+from jaxlr import dialects, schedules, transforms
 from jaxlr.optimizers import adam, adamw, rmsprop, sgd
 from jaxlr.schedules import (
     Schedule,
@@ -32,6 +32,7 @@ from jaxlr.schedules import (
     warmup,
     warmup_stable_decay,
 )
+from jaxlr.search import lr_range_test
 from jaxlr.transforms import (
     ParameterGroups,
     accumulate,
@@ -70,6 +71,7 @@ __all__ = [
     "current_learning_rate",
     "custom",
     "cyclic",
+    "dialects",
     "exp_range",
     "exponential",
     "inverse_sqrt",
@@ -79,6 +81,7 @@ __all__ = [
     "learning_rates",
     "linear",
     "load_state_dict",
+    "lr_range_test",
     "multi_step",
     "natural_exponential",
     "observe",

@@ -53,6 +53,12 @@ COMMANDS = {
         needs=("tyro", "flax", "chex", "pooch", "rich", "matplotlib"),
     ),
     "list": Command("print every schedule with its arguments", "jaxlr.cli.listing", extra="plot", needs=("tyro",)),
+    "port": Command(
+        "say in jaxlr what a recipe of another framework says",
+        "jaxlr.cli.port",
+        extra="plot",
+        needs=("tyro", "matplotlib"),
+    ),
     "plot": Command("draw one or several schedules", "jaxlr.cli.plot", extra="plot", needs=("tyro", "matplotlib")),
 }
 

@@ -1,0 +1,86 @@
+"""`jaxlr port` says in jaxlr what a recipe of another framework says."""
+
+import numpy as np
+import pytest
+
+import jaxlr
+from jaxlr.cli import main
+from jaxlr.cli.port import qualified, recipes
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def assigned(shown, name):
+    """What the printed Python calls `name`, run."""
+    scope = {}
+    exec(shown.split("\n\n")[0] + "\n" + shown.split("\n\n")[1], scope)
+    return scope[name]
+
+
+RECIPES = {
+    "torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=1000)": lambda: jaxlr.one_cycle(1.0, 1000),
+    "torch.SequentialLR([torch.ConstantLR(0.1, 0.5, 10), torch.CosineAnnealingLR(0.1, T_max=90)], milestones=[10])": (
+        lambda: jaxlr.join([jaxlr.constant(0.05), jaxlr.cosine(0.1, 90, after="rise")], [10])
+    ),
+    "optax.warmup_cosine_decay_schedule(0.0, 1.0, 50, 200)": lambda: jaxlr.warmup(jaxlr.cosine(1.0, 150), 50),
+    'transformers.get_scheduler("linear", 0.001, 100, 1000)': (
+        lambda: jaxlr.warmup(jaxlr.linear(0.001, 0.0, 900), 100)
+    ),
+    "keras.ExponentialDecay(0.1, 100, 0.5)": lambda: jaxlr.exponential(0.1, 0.5, transition_steps=100),
+}
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_prints_the_call_the_chain_and_a_picture(recipe, capsys, folder):
+    assert main(["port", recipe]) == 0
+    shown = capsys.readouterr().out
+    assert shown.endswith("\n\nport.png\n")
+    assert (folder / "port.png").read_bytes().startswith(b"\x89PNG")
+    counts = np.arange(200)
+    np.testing.assert_allclose(assigned(shown, "schedule")(counts), RECIPES[recipe]()(counts), rtol=1e-6, atol=1e-9)
+    assert assigned(shown, "optimizer").init(np.zeros(2, np.float32))
+
+
+def test_an_optimizer_and_a_rule_are_ported_too(capsys, folder):
+    assert main(["port", "torch.AdamW(lr=torch.StepLR(0.1, 30), weight_decay=0.05)"]) == 0
+    shown = capsys.readouterr().out
+    assert "optimizer = jaxlr.dialects.torch.AdamW(" in shown
+    assert "scale_by_adam -> " in shown
+    assert "scale_by_learning_rate" in shown
+    assert main(["port", "torch.ReduceLROnPlateau(0.1, patience=3)"]) == 0
+    assert "jaxlr.observe(opt_state, metric)" in capsys.readouterr().out
+    assert list(folder.iterdir()) == []
+
+
+def test_every_family_of_a_text_gets_its_module():
+    text = "warmup(schedule=rex(init_value=0.1, decay_steps=9), warmup_steps=5) * 0.5"
+    expected = "jaxlr.warmup(schedule=jaxlr.schedules.rex(init_value=0.1, decay_steps=9), warmup_steps=5) * 0.5"
+    assert qualified(text) == expected
+
+
+def test_every_framework_has_recipes():
+    assert {name.split(".")[0] for name in recipes()} == {"torch", "keras", "transformers", "timm", "optax"}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        ("", "give a recipe in quotes"),
+        ("torch.OneCicleLR(0.1, 1.0, 10)", "unknown recipe 'torch.OneCicleLR'; did you mean 'torch.OneCycleLR'?"),
+        ("torch.StepLR(0.1, stepsize=3)", "unknown argument 'stepsize'; did you mean 'step_size'?"),
+        ("torch.StepLR(0.1, 0)", "step_size must be at least 1, got 0"),
+        ("cosine(0.1, 10)", "unknown recipe 'cosine'"),
+        ("__import__('os').getcwd()", "has no meaning here"),
+        ("torch.StepLR(0.1, 3", "is not written as a call"),
+    ],
+)
+def test_a_recipe_that_cannot_be_read_is_one_line(recipe, said, capsys, folder):
+    assert main(["port", recipe]) == 2
+    complaint = capsys.readouterr().err
+    assert said in complaint
+    assert complaint.count("\n") == 1
+    assert list(folder.iterdir()) == []
