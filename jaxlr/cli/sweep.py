@@ -20,7 +20,7 @@ from rich.table import Table
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.schedules import Schedule
 from jaxlr.training.config import TrainConfig, default_schedule, to_json
-from jaxlr.training.folder import check_folder, make_folder, write_json
+from jaxlr.training.folder import FolderLock, check_folder, make_folder, write_json
 
 if TYPE_CHECKING:
     from jaxlr.search.sweep import GroupDone, SweepResult
@@ -50,6 +50,10 @@ class SweepOptions(TrainConfig):
     """Members in one call of the program, kept together when they are done. None: 16 a device with vmap, 1 with map."""
     out: Path | None = None
     """New or empty folder, or one of a sweep to go on with. None: the next free one of runs/digits-sweep-1, ..."""
+    # A sweep keeps its finished groups, not checkpoints, and a member ends where its loss is not finite.
+    nonfinite: tyro.conf.Suppress[Literal["stop", "skip"]] = "stop"
+    checkpoint_every: tyro.conf.Suppress[str | None] = None
+    keep_checkpoints: tyro.conf.Suppress[int] = 2
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class _Sweep:
     schedules: list[Schedule]
     train_fn: Callable[[Schedule], Any]
     folder: Path
+    lock: FolderLock
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -101,11 +106,11 @@ def _prepare(options: SweepOptions) -> _Sweep:
     data = load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
     schedules = _variations(variations, text, numbers, steps_per_epoch(config, data))
     train_fn = make_training(config, data)
-    if options.out is not None and (options.out / "config.json").exists():
-        return _Sweep(config, text, schedules, train_fn, options.out)
-    folder = make_folder(options.out, f"{Path(config.data).stem}-sweep")
-    write_json(folder / "config.json", kept)
-    return _Sweep(config, text, schedules, train_fn, folder)
+    folder = options.out
+    if folder is None or not (folder / "config.json").exists():
+        folder = make_folder(folder, f"{Path(config.data).stem}-sweep")
+        write_json(folder / "config.json", kept)
+    return _Sweep(config, text, schedules, train_fn, folder, FolderLock(folder))
 
 
 def _variations(variations: Callable[..., list[Schedule]], text: str, numbers: Any, steps: float) -> list[Schedule]:
