@@ -1,14 +1,14 @@
 """optax's schedules under their own names, arguments and defaults, as schedules of jaxlr: their numbers can be traced.
 
-The source's defects, and what is done here instead: a compiled `polynomial_schedule` with a fractional power is NaN from
-its last step on, and a compiled `linear_schedule` ends at a rate just off its end value, even below 0; here both hold
-the end value. Staircases drop one step early at some multiples, and repeat steps past 2**24; `exponential_decay` is off
-by a share of 1e-5 at 1,000 steps of 0.99999; here both are exact. `warmup_constant_schedule` with warmup_steps=0 never
-leaves `init_value`; here it is at `peak_value`. `warmup_cosine_decay_schedule` with peak_value=0 ends at 0 whatever
-`end_value` is; here it ends there. A one-cycle so short that two of its borders fall on one step loses a phase and the
-values after it; here every value is right. `piecewise_interpolate_schedule` is wrong for an array of counts; here an array
-is as many counts. `join_schedules` leaves out schedules that have no boundary; here that is an error. A negative length is
-an error too, where optax logs a line and goes on.
+The source's defects, and what is done here instead: a compiled `polynomial_schedule` with a fractional power is NaN
+from its last step on, and a compiled `linear_schedule` ends at a rate just off its end value, even below 0; here both
+hold the end value. Staircases drop one step early at some multiples, and repeat steps past 2**24; `exponential_decay`
+is off by a share of 1e-5 at 1,000 steps of 0.99999; here both are exact. `warmup_constant_schedule` with warmup_steps=0
+never leaves `init_value`; here it is at `peak_value`. `warmup_cosine_decay_schedule` with peak_value=0 ends at 0
+whatever `end_value` is; here it ends there. A one-cycle so short that two of its borders fall on one step loses a phase
+and the values after it; here every value is right. `piecewise_interpolate_schedule` is wrong for an array of counts;
+here an array is as many counts. `join_schedules` leaves out schedules that have no boundary; here that is an error. A
+negative length is an error too, where optax logs a line and goes on.
 """
 
 from __future__ import annotations
@@ -283,6 +283,8 @@ def linear_onecycle_schedule(
     total = pieces.length("transition_steps", transition_steps, minimum=1)
     first, last = _one_cycle_ends(peak_value, div_factor, final_div_factor)
     rise, fall = _part("pct_start", pct_start, total), _part("pct_final", pct_final, total)
+    if not (checks.is_traced(rise) or checks.is_traced(fall)) and fall < rise:
+        raise ValueError(f"pct_final must be at least pct_start, {pct_start}, got {pct_final}")
     return _through("linear", first, [(rise, peak_value), (fall, first), (total, last)])
 
 

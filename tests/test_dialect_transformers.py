@@ -1,0 +1,117 @@
+"""The schedules of transformers by their names, against recorded rates, and against transformers itself."""
+
+import runpy
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxlr
+from jaxlr.dialects import transformers as dialect
+
+GOLDEN = Path(__file__).parent / "golden"
+RECORD = runpy.run_path(str(GOLDEN / "record_transformers.py"))
+STEPS = RECORD["STEPS"]
+EVERY = pytest.mark.parametrize("name", RECORD["NAMES"])
+
+
+def rule_rates(rule, metrics):
+    """The rates under a rule that sees a metric after every update."""
+    link = jaxlr.scale_by_learning_rate(rule)
+
+    def step(state, metric):
+        _, state = link.update(jnp.ones(1), state)
+        return jaxlr.observe(state, metric), jaxlr.current_learning_rate(state)
+
+    return np.asarray(jax.jit(lambda s, m: jax.lax.scan(step, s, m)[1])(link.init(jnp.zeros(1)), metrics))
+
+
+def jaxlr_rates(name, arguments, draw):
+    made = dialect.get_scheduler(name, **arguments)
+    if name == "reduce_lr_on_plateau":
+        return rule_rates(made, RECORD["metrics"](name, draw))
+    return np.asarray(made(np.arange(STEPS)), np.float64)
+
+
+def difference(name, arguments, ours, theirs, counts):
+    """The largest difference as a share of the peak, but where a float product may lose a restart."""
+    sure = np.ones(len(counts), bool)
+    if name == "cosine_with_restarts":
+        warm, total = arguments["num_warmup_steps"], arguments["num_training_steps"]
+        product = arguments["scheduler_specific_kwargs"]["num_cycles"] * (counts - warm)
+        sure = (counts < warm) | (counts >= total) | (product % (total - warm) != 0)
+    return float(np.max(np.abs(ours - theirs)[sure], initial=0) / np.max(np.abs(theirs)))
+
+
+@pytest.mark.parametrize("draws", [slice(0, 3), pytest.param(slice(3, None), marks=pytest.mark.long)], ids=["3", "17"])
+@EVERY
+def test_is_what_transformers_recorded(name, draws):
+    counts = RECORD["kept"](name)
+    with np.load(GOLDEN / "transformers_schedules.npz") as golden:
+        assert str(golden["version"]) == "5.23.0"
+        for draw, arguments in list(enumerate(RECORD["cases"](name)))[draws]:
+            ours = jaxlr_rates(name, arguments, draw)[counts[draw]]
+            assert difference(name, arguments, ours, golden[name][draw], counts[draw]) <= 1e-6, arguments
+
+
+@EVERY
+def test_is_what_transformers_does(name):
+    pytest.importorskip("transformers")
+    found = []
+    for draw, arguments in enumerate(RECORD["cases"](name)):
+        theirs = RECORD["rates"](name, arguments, draw)
+        found.append(difference(name, arguments, jaxlr_rates(name, arguments, draw), theirs, np.arange(STEPS)))
+    print(f"{name} {max(found):.1e}")
+    assert max(found) <= 1e-6
+
+
+def test_every_restart_has_its_peak():
+    """Where a float product loses seven of them."""
+    rate = dialect.get_cosine_with_hard_restarts_schedule_with_warmup(1.0, 0, 49, num_cycles=49)
+    assert np.asarray(rate(np.arange(51))).tolist() == [1.0] * 49 + [0.0] * 2
+
+
+@pytest.mark.parametrize("name", ["linear", "polynomial"])
+@pytest.mark.parametrize("total", [3, 5])
+def test_a_run_that_ends_within_its_warmup_is_at_its_end_afterwards(name, total):
+    rate = dialect.get_scheduler(name, 1.0, 5, total)
+    end = {"linear": 0.0, "polynomial": np.float32(1e-7)}[name]
+    np.testing.assert_allclose(rate(np.arange(7)), [0, 0.2, 0.4, 0.6, 0.8, end, end], rtol=1e-6)
+
+
+def test_last_epoch_starts_later():
+    whole = dialect.get_linear_schedule_with_warmup(1.0, 2, 6)
+    later = dialect.get_linear_schedule_with_warmup(1.0, 2, 6, last_epoch=2)
+    assert later(np.arange(4)).tolist() == whole(np.arange(3, 7)).tolist()
+
+
+def test_numbers_can_be_traced():
+    def rate(lr, warm, total, cycles):
+        wave = {"num_cycles": cycles, "min_lr_rate": 0.1}
+        return dialect.get_scheduler("cosine_with_min_lr", lr, warm, total, wave)(jnp.arange(30))
+
+    np.testing.assert_allclose(jax.jit(rate)(0.1, 3, 25, 1.5), rate(0.1, 3, 25, 1.5), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: dialect.get_scheduler("cosin", 0.1, 1, 9), ValueError, "name must be one of 'linear', 'cosine'"),
+        (lambda: dialect.get_scheduler("greedy", 0.1), ValueError, "'greedy': it raises the rate"),
+        (lambda: dialect.get_scheduler("linear", 0.1), ValueError, "num_warmup_steps must be given for 'linear'"),
+        (lambda: dialect.get_scheduler("linear", 0.1, 5), ValueError, "num_training_steps must be given for 'linear'"),
+        (lambda: dialect.get_scheduler("cosine", 0.1, 1, 9, {"cycles": 1}), TypeError, "'cosine' has no argument 'cycles'"),
+        (lambda: dialect.get_scheduler("cosine", "a", 1, 9), TypeError, "lr must be a number, got 'a'"),
+        (lambda: dialect.get_scheduler("cosine", 0.1, 1.0, 9), TypeError, "num_warmup_steps must be an integer"),
+        (lambda: dialect.get_scheduler("polynomial", 0.1, 1, 9, {"lr_end": 0.2}), ValueError, "lr_end must be below lr"),
+        (lambda: dialect.get_scheduler("cosine_with_min_lr", 0.1, 1, 9), ValueError, "just one of min_lr and min_lr_rate"),
+        (lambda: dialect.get_wsd_schedule(0.1, 5, 5), ValueError, "num_training_steps or num_stable_steps must be given"),
+        (lambda: dialect.get_wsd_schedule(0.1, 5, 5, 9), ValueError, "num_training_steps must be at least"),
+        (lambda: dialect.get_wsd_schedule(0.1, 5, 5, 19, decay_type="exp"), ValueError, "decay_type must be one of"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_said(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
