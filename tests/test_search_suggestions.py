@@ -85,6 +85,13 @@ def test_a_test_suggests_from_the_smoothed_curve_without_its_first_tenth_and_las
     assert result.suggestion() == result.suggestion("steepest")
 
 
+def test_steepest_is_not_the_fall_back_from_an_explosion():
+    falling = np.interp(np.arange(100), [0, 30, 50, 99], [2.0, 2.0, 1.0, 1.0])
+    exploded = falling + 50.0 * np.exp(-(((np.arange(100) - 80) / 3.0) ** 2))
+    exploded[60:] += 0.1
+    assert ramp(exploded).suggestion() == ramp(falling).suggestion()
+
+
 REFUSED = {
     "constant": np.full(100, 2.0),
     "rising": np.linspace(1.0, 2.0, 100),

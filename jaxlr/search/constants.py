@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 from jaxlr.optimizers import sgd
 from jaxlr.search import arguments
 from jaxlr.search.result import Curve, RangeTest
-from jaxlr.search.trial import Limits, run_trials
+from jaxlr.search.trial import COMPLETED, run_trials
 
 PyTree = Any
+_DIVERGENCE = 4.0  # as in `lr_range_test`
 
 
 def constant_rate_test(
@@ -66,8 +68,9 @@ def constant_rate_test(
       compiler_options: as for `jax.jit`.
 
     Returns:
-      A `RangeTest` with an entry for each rate: `losses` after the updates (not finite where it diverged), the same in
-      `smoothed`. `max_stable` is the largest rate whose loss is no higher than without training.
+      A `RangeTest` with an entry for each rate: `losses` after the updates, or where the trial stopped, since the loss
+      had risen to more than 4 times its best or was not finite; the same in `smoothed`. `max_stable` is the largest
+      rate that did not stop and whose loss is no higher than without training.
 
     Raises:
       ValueError: a number out of range, too few batches, or a function that does not return a scalar.
@@ -108,27 +111,35 @@ def constant_rate_test(
     keys = arguments.keys_of(key, seeds)
     keys = None if keys is None else keys[np.repeat(np.arange(seeds), len(tried))]
     every = np.tile(np.repeat(tried[:, None], num_steps, axis=1), (seeds, 1))
-    limits = Limits(np.ones(num_steps, np.float32), np.float32(np.inf))
+    limits = arguments.limits(num_steps, smoothing=0.0, divergence=_DIVERGENCE)
     begin = arguments.start(params, model_state, opt_state)
     record = jax.device_get(run_trials(problem, every, limits, order, keys, begin, batches, metric_batch))
 
     shape = (seeds, len(tried))
     losses, metrics = np.reshape(record.final_loss, shape), np.reshape(record.final_metric, shape)
     gradients = np.reshape(record.entries.gradient[:, 0], shape)
+    diverged = np.reshape(record.reason != COMPLETED, shape)
     if metric_fn is None:
         metrics = [None] * seeds
-    return RangeTest.from_curves(
-        [_curve(rates, *rows, num_steps) for rows in zip(losses, metrics, gradients, strict=True)]
-    )
+    rows = zip(losses, metrics, gradients, diverged, strict=True)
+    return RangeTest.from_curves([_curve(rates, *row, num_steps) for row in rows])
 
 
 def _curve(
-    rates: np.ndarray, losses: np.ndarray, metrics: np.ndarray | None, gradients: np.ndarray, num_steps: int
+    rates: np.ndarray,
+    losses: np.ndarray,
+    metrics: np.ndarray | None,
+    gradients: np.ndarray,
+    diverged: np.ndarray,
+    num_steps: int,
 ) -> Curve:
-    bad = np.flatnonzero(~np.isfinite(losses[1:]))
+    bad, risen = np.flatnonzero(~np.isfinite(losses[1:])), np.flatnonzero(diverged[1:])
     text = f"end: {len(rates)} rates, {num_steps} updates each"
-    if len(bad):
-        text = f"nan: the loss is not finite after {num_steps} updates from rate {rates[bad[0]]:.3g} on"
+    first = rates[risen[0]] if len(risen) else math.inf
+    if len(risen):
+        text = f"diverged: from rate {first:.3g} on the loss rose to more than {_DIVERGENCE:g} times its best"
+    if len(bad) and rates[bad[0]] <= first:
+        text = f"nan: from rate {rates[bad[0]]:.3g} on the loss is not finite after {num_steps} updates"
     return Curve(
         learning_rates=rates,
         losses=losses[1:],
@@ -139,4 +150,5 @@ def _curve(
         start_loss=float(losses[0]),
         start_metric=None if metrics is None else float(metrics[0]),
         ramp_steps=len(rates),
+        diverged=diverged[1:],
     )

@@ -73,8 +73,8 @@ def lr_range_test(
         test that `seeds=1` makes. The result has the medians, and their spread.
       smoothing: share of the running mean of the losses that stays, in [0, 1); the mean is without bias from the first
         loss on.
-      divergence: the test stops when the smoothed loss is above so many times its best (or, for a loss that fell by
-        more than is left, when it rose by more than that many falls, less one); `math.inf`: never.
+      divergence: the test stops when the smoothed loss is above so many times its best; `math.inf`: never. A best near
+        0 or below counts as a quarter of the fall that led to it, or as its own size, whichever is more.
       strategy: how several seeds run: "map", one after another, or "vmap", side by side; "auto": "map" on a CPU.
       compiler_options: as for `jax.jit`.
 

@@ -39,12 +39,14 @@ class Curve:
     start_loss: float | None  # the loss at the starting weights where every rate begins there, None for a ramp
     start_metric: float | None
     ramp_steps: int  # rates that were asked for
+    diverged: np.ndarray | None = None  # bool: whether a constant rate's loss rose far above its best on the way
 
     def max_stable(self) -> float | None:
         """The largest rate before the raw loss rises for good."""
         if self.start_loss is not None:
-            fallen = np.flatnonzero(self.losses <= self.start_loss + _TIE * abs(self.start_loss))
-            return float(self.learning_rates[fallen[-1]]) if len(fallen) else None
+            fallen = self.losses <= self.start_loss + _TIE * abs(self.start_loss)
+            stable = np.flatnonzero(fallen if self.diverged is None else fallen & ~self.diverged)
+            return float(self.learning_rates[stable[-1]]) if len(stable) else None
         # Where the gradient was next to nothing the ramp began again from its start: only what came after tells.
         stuck = np.flatnonzero(self.gradients <= FLAT * self.gradients[0])
         finite = np.isfinite(self.losses)
@@ -62,6 +64,9 @@ class Curve:
         """The rate that a rule picks on the smoothed curve."""
         self._require_fall()
         rates, losses = self._usable()
+        if method == "steepest":
+            # Not the fall back from an explosion.
+            rates, losses = rates[: losses.argmin() + 1], losses[: losses.argmin() + 1]
         try:
             return _RULES[method](rates, losses)
         except NoSuggestion as error:
@@ -114,8 +119,12 @@ class Curve:
             )
         head = self.losses[: max(2, self.ramp_steps // 10)].astype(np.float64)
         head = head[np.isfinite(head)]
-        level = float(head.mean()) if self.start_loss is None else self.start_loss
-        noise = suggestions.noise_of(head) if self.start_loss is None else 0.0
+        level, noise = self.start_loss, 0.0
+        if level is None:
+            level = float(head.mean())
+            # Of a mean over the head; by the median step, which neither the fall nor an explosion moves much.
+            steps = np.abs(np.diff(self.losses[np.isfinite(self.losses)].astype(np.float64)))
+            noise = 3.0 * float(np.median(steps)) / 0.954 / len(head) ** 0.5
         if level - float(usable.min()) <= max(noise, 1e-5 * abs(level)):
             raise NoSuggestion("no suggestion: the loss never falls" + (" by more than its noise" if noise else ""))
 
@@ -174,9 +183,9 @@ class RangeTest:
         """A learning rate, by a rule on the smoothed curve without its first tenth and its last 5 points.
 
         Args:
-          method: "steepest", where the loss falls fastest in the logarithm of the rate; "valley", the middle of the
-            longest fall; "minimum", a tenth of the rate of the lowest loss; "slide", where the interval rule stops.
-            `jaxlr.search.suggestions` has their definitions.
+          method: "steepest", where the loss falls fastest in the logarithm of the rate, up to its minimum; "valley",
+            the middle of the longest fall; "minimum", a tenth of the rate of the lowest loss; "slide", where the
+            interval rule stops. `jaxlr.search.suggestions` has their definitions.
 
         Returns:
           The rate; the median over the seeds.

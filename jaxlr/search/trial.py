@@ -269,7 +269,8 @@ def _initial(problem: Problem, rate: jax.Array, start: Start) -> State:
         start = start._replace(opt_state=problem.transformation(rate).init(start.params))
     start = start._replace(opt_state=jax.tree.map(_strong, problem.with_rate(start.opt_state, rate)))
     zero = jnp.float32(0)
-    return State(jnp.int32(0), jax.tree.map(_strong, start), zero, zero, jnp.float32(jnp.inf), zero, jnp.int32(COMPLETED))
+    start = jax.tree.map(_strong, start)
+    return State(jnp.int32(0), start, zero, zero, jnp.float32(jnp.inf), zero, jnp.int32(COMPLETED))
 
 
 def _update(
@@ -309,12 +310,12 @@ def _update(
 
 
 def _diverged(smoothed: jax.Array, first: jax.Array, best: jax.Array, rise: jax.Array) -> jax.Array:
-    """Whether the loss rose above its best by `rise` times the size of the best or of the fall, whichever is larger.
+    """Whether the loss rose above its best by `rise` times the best's size, or a quarter of the fall if that is more.
 
-    For a loss that cannot fall below 0 and lost less than half, this is smoothed > (1 + rise) best. A loss around 0 or
-    below has no such ratio, but has fallen by something.
+    For a loss above 0 that is smoothed > (1 + rise) best, unless little of it is left; a loss around 0 or below, whose
+    multiples mean nothing, has fallen by something.
     """
-    scale = jnp.maximum(jnp.abs(best), first - best)
+    scale = jnp.maximum(jnp.abs(best), (first - best) / 4.0)
     return smoothed - best > rise * scale  # before the first update best is infinite: False
 
 
