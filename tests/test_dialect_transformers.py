@@ -102,16 +102,32 @@ def test_numbers_can_be_traced():
         (lambda: dialect.get_scheduler("greedy", 0.1), ValueError, "'greedy': it raises the rate"),
         (lambda: dialect.get_scheduler("linear", 0.1), ValueError, "num_warmup_steps must be given for 'linear'"),
         (lambda: dialect.get_scheduler("linear", 0.1, 5), ValueError, "num_training_steps must be given for 'linear'"),
-        (lambda: dialect.get_scheduler("cosine", 0.1, 1, 9, {"cycles": 1}), TypeError, "'cosine' has no argument 'cycles'"),
+        (
+            lambda: dialect.get_scheduler("cosine", 0.1, 1, 9, {"cycles": 1}),
+            TypeError,
+            "'cosine' has no argument 'cycles'",
+        ),
         (lambda: dialect.get_scheduler("cosine", "a", 1, 9), TypeError, "lr must be a number, got 'a'"),
         (lambda: dialect.get_scheduler("cosine", 0.1, 1.0, 9), TypeError, "num_warmup_steps must be an integer"),
-        (lambda: dialect.get_scheduler("polynomial", 0.1, 1, 9, {"lr_end": 0.2}), ValueError, "lr_end must be below lr"),
-        (lambda: dialect.get_scheduler("cosine_with_min_lr", 0.1, 1, 9), ValueError, "just one of min_lr and min_lr_rate"),
-        (lambda: dialect.get_wsd_schedule(0.1, 5, 5), ValueError, "num_training_steps or num_stable_steps must be given"),
+        (
+            lambda: dialect.get_scheduler("polynomial", 0.1, 1, 9, {"lr_end": 0.2}),
+            ValueError,
+            "lr_end must be below lr",
+        ),
+        (
+            lambda: dialect.get_scheduler("cosine_with_min_lr", 0.1, 1, 9),
+            ValueError,
+            "just one of min_lr and min_lr_rate",
+        ),
+        (
+            lambda: dialect.get_wsd_schedule(0.1, 5, 5),
+            ValueError,
+            "num_training_steps or num_stable_steps must be given",
+        ),
         (lambda: dialect.get_wsd_schedule(0.1, 5, 5, 9), ValueError, "num_training_steps must be at least"),
         (lambda: dialect.get_wsd_schedule(0.1, 5, 5, 19, decay_type="exp"), ValueError, "decay_type must be one of"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_is_said(call, error, words):
     with pytest.raises(error, match=words):
         call()
