@@ -27,7 +27,7 @@ def make_state(seed=0, width=3):
 
 
 def position(count, **others):
-    return Position(count=count, epoch=1, metrics_bytes=100, seconds=0.5, schedules=SCHEDULES, **others)
+    return Position(count=count, epoch=1, skipped=0, metrics_bytes=100, seconds=0.5, schedules=SCHEDULES, **others)
 
 
 def write(folder, counts, *, keep=2, accuracies=()):

@@ -269,3 +269,32 @@ def test_a_diverged_run_never_saves_what_is_not_finite(tmp_path):
     # Update 12 has the rate that ruins the weights; the loss of the next is not finite.
     assert summary(tmp_path / "run")["status"] == "diverged"
     assert steps(tmp_path / "run")[-1] <= 13
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
+def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [*WORDS[:6], "--epochs", "10", "--schedule", "cosine(0.1, 200)", "--checkpoint-every", "2"]
+    assert main(["train", *words, "--out", "straight"]) == 0
+    assert summary(tmp_path / "straight")["updates"] == 200
+    random = np.random.default_rng(0)
+    folder, kills = tmp_path / "killed", 0
+    process = start(*words, "--out", "killed")
+    while True:
+        wait_for(lambda: (folder / "checkpoints").exists() or process.poll() is not None)
+        before = max(steps(folder), default=0)
+        wait_for(lambda: max(steps(folder), default=0) > before or process.poll() is not None)
+        if kills == 20 or process.poll() is not None:
+            break
+        time.sleep(random.uniform(0.0, 0.3))
+        process.kill()
+        process.communicate()
+        kills += 1
+        process = start("--resume", "killed")
+    _, err = process.communicate(timeout=300)
+    assert (process.returncode, err, kills) == (0, "", 20)
+    assert metrics(folder) == metrics(tmp_path / "straight")
+    ended, expected = summary(folder), summary(tmp_path / "straight")
+    assert ended["parameters_sha256"] == expected["parameters_sha256"]
+    assert len(ended["resumed"]) == 20

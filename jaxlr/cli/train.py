@@ -102,6 +102,8 @@ def _execute(run: "Run") -> None:
         raise CommandError(error, code=1) from None
     except KeyboardInterrupt:
         raise CommandError(f"interrupted; the run up to there is in {run.folder}/", code=130) from None
+    if summary["skipped_updates"]:
+        print(f"\n{summary['skipped_updates']:,} updates skipped, since their loss or gradient was not finite")
     print_summary(summary, run.folder)
 
 

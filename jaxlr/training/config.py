@@ -67,6 +67,9 @@ class TrainConfig:
     """Share of the training images held out to watch the run; the test images stay untouched until the end."""
     seed: int = 0
     """Decides the initial weights, the order of the images, dropout, and which images validate."""
+    nonfinite: Literal["stop", "skip"] = "stop"
+    """What a loss that is NaN or infinite does: stop the run, or skip the update, as one whose gradient is. What is
+    skipped is told in metrics.jsonl and counted in the summary."""
     checkpoint_every: str | None = None
     """Saves after so many updates (500) or epochs (2ep), and at the end. None: at an epoch's end when a minute has
     gone by, so that a short run saves nothing."""

@@ -23,7 +23,7 @@ from jaxlr.training.losses import l1_penalty, l2_penalty, loss_by_name
 from jaxlr.training.splits import Dataset, Split
 from jaxlr.transforms.learning_rate import current_learning_rate
 
-__all__ = ["EpochEnd", "Trainer", "TrainingDiverged", "Updates", "epoch_order"]
+__all__ = ["EpochEnd", "Skipped", "Trainer", "TrainingDiverged", "Updates", "epoch_order"]
 
 _CHUNK_SECONDS = 0.7  # of work between two reports, so that a progress bar moves
 _EVALUATION_BATCH = 256
@@ -47,6 +47,13 @@ class EpochEnd(NamedTuple):
     train_accuracy: float  # mean over the epoch's updates, as they went; NaN where accumulation left the epoch none
     validation_accuracy: float
     validation_loss: float  # without penalties
+
+
+class Skipped(NamedTuple):
+    """An update that was left out because its loss or its gradient was not finite."""
+
+    count: int  # updates applied before  # pyright: ignore[reportIncompatibleMethodOverride]
+    learning_rate: float  # of the last update before it that was applied
 
 
 class TrainingDiverged(RuntimeError):  # noqa: N818, what happened is a better name than that it is an error
@@ -105,6 +112,8 @@ class Trainer:
       l1: weight of the sum of the absolute kernel weights in the loss.
       l2: weight of half the sum of the squared kernel weights in the loss.
       seed: decides the order of the images; the model brings its own keys for dropout.
+      nonfinite: what a loss that is not finite does: "stop" raises, "skip" leaves the update out, as it does one whose
+        gradient is not finite; parameters, statistics, optimizer and count then stay, and the next batch comes.
 
     Raises:
       ValueError: a number is out of range, a batch is larger than the training part, a part has no images, or the
@@ -133,6 +142,7 @@ class Trainer:
         l1: float = 0.0,
         l2: float = 0.0,
         seed: int = 0,
+        nonfinite: str = "stop",
     ):
         examples = len(data.train.labels)
         if batch_size > examples:
@@ -142,13 +152,15 @@ class Trainer:
         updates(1, examples=examples, batch_size=batch_size, accumulate=accumulate)
         checks.length("seed", seed, minimum=0)
         _check_not_negative(l1=l1, l2=l2)
+        skip = checks.choice("nonfinite", nonfinite, ("stop", "skip")) == "skip"
         if not len(data.validation.labels):
             raise ValueError("data.validation must have at least one image, got none")
         self.compile_seconds = 0.0
         self._examples, self._batch_size, self._accumulate, self._seed = examples, batch_size, accumulate, seed
         self._validation = data.validation
         self._capacity = math.ceil(self._batches / accumulate)
-        self._count = self._epoch = 0
+        self._count = self._skipped = self._epoch = 0
+        self._settled = True
         self._accuracies: list[np.ndarray] = []  # of the updates since the last epoch's end
         self._seconds_an_update = math.inf
 
@@ -162,11 +174,11 @@ class Trainer:
         current_learning_rate(state.optimizer)  # raises here, not in the first update
         # Copies, since each chunk takes the buffers of the state over: those of the model stay the caller's.
         self._state = jax.tree.map(jnp.copy, state)
-        self._loss = loss_by_name(loss)
+        self._loss, self._skip = loss_by_name(loss), skip
         self._images, self._labels = jnp.asarray(data.train.images), jnp.asarray(data.train.labels)
-        update = _make_update(graph, optimizer, self._loss, l1, l2, accumulate)
+        update = _make_update(graph, optimizer, self._loss, l1, l2, accumulate, skip=skip)
         compile_ = functools.partial(jax.jit, compiler_options=compiler_options())
-        self._train_chunk = compile_(_traced_once(_make_train_chunk(update)), donate_argnums=0)
+        self._train_chunk = compile_(_traced_once(_make_train_chunk(update, skip=skip)), donate_argnums=0)
         self._evaluate_batch = compile_(_make_evaluate_batch(self._evaluated_graph, self._loss))
         self._compiled: Callable[..., tuple[_State, jax.Array, _Metrics]] | None = None
 
@@ -190,7 +202,25 @@ class Trainer:
         """The epochs completed so far."""
         return self._epoch
 
-    def load(self, state: tuple[Any, optax.OptState], *, count: int, epoch: int, accuracies: np.ndarray) -> None:
+    @property
+    def skipped(self) -> int:
+        """The updates left out so far."""
+        return self._skipped
+
+    @property
+    def settled(self) -> bool:
+        """Whether what the loop has given out is all that it has done, so that the state belongs to it."""
+        return self._settled
+
+    def load(
+        self,
+        state: tuple[Any, optax.OptState],
+        *,
+        count: int,
+        epoch: int,
+        accuracies: np.ndarray,
+        skipped: int = 0,
+    ) -> None:
         """Goes to another place of the run: the updates that come next are those that came next there.
 
         Args:
@@ -198,10 +228,11 @@ class Trainer:
           count: the updates applied there.
           epoch: the epochs completed there.
           accuracies: of the updates after the last of these epochs, float32.
+          skipped: the updates left out there.
         """
         (parameters, variables), optimizer = state
         self._state = _State(parameters, variables, optimizer)
-        self._count, self._epoch = count, epoch
+        self._count, self._skipped, self._epoch = count, skipped, epoch
         self._accuracies = [np.asarray(accuracies, np.float32)] if len(accuracies) else []
 
     def load_network(self, network: Any) -> None:
@@ -226,7 +257,7 @@ class Trainer:
         """The updates in some epochs: floor(epochs * batches / accumulate)."""
         return updates(epochs, examples=self._examples, batch_size=self._batch_size, accumulate=self._accumulate)
 
-    def run(self, epochs: int, *, stop_every: int | None = None) -> Iterator[Updates | EpochEnd]:
+    def run(self, epochs: int, *, stop_every: int | None = None) -> Iterator[Updates | Skipped | EpochEnd]:
         """Trains for some epochs; run again, it goes on where it stands.
 
         Args:
@@ -234,12 +265,13 @@ class Trainer:
           stop_every: also gives out an item at each multiple of this many updates, to save the state there.
 
         Returns:
-          An iterator that trains as it is read: each update once, in order, several to an `Updates`; and an `EpochEnd`
-          after the updates of each epoch.
+          An iterator that trains as it is read: each update once, in order, several to an `Updates`; a `Skipped` for
+          each that was left out; and an `EpochEnd` after the updates of each epoch.
 
         Raises:
           ValueError: the epochs have no update, or fewer than one epoch is asked for.
-          TrainingDiverged: while iterating, once the updates before the bad one are out.
+          TrainingDiverged: while iterating, once the updates before the bad one are out; with "skip", where an epoch
+            has no other.
         """
         last = self._epoch + epochs
         if epochs < 1:
@@ -272,21 +304,35 @@ class Trainer:
         loss, correct = np.asarray(sums, np.float64).sum(axis=0) / examples
         return float(loss), float(correct)
 
-    def _run(self, last: int, stop_every: int | None) -> Iterator[Updates | EpochEnd]:
+    def _run(self, last: int, stop_every: int | None) -> Iterator[Updates | Skipped | EpochEnd]:
         if self._compiled is None:
             self._compile()
         while self._epoch < last:
-            end = self.updates_total(self._epoch + 1)
-            while self._count < end:
-                stop = end if stop_every is None else min(end, (self._count // stop_every + 1) * stop_every)
-                chunk = self._run_chunk(min(stop - self._count, self._chunk_length()))
-                self._accuracies.append(chunk.accuracy)
-                yield from _finite_part(chunk)
+            first, end = self.updates_total(self._epoch), self.updates_total(self._epoch + 1)
+            rate = math.nan
+            while (place := self._count + self._skipped) < end:
+                stop = end - place if stop_every is None else min(end - place, stop_every - self._count % stop_every)
+                chunk = self._run_chunk(min(stop, self._chunk_length()))
+                yield from self._given_out(chunk)
+                rate = float(chunk.learning_rate[-1])
+            if first < end and not self._accuracies:
+                raise TrainingDiverged(self._count, rate, math.nan)
             self._epoch += 1
             validation_loss, validation_accuracy = self.evaluate(self._validation)
             train_accuracy = float(np.concatenate(self._accuracies).mean()) if self._accuracies else math.nan
             self._accuracies = []
             yield EpochEnd(self._epoch, self._count, train_accuracy, validation_accuracy, validation_loss)
+
+    def _given_out(self, chunk: Updates) -> Iterator[Updates | Skipped]:
+        """Gives out what a chunk did; where the loss was to be finite, raises at the one that is not."""
+        parts = list(_parts(chunk))
+        for place, part in enumerate(parts):
+            self._settled = place == len(parts) - 1
+            if isinstance(part, Updates):
+                self._accuracies.append(part.accuracy)
+            elif not self._skip:
+                raise TrainingDiverged(part.count, part.learning_rate, float(chunk.loss[-1]))
+            yield part
 
     def _compile(self) -> None:
         started = time.perf_counter()
@@ -306,13 +352,17 @@ class Trainer:
         )
         done = int(done)
         self._seconds_an_update = (time.perf_counter() - started) / done
-        count = np.arange(self._count, self._count + done, dtype=np.int32)
-        self._count += done
-        return Updates(count, *(np.asarray(buffer)[:done] for buffer in metrics))
+        learning_rate, loss, accuracy = (np.asarray(buffer)[:done] for buffer in metrics)
+        applied = np.isfinite(loss)
+        count = self._count + np.cumsum(applied, dtype=np.int32) - applied
+        self._count += int(applied.sum())
+        self._skipped += done - int(applied.sum())
+        return Updates(count.astype(np.int32), learning_rate, loss, accuracy)
 
     def _batches_of(self, length: int) -> np.ndarray:
         """The images of the next `length` updates: (capacity, accumulate, batch_size) indices, the rest 0."""
-        first, stop = self._count * self._accumulate, (self._count + length) * self._accumulate
+        place = self._count + self._skipped
+        first, stop = place * self._accumulate, (place + length) * self._accumulate
         indices = np.zeros((self._capacity * self._accumulate, self._batch_size), np.int32)
         for row, batch in enumerate(range(first, stop)):
             epoch, place = divmod(batch, self._batches)
@@ -345,9 +395,19 @@ def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def _make_update(
-    graph: nnx.GraphDef, optimizer: optax.GradientTransformation, loss: Callable, l1: float, l2: float, accumulate: int
+    graph: nnx.GraphDef,
+    optimizer: optax.GradientTransformation,
+    loss: Callable,
+    l1: float,
+    l2: float,
+    accumulate: int,
+    *,
+    skip: bool = False,
 ) -> Callable[..., tuple[_State, jax.Array, jax.Array]]:
-    """The function that makes one update: state, images, labels -> state, loss, accuracy."""
+    """The function that makes one update: state, images, labels -> state, loss, accuracy.
+
+    With `skip`, an update whose loss or gradient is not finite leaves the state as it is, and its loss is NaN.
+    """
 
     def objective(parameters, variables, images, labels):
         model = nnx.merge(graph, parameters, variables)
@@ -382,18 +442,25 @@ def _make_update(
         gradients, value, accuracy = means
         steps, optimizer_state = optimizer.update(gradients, state.optimizer, state.parameters)
         parameters = optax.apply_updates(state.parameters, steps)
-        return _State(parameters, variables, optimizer_state), value, accuracy
+        new = _State(parameters, variables, optimizer_state)
+        if skip:
+            finite = jnp.isfinite(value)
+            for leaf in jax.tree.leaves(gradients):
+                finite &= jnp.isfinite(leaf).all()
+            new = jax.tree.map(lambda after, before: jnp.where(finite, after, before), new, state)
+            value = jnp.where(finite, value, jnp.nan)
+        return new, value, accuracy
 
     return update
 
 
-def _make_train_chunk(update: Callable) -> Callable[..., tuple[_State, jax.Array, _Metrics]]:
-    """The program: the first `length` updates of a buffer, or as many as have a finite loss and one more."""
+def _make_train_chunk(update: Callable, *, skip: bool = False) -> Callable[..., tuple[_State, jax.Array, _Metrics]]:
+    """The program: the first `length` updates of a buffer; unless `skip`, no further than a loss that is not finite."""
 
     def train_chunk(state, images, labels, batches, length):
         def unfinished(carry):
             done, finite, _, _ = carry
-            return (done < length) & finite
+            return (done < length) if skip else (done < length) & finite
 
         def step(carry):
             done, _, state, metrics = carry
@@ -437,14 +504,15 @@ def _padded(split: Split, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return images, np.pad(labels, (0, missing)), np.pad(np.ones(len(labels), np.float32), (0, missing))
 
 
-def _finite_part(chunk: Updates) -> Iterator[Updates]:
-    """Gives out the updates with a finite loss, and raises at the one without."""
-    if np.isfinite(chunk.loss[-1]):
-        yield chunk
-        return
-    if len(chunk.loss) > 1:
-        yield Updates(*(column[:-1] for column in chunk))
-    raise TrainingDiverged(int(chunk.count[-1]), float(chunk.learning_rate[-1]), float(chunk.loss[-1]))
+def _parts(chunk: Updates) -> Iterator[Updates | Skipped]:
+    """A chunk in order: runs of updates with a finite loss, and one by one those without."""
+    finite = np.isfinite(chunk.loss)
+    borders = [0, *(np.flatnonzero(np.diff(finite)) + 1), len(finite)]
+    for first, stop in itertools.pairwise(borders):
+        if finite[first]:
+            yield Updates(*(column[first:stop] for column in chunk))
+        else:
+            yield from map(Skipped, map(int, chunk.count[first:stop]), map(float, chunk.learning_rate[first:stop]))
 
 
 def _check_not_negative(**numbers: float) -> None:

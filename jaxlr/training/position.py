@@ -25,6 +25,7 @@ class Position:
 
     count: int  # updates applied
     epoch: int  # epochs completed, their evaluation included
+    skipped: int  # updates left out because their loss or gradient was not finite
     metrics_bytes: int  # length of metrics.jsonl
     seconds: float  # of training
     schedules: tuple[tuple[int, str], ...]  # the schedule as it was asked for, from which count on

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxlr.schedules import Schedule, checks, parse, retime
 from jaxlr.training.config import TrainConfig
-from jaxlr.training.loop import EpochEnd, Updates
+from jaxlr.training.loop import EpochEnd, Skipped, Updates
 
 __all__ = ["changed_schedule", "check_changes", "epoch_accuracies", "read_items", "read_metrics", "schedule_of"]
 
@@ -88,7 +88,7 @@ def changed_schedule(schedule: Schedule, asked: Schedule, new: Schedule, count: 
         raise ValueError(f"resume: schedule cannot become {new!r} at count {count}: {error}") from None
 
 
-def read_items(metrics: bytes) -> Iterator[Updates | EpochEnd]:
+def read_items(metrics: bytes) -> Iterator[Updates | Skipped | EpochEnd]:
     """What the loop gave out, from the lines of metrics.jsonl.
 
     Raises:
@@ -99,12 +99,14 @@ def read_items(metrics: bytes) -> Iterator[Updates | EpochEnd]:
         if "epoch" in record:
             figures = ("train_accuracy", "validation_accuracy", "validation_loss")
             yield EpochEnd(record["epoch"], record["count"], *(_number(record[name]) for name in figures))
+        elif "skipped" in record:
+            yield Skipped(record["count"], record["skipped"])
         else:
             figures = (np.array([_number(record[name])], np.float32) for name in ("learning_rate", "loss", "accuracy"))
             yield Updates(np.array([record["count"]], np.int32), *figures)
 
 
-def epoch_accuracies(items: Sequence[Updates | EpochEnd]) -> np.ndarray:
+def epoch_accuracies(items: Sequence[Updates | Skipped | EpochEnd]) -> np.ndarray:
     """The accuracies of the updates since the last epoch's end."""
     ends = [place for place, item in enumerate(items) if isinstance(item, EpochEnd)]
     rest = items[ends[-1] + 1 :] if ends else items

@@ -20,7 +20,7 @@ from jaxlr.schedules import Schedule, parse
 from jaxlr.training.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.data import Dataset, load_dataset
 from jaxlr.training.folder import FolderLock, check_folder, make_folder, write_json
-from jaxlr.training.loop import EpochEnd, Trainer, TrainingDiverged, Updates
+from jaxlr.training.loop import EpochEnd, Skipped, Trainer, TrainingDiverged, Updates
 from jaxlr.training.models import CNN
 from jaxlr.training.position import Position
 from jaxlr.training.resuming import check_changes, epoch_accuracies, read_items, read_metrics, schedule_of
@@ -103,7 +103,7 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
         trainer.load_network(checkpoints.load_network(weights, trainer.state[0]))
         notes = (f"weights of {weights} at count {position.count:,}",)
     folder = make_folder(out, Path(config.data).stem)
-    start = Position(0, 0, 0, 0.0, ((0, text),))
+    start = Position(0, 0, 0, 0, 0.0, ((0, text),))
     return _run(config, data, schedule, trainer, folder, FolderLock(folder), start, notes)
 
 
@@ -151,7 +151,8 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
             notes.append(f"epochs {kept.epochs} becomes {config.epochs}")
         items = list(read_items(read_metrics(folder / "metrics.jsonl", position.metrics_bytes)))
         state = checkpoints.load_state(folder, position.count, trainer.state)
-        trainer.load(state, count=position.count, epoch=position.epoch, accuracies=epoch_accuracies(items))
+        accuracies = epoch_accuracies(items)
+        trainer.load(state, count=position.count, epoch=position.epoch, accuracies=accuracies, skipped=position.skipped)
     except BaseException:
         lock.release()
         raise
@@ -195,9 +196,9 @@ def execute(
                 file.write("".join(f"{json.dumps(record)}\n" for record in _records(item)).encode())
                 file.flush()
                 tally.take(item)
-                if watch is not None:
+                if watch is not None and not isinstance(item, Skipped):
                     watch(item)
-                if stop() and saving.can_save(item):
+                if stop() and run.trainer.settled:
                     saving.save(file, item)
                     saving.finish()
                     raise Stopped(f"stopped at count {run.trainer.count}")
@@ -253,6 +254,7 @@ def _make_trainer(config: TrainConfig, data: Dataset, schedule: Schedule) -> Tra
         l1=config.l1,
         l2=config.l2,
         seed=config.seed,
+        nonfinite=config.nonfinite,
     )
 
 
@@ -296,7 +298,7 @@ def _optimizer(config: TrainConfig, schedule: Schedule) -> optax.GradientTransfo
             return jaxlr.adamw(schedule, weight_decay=0.01 if config.weight_decay is None else decay)
 
 
-def _records(item: Updates | EpochEnd) -> Iterator[dict[str, Any]]:
+def _records(item: Updates | Skipped | EpochEnd) -> Iterator[dict[str, Any]]:
     """The lines of metrics.jsonl that an item of the loop makes."""
     if isinstance(item, EpochEnd):
         yield {
@@ -306,6 +308,9 @@ def _records(item: Updates | EpochEnd) -> Iterator[dict[str, Any]]:
             "validation_accuracy": finite(item.validation_accuracy),
             "validation_loss": finite(item.validation_loss),
         }
+        return
+    if isinstance(item, Skipped):
+        yield {"count": item.count, "skipped": item.learning_rate}
         return
     for count, rate, loss, accuracy in zip(*item, strict=True):
         yield {
@@ -323,7 +328,7 @@ def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseExc
     if failure is None:
         test_loss, test_accuracy = trainer.evaluate(run.data.test)
         digest = parameters_sha256(trainer.parameters)
-    images = tally.updates * config.accumulate * config.batch_size
+    images = (tally.updates + tally.skipped) * config.accumulate * config.batch_size
     return {
         "status": _status(failure),
         "failure": None if failure is None else str(failure) or "stopped by the user",

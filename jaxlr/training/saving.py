@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from jaxlr.training.config import TrainConfig
-from jaxlr.training.loop import EpochEnd, Trainer, Updates
+from jaxlr.training.loop import EpochEnd, Skipped, Trainer, Updates
 from jaxlr.training.position import Position
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Saving:
     def _asked(self) -> bool:
         return self.updates is not None or self._epochs is not None
 
-    def is_due(self, item: Updates | EpochEnd) -> bool:
+    def is_due(self, item: Updates | Skipped | EpochEnd) -> bool:
         """Whether to save after this item of the loop."""
         if isinstance(item, EpochEnd):
             if not self._asked:
@@ -72,14 +72,10 @@ class Saving:
         if self.updates is None or self._trainer.count % self.updates:
             return False
         # Where an epoch ends here too, its evaluation comes first: the checkpoint then knows how good it is.
-        ends = self._trainer.count == self._trainer.updates_total(self._trainer.epoch + 1)
-        return self.can_save(item) and not ends
+        trainer = self._trainer
+        return trainer.settled and trainer.count + trainer.skipped != trainer.updates_total(trainer.epoch + 1)
 
-    def can_save(self, item: Updates | EpochEnd) -> bool:
-        """Whether the trainer stands where this item says: not past an update that went wrong."""
-        return isinstance(item, EpochEnd) or int(item.count[-1]) + 1 == self._trainer.count
-
-    def save(self, metrics: BinaryIO, item: Updates | EpochEnd) -> None:
+    def save(self, metrics: BinaryIO, item: Updates | Skipped | EpochEnd) -> None:
         """Takes the state as it is after an item; it is written while the run goes on.
 
         Raises:
@@ -92,6 +88,7 @@ class Saving:
             self._start,
             count=self._trainer.count,
             epoch=self._trainer.epoch,
+            skipped=self._trainer.skipped,
             metrics_bytes=metrics.tell(),
             seconds=self._clock.seconds(),
         )

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxlr.schedules import Schedule
 from jaxlr.training.cycles import place_in_cycle
-from jaxlr.training.loop import EpochEnd, Updates
+from jaxlr.training.loop import EpochEnd, Skipped, Updates
 
 __all__ = ["Tally", "end_entries", "finite", "machine", "parameters_sha256"]
 
@@ -26,13 +26,17 @@ class Tally:
     """What a run has given out so far."""
 
     updates: int = 0
+    skipped: int = 0
     rates: list[float] = field(default_factory=list)  # the first, the highest, the last
     epochs: list[EpochEnd] = field(default_factory=list)
 
-    def take(self, item: Updates | EpochEnd) -> None:
+    def take(self, item: Updates | Skipped | EpochEnd) -> None:
         """Counts an item of the loop."""
         if isinstance(item, EpochEnd):
             self.epochs.append(item)
+            return
+        if isinstance(item, Skipped):
+            self.skipped += 1
             return
         self.updates += len(item.count)
         rates = [*self.rates, *map(float, item.learning_rate)]
@@ -50,6 +54,7 @@ class Tally:
             "best_epoch": best and int(best.epoch),
             "epochs": len(self.epochs),
             "updates": self.updates,
+            "skipped_updates": self.skipped,
             "learning_rate_first": first,
             "learning_rate_highest": highest,
             "learning_rate_last": last,
