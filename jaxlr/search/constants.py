@@ -82,7 +82,7 @@ def constant_rate_test(
       ...   return 2.0 * jnp.sum((params - batch) ** 2)
       >>> result = constant_rate_test(loss, jnp.ones(3), jnp.zeros((10, 1)), start=0.25, end=1.0, num_rates=3)
       >>> print(result.learning_rates, result.losses, result.max_stable)
-      [0.25 0.5  1.  ] [0.000000e+00 6.000000e+00 2.092071e+10] 0.5
+      [0.25 0.5  1.  ] [  0.   6. 486.] 0.5
     """
     num_rates = arguments.count("num_rates", num_rates, 2)
     num_steps = arguments.count("num_steps", num_steps, 1)
