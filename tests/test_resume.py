@@ -271,6 +271,16 @@ def test_a_diverged_run_never_saves_what_is_not_finite(tmp_path):
     assert steps(tmp_path / "run")[-1] <= 13
 
 
+def wait_for_another_checkpoint(folder, process):
+    """Until there is one more, or the process has ended."""
+
+    def latest():
+        return max(steps(folder), default=0) if (folder / "checkpoints").exists() else 0
+
+    before = latest()
+    wait_for(lambda: latest() > before or process.poll() is not None)
+
+
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
 def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path, monkeypatch):
@@ -282,9 +292,7 @@ def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path, monkeypatch):
     folder, kills = tmp_path / "killed", 0
     process = start(*words, "--out", "killed")
     while True:
-        wait_for(lambda: (folder / "checkpoints").exists() or process.poll() is not None)
-        before = max(steps(folder), default=0)
-        wait_for(lambda: max(steps(folder), default=0) > before or process.poll() is not None)
+        wait_for_another_checkpoint(folder, process)
         if kills == 20 or process.poll() is not None:
             break
         time.sleep(random.uniform(0.0, 0.3))
