@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import jaxpr_as_fun, jaxprs_in_params
+from jax.extend.core import jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxlr.schedules import Schedule
@@ -54,7 +54,7 @@ class Program:
     @property
     def has_convolutions(self) -> bool:
         """Whether a convolution is among its equations."""
-        return "conv_general_dilated" in set(_primitives(self._jaxpr.jaxpr))
+        return "conv_general_dilated" in set(_primitives(self._jaxpr))
 
     def digest(self) -> str:
         """The SHA-256 of the traced program and of all arrays that it closes over."""
@@ -111,11 +111,14 @@ def choose_strategy(program: Program, devices: Sequence[Any]) -> tuple[str, str]
     return "vmap", "all members of a group at once: on a CPU too, where nothing is a convolution"
 
 
-def _primitives(jaxpr: Any) -> Iterator[str]:
-    for equation in jaxpr.eqns:
+def _primitives(value: Any) -> Iterator[str]:
+    """The names of all operations in a jaxpr, and in the jaxprs among the parameters of an operation."""
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _primitives(each)
+    for equation in getattr(value, "eqns", ()):
         yield equation.primitive.name
-        for inner in jaxprs_in_params(equation.params):
-            yield from _primitives(inner)
+        yield from _primitives(list(equation.params.values()))
 
 
 def _on_host(constant: Any) -> np.ndarray:
