@@ -34,13 +34,12 @@ def main():
             if layout == "weights split":
                 placed["kernel"] = jax.device_put(params["kernel"], NamedSharding(mesh, PartitionSpec(None, "data")))
             split = jax.device_put(batches, NamedSharding(mesh, of_batches))
-            for form in (split, list(split)) if test is lr_range_test else (split,):
+            in_turn = test is lr_range_test and layout == "batches split"
+            for form in (split, list(split)) if in_turn else (split,):
                 result = test(loss_fn, placed, form, **arguments)
                 np.testing.assert_allclose(result.losses, alone.losses, rtol=2e-4)
                 np.testing.assert_allclose(result.metrics, alone.metrics, atol=0.05)
                 assert not placed["kernel"].is_deleted()
-        several = test(loss_fn, placed, split, seeds=3, **arguments)
-        np.testing.assert_allclose(several.curves[0].losses, alone.losses, rtol=2e-4)
 
 
 if __name__ == "__main__":
