@@ -238,6 +238,7 @@ def test_an_optimizer_from_its_config(config):
     assert float(updates[0]) == pytest.approx(-0.1 * (1 / (1 + 1e-7 / np.sqrt(1e-3)) + 0.004))
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own, under NumPy 2
 def test_every_config_of_keras_live_comes_back():
     keras = live_keras()
     for name in SCHEDULES:
