@@ -75,6 +75,8 @@ class TrainConfig:
     gone by, so that a short run saves nothing."""
     keep_checkpoints: int = 2
     """Of the last checkpoints so many stay, and the best by validation accuracy."""
+    events: Literal["none", "tensorboard"] = "none"
+    """Whether to write the records for TensorBoard as well: tensorboard --logdir shows the folder of the run."""
 
     def __post_init__(self):
         for name, hint in typing.get_type_hints(TrainConfig).items():

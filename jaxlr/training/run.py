@@ -19,6 +19,7 @@ from jaxlr import plotting
 from jaxlr.schedules import Schedule, parse
 from jaxlr.training.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.data import Dataset, load_dataset
+from jaxlr.training.events import EventFile, write_item
 from jaxlr.training.folder import FolderLock, check_folder, make_folder, write_json
 from jaxlr.training.loop import EpochEnd, Skipped, Trainer, TrainingDiverged, Updates
 from jaxlr.training.models import CNN
@@ -188,6 +189,7 @@ def execute(
     tally, failure, item = Tally(), None, None
     clock = Clock(run.trainer, run.start.seconds)
     saving = Saving(run.config, run.trainer, run.folder, run.start, clock)
+    events = EventFile(run.folder, start=run.start.count) if run.config.events == "tensorboard" else None
     try:
         with _open_metrics(run) as file:
             for item in read_items(read_metrics(run.folder / "metrics.jsonl", run.start.metrics_bytes)):
@@ -196,6 +198,9 @@ def execute(
                 file.write("".join(f"{json.dumps(record)}\n" for record in _records(item)).encode())
                 file.flush()
                 tally.take(item)
+                if events is not None:
+                    images = (tally.updates + tally.skipped) * run.config.accumulate * run.config.batch_size
+                    write_item(events, item, images_per_second=images / clock.seconds())
                 if watch is not None and not isinstance(item, Skipped):
                     watch(item)
                 if stop() and run.trainer.settled:
@@ -210,6 +215,8 @@ def execute(
         failure = error
     finally:
         saving.close()
+        if events is not None:
+            events.close()
         run.lock.release()
     summary = _summarize(run, tally, clock.seconds(), failure)
     write_json(run.folder / "summary.json", summary)
