@@ -41,7 +41,8 @@ def test_a_sweep_ends_with_its_table_sorted_by_validation(capsys, empty_folder):
     assert lines[0] == "digits, adam, triangular(0.001, 0.01, 1ep): 4 members of 2 epochs into runs/digits-sweep-1/"
     progress = [line for line in lines if re.match(r"[1-4]/4  ", line)]
     assert [line.split()[2] for line in progress] == ["1e+25", "0.001", "0.01", "0.1"]
-    assert all(re.search(r"(validation 0\.\d{4}|diverged)  \S+ s left$", line) for line in progress)
+    assert all(re.search(r"(validation 0\.\d{4}|diverged)(  \d+ s left)?$", line) for line in progress)
+    assert [" s left" in line for line in progress] == [False, True, True, True]
     start = lines.index(next(line for line in lines if line.split() == ["max_lr", "validation", "loss", "train"]))
     table = [line.split() for line in lines[start + 1 : start + 5]]
     scores = [float(row[1]) for row in table[:3]]

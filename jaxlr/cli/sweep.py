@@ -182,17 +182,18 @@ def _progress(schedules: Sequence[Schedule]) -> Iterator[Callable[["GroupDone"],
 
     def left(group: "GroupDone") -> str:
         if group.loaded:
-            return "was done before"
+            return "  was done before"
         first.append((group.done, time.monotonic()))
         done, since = first[0]
-        each = (time.monotonic() - since) / (group.done - done) if group.done > done else math.nan
-        return f"{each * (group.total - group.done):.0f} s left"
+        if group.done == done:
+            return ""
+        return f"  {(time.monotonic() - since) / (group.done - done) * (group.total - group.done):.0f} s left"
 
     def watch(group: "GroupDone") -> None:
         before = group.done - len(group.members)
         for index, member in enumerate(group.members):
             place = f"{before + index + 1:{len(str(group.total))}}/{group.total}"
-            print(f"{place}  {said(member, group, index)}  {left(group)}", flush=True)
+            print(f"{place}  {said(member, group, index)}{left(group)}", flush=True)
 
     yield watch
 

@@ -71,7 +71,7 @@ def plot_scores(
         axes.set_xlabel(over)
         axes.set_title(label)
         if others:
-            figure.legend(loc="outside right upper", frameon=False, fontsize=11)
+            axes.legend(frameon=False, fontsize=11)
         figure.suptitle(title, x=0.015, ha="left", fontsize=13, fontweight="bold", wrap=True)
         if subtitle:
             figure.supxlabel(subtitle, x=0.015, ha="left", fontsize=10.5, color=plotting.PALE)
@@ -95,8 +95,8 @@ def _scale(axes: Axes, places: np.ndarray) -> None:
 
 def _mark_best(axes: Axes, place: float, score: float, text: str) -> None:
     ring: dict[str, Any] = {"markersize": 14, "markerfacecolor": "none", "markeredgewidth": 2.2, "linestyle": "none"}
-    axes.plot([place], [score], marker="o", markeredgecolor=plotting.COLOURS[1], **ring)
-    axes.set_title(text, loc="right", color=plotting.COLOURS[1])
+    axes.plot([place], [score], marker="o", markeredgecolor=plotting.INK, **ring)
+    axes.set_title(text, loc="right", color=plotting.INK)
 
 
 def _mark_missing(axes: Axes, places: np.ndarray) -> None:
