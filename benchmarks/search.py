@@ -32,7 +32,7 @@ import optax
 from flax import nnx
 
 import jaxlr
-from jaxlr.search.sweep import sweep
+from jaxlr.search.sweeps import sweep
 from jaxlr.training.convolution import compiler_options
 from jaxlr.training.data import load_dataset
 from jaxlr.training.loop import epoch_order

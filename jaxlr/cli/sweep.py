@@ -23,7 +23,7 @@ from jaxlr.training.config import TrainConfig, default_schedule, to_json
 from jaxlr.training.folder import FolderLock, check_folder, make_folder, write_json
 
 if TYPE_CHECKING:
-    from jaxlr.search.sweep import GroupDone, SweepResult
+    from jaxlr.search.sweeps import GroupDone, SweepResult
 
 SCORE = "validation_accuracy"
 _DEFAULT_VARIATION = ("max_lr", "logspace(0.001, 1, 10)")
@@ -137,7 +137,7 @@ def _check_folder(folder: Path, kept: dict[str, Any]) -> None:
 
 
 def _execute(sweep: _Sweep, options: SweepOptions) -> "SweepResult":
-    from jaxlr.search.sweep import sweep as run_sweep
+    from jaxlr.search.sweeps import sweep as run_sweep
     from jaxlr.training.convolution import compiler_options
 
     config, members = sweep.config, len(sweep.schedules)
