@@ -571,6 +571,9 @@ def _cycles(
         return curve(lr, lr_min)
     if not checks.is_traced(cycle_mul) and cycle_mul < 1:
         raise ValueError(f"cycle_mul must be at least 1 where there is more than one cycle, got {cycle_mul}")
+    if pieces.equals(cycle_mul, 1) and not (checks.is_traced(t_initial) or checks.is_traced(limit)):
+        end = min(t_initial * limit, checks.LARGEST_LENGTH)
+        return pieces.in_turn((_equal_cycles(curve, lr, t_initial, lr_min, cycle_decay), end), last=constant(lr_min))
     if pieces.equals(cycle_decay, 1) or pieces.equals(lr_min, 0):
         return with_restarts(
             curve(lr, lr_min), t_initial, t_mul=cycle_mul, m_mul=cycle_decay, limit=limit, end_value=lr_min
@@ -578,6 +581,16 @@ def _cycles(
     peaks = with_restarts(curve(lr, 0.0), t_initial, t_mul=cycle_mul, m_mul=cycle_decay, limit=limit)
     floor = with_restarts(curve(0.0, lr_min), t_initial, t_mul=cycle_mul, limit=limit, end_value=lr_min)
     return peaks + floor
+
+
+def _equal_cycles(
+    curve: Callable[[Any, Any], Schedule], lr: Any, t_initial: Any, lr_min: Any, cycle_decay: Any
+) -> Schedule:
+    """The same without end, for cycles of one length: a smaller program."""
+    if pieces.equals(cycle_decay, 1):
+        return curve(lr, lr_min).repeat(t_initial)
+    peaks = curve(lr, 0.0).repeat(t_initial) * step_decay(1.0, cycle_decay, t_initial)
+    return peaks if pieces.equals(lr_min, 0) else peaks + curve(0.0, lr_min).repeat(t_initial)
 
 
 def _warmed_to_its_start(schedule: Schedule, lr: Any, warmup_t: Any, warmup_lr_init: Any, prefix: bool) -> Schedule:
