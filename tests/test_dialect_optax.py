@@ -72,7 +72,7 @@ def differences(name, draws):
         yield np.max(np.abs(ours - expected)) / np.max(np.abs(expected)), arguments
 
 
-@pytest.mark.parametrize("draws", [slice(0, 2), pytest.param(slice(2, None), marks=pytest.mark.long)], ids=["2", "18"])
+@pytest.mark.parametrize("draws", [slice(0, 1), pytest.param(slice(1, None), marks=pytest.mark.long)], ids=["1", "19"])
 @pytest.mark.parametrize("name", NAMES)
 def test_is_what_optax_does(name, draws):
     for difference, arguments in differences(name, draws):

@@ -36,16 +36,16 @@ def jaxlr_rates(name, arguments, draw):
 
 
 def difference(name, arguments, ours, theirs, counts):
-    """The largest difference as a share of the peak, but where a float product may lose a restart."""
+    """The largest difference as a share of the rate, but where a float product may lose a restart."""
     sure = np.ones(len(counts), bool)
     if name == "cosine_with_restarts":
         warm, total = arguments["num_warmup_steps"], arguments["num_training_steps"]
         product = arguments["scheduler_specific_kwargs"]["num_cycles"] * (counts - warm)
         sure = (counts < warm) | (counts >= total) | (product % (total - warm) != 0)
-    return float(np.max(np.abs(ours - theirs)[sure], initial=0) / np.max(np.abs(theirs)))
+    return float(np.max(np.abs(ours - theirs)[sure], initial=0) / arguments["lr"])
 
 
-@pytest.mark.parametrize("draws", [slice(0, 3), pytest.param(slice(3, None), marks=pytest.mark.long)], ids=["3", "17"])
+@pytest.mark.parametrize("draws", [slice(0, 1), pytest.param(slice(1, None), marks=pytest.mark.long)], ids=["1", "19"])
 @EVERY
 def test_is_what_transformers_recorded(name, draws):
     counts = RECORD["kept"](name)
