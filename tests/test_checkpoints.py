@@ -63,6 +63,7 @@ def test_everything_comes_back_to_the_last_bit(tmp_path):
 def test_the_last_ones_and_the_best_stay(tmp_path):
     write(tmp_path, range(1, 7), keep=2, accuracies=[0.1, 0.8, 0.9, 0.3, 0.4, 0.5])
     assert steps(tmp_path) == [3, 5, 6]
+    (tmp_path / "plain").mkdir()
     write(tmp_path / "plain", range(1, 5), keep=1)
     assert steps(tmp_path / "plain") == [4]
 

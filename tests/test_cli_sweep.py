@@ -20,6 +20,9 @@ from jaxlr.training.loop import EpochEnd, TrainingDiverged
 from jaxlr.training.run import prepare
 from jaxlr.training.sweep import make_training
 
+# Runs of the whole command: the short form of a sweep is in test_search_sweep.py.
+pytestmark = pytest.mark.long
+
 NETWORK = ["--width", "2", "--depth", "1", "--batch-size", "128", "--epochs", "2"]
 TINY = ["sweep", *NETWORK, "--schedule", "triangular(0.001, 0.01, 1ep)"]
 

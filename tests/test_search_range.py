@@ -18,6 +18,9 @@ import jaxlr
 from jaxlr.plotting import save_figure
 from jaxlr.search import NoSuggestion, constant_rate_test, lr_range_test
 
+# Many small trainings: the short form is in test_search_suggestions.py and the executed examples.
+pytestmark = pytest.mark.long
+
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.normal(size=(24, 16, 6)).astype(np.float32)
 LABELS = (IMAGES @ RANDOM.normal(size=(6, 3))).argmax(-1)

@@ -48,7 +48,7 @@ class Schedule:
       triangular(base_lr=0.0, max_lr=0.5, step_size=2)
     """
 
-    __slots__ = ("_formula", "_on_device", "_parts", "arguments")
+    __slots__ = ("__weakref__", "_formula", "_on_device", "_parts", "arguments")
 
     arguments: Mapping[str, Any]
 

@@ -19,7 +19,7 @@ __all__ = ["Checkpoints", "load_network", "load_state", "read_position"]
 
 FOLDER = "checkpoints"
 _PARTS = ("network", "optimizer")
-_MESSAGE_LENGTH = 200
+_MESSAGE_LENGTH = 400
 
 
 class Checkpoints:
@@ -215,7 +215,8 @@ def _errors(what: str) -> Iterator[None]:
     except CheckpointError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        place = what.partition(": ")[0]
+        reason = " ".join(str(error).replace(f"{place}/", "").split()) or type(error).__name__
         raise CheckpointError(f"{what} ({reason[:_MESSAGE_LENGTH]})") from error
 
 
