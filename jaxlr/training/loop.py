@@ -19,14 +19,14 @@ from jax import lax
 
 from jaxlr.schedules import checks, updates
 from jaxlr.training.convolution import compiler_options
-from jaxlr.training.losses import l1_penalty, l2_penalty, loss_by_name
+from jaxlr.training.losses import loss_by_name
 from jaxlr.training.splits import Dataset, Split
+from jaxlr.training.step import EVALUATION_BATCH, State, make_evaluate_batch, make_update, padded
 from jaxlr.transforms.learning_rate import current_learning_rate
 
 __all__ = ["EpochEnd", "Skipped", "Trainer", "TrainingDiverged", "Updates", "epoch_order"]
 
 _CHUNK_SECONDS = 0.7  # of work between two reports, so that a progress bar moves
-_EVALUATION_BATCH = 256
 _serial = itertools.count()
 
 
@@ -74,14 +74,6 @@ class TrainingDiverged(RuntimeError):  # noqa: N818, what happened is a better n
         self.count = count
         self.learning_rate = learning_rate
         self.loss = loss
-
-
-class _State(NamedTuple):
-    """Everything that an update changes."""
-
-    parameters: Any  # what the optimizer changes
-    variables: Any  # running statistics of batch normalization, dropout's keys
-    optimizer: optax.OptState
 
 
 class _Metrics(NamedTuple):
@@ -170,17 +162,17 @@ class Trainer:
         model.train()
         graph, parameters, variables = nnx.split(model, nnx.Param, ...)
         parameters, variables = nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables)
-        state = _State(parameters, variables, optimizer.init(parameters))
+        state = State(parameters, variables, optimizer.init(parameters))
         current_learning_rate(state.optimizer)  # raises here, not in the first update
         # Copies, since each chunk takes the buffers of the state over: those of the model stay the caller's.
         self._state = jax.tree.map(jnp.copy, state)
         self._loss, self._skip = loss_by_name(loss), skip
         self._images, self._labels = jnp.asarray(data.train.images), jnp.asarray(data.train.labels)
-        update = _make_update(graph, optimizer, self._loss, l1, l2, accumulate, skip=skip)
+        update = make_update(graph, optimizer, self._loss, l1, l2, accumulate, skip=skip)
         compile_ = functools.partial(jax.jit, compiler_options=compiler_options())
         self._train_chunk = compile_(_traced_once(_make_train_chunk(update, skip=skip)), donate_argnums=0)
-        self._evaluate_batch = compile_(_make_evaluate_batch(self._evaluated_graph, self._loss))
-        self._compiled: Callable[..., tuple[_State, jax.Array, _Metrics]] | None = None
+        self._evaluate_batch = compile_(make_evaluate_batch(self._evaluated_graph, self._loss))
+        self._compiled: Callable[..., tuple[State, jax.Array, _Metrics]] | None = None
 
     @property
     def parameters(self) -> Any:
@@ -231,7 +223,7 @@ class Trainer:
           skipped: the updates left out there.
         """
         (parameters, variables), optimizer = state
-        self._state = _State(parameters, variables, optimizer)
+        self._state = State(parameters, variables, optimizer)
         self._count, self._skipped, self._epoch = count, skipped, epoch
         self._accuracies = [np.asarray(accuracies, np.float32)] if len(accuracies) else []
 
@@ -298,8 +290,8 @@ class Trainer:
         if not examples:
             raise ValueError("split must have at least one image, got none")
         sums = [
-            self._evaluate_batch(self._state.parameters, self._state.variables, *_padded(split, first))
-            for first in range(0, examples, _EVALUATION_BATCH)
+            self._evaluate_batch(self._state.parameters, self._state.variables, *padded(split, first))
+            for first in range(0, examples, EVALUATION_BATCH)
         ]
         loss, correct = np.asarray(sums, np.float64).sum(axis=0) / examples
         return float(loss), float(correct)
@@ -394,67 +386,7 @@ def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
     return order
 
 
-def _make_update(
-    graph: nnx.GraphDef,
-    optimizer: optax.GradientTransformation,
-    loss: Callable,
-    l1: float,
-    l2: float,
-    accumulate: int,
-    *,
-    skip: bool = False,
-) -> Callable[..., tuple[_State, jax.Array, jax.Array]]:
-    """The function that makes one update: state, images, labels -> state, loss, accuracy.
-
-    With `skip`, an update whose loss or gradient is not finite leaves the state as it is, and its loss is NaN.
-    """
-
-    def objective(parameters, variables, images, labels):
-        model = nnx.merge(graph, parameters, variables)
-        outputs = model(images)
-        value = loss(outputs, labels).mean()
-        if l1:
-            value += l1 * l1_penalty(parameters)
-        if l2:
-            value += l2 * l2_penalty(parameters)
-        variables = nnx.to_pure_dict(nnx.state(model, nnx.Not(nnx.Param)))
-        return value, (variables, _correct(outputs, labels).mean())
-
-    def of_batch(parameters, variables, images, labels):
-        (value, (variables, accuracy)), gradients = jax.value_and_grad(objective, has_aux=True)(
-            parameters, variables, images, labels
-        )
-        return variables, (gradients, value, accuracy)
-
-    def update(state, images, labels):
-        if accumulate == 1:
-            variables, means = of_batch(state.parameters, state.variables, images[0], labels[0])
-        else:
-
-            def add(carry, batch):
-                variables, sums = carry
-                variables, results = of_batch(state.parameters, variables, *batch)
-                return (variables, jax.tree.map(jnp.add, sums, results)), None
-
-            zeros = (jax.tree.map(jnp.zeros_like, state.parameters), jnp.float32(0), jnp.float32(0))
-            (variables, sums), _ = lax.scan(add, (state.variables, zeros), (images, labels))
-            means = jax.tree.map(lambda total: total / accumulate, sums)
-        gradients, value, accuracy = means
-        steps, optimizer_state = optimizer.update(gradients, state.optimizer, state.parameters)
-        parameters = optax.apply_updates(state.parameters, steps)
-        new = _State(parameters, variables, optimizer_state)
-        if skip:
-            finite = jnp.isfinite(value)
-            for leaf in jax.tree.leaves(gradients):
-                finite &= jnp.isfinite(leaf).all()
-            new = jax.tree.map(lambda after, before: jnp.where(finite, after, before), new, state)
-            value = jnp.where(finite, value, jnp.nan)
-        return new, value, accuracy
-
-    return update
-
-
-def _make_train_chunk(update: Callable, *, skip: bool = False) -> Callable[..., tuple[_State, jax.Array, _Metrics]]:
+def _make_train_chunk(update: Callable, *, skip: bool = False) -> Callable[..., tuple[State, jax.Array, _Metrics]]:
     """The program: the first `length` updates of a buffer; unless `skip`, no further than a loss that is not finite."""
 
     def train_chunk(state, images, labels, batches, length):
@@ -478,30 +410,10 @@ def _make_train_chunk(update: Callable, *, skip: bool = False) -> Callable[..., 
     return train_chunk
 
 
-def _make_evaluate_batch(graph: nnx.GraphDef, loss: Callable) -> Callable[..., tuple[jax.Array, jax.Array]]:
-    def evaluate_batch(parameters, variables, images, labels, weights):
-        outputs = nnx.merge(graph, parameters, variables)(images)
-        return (weights * loss(outputs, labels)).sum(), (weights * _correct(outputs, labels)).sum()
-
-    return evaluate_batch
-
-
-def _correct(outputs: jax.Array, labels: jax.Array) -> jax.Array:
-    return (outputs.argmax(axis=-1) == labels).astype(jnp.float32)
-
-
 def _traced_once(function: Callable) -> Callable:
     # chex counts by source and name, so each trainer's function needs a name of its own.
     function.__name__ = f"{function.__name__}_{next(_serial)}"
     return chex.assert_max_traces(function, n=1)
-
-
-def _padded(split: Split, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A batch of the fixed size from `first` on: images, labels and their weights, 0 for what pads it."""
-    images, labels = split.images[first : first + _EVALUATION_BATCH], split.labels[first : first + _EVALUATION_BATCH]
-    missing = _EVALUATION_BATCH - len(labels)
-    images = np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)])
-    return images, np.pad(labels, (0, missing)), np.pad(np.ones(len(labels), np.float32), (0, missing))
 
 
 def _parts(chunk: Updates) -> Iterator[Updates | Skipped]:

@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import jax
-import optax
-from flax import nnx
 
 import jaxlr
 from jaxlr import plotting
 from jaxlr.schedules import Schedule, parse
+from jaxlr.training.assembly import make_model, make_optimizer
 from jaxlr.training.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.data import Dataset, load_dataset
 from jaxlr.training.events import EventFile, write_item
 from jaxlr.training.folder import FolderLock, check_folder, make_folder, write_json
 from jaxlr.training.loop import EpochEnd, Skipped, Trainer, TrainingDiverged, Updates
-from jaxlr.training.models import CNN
 from jaxlr.training.position import Position
 from jaxlr.training.resuming import check_changes, epoch_accuracies, read_items, read_metrics, schedule_of
 from jaxlr.training.saving import Clock, Saving
@@ -242,18 +240,9 @@ def _steps_per_epoch(config: TrainConfig, data: Dataset) -> float:
 
 
 def _make_trainer(config: TrainConfig, data: Dataset, schedule: Schedule) -> Trainer:
-    model = CNN(
-        data.train.images.shape[1:],
-        data.classes,
-        width=config.width,
-        depth=config.depth,
-        dropout=config.dropout,
-        downsample=config.downsample,
-        rngs=nnx.Rngs(config.seed),
-    )
     return Trainer(
-        model,
-        _optimizer(config, schedule),
+        make_model(config, data),
+        make_optimizer(config, schedule),
         data,
         batch_size=config.batch_size,
         accumulate=config.accumulate,
@@ -289,20 +278,6 @@ def _open_metrics(run: Run) -> BinaryIO:
     file.truncate(run.start.metrics_bytes)
     file.seek(0, os.SEEK_END)
     return file
-
-
-def _optimizer(config: TrainConfig, schedule: Schedule) -> optax.GradientTransformationExtraArgs:
-    decay = config.weight_decay or 0.0
-    match config.optimizer:
-        case "sgd":
-            momentum = 0.9 if config.momentum is None else config.momentum
-            return jaxlr.sgd(schedule, momentum=momentum, weight_decay=decay)
-        case "rmsprop":
-            return jaxlr.rmsprop(schedule, momentum=config.momentum or 0.0, weight_decay=decay)
-        case "adam":
-            return jaxlr.adam(schedule, weight_decay=decay)
-        case "adamw":
-            return jaxlr.adamw(schedule, weight_decay=0.01 if config.weight_decay is None else decay)
 
 
 def _records(item: Updates | Skipped | EpochEnd) -> Iterator[dict[str, Any]]:

@@ -14,13 +14,13 @@ from jax import lax
 
 import jaxlr
 from jaxlr.schedules import Schedule
+from jaxlr.training.assembly import make_model, make_optimizer
 from jaxlr.training.config import TrainConfig
 from jaxlr.training.data import Dataset
-from jaxlr.training.loop import _EVALUATION_BATCH, _make_evaluate_batch, _make_update, _padded, _State, epoch_order
+from jaxlr.training.loop import epoch_order
 from jaxlr.training.losses import loss_by_name
-from jaxlr.training.models import CNN
-from jaxlr.training.run import _optimizer
 from jaxlr.training.splits import Split
+from jaxlr.training.step import EVALUATION_BATCH, State, make_evaluate_batch, make_update, padded
 
 __all__ = ["make_training", "steps_per_epoch"]
 
@@ -72,18 +72,10 @@ def make_training(config: TrainConfig, data: Dataset) -> Callable[[Schedule], di
       5
     """
     steps_per_epoch(config, data)
-    model = CNN(
-        data.train.images.shape[1:],
-        data.classes,
-        width=config.width,
-        depth=config.depth,
-        dropout=config.dropout,
-        downsample=config.downsample,
-        rngs=nnx.Rngs(config.seed),
-    )
+    model = make_model(config, data)
     loss = loss_by_name(config.loss)
     model.eval()
-    evaluate_batch = _make_evaluate_batch(nnx.graphdef(model), loss)
+    evaluate_batch = make_evaluate_batch(nnx.graphdef(model), loss)
     model.train()
     graph, *states = nnx.split(model, nnx.Param, ...)
     parameters, variables = map(nnx.to_pure_dict, states)
@@ -92,8 +84,8 @@ def make_training(config: TrainConfig, data: Dataset) -> Callable[[Schedule], di
     validation = jax.tree.map(jnp.asarray, _in_batches(data.validation))
 
     def training(schedule: Schedule) -> dict[str, Any]:
-        optimizer = _optimizer(config, schedule)
-        update = _make_update(graph, optimizer, loss, config.l1, config.l2, config.accumulate)
+        optimizer = make_optimizer(config, schedule)
+        update = make_update(graph, optimizer, loss, config.l1, config.l2, config.accumulate)
 
         def one_update(carry):
             done, _, state, sums = carry
@@ -109,7 +101,7 @@ def make_training(config: TrainConfig, data: Dataset) -> Callable[[Schedule], di
             figures = jnp.concatenate([sums / (done - first), totals / len(data.validation.labels)])
             return (done, finite, state), jnp.where(finite, figures, jnp.nan)
 
-        start = (jnp.int32(0), jnp.bool_(True), _State(parameters, variables, optimizer.init(parameters)))
+        start = (jnp.int32(0), jnp.bool_(True), State(parameters, variables, optimizer.init(parameters)))
         (done, _, _), figures = lax.scan(one_epoch, start, ends)
         names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
         epochs = dict(zip(names, figures.T, strict=True))
@@ -142,5 +134,5 @@ def _batches(config: TrainConfig, examples: int) -> np.ndarray:
 
 def _in_batches(split: Split) -> tuple[np.ndarray, ...]:
     """Images, labels and weights in batches of one size: each (batches, size, ...)."""
-    batches = [_padded(split, first) for first in range(0, len(split.labels), _EVALUATION_BATCH)]
+    batches = [padded(split, first) for first in range(0, len(split.labels), EVALUATION_BATCH)]
     return tuple(np.stack(column) for column in zip(*batches, strict=True))

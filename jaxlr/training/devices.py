@@ -1,0 +1,105 @@
+"""The devices of a run as one mesh: each takes a part of every batch, and all hold the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+__all__ = ["DataMesh", "choose_devices"]
+
+_AXIS = "data"
+
+
+def choose_devices(batch_size: int, count: int | None = None) -> list[jax.Device]:
+    """The devices that share a batch.
+
+    Args:
+      batch_size: images in a batch, over all devices.
+      count: how many of the devices; None: all, those of every host.
+
+    Raises:
+      ValueError: there are fewer devices, several hosts would not all take part, or the batch cannot be shared evenly.
+
+    Example:
+      >>> len(choose_devices(64, 1))
+      1
+    """
+    there = jax.devices()
+    if count is not None and count > len(there):
+        raise ValueError(f"devices must be at most the {len(there)} that are there, got {count}")
+    if count is not None and count < len(there) and jax.process_count() > 1:
+        raise ValueError(f"devices must be all {len(there)} of a run on several hosts, got {count}")
+    chosen = there[:count]
+    if batch_size % len(chosen):
+        fewer = max(n for n in range(1, len(chosen)) if batch_size % n == 0)
+        raise ValueError(
+            f"batch_size must be a multiple of the {len(chosen)} devices, got {batch_size}; "
+            f"with devices={fewer} it can stay"
+        )
+    return chosen
+
+
+class DataMesh:
+    """Puts arrays on the devices of a run.
+
+    Args:
+      devices: in the order of their parts of a batch.
+
+    Example:
+      >>> mesh = DataMesh(jax.devices()[:1])
+      >>> mesh.split(np.arange(6).reshape(2, 3), axis=1).sharding.spec
+      PartitionSpec(None, 'data')
+    """
+
+    def __init__(self, devices: list[jax.Device]):
+        # Made so, its axis is "auto" with every jax: the compiler shards what lies between inputs and outputs.
+        self._mesh = Mesh(np.array(devices), (_AXIS,))
+        self.size = len(devices)
+        self.everywhere = NamedSharding(self._mesh, PartitionSpec())
+
+    def along(self, axis: int) -> NamedSharding:
+        """The sharding of an array whose `axis` counts the images of a batch."""
+        return NamedSharding(self._mesh, PartitionSpec(*[None] * axis, _AXIS))
+
+    def of_moments(self, leaf: Any) -> NamedSharding:
+        """The sharding of an array of the optimizer: along its longest side that the devices can share evenly."""
+        sides = [(side, -axis) for axis, side in enumerate(leaf.shape) if side and side % self.size == 0]
+        return self.along(-max(sides)[1]) if sides else self.everywhere
+
+    def replicate(self, tree: Any) -> Any:
+        """Puts arrays, the same on every host, on every device."""
+        return self.place(tree, jax.tree.map(lambda _: self.everywhere, tree))
+
+    def place(self, tree: Any, shardings: Any) -> Any:
+        """Puts arrays, the same on every host, where their shardings say."""
+        return jax.tree.map(_place, tree, shardings)
+
+    def split(self, array: np.ndarray, axis: int = 0) -> jax.Array:
+        """Puts an array, of which every host has the whole, on the devices in parts along an axis."""
+        return self.assemble(array.shape, axis, lambda part: array[part])
+
+    def assemble(
+        self, shape: tuple[int, ...], axis: int, part_of: Callable[[tuple[slice, ...]], np.ndarray]
+    ) -> jax.Array:
+        """Makes an array in parts along an axis; each host is asked for the parts of its own devices alone.
+
+        Args:
+          shape: of the whole.
+          axis: along which it is parted.
+          part_of: gives the part that lies at these slices of the whole.
+        """
+        return jax.make_array_from_callback(shape, self.along(axis), part_of)
+
+
+def _place(array: Any, sharding: NamedSharding) -> jax.Array:
+    if sharding.is_fully_addressable:
+        return jax.device_put(array, sharding)
+    if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_place(jax.random.key_data(array), sharding), impl=jax.random.key_impl(array))
+    # Not device_put, which would compare the hosts' copies over the network, array by array.
+    host = np.asarray(array)
+    return jax.make_array_from_callback(host.shape, sharding, lambda part: host[part])
