@@ -131,7 +131,7 @@ def plot_schedules(
         axes.set_xlabel("updates" if steps_per_epoch is None else f"epochs of {steps_per_epoch} updates")
         axes.margins(x=0.01)
         if log:
-            _make_logarithmic(axes)
+            make_logarithmic(axes)
         else:
             axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         figure.legend(loc="outside upper left", frameon=False, prop={"family": "monospace", "size": 10.5})
@@ -300,7 +300,7 @@ def _draw_loss(axes: "Axes", counts: np.ndarray, losses: np.ndarray, ends: np.nd
     means = [_mean(losses[(counts >= start) & (counts < end)]) for start, end in itertools.pairwise(starts)]
     curves = {"train": _positive(np.array(means)), "validation": _positive(validation)}
     _draw_epochs(axes, ends, curves)
-    _make_logarithmic(axes)
+    make_logarithmic(axes)
     _label_ends(axes, [(name, values[-1], colour) for (name, values), colour in _coloured(curves) if len(values)])
 
 
@@ -321,7 +321,7 @@ def _draw_accuracy(axes: "Axes", ends: np.ndarray, curves: Mapping[str, np.ndarr
     _label_ends(axes, labels)
 
 
-def _make_logarithmic(axes: "Axes") -> None:
+def make_logarithmic(axes: "Axes") -> None:
     """Makes the vertical axis of finished curves logarithmic, with plain numbers, and enough of them, at its ticks."""
     from matplotlib.ticker import LogLocator, NullFormatter
 

@@ -197,7 +197,7 @@ def test_a_full_disk_is_a_run_that_failed(capsys, monkeypatch):
 
 def test_an_unknown_command_suggests_the_nearest(refused):
     assert refused("trian") == "jaxlr: unknown command 'trian'; did you mean 'train'?\n"
-    assert refused("xyz") == "jaxlr: unknown command 'xyz'; there are train, sweep, list, port, plot\n"
+    assert refused("xyz") == f"jaxlr: unknown command 'xyz'; there are {', '.join(COMMANDS)}\n"
 
 
 BOXES = {

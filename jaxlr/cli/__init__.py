@@ -52,6 +52,12 @@ COMMANDS = {
         extra="train",
         needs=("tyro", "flax", "chex", "pooch", "rich", "matplotlib"),
     ),
+    "report": Command(
+        "compare runs of train in one picture and one table",
+        "jaxlr.cli.report",
+        extra="train",
+        needs=("tyro", "rich", "matplotlib"),
+    ),
     "list": Command("print every schedule with its arguments", "jaxlr.cli.listing", extra="plot", needs=("tyro",)),
     "port": Command(
         "say in jaxlr what a recipe of another framework says",

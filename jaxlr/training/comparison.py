@@ -95,7 +95,7 @@ def _mark_end(axes: Axes, counts: np.ndarray, values: np.ndarray, look: Mapping[
         markeredgewidth=2.2,
         clip_on=False,
         color=look["color"],
-        zorder=look["zorder"],
+        zorder=look["zorder"] + 1.0,
     )
 
 

@@ -63,11 +63,14 @@ def read_run(folder: Path) -> PastRun:
     return PastRun(
         folder,
         config,
-        summary["status"],
-        *(_column(updates, name, dtype) for name, dtype in _UPDATE.items()),
-        *(_column(epochs, name, dtype) for name, dtype in _EPOCH.items()),
-        summary["test_accuracy"],
-        summary["images_per_second"],
+        status=summary["status"],
+        count=_column(updates, "count", np.int64),
+        learning_rate=_column(updates, "learning_rate", np.float64),
+        loss=_column(updates, "loss", np.float64),
+        epoch_end=_column(epochs, "count", np.int64),
+        validation_accuracy=_column(epochs, "validation_accuracy", np.float64),
+        test_accuracy=summary["test_accuracy"],
+        images_per_second=summary["images_per_second"],
     )
 
 
@@ -89,8 +92,8 @@ def split_options(runs: Sequence[PastRun]) -> tuple[dict[str, Any], list[dict[st
     return common, [{name: each[name] for name in differing} for each in options]
 
 
-_UPDATE = {"count": np.int64, "learning_rate": np.float64, "loss": np.float64}
-_EPOCH = {"count": np.int64, "validation_accuracy": np.float64}
+_UPDATE = ("count", "learning_rate", "loss")
+_EPOCH = ("count", "validation_accuracy")
 _SUMMARY: Mapping[str, Callable[[Any], bool]] = {
     "status": lambda value: isinstance(value, str),
     "updates": lambda value: isinstance(value, int),

@@ -183,6 +183,8 @@ def execute(
       KeyboardInterrupt: the user stopped the run; the folder holds the run up to there.
       CheckpointError: a checkpoint cannot be written; those before it are whole.
     """
+    # A summary tells of the whole of metrics.jsonl, or is not there.
+    (run.folder / "summary.json").unlink(missing_ok=True)
     write_json(run.folder / "config.json", to_json(run.config))
     tally, failure, item = Tally(), None, None
     clock = Clock(run.trainer, run.start.seconds)
