@@ -12,7 +12,8 @@ import pytest
 import jaxlr
 
 PACKAGE = Path(jaxlr.__file__).parent
-ROOMS = ["schedules", "plotting", "transforms", "optimizers", "dialects", "search", "training", "cli", "__main__"]
+ROOMS = ["schedules", "plotting", "descent", "transforms", "optimizers", "dialects", "search", "training", "cli"]
+ROOMS += ["__main__"]
 # Within schedules, lowest first: arithmetic, arguments, the type, then families that use each other.
 SHELVES = ["exact", "position", "checks", "algebra", "base", "annealing", "decay", "steps", "onecycle", "restarts"]
 SHELVES += ["curves", "units"]
