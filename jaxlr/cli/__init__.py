@@ -46,6 +46,12 @@ COMMANDS = {
         extra="train",
         needs=("tyro", "flax", "chex", "pooch", "rich", "matplotlib"),
     ),
+    "find": Command(
+        "find learning rates by a range test",
+        "jaxlr.cli.find",
+        extra="train",
+        needs=("tyro", "flax", "chex", "pooch", "rich", "matplotlib"),
+    ),
     "sweep": Command(
         "train once for each of many learning rates, and compare",
         "jaxlr.cli.sweep",

@@ -7,16 +7,19 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.console import Console
 
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.training.config import TrainConfig, load_config
+from jaxlr.training.folder import check_folder
 
 if TYPE_CHECKING:
     from jaxlr.training.run import Run
+
+_TESTS = 3  # range tests whose medians count
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ class TrainOptions(TrainConfig):
     the picture report.png.
     """
 
+    lr: Literal["auto"] | None = None
+    """auto makes a range test first, as `jaxlr find` does, and takes the default schedule between the bounds that it
+    finds; its picture is kept beside the run's. None: --schedule, or the default one."""
     resume: Path | None = None
     """Folder of a run to go on with from its last checkpoint, to the same result. Only its epochs and the numbers of
     its schedule may change. None: a new run."""
@@ -44,6 +50,7 @@ def run(arguments: Sequence[str]) -> None:
     options = parse("train", TrainOptions, arguments)
     with input_errors():
         options = _with_kept(options, arguments)
+        _check_alone(options, arguments)
         config = TrainConfig(**{field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)})
         # Flax and the network take seconds: something must move on the terminal before that.
         with Console().status("getting ready ..."):
@@ -53,6 +60,8 @@ def run(arguments: Sequence[str]) -> None:
             try:
                 if options.resume is not None:
                     prepared = resume(options.resume, config)
+                elif options.lr is not None:
+                    prepared = _with_found_rates(options, config)
                 else:
                     prepared = prepare(config, out=options.out, weights=options.from_)
             except CheckpointError as error:
@@ -76,6 +85,47 @@ def _with_kept(options: TrainOptions, arguments: Sequence[str]) -> TrainOptions:
         return options
     (path,) = given.values()
     return parse("train", TrainOptions, arguments, default=TrainOptions(**vars(load_config(path))))
+
+
+def _check_alone(options: TrainOptions, arguments: Sequence[str]) -> None:
+    """A rate that is found has no other beside it."""
+    if options.lr is None:
+        return
+    if options.resume is not None:
+        raise ValueError("--lr and --resume exclude each other: a resumed run has its rate")
+    if any(word.split("=")[0] == "--schedule" for word in arguments):
+        raise ValueError("--lr and --schedule exclude each other")
+
+
+def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
+    """The run with the schedule that a range test of its network proposes, the test in its folder."""
+    from jaxlr.cli.find import write_result
+    from jaxlr.search import NoSuggestion
+    from jaxlr.training.data import load_dataset
+    from jaxlr.training.finding import find_rates, initial_network, schedule_of
+    from jaxlr.training.run import prepare
+
+    if options.out is not None:
+        check_folder(options.out)
+    data = load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
+    network = initial_network(config, data)
+    if options.from_ is not None:
+        from jaxlr.training.checkpoints import load_network
+
+        network = load_network(options.from_, network)
+    result = find_rates(config, data, seeds=_TESTS, network=network)
+    try:
+        config = dataclasses.replace(config, schedule=schedule_of(config, result))
+    except NoSuggestion as error:
+        raise CommandError(f"--lr auto: {error}; give a --schedule", code=1) from None
+    run = prepare(config, out=options.out, weights=options.from_)
+    write_result(run.folder, config, result)
+    low, high = result.bounds()
+    note = (
+        f"range test: accuracy starts to rise at a rate of {low:.2g}; it stops, or the loss turns, at {high:.2g} "
+        f"({run.folder}/range_test.png)"
+    )
+    return dataclasses.replace(run, notes=(note, *run.notes))
 
 
 def _execute(run: "Run") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -65,7 +66,7 @@ def draw(picture: Picture, ax: Any = None) -> Figure:
         axes[-1].set_xlabel("learning rate")
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower left", ncols=2, frameon=False, fontsize=11)
-        figure.suptitle(picture.subtitle, x=0.015, ha="left", fontsize=11, color=PALE)
+        figure.suptitle(textwrap.fill(picture.subtitle, 80), x=0.015, ha="left", fontsize=11, color=PALE)
     return figure
 
 

@@ -63,6 +63,8 @@ class TrainConfig:
     """How each block halves the image: max-pooling, or a convolution with stride 2."""
     dropout: float = 0.25
     """Share of the last dense layer's inputs that is dropped while training."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """In what the network computes; parameters, running statistics, loss and optimizer are float32 in both."""
     validation: float = 0.1
     """Share of the training images held out to watch the run; the test images stay untouched until the end."""
     seed: int = 0
@@ -70,6 +72,14 @@ class TrainConfig:
     nonfinite: Literal["stop", "skip"] = "stop"
     """What a loss that is NaN or infinite does: stop the run, or skip the update, as one whose gradient is. What is
     skipped is told in metrics.jsonl and counted in the summary."""
+    devices: int | None = None
+    """How many devices share each batch, evenly. None: all, those of every host. Another number changes the order of
+    sums, and no more."""
+    zero: bool = False
+    """Whether the devices share the optimizer's state and work as well (ZeRO stage 1), for its memory."""
+    images_on: Literal["auto", "device", "host"] = "auto"
+    """Where the training images lie: on every device, or on the host, handed out a few updates ahead. auto: on the
+    device where they take at most half of its memory. The numbers are the same."""
     checkpoint_every: str | None = None
     """Saves after so many updates (500) or epochs (2ep), and at the end. None: at an epoch's end when a minute has
     gone by, so that a short run saves nothing."""
@@ -130,17 +140,20 @@ _LOWEST = {
     "dropout": 0,
     "validation": 0,
     "seed": 0,
+    "devices": 1,
     "keep_checkpoints": 1,
 }
 _BELOW = {"momentum": 1, "dropout": 1, "validation": 1, "seed": 2**32}  # jax.random.key takes 32 bits of a seed
-_KINDS = {int: "an integer", float: "a number", str: "a text", Path: "a path", types.NoneType: "None"}
+_KINDS = {bool: "true or false", int: "an integer", float: "a number", str: "a text", Path: "a path", types.NoneType: "None"}
 
 
-def default_schedule(epochs: int) -> str:
+def default_schedule(epochs: int, base_lr: float = 0.001, max_lr: float = 0.01) -> str:
     """The schedule of a run without one: triangular2 in whole cycles, so that it ends at its base.
 
     Args:
       epochs: of the run, at least 1.
+      base_lr: the lowest rate.
+      max_lr: the highest rate of the first cycle.
 
     Example:
       >>> [default_schedule(epochs) for epochs in (16, 3)]
@@ -150,9 +163,9 @@ def default_schedule(epochs: int) -> str:
     cycles = next((n for n in (4, 3, 2) if epochs % n == 0 and epochs // n >= 4), 1)
     length = epochs // cycles
     if length == 1:
-        return "triangular2(0.001, 0.01, 0.5ep)"
+        return f"triangular2({base_lr:g}, {max_lr:g}, 0.5ep)"
     up, down = length // 2, length - length // 2
-    return f"triangular2(0.001, 0.01, {up}ep{f', step_size_down={down}ep' if down != up else ''})"
+    return f"triangular2({base_lr:g}, {max_lr:g}, {up}ep{f', step_size_down={down}ep' if down != up else ''})"
 
 
 def to_json(config: TrainConfig) -> dict[str, Any]:

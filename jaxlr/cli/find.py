@@ -1,0 +1,151 @@
+"""`jaxlr find`."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from jaxlr.cli.parsing import CommandError, input_errors, parse
+from jaxlr.training.config import TrainConfig, to_json
+from jaxlr.training.folder import make_folder, write_json
+
+if TYPE_CHECKING:
+    from jaxlr.search import RangeTest
+
+_ROWS = 12  # of the curve in the table
+
+
+@dataclass(frozen=True)
+class FindOptions(TrainConfig):
+    """Find learning rates for the network of `jaxlr train` by a range test: a short training under a rising rate.
+
+    It prints the curve, what each rule suggests and the bounds for a cyclic schedule, and writes config.json,
+    range_test.json and the picture range_test.png. No training is touched; the test images stay unseen.
+    """
+
+    mode: Literal["ramp", "constant"] = "ramp"
+    """ramp: one update at each rate, from low to high; constant: every rate for some updates from the same weights."""
+    start: float = 1e-6
+    """The lowest rate."""
+    end: float = 10.0
+    """The highest rate."""
+    steps: int | None = None
+    """Rates to try. None: 100 in a ramp, 29 constant ones."""
+    hold: int = 20
+    """Updates at each constant rate."""
+    tests: int = 3
+    """Tests with the images in different orders; the medians count, and the spread is told."""
+    out: Path | None = None
+    """New or empty folder for the files. None: the next free one of runs/digits-find-1, ..."""
+    json: bool = False
+    """Print the result as JSON, and nothing else."""
+    # A test has no schedule, and saves nothing on its way.
+    schedule: tyro.conf.Suppress[str | None] = None
+    nonfinite: tyro.conf.Suppress[Literal["stop", "skip"]] = "stop"
+    checkpoint_every: tyro.conf.Suppress[str | None] = None
+    keep_checkpoints: tyro.conf.Suppress[int] = 2
+    events: tyro.conf.Suppress[Literal["none", "tensorboard"]] = "none"
+
+
+def run(arguments: Sequence[str]) -> None:
+    """`jaxlr find`."""
+    options = parse("find", FindOptions, arguments)
+    console = Console(stderr=options.json, highlight=False, markup=False)
+    with input_errors(), console.status("testing learning rates ..."):
+        from jaxlr.training.data import load_dataset
+        from jaxlr.training.finding import find_rates
+
+        config = TrainConfig(**{field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)})
+        data = load_dataset(
+            config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed
+        )
+        steps = options.steps if options.steps is not None else 100 if options.mode == "ramp" else 29
+        for name, value, least in (("steps", steps, 2), ("hold", options.hold, 1), ("tests", options.tests, 1)):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        result = find_rates(
+            config,
+            data,
+            mode=options.mode,
+            start=options.start,
+            end=options.end,
+            num_rates=steps,
+            hold=options.hold,
+            seeds=options.tests,
+        )
+        folder = make_folder(options.out, f"{Path(config.data).stem}-find")
+    found = write_result(folder, config, result)
+    write_json(folder / "config.json", {**to_json(config), "mode": options.mode, "tests": options.tests})
+    if options.json:
+        print(json.dumps(found))
+    else:
+        console.print(_curve(result))
+        console.print()
+        console.print(_answers(result, found, options.mode))
+        print(f"files {folder}/")
+    if found["schedule"] is None:
+        raise CommandError(f"{found['refusal']} (the curve is in {folder}/)", code=1)
+    if not options.json:
+        print(f'to train with it: jaxlr train --schedule "{found["schedule"]}"')
+        low, high = found["bounds"]
+        print(f"bounds {low:.2g} to {high:.2g}")
+
+
+def write_result(folder: Path, config: TrainConfig, result: "RangeTest") -> dict[str, Any]:
+    """Writes range_test.json and range_test.png; gives what the first holds."""
+    from jaxlr import plotting
+    from jaxlr.search import NoSuggestion
+    from jaxlr.training.finding import schedule_of
+
+    found: dict[str, Any] = {**result.to_dict(), "schedule": None, "refusal": None}
+    try:
+        found["schedule"] = schedule_of(config, result)
+    except NoSuggestion as error:
+        found["refusal"] = str(error)
+    write_json(folder / "range_test.json", found)
+    plotting.save_figure(result.plot(), folder / "range_test.png")
+    return found
+
+
+def _curve(result: "RangeTest") -> Table:
+    """Some points of the curve, evenly apart."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("learning rate", "loss", "smoothed", "accuracy"):
+        table.add_column(name, justify="right")
+    points = len(result.learning_rates)
+    for place in sorted({round(row * (points - 1) / (_ROWS - 1)) for row in range(_ROWS)}):
+        columns = (result.losses, result.smoothed, result.metrics)
+        figures = ("" if column is None else f"{column[place]:.4g}" for column in columns)
+        table.add_row(f"{result.learning_rates[place]:.2g}", *figures)
+    return table
+
+
+def _answers(result: "RangeTest", found: dict[str, Any], mode: str) -> Table:
+    """Every suggestion with its spread, and why the test ended."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in _rows(result, found, mode):
+        table.add_row(name, text)
+    return table
+
+
+def _rows(result: "RangeTest", found: dict[str, Any], mode: str) -> Iterator[tuple[str, str]]:
+    if mode == "constant":
+        yield "lowest loss", f"{result.learning_rates[result.losses.argmin()]:.2g}"
+    # The rules are made for the curve of a ramp.
+    for method, rate in (result.suggestions() if mode == "ramp" else {}).items():
+        low, high = result.spread(method)
+        yield method, f"{rate:.2g}" + (f"  (from {low:.2g} to {high:.2g})" if low < high else "")
+    stable = result.max_stable
+    yield "stable up to", "no rate of these" if stable is None else f"{stable:.2g}"
+    if found["bounds"] is not None:
+        low, high = found["bounds"]
+        yield "bounds", f"accuracy starts to rise at {low:.2g} and stops, or the loss turns, at {high:.2g}"
+    yield "end", result.stop_reason

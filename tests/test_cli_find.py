@@ -1,0 +1,85 @@
+"""`jaxlr find` and `jaxlr train --lr auto`: what they print and write, and that the run is not disturbed."""
+
+import json
+import re
+
+import pytest
+
+from jaxlr.cli import main
+
+NETWORK = ["--width", "2", "--depth", "1", "--batch-size", "128", "--epochs", "2"]
+SHORT = ["--steps", "20", "--tests", "1"]
+TEST = [*NETWORK, "--start", "1e-4", "--end", "100", "--steps", "60", "--tests", "1"]
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    """Each test starts in an empty folder, on a terminal of the usual width."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path
+
+
+def test_it_ends_with_the_bounds_and_keeps_the_curve(capsys, empty_folder):
+    assert main(["find", *TEST]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    folder = empty_folder / "runs/digits-find-1"
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "range_test.json", "range_test.png"]
+    found = json.loads((folder / "range_test.json").read_text())
+    low, high = found["bounds"]
+    lines = out.splitlines()
+    assert lines[0].split() == ["learning", "rate", "loss", "smoothed", "accuracy"]
+    assert len(lines[1].split()) == 4
+    assert lines[-1] == f"bounds {low:.2g} to {high:.2g}"
+    assert found["schedule"] == f"triangular2({float(f'{low:.2g}'):g}, {float(f'{high:.2g}'):g}, 1ep)"
+    assert lines[-2] == f'to train with it: jaxlr train --schedule "{found["schedule"]}"'
+    assert 1e-4 <= low < high <= found["max_stable"]
+    assert [line.split()[0] for line in lines if line.startswith(("steepest", "valley", "minimum", "slide"))] == [
+        method for method, rate in found["suggestions"].items() if rate is not None
+    ]
+    assert (folder / "range_test.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_training_that_finds_its_rate_is_the_one_that_is_given_it(capsys, empty_folder):
+    assert main(["train", *NETWORK, "--lr", "auto"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("range test: accuracy starts to rise at a rate of ")
+    assert out.splitlines()[-1].startswith("test accuracy 0.")
+    folder = empty_folder / "runs/digits-1"
+    found = json.loads((folder / "range_test.json").read_text())
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["schedule"] == found["schedule"] == json.loads((folder / "config.json").read_text())["schedule"]
+    assert main(["train", *NETWORK, "--schedule", found["schedule"]]) == 0
+    alone = json.loads((empty_folder / "runs/digits-2/summary.json").read_text())
+    assert alone["parameters_sha256"] == summary["parameters_sha256"]
+
+
+def test_a_curve_without_an_answer_is_one_line_and_exit_1(capsys, empty_folder):
+    assert main(["find", *NETWORK, "--start", "1e-12", "--end", "1e-10", *SHORT, "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"jaxlr find: no bounds .* \(the curve is in runs/digits-find-1/\)\n", err)
+    found = json.loads(out)
+    assert found["bounds"] is None
+    assert len(found["losses"]) == 20
+    assert (empty_folder / "runs/digits-find-1/range_test.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "said"),
+    [
+        ("find", ["--start", "1", "--end", "0.1"], "start must be below end, got start=1.0 and end=0.1"),
+        ("find", ["--steps", "1"], "steps must be at least 2, got 1"),
+        ("find", ["--tests", "0"], "tests must be at least 1, got 0"),
+        ("find", ["--mode", "linear"], "--mode must be one of 'ramp', 'constant', got 'linear'"),
+        ("find", ["--schedule", "0.1"], "unknown option --schedule"),
+        ("find", ["--batch-size", "5000"], "batch_size must be at most the 1293 training images, got 5000"),
+        ("train", ["--lr", "0.1"], "--lr must be one of 'None', 'auto', got '0.1'"),
+        ("train", ["--lr", "auto", "--schedule", "0.1"], "--lr and --schedule exclude each other"),
+        ("train", ["--lr", "auto", "--resume", "runs/x"], "runs/x/config.json: No such file or directory"),
+    ],
+)
+def test_wrong_options_are_one_line_and_leave_nothing(capsys, empty_folder, command, arguments, said):
+    assert main([command, *arguments]) == 2
+    assert capsys.readouterr().err == f"jaxlr {command}: {said}\n"
+    assert list(empty_folder.iterdir()) == []
