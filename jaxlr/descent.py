@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxlr.plotting import COLOURS, INK, PALE, style
+from jaxlr.plotting import COLOURS, INK, PALE, make_logarithmic, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,7 +120,8 @@ def plot_curves(
                 shown = np.where(values > 0.0, values, np.nan) if title in log else values
                 colour, line = looks[label]
                 axes.plot(places, shown, color=colour, linestyle=line, marker="o" if len(values) <= 12 else "")
-            axes.set_yscale("log" if title in log else "linear")
+            if title in log:
+                make_logarithmic(axes)
             axes.set_title(title)
             axes.margins(x=0.01)
         stack[-1].set_xlabel(xlabel)
