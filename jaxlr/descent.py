@@ -125,6 +125,7 @@ def plot_curves(
             axes.set_title(title)
             axes.margins(x=0.01)
         stack[-1].set_xlabel(xlabel)
+        stack[-1].xaxis.get_major_locator().set_params(integer=True)
         if len(labels) > 1:
             handles = [Line2D([], [], color=colour, linestyle=line) for colour, line in looks.values()]
             figure.legend(handles, labels, loc="outside upper left", ncols=2, frameon=False)
