@@ -14,8 +14,9 @@ from flax import nnx
 import jaxlr
 from jaxlr.training import loop
 from jaxlr.training.data import Dataset, Split
-from jaxlr.training.loop import EpochEnd, Trainer, TrainingDiverged, Updates, epoch_order
+from jaxlr.training.loop import EpochEnd, Trainer, TrainingDiverged, Updates
 from jaxlr.training.models import CNN
+from jaxlr.training.order import epoch_order
 
 TRAIN, BATCH = 52, 8  # 6 batches in an epoch, 4 images left out
 
@@ -167,7 +168,7 @@ def test_a_second_trace_of_the_step_is_an_error():
     trainer = make_trainer()
     list(trainer.run(1))
     with pytest.raises(AssertionError, match="traced > 1 times"):
-        trainer._train_chunk(trainer._state, trainer._images[:9], trainer._labels, trainer._batches_of(1), 1)
+        trainer._train_chunk(trainer._state, trainer._feed.fed(0, 1), 1)
 
 
 def test_evaluation_is_that_of_the_whole_split_at_once():

@@ -13,7 +13,8 @@ from test_loop import BATCH, DATA, TRAIN, make_model, make_trainer
 import jaxlr
 from jaxlr.training import loop
 from jaxlr.training.data import Dataset, Split
-from jaxlr.training.loop import EpochEnd, Skipped, TrainingDiverged, Updates, epoch_order
+from jaxlr.training.loop import EpochEnd, Skipped, TrainingDiverged, Updates
+from jaxlr.training.order import epoch_order
 
 BAD = 17  # an image that is not finite
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import optax
 from flax import nnx
 
@@ -28,6 +29,7 @@ def make_model(config: TrainConfig, data: Dataset) -> CNN:
         depth=config.depth,
         dropout=config.dropout,
         downsample=config.downsample,
+        dtype=jnp.dtype(config.precision),
         rngs=nnx.Rngs(config.seed),
     )
 

@@ -144,7 +144,14 @@ _LOWEST = {
     "keep_checkpoints": 1,
 }
 _BELOW = {"momentum": 1, "dropout": 1, "validation": 1, "seed": 2**32}  # jax.random.key takes 32 bits of a seed
-_KINDS = {bool: "true or false", int: "an integer", float: "a number", str: "a text", Path: "a path", types.NoneType: "None"}
+_KINDS = {
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    Path: "a path",
+    types.NoneType: "None",
+}
 
 
 def default_schedule(epochs: int, base_lr: float = 0.001, max_lr: float = 0.01) -> str:

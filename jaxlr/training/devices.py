@@ -6,15 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-__all__ = ["DataMesh", "choose_devices"]
+__all__ = ["DataMesh", "Device", "choose_devices"]
+
+Device = Any  # jax.Device, which is no type to a checker
 
 _AXIS = "data"
 
 
-def choose_devices(batch_size: int, count: int | None = None) -> list[jax.Device]:
+def choose_devices(batch_size: int, count: int | None = None) -> list[Device]:
     """The devices that share a batch.
 
     Args:
@@ -51,11 +55,11 @@ class DataMesh:
 
     Example:
       >>> mesh = DataMesh(jax.devices()[:1])
-      >>> mesh.split(np.arange(6).reshape(2, 3), axis=1).sharding.spec
-      PartitionSpec(None, 'data')
+      >>> tuple(mesh.split(np.arange(6).reshape(2, 3), axis=1).sharding.spec)
+      (None, 'data')
     """
 
-    def __init__(self, devices: list[jax.Device]):
+    def __init__(self, devices: list[Device]):
         # Made so, its axis is "auto" with every jax: the compiler shards what lies between inputs and outputs.
         self._mesh = Mesh(np.array(devices), (_AXIS,))
         self.size = len(devices)
@@ -70,6 +74,14 @@ class DataMesh:
         sides = [(side, -axis) for axis, side in enumerate(leaf.shape) if side and side % self.size == 0]
         return self.along(-max(sides)[1]) if sides else self.everywhere
 
+    def whole(self, tree: Any) -> Any:
+        """Inside a program: the same arrays, which every device has from here on."""
+        return lax.with_sharding_constraint(tree, self.everywhere)
+
+    def share(self, tree: Any) -> Any:
+        """Inside a program: the same arrays, of which each device has from here on the part of `of_moments`."""
+        return lax.with_sharding_constraint(tree, jax.tree.map(self.of_moments, tree))
+
     def replicate(self, tree: Any) -> Any:
         """Puts arrays, the same on every host, on every device."""
         return self.place(tree, jax.tree.map(lambda _: self.everywhere, tree))
@@ -82,15 +94,13 @@ class DataMesh:
         """Puts an array, of which every host has the whole, on the devices in parts along an axis."""
         return self.assemble(array.shape, axis, lambda part: array[part])
 
-    def assemble(
-        self, shape: tuple[int, ...], axis: int, part_of: Callable[[tuple[slice, ...]], np.ndarray]
-    ) -> jax.Array:
+    def assemble(self, shape: tuple[int, ...], axis: int, part_of: Callable[[Any], np.ndarray]) -> jax.Array:
         """Makes an array in parts along an axis; each host is asked for the parts of its own devices alone.
 
         Args:
           shape: of the whole.
           axis: along which it is parted.
-          part_of: gives the part that lies at these slices of the whole.
+          part_of: gives the part that lies at these slices of the whole, one for each axis.
         """
         return jax.make_array_from_callback(shape, self.along(axis), part_of)
 
@@ -98,7 +108,7 @@ class DataMesh:
 def _place(array: Any, sharding: NamedSharding) -> jax.Array:
     if sharding.is_fully_addressable:
         return jax.device_put(array, sharding)
-    if jax.dtypes.issubdtype(array.dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(_place(jax.random.key_data(array), sharding), impl=jax.random.key_impl(array))
     # Not device_put, which would compare the hosts' copies over the network, array by array.
     host = np.asarray(array)

@@ -1,87 +1,35 @@
-"""The training loop: the data on the device, many updates in one compiled program, metrics out a chunk at a time."""
+"""The training loop: many updates in one compiled program on all devices, metrics out a chunk at a time."""
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jax import lax
 
 from jaxlr.schedules import checks, updates
+from jaxlr.training import hosts
 from jaxlr.training.convolution import compiler_options
+from jaxlr.training.devices import DataMesh, choose_devices
+from jaxlr.training.feeding import Feed, Resident, Streamed, fits
 from jaxlr.training.losses import loss_by_name
+from jaxlr.training.order import BatchOrder
+from jaxlr.training.program import TrainChunk, make_train_chunk, state_shardings
+from jaxlr.training.records import EpochEnd, Skipped, TrainingDiverged, Updates
 from jaxlr.training.splits import Dataset, Split
 from jaxlr.training.step import EVALUATION_BATCH, State, make_evaluate_batch, make_update, padded
 from jaxlr.transforms.learning_rate import current_learning_rate
 
-__all__ = ["EpochEnd", "Skipped", "Trainer", "TrainingDiverged", "Updates", "epoch_order"]
+__all__ = ["EpochEnd", "Skipped", "Trainer", "TrainingDiverged", "Updates"]
 
 _CHUNK_SECONDS = 0.7  # of work between two reports, so that a progress bar moves
-_serial = itertools.count()
-
-
-class Updates(NamedTuple):
-    """What some updates in a row did; one entry for each."""
-
-    count: np.ndarray  # int32, (k,): updates applied before this one  # pyright: ignore[reportIncompatibleMethodOverride]
-    learning_rate: np.ndarray  # float32, (k,): the rate of this update, from the optimizer state
-    loss: np.ndarray  # float32, (k,): mean over its images, with penalties, before the update
-    accuracy: np.ndarray  # float32, (k,): share of its images that were right, with dropout, before the update
-
-
-class EpochEnd(NamedTuple):
-    """How the network stands after an epoch."""
-
-    epoch: int  # the epoch just completed, from 1
-    count: int  # updates applied so far  # pyright: ignore[reportIncompatibleMethodOverride]
-    train_accuracy: float  # mean over the epoch's updates, as they went; NaN where accumulation left the epoch none
-    validation_accuracy: float
-    validation_loss: float  # without penalties
-
-
-class Skipped(NamedTuple):
-    """An update that was left out because its loss or its gradient was not finite."""
-
-    count: int  # updates applied before  # pyright: ignore[reportIncompatibleMethodOverride]
-    learning_rate: float  # of the last update before it that was applied
-
-
-class TrainingDiverged(RuntimeError):  # noqa: N818, what happened is a better name than that it is an error
-    """The loss became NaN or infinite.
-
-    Attributes:
-      count: updates applied before.
-      learning_rate: the rate of the update that had this loss.
-      loss: the loss.
-
-    Example:
-      >>> print(TrainingDiverged(count=120, learning_rate=8.0, loss=float("nan")))
-      the loss became nan at count 120, where the learning rate was 8
-    """
-
-    def __init__(self, count: int, learning_rate: float, loss: float):
-        super().__init__(f"the loss became {loss} at count {count}, where the learning rate was {learning_rate:g}")
-        self.count = count
-        self.learning_rate = learning_rate
-        self.loss = loss
-
-
-class _Metrics(NamedTuple):
-    """Buffers for the metrics of a chunk."""
-
-    learning_rate: jax.Array  # float32, (capacity,)
-    loss: jax.Array  # float32, (capacity,)
-    accuracy: jax.Array  # float32, (capacity,)
 
 
 class Trainer:
@@ -91,7 +39,9 @@ class Trainer:
     the mean gradient of `accumulate` batches; the row of batches runs on over the ends of epochs, as in
     `optax.MultiSteps`, so epoch e ends after update floor(e * batches / accumulate). The schedule counts updates.
 
-    The same seed, model and data give the same bits on the same machine, however the work is cut into chunks.
+    The same seed, model and data give the same bits on the same machine, however the work is cut into chunks and
+    wherever the images lie. Each device takes a part of every batch: the means over a batch, those of batch
+    normalization too, are over all of it, so that another number of devices changes no more than the order of sums.
 
     Args:
       model: an `nnx.Module` that maps images to outputs (N, classes), as `CNN` does; it is copied.
@@ -106,10 +56,15 @@ class Trainer:
       seed: decides the order of the images; the model brings its own keys for dropout.
       nonfinite: what a loss that is not finite does: "stop" raises, "skip" leaves the update out, as it does one whose
         gradient is not finite; parameters, statistics, optimizer and count then stay, and the next batch comes.
+      devices: how many devices share a batch, evenly; None: all, those of every host.
+      zero: whether the devices share the optimizer state as well (ZeRO stage 1).
+      images_on: "device" puts all training images on every device; "host" leaves them where they are, for one in a
+        mapped file, and hands them out a few updates ahead; "auto" is "device" where they take at most half of its
+        memory.
 
     Raises:
-      ValueError: a number is out of range, a batch is larger than the training part, a part has no images, or the
-        optimizer does not record its rate.
+      ValueError: a number is out of range, a batch is larger than the training part or no multiple of the devices, a
+        part has no images, or the optimizer does not record its rate.
       TypeError: a number is of the wrong kind.
 
     Example:
@@ -135,6 +90,9 @@ class Trainer:
         l2: float = 0.0,
         seed: int = 0,
         nonfinite: str = "stop",
+        devices: int | None = None,
+        zero: bool = False,
+        images_on: str = "auto",
     ):
         examples = len(data.train.labels)
         if batch_size > examples:
@@ -148,9 +106,10 @@ class Trainer:
         if not len(data.validation.labels):
             raise ValueError("data.validation must have at least one image, got none")
         self.compile_seconds = 0.0
-        self._examples, self._batch_size, self._accumulate, self._seed = examples, batch_size, accumulate, seed
+        self._order = BatchOrder(examples, batch_size, accumulate, seed)
+        self._mesh = DataMesh(choose_devices(batch_size, devices))
+        self._feed = _make_feed(images_on, data.train, self._order, self._mesh)
         self._validation = data.validation
-        self._capacity = math.ceil(self._batches / accumulate)
         self._count = self._skipped = self._epoch = 0
         self._settled = True
         self._accuracies: list[np.ndarray] = []  # of the updates since the last epoch's end
@@ -164,15 +123,21 @@ class Trainer:
         parameters, variables = nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables)
         state = State(parameters, variables, optimizer.init(parameters))
         current_learning_rate(state.optimizer)  # raises here, not in the first update
+        shardings = state_shardings(self._mesh, state, zero=zero)
         # Copies, since each chunk takes the buffers of the state over: those of the model stay the caller's.
-        self._state = jax.tree.map(jnp.copy, state)
+        self._state = jax.tree.map(jnp.copy, self._mesh.place(state, shardings))
         self._loss, self._skip = loss_by_name(loss), skip
-        self._images, self._labels = jnp.asarray(data.train.images), jnp.asarray(data.train.labels)
-        update = make_update(graph, optimizer, self._loss, l1, l2, accumulate, skip=skip)
-        compile_ = functools.partial(jax.jit, compiler_options=compiler_options())
-        self._train_chunk = compile_(_traced_once(_make_train_chunk(update, skip=skip)), donate_argnums=0)
-        self._evaluate_batch = compile_(make_evaluate_batch(self._evaluated_graph, self._loss))
-        self._compiled: Callable[..., tuple[State, jax.Array, _Metrics]] | None = None
+        sharers = self._mesh if zero else None
+        update = make_update(graph, optimizer, self._loss, l1, l2, accumulate, skip=skip, sharers=sharers)
+        self._train_chunk = make_train_chunk(
+            update, self._feed.pick, self._mesh, shardings, capacity=self._feed.capacity, skip=skip
+        )
+        self._evaluate_batch = jax.jit(
+            make_evaluate_batch(self._evaluated_graph, self._loss),
+            out_shardings=self._mesh.everywhere,
+            compiler_options=compiler_options(),
+        )
+        self._compiled: TrainChunk | None = None
 
     @property
     def parameters(self) -> Any:
@@ -183,6 +148,11 @@ class Trainer:
     def state(self) -> tuple[Any, optax.OptState]:
         """The network (parameters, statistics, dropout's keys) and the optimizer state; gone after the next update."""
         return self._state[:2], self._state.optimizer
+
+    @property
+    def devices(self) -> int:
+        """How many devices share each batch."""
+        return self._mesh.size
 
     @property
     def count(self) -> int:
@@ -247,7 +217,8 @@ class Trainer:
 
     def updates_total(self, epochs: int) -> int:
         """The updates in some epochs: floor(epochs * batches / accumulate)."""
-        return updates(epochs, examples=self._examples, batch_size=self._batch_size, accumulate=self._accumulate)
+        order = self._order
+        return updates(epochs, examples=order.examples, batch_size=order.batch_size, accumulate=order.accumulate)
 
     def run(self, epochs: int, *, stop_every: int | None = None) -> Iterator[Updates | Skipped | EpochEnd]:
         """Trains for some epochs; run again, it goes on where it stands.
@@ -269,9 +240,8 @@ class Trainer:
         if epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {epochs}")
         if self.updates_total(last) == 0:
-            raise ValueError(
-                f"accumulate must be at most the {last * self._batches} batches of the run, got {self._accumulate}"
-            )
+            batches, accumulate = last * self._batches, self._order.accumulate
+            raise ValueError(f"accumulate must be at most the {batches} batches of the run, got {accumulate}")
         return self._run(last, stop_every)
 
     def evaluate(self, split: Split) -> tuple[float, float]:
@@ -289,9 +259,10 @@ class Trainer:
         examples = len(split.labels)
         if not examples:
             raise ValueError("split must have at least one image, got none")
+        size = -(-EVALUATION_BATCH // self._mesh.size) * self._mesh.size
         sums = [
-            self._evaluate_batch(self._state.parameters, self._state.variables, *padded(split, first))
-            for first in range(0, examples, EVALUATION_BATCH)
+            self._evaluate_batch(*self._state[:2], *map(self._mesh.split, padded(split, first, size)))
+            for first in range(0, examples, size)
         ]
         loss, correct = np.asarray(sums, np.float64).sum(axis=0) / examples
         return float(loss), float(correct)
@@ -328,22 +299,23 @@ class Trainer:
 
     def _compile(self) -> None:
         started = time.perf_counter()
-        arguments = (self._state, self._images, self._labels, self._batches_of(0), np.int32(0))
+        arguments = (self._state, self._feed.fed(self._count + self._skipped, 0), np.int32(0))
         self._compiled = self._train_chunk.lower(*arguments).compile()
         self.evaluate(self._validation)
         self.compile_seconds = time.perf_counter() - started
 
     def _chunk_length(self) -> int:
-        return max(1, int(_CHUNK_SECONDS / self._seconds_an_update))
+        return max(1, min(int(_CHUNK_SECONDS / self._seconds_an_update), self._feed.room(self._count + self._skipped)))
 
     def _run_chunk(self, length: int) -> Updates:
         assert self._compiled is not None
+        first = self._count + self._skipped
         started = time.perf_counter()
-        self._state, done, metrics = self._compiled(
-            self._state, self._images, self._labels, self._batches_of(length), np.int32(length)
-        )
+        self._state, done, metrics = self._compiled(self._state, self._feed.fed(first, length), np.int32(length))
+        self._feed.look_ahead(first)
         done = int(done)
-        self._seconds_an_update = (time.perf_counter() - started) / done
+        # All hosts take the same updates in a chunk.
+        self._seconds_an_update = hosts.largest(time.perf_counter() - started) / done
         learning_rate, loss, accuracy = (np.asarray(buffer)[:done] for buffer in metrics)
         applied = np.isfinite(loss)
         count = self._count + np.cumsum(applied, dtype=np.int32) - applied
@@ -351,69 +323,13 @@ class Trainer:
         self._skipped += done - int(applied.sum())
         return Updates(count.astype(np.int32), learning_rate, loss, accuracy)
 
-    def _batches_of(self, length: int) -> np.ndarray:
-        """The images of the next `length` updates: (capacity, accumulate, batch_size) indices, the rest 0."""
-        place = self._count + self._skipped
-        first, stop = place * self._accumulate, (place + length) * self._accumulate
-        indices = np.zeros((self._capacity * self._accumulate, self._batch_size), np.int32)
-        for row, batch in enumerate(range(first, stop)):
-            epoch, place = divmod(batch, self._batches)
-            order = epoch_order(self._examples, self._seed, epoch)
-            indices[row] = order[place * self._batch_size : (place + 1) * self._batch_size]
-        return indices.reshape(self._capacity, self._accumulate, self._batch_size)
 
-
-@functools.lru_cache(maxsize=2)
-def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
-    """The order in which an epoch goes through the training images: the same on every machine and with every NumPy.
-
-    Args:
-      examples: how many images there are.
-      seed: the seed of the run, at least 0.
-      epoch: the epoch, from 0.
-
-    Returns:
-      A permutation of 0 ... examples - 1, int32, read-only.
-
-    Example:
-      >>> epoch_order(5, seed=0, epoch=0).tolist(), epoch_order(5, seed=0, epoch=1).tolist()
-      ([3, 2, 1, 0, 4], [4, 1, 2, 0, 3])
-    """
-    # NumPy promises the raw stream for ever, but not the permutation that it makes of it.
-    keys = np.random.PCG64([seed, epoch]).random_raw(examples)
-    order = np.argsort(keys, kind="stable").astype(np.int32)
-    order.flags.writeable = False
-    return order
-
-
-def _make_train_chunk(update: Callable, *, skip: bool = False) -> Callable[..., tuple[State, jax.Array, _Metrics]]:
-    """The program: the first `length` updates of a buffer; unless `skip`, no further than a loss that is not finite."""
-
-    def train_chunk(state, images, labels, batches, length):
-        def unfinished(carry):
-            done, finite, _, _ = carry
-            return (done < length) if skip else (done < length) & finite
-
-        def step(carry):
-            done, _, state, metrics = carry
-            chosen = lax.dynamic_index_in_dim(batches, done, keepdims=False)
-            state, loss, accuracy = update(state, images[chosen], labels[chosen])
-            entry = _Metrics(current_learning_rate(state.optimizer), loss, accuracy)
-            metrics = jax.tree.map(lambda buffer, value: buffer.at[done].set(value), metrics, entry)
-            return done + 1, jnp.isfinite(loss), state, metrics
-
-        buffers = _Metrics(*(jnp.zeros(len(batches), jnp.float32) for _ in _Metrics._fields))
-        start = (jnp.int32(0), jnp.bool_(True), state, buffers)
-        done, _, state, metrics = lax.while_loop(unfinished, step, start)
-        return state, done, metrics
-
-    return train_chunk
-
-
-def _traced_once(function: Callable) -> Callable:
-    # chex counts by source and name, so each trainer's function needs a name of its own.
-    function.__name__ = f"{function.__name__}_{next(_serial)}"
-    return chex.assert_max_traces(function, n=1)
+def _make_feed(images_on: str, split: Split, order: BatchOrder, mesh: DataMesh) -> Feed:
+    checks.choice("images_on", images_on, ("auto", "device", "host"))
+    capacity = math.ceil(order.examples // order.batch_size / order.accumulate)  # updates in an epoch
+    if images_on == "host" or (images_on == "auto" and not fits(split, jax.local_devices()[0])):
+        return Streamed(split, order, mesh, capacity=capacity)
+    return Resident(split, order, mesh, capacity=capacity)
 
 
 def _parts(chunk: Updates) -> Iterator[Updates | Skipped]:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
+from jax.typing import DTypeLike
 
 from jaxlr.training.convolution import convolve, max_pool
 
@@ -35,6 +36,7 @@ class Block(nnx.Module):
       in_channels: channels of the input.
       out_channels: channels of the output.
       downsample: "pool" or "stride".
+      dtype: in which it computes; parameters, mean and variance are float32.
       rngs: where the initial kernel comes from.
 
     Example:
@@ -43,8 +45,16 @@ class Block(nnx.Module):
       (2, 16, 16, 8)
     """
 
-    def __init__(self, in_channels: int, out_channels: int, *, downsample: Downsample, rngs: nnx.Rngs):
-        self.downsample = downsample
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        downsample: Downsample,
+        dtype: DTypeLike = jnp.float32,
+        rngs: nnx.Rngs,
+    ):
+        self.downsample, self.dtype = downsample, dtype
         self.kernel = nnx.Param(_NORMAL(rngs.params(), (*_KERNEL, in_channels, out_channels)))
         self.scale = nnx.Param(jnp.ones(out_channels))
         self.bias = nnx.Param(jnp.zeros(out_channels))
@@ -55,18 +65,20 @@ class Block(nnx.Module):
 
     def __call__(self, images: jax.Array) -> jax.Array:
         """Maps images (N, H, W, in_channels) to (N, about H / 2, about W / 2, out_channels)."""
-        outputs = convolve(images, self.kernel[...], 2 if self.downsample == "stride" else 1)
+        outputs = convolve(images, self.kernel[...].astype(self.dtype), 2 if self.downsample == "stride" else 1)
         mean, variance = self._statistics(outputs)
         scale = self.scale[...]
         if self.downsample == "pool":
             # Normalization and relu keep or reverse the order of pixels: pooled first, they cost a quarter.
-            sign = jnp.where(scale < 0, -1.0, 1.0)
+            sign = jnp.where(scale < 0, -1.0, 1.0).astype(self.dtype)
             outputs = sign * max_pool(sign * outputs)
-        return nnx.relu((outputs - mean) * (scale * lax.rsqrt(variance + _EPSILON)) + self.bias[...])
+        normalized = (outputs - mean) * (scale * lax.rsqrt(variance + _EPSILON)) + self.bias[...]
+        return nnx.relu(normalized).astype(self.dtype)
 
     def _statistics(self, outputs: jax.Array) -> tuple[jax.Array, jax.Array]:
         if self.use_running_average:
             return self.mean[...], self.variance[...]
+        outputs = outputs.astype(jnp.float32)
         mean = outputs.mean(axis=(0, 1, 2))
         variance = jnp.maximum(jnp.square(outputs).mean(axis=(0, 1, 2)) - jnp.square(mean), 0.0)
         self.mean[...] = _MOMENTUM * self.mean[...] + (1 - _MOMENTUM) * mean
@@ -88,6 +100,7 @@ class CNN(nnx.Module):
       dense: units of the first dense layer.
       dropout: share of the last dense layer's inputs that is dropped, in [0, 1).
       downsample: "pool" halves the image by the largest of each 2x2 pixels, "stride" by a convolution with stride 2.
+      dtype: in which it computes: float32 or bfloat16; parameters, running statistics and outputs are float32.
       rngs: where the initial weights and the dropout come from.
 
     Raises:
@@ -116,6 +129,7 @@ class CNN(nnx.Module):
         dense: int = 128,
         dropout: float = 0.5,
         downsample: Downsample = "pool",
+        dtype: DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
         height, width_of_image, channels = _check_image_shape(image_shape)
@@ -135,21 +149,23 @@ class CNN(nnx.Module):
             )
         blocks = []
         for block in range(depth):
-            blocks.append(Block(channels, width * 2**block, downsample=downsample, rngs=rngs))
+            blocks.append(Block(channels, width * 2**block, downsample=downsample, dtype=dtype, rngs=rngs))
             channels = width * 2**block
             height, width_of_image = (_halve(side, downsample) for side in (height, width_of_image))
+        self.dtype = dtype
         self.blocks = nnx.Sequential(*blocks)
-        self.hidden = nnx.Linear(height * width_of_image * channels, dense, kernel_init=_NORMAL, rngs=rngs)
+        pixels = height * width_of_image * channels
+        self.hidden = nnx.Linear(pixels, dense, kernel_init=_NORMAL, dtype=dtype, rngs=rngs)
         self.dropout = nnx.Dropout(dropout, rngs=rngs)
-        self.output = nnx.Linear(dense, classes, kernel_init=_NORMAL, rngs=rngs)
+        self.output = nnx.Linear(dense, classes, kernel_init=_NORMAL, dtype=dtype, rngs=rngs)
 
     def __call__(self, images: jax.Array) -> jax.Array:
         """Maps images (N, height, width, channels) to outputs (N, classes); bytes are divided by 255, floats not."""
         if images.dtype == jnp.uint8:
             images = images.astype(jnp.float32) / 255
-        features = self.blocks(images)
+        features = self.blocks(images.astype(self.dtype))
         features = features.reshape(len(features), -1)
-        return self.output(self.dropout(nnx.relu(self.hidden(features))))
+        return self.output(self.dropout(nnx.relu(self.hidden(features)))).astype(jnp.float32)
 
 
 def _halve(side: int, downsample: Downsample) -> int:

@@ -17,7 +17,8 @@ from jaxlr.training.loop import EpochEnd, Skipped, Updates
 
 __all__ = ["changed_schedule", "check_changes", "epoch_accuracies", "read_items", "read_metrics", "schedule_of"]
 
-_MAY_CHANGE = ("schedule", "epochs", "data_dir", "checkpoint_every", "keep_checkpoints", "events")
+_MAY_CHANGE = ("schedule", "epochs", "data_dir", "devices", "zero", "images_on")
+_MAY_CHANGE += ("checkpoint_every", "keep_checkpoints", "events")
 
 
 def check_changes(kept: TrainConfig, config: TrainConfig) -> None:

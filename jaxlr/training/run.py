@@ -253,6 +253,9 @@ def _make_trainer(config: TrainConfig, data: Dataset, schedule: Schedule) -> Tra
         l2=config.l2,
         seed=config.seed,
         nonfinite=config.nonfinite,
+        devices=config.devices,
+        zero=config.zero,
+        images_on=config.images_on,
     )
 
 
@@ -334,7 +337,7 @@ def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseExc
         "images_per_second": images / training_seconds,
         "parameters": run.parameters,
         "parameters_sha256": digest,
-        **machine(),
+        **machine(trainer.devices),
     }
 
 

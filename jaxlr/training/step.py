@@ -12,6 +12,7 @@ import optax
 from flax import nnx
 from jax import lax
 
+from jaxlr.training.devices import DataMesh
 from jaxlr.training.losses import l1_penalty, l2_penalty
 from jaxlr.training.splits import Split
 
@@ -54,10 +55,12 @@ def make_update(
     accumulate: int,
     *,
     skip: bool = False,
+    sharers: DataMesh | None = None,
 ) -> Callable[..., tuple[State, jax.Array, jax.Array]]:
     """The function that makes one update: state, images, labels -> state, loss, accuracy.
 
-    With `skip`, an update whose loss or gradient is not finite leaves the state as it is, and its loss is NaN.
+    With `skip`, an update whose loss or gradient is not finite leaves the state as it is, and its loss is NaN. The
+    `sharers` do a part of the optimizer's work each; None: whoever has the parameters does all of it.
     """
     objective = make_objective(graph, loss, l1, l2)
 
@@ -81,8 +84,12 @@ def make_update(
             (variables, sums), _ = lax.scan(add, (state.variables, zeros), (images, labels))
             means = jax.tree.map(lambda total: total / accumulate, sums)
         gradients, value, accuracy = means
-        steps, optimizer_state = optimizer.update(gradients, state.optimizer, state.parameters)
-        parameters = optax.apply_updates(state.parameters, steps)
+        parameters, own = state.parameters, gradients
+        if sharers is not None:
+            # Whole first, or the order of a sum's terms would depend on which part of it a device needs.
+            parameters, own = sharers.share(parameters), sharers.share(sharers.whole(gradients))
+        steps, optimizer_state = optimizer.update(own, state.optimizer, parameters)
+        parameters = optax.apply_updates(parameters, steps)
         new = State(parameters, variables, optimizer_state)
         if skip:
             finite = jnp.isfinite(value)
@@ -109,9 +116,9 @@ def _correct(outputs: jax.Array, labels: jax.Array) -> jax.Array:
     return (outputs.argmax(axis=-1) == labels).astype(jnp.float32)
 
 
-def padded(split: Split, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A batch of the fixed size from `first` on: images, labels and their weights, 0 for what pads it."""
-    images, labels = split.images[first : first + EVALUATION_BATCH], split.labels[first : first + EVALUATION_BATCH]
-    missing = EVALUATION_BATCH - len(labels)
+def padded(split: Split, first: int, size: int = EVALUATION_BATCH) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A batch of a fixed size from `first` on: images, labels and their weights, 0 for what pads it."""
+    images, labels = split.images[first : first + size], split.labels[first : first + size]
+    missing = size - len(labels)
     images = np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)])
     return images, np.pad(labels, (0, missing)), np.pad(np.ones(len(labels), np.float32), (0, missing))

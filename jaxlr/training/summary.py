@@ -98,13 +98,19 @@ def parameters_sha256(parameters: Any) -> str:
     return digest.hexdigest()
 
 
-def machine() -> dict[str, Any]:
-    """The versions and the device that made a run."""
+def machine(used: int) -> dict[str, Any]:
+    """The versions and the devices that made a run, with how many of them it used."""
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     device = jax.devices()[0]
     return {
         "versions": versions | {"python": platform.python_version()},
-        "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.device_count()},
+        "device": {
+            "platform": device.platform,
+            "kind": device.device_kind,
+            "count": jax.device_count(),
+            "used": used,
+            "processes": jax.process_count(),
+        },
     }
 
 

@@ -17,8 +17,8 @@ from jaxlr.schedules import Schedule
 from jaxlr.training.assembly import make_model, make_optimizer
 from jaxlr.training.config import TrainConfig
 from jaxlr.training.data import Dataset
-from jaxlr.training.loop import epoch_order
 from jaxlr.training.losses import loss_by_name
+from jaxlr.training.order import epoch_order
 from jaxlr.training.splits import Split
 from jaxlr.training.step import EVALUATION_BATCH, State, make_evaluate_batch, make_update, padded
 

@@ -1,0 +1,36 @@
+"""Training on several devices: the numbers of one, in processes that start with eight."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+
+from jaxlr.training.devices import choose_devices
+
+
+def run_with_eight(script, *words, timeout=280):
+    eight = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-W", "error", Path(__file__).with_name(script), *words]
+    return subprocess.run(command, env=eight, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def test_losses_moments_and_checkpoints_on_eight_devices(tmp_path):
+    done = run_with_eight("devices_of_eight.py", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "all hold"
+
+
+def test_a_batch_that_cannot_be_shared_is_named(monkeypatch):
+    monkeypatch.setattr(jax, "devices", lambda: ["a device"] * 6)
+    assert len(choose_devices(12)) == 6
+    assert len(choose_devices(64, 4)) == 4
+    with pytest.raises(ValueError, match=r"multiple of the 6 devices, got 64; with devices=4 it can stay"):
+        choose_devices(64)
+    with pytest.raises(ValueError, match="devices must be at most the 6 that are there, got 8"):
+        choose_devices(64, 8)
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    with pytest.raises(ValueError, match="devices must be all 6 of a run on several hosts, got 3"):
+        choose_devices(63, 3)
