@@ -192,7 +192,10 @@ def test_a_full_disk_is_a_run_that_failed(capsys, monkeypatch):
 
     monkeypatch.setattr("jaxlr.training.run.write_json", full)
     assert main(TINY) == 1
-    assert capsys.readouterr().err == "jaxlr train: [Errno 28] No space left on device\n"
+    assert capsys.readouterr().err == (
+        "jaxlr train: runs/digits-1: No space left on device; once that is mended, "
+        "go on with jaxlr train --resume runs/digits-1\n"
+    )
 
 
 def test_an_unknown_command_suggests_the_nearest(refused):

@@ -134,7 +134,7 @@ def _execute(run: "Run") -> None:
     from jaxlr.training.progress import print_summary, show_progress
     from jaxlr.training.run import Stopped, execute
 
-    config = run.config
+    config, again = run.config, f"go on with jaxlr train --resume {run.folder}"
     for note in run.notes:
         print(note)
     print(
@@ -146,10 +146,12 @@ def _execute(run: "Run") -> None:
     except TrainingDiverged as error:
         raise CommandError(f"{error}; the run up to there is in {run.folder}/", code=1) from None
     except Stopped as error:
-        again = f"go on with jaxlr train --resume {run.folder}"
         raise CommandError(f"{error} by SIGTERM and saved; {again}", code=128 + signal.SIGTERM) from None
-    except (CheckpointError, OSError) as error:
-        raise CommandError(error, code=1) from None
+    except CheckpointError as error:
+        raise CommandError(f"{error}; once that is mended, {again}", code=1) from None
+    except OSError as error:
+        where = error.filename or run.folder
+        raise CommandError(f"{where}: {error.strerror}; once that is mended, {again}", code=1) from None
     except KeyboardInterrupt:
         raise CommandError(f"interrupted; the run up to there is in {run.folder}/", code=130) from None
     if summary["skipped_updates"]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import os
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, L
 
 from jaxlr.training.position import CheckpointError, Position
 
-__all__ = ["Checkpoints", "load_network", "load_state", "read_position"]
+__all__ = ["Checkpoints", "has_checkpoint", "load_network", "load_state", "read_position"]
 
 FOLDER = "checkpoints"
 _PARTS = ("network", "optimizer")
@@ -46,6 +49,7 @@ class Checkpoints:
         # Orbax logs a failure in its threads with a traceback, and raises it as well.
         self._quiet = contextlib.ExitStack()
         self._quiet.enter_context(_silent_log())
+        self._quiet.enter_context(_silent_loop())
         self._failed = False
         with self._writing():
             self.folder.mkdir(exist_ok=True)
@@ -106,6 +110,19 @@ class Checkpoints:
         except CheckpointError:
             self._failed = True
             raise
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run has a complete checkpoint.
+
+    Raises:
+      CheckpointError: its folder cannot be read.
+    """
+    place = folder / FOLDER
+    if not place.is_dir():
+        return False
+    with _errors(f"{place}: cannot be read"), _reader(place) as manager:
+        return manager.latest_step() is not None
 
 
 def read_position(folder: Path) -> Position:
@@ -217,6 +234,9 @@ def _errors(what: str) -> Iterator[None]:
     except Exception as error:
         place = what.partition(": ")[0]
         reason = " ".join(str(error).replace(f"{place}/", "").split()) or type(error).__name__
+        # What the system said, which tensorstore hides behind what it was about to do.
+        if code := re.search(r"os_error_code='(\d+)'", reason):
+            reason = os.strerror(int(code[1]))
         raise CheckpointError(f"{what} ({reason[:_MESSAGE_LENGTH]})") from error
 
 
@@ -229,3 +249,19 @@ def _silent_log() -> Iterator[None]:
         yield
     finally:
         log.setLevel(level)
+
+
+@contextlib.contextmanager
+def _silent_loop() -> Iterator[None]:
+    """Drops what the answers to the other writes say, where one write of a checkpoint has failed and nobody waits."""
+    hook = sys.unraisablehook
+
+    def drop(unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            hook(unraisable)
+
+    sys.unraisablehook = drop
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook

@@ -21,7 +21,10 @@ class EventFile:
 
     Args:
       folder: of the run; TensorBoard reads all its event files as one.
-      start: the count from which on this file takes the place of earlier ones.
+      start: the count from which on this file takes the place of earlier ones; None where there are none.
+
+    Attributes:
+      path: the file.
 
     Raises:
       OSError: the file cannot be written.
@@ -36,12 +39,12 @@ class EventFile:
       [['events', 'out', 'tfevents']]
     """
 
-    def __init__(self, folder: Path, *, start: int = 0):
+    def __init__(self, folder: Path, *, start: int | None = None):
         # A resumed run may be taken up twice in the same second.
-        path = folder / f"events.out.tfevents.{time.time_ns() // 1000:016d}.jaxlr"
-        self._file = path.open("xb")
+        self.path = folder / f"events.out.tfevents.{time.time_ns() // 1000:016d}.jaxlr"
+        self._file = self.path.open("xb")
         self._record(_field(3, _LENGTH, b"brain.Event:2"))
-        if start:
+        if start is not None:
             self._record(_field(2, _VARINT, start) + _field(7, _LENGTH, _field(1, _VARINT, _START)))
 
     def write(self, count: int, scalars: Mapping[str, float]) -> None:

@@ -5,7 +5,7 @@ import errno
 import itertools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,10 @@ class FolderLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def __del__(self):
-        with contextlib.suppress(AttributeError):
-            self.release()
+    def __del__(self, close: Callable[[int], None] = os.close):
+        # Also where a process ends and its modules are gone.
+        if self.__dict__.get("_descriptor") is not None:
+            close(self.__dict__["_descriptor"])
 
 
 def check_folder(folder: Path) -> None:
@@ -96,7 +97,16 @@ def make_folder(folder: Path | None, name: str) -> Path:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Writes a JSON file that is there in whole or not at all."""
+    """Writes a JSON file that is there in whole or not at all.
+
+    Raises:
+      OSError: it cannot be written; it has the file's name.
+    """
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    part.replace(path)
+    try:
+        part.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from None

@@ -15,7 +15,15 @@ from jaxlr.schedules import Schedule, checks, parse, retime
 from jaxlr.training.config import TrainConfig
 from jaxlr.training.loop import EpochEnd, Skipped, Updates
 
-__all__ = ["changed_schedule", "check_changes", "epoch_accuracies", "read_items", "read_metrics", "schedule_of"]
+__all__ = [
+    "changed_schedule",
+    "check_changes",
+    "epoch_accuracies",
+    "is_done",
+    "read_items",
+    "read_metrics",
+    "schedule_of",
+]
 
 _MAY_CHANGE = ("schedule", "epochs", "data_dir", "devices", "zero", "images_on")
 _MAY_CHANGE += ("checkpoint_every", "keep_checkpoints", "events")
@@ -114,12 +122,22 @@ def epoch_accuracies(items: Sequence[Updates | Skipped | EpochEnd]) -> np.ndarra
     return np.array([item.accuracy[0] for item in rest if isinstance(item, Updates)], np.float32)
 
 
+def is_done(folder: Path) -> bool:
+    """Whether a run has gone through to its summary."""
+    try:
+        return json.loads((folder / "summary.json").read_text(encoding="utf-8"))["status"] == "done"
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def read_metrics(path: Path, length: int) -> bytes:
     """The first bytes of metrics.jsonl, as many as a checkpoint has seen.
 
     Raises:
       ValueError: the file is missing or shorter.
     """
+    if not length:
+        return b""
     try:
         with path.open("rb") as file:
             content = file.read(length)

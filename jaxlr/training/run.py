@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import jax
 
@@ -18,13 +18,13 @@ from jaxlr.schedules import Schedule, parse
 from jaxlr.training.assembly import make_model, make_optimizer
 from jaxlr.training.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.data import Dataset, load_dataset
-from jaxlr.training.events import EventFile, write_item
 from jaxlr.training.folder import FolderLock, check_folder, make_folder, write_json
 from jaxlr.training.loop import EpochEnd, Skipped, Trainer, TrainingDiverged, Updates
 from jaxlr.training.position import Position
-from jaxlr.training.resuming import check_changes, epoch_accuracies, read_items, read_metrics, schedule_of
+from jaxlr.training.recording import Records
+from jaxlr.training.resuming import check_changes, epoch_accuracies, is_done, read_items, read_metrics, schedule_of
 from jaxlr.training.saving import Clock, Saving
-from jaxlr.training.summary import Tally, end_entries, finite, machine, parameters_sha256
+from jaxlr.training.summary import Tally, end_entries, machine, parameters_sha256
 
 __all__ = ["Run", "Stopped", "TrainConfig", "execute", "prepare", "resume", "train"]
 
@@ -47,6 +47,7 @@ class Run:
     lock: FolderLock
     start: Position  # where it goes on
     notes: tuple[str, ...] = ()  # what is to be said of its start
+    save_start: bool = False  # whether its start is known to nobody else
 
 
 def train(
@@ -102,8 +103,8 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
         trainer.load_network(checkpoints.load_network(weights, trainer.state[0]))
         notes = (f"weights of {weights} at count {position.count:,}",)
     folder = make_folder(out, Path(config.data).stem)
-    start = Position(0, 0, 0, 0, 0.0, ((0, text),))
-    return _run(config, data, schedule, trainer, folder, FolderLock(folder), start, notes)
+    run = _run(config, data, schedule, trainer, folder, FolderLock(folder), _beginning(text), notes)
+    return dataclasses.replace(run, save_start=weights is not None)
 
 
 def resume(folder: Path, config: TrainConfig | None = None) -> Run:
@@ -129,36 +130,49 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
     check_changes(kept, config)
     lock = FolderLock(folder)
     try:
-        position = checkpoints.read_position(folder)
+        # A run that has ended has a summary; without either it was killed before its first checkpoint.
+        saved = (folder / "summary.json").exists() or checkpoints.has_checkpoint(folder)
+        text = config.schedule or kept.schedule or default_schedule(kept.epochs)
+        position = checkpoints.read_position(folder) if saved else _beginning(text)
         data = _load_data(config)
-        history, notes = list(position.schedules), [f"resumed at count {position.count:,}, epoch {position.epoch + 1}"]
-        text = config.schedule or history[-1][1]
-        steps = _steps_per_epoch(config, data)
+        history = list(position.schedules)
         if text != history[-1][1]:
             history.append((position.count, text))
-        schedule = schedule_of(history, steps_per_epoch=steps)
-        if len(history) > len(position.schedules):
-            notes.append(
-                f"schedule {position.schedules[-1][1]} becomes {schedule!r}: the rate goes on from where it is"
-            )
+        schedule = schedule_of(history, steps_per_epoch=_steps_per_epoch(config, data))
         trainer = _make_trainer(config, data, schedule)
-        if position.epoch >= config.epochs:
+        if position.epoch >= config.epochs and is_done(folder):
             raise ValueError(
                 f"resume: {folder}: the run of {config.epochs} epochs is over; more --epochs go on, --from starts anew"
             )
-        if config.epochs != kept.epochs:
-            notes.append(f"epochs {kept.epochs} becomes {config.epochs}")
-        items = list(read_items(read_metrics(folder / "metrics.jsonl", position.metrics_bytes)))
-        state = checkpoints.load_state(folder, position.count, trainer.state)
-        accuracies = epoch_accuracies(items)
-        trainer.load(state, count=position.count, epoch=position.epoch, accuracies=accuracies, skipped=position.skipped)
+        if saved:
+            items = list(read_items(read_metrics(folder / "metrics.jsonl", position.metrics_bytes)))
+            state = checkpoints.load_state(folder, position.count, trainer.state)
+            trainer.load(
+                state,
+                count=position.count,
+                epoch=position.epoch,
+                accuracies=epoch_accuracies(items),
+                skipped=position.skipped,
+            )
     except BaseException:
         lock.release()
         raise
-    resumed = (*position.resumed, position.count)
-    start = dataclasses.replace(position, schedules=tuple(history), resumed=resumed)
+    if not saved:
+        place = "the start, since it has no checkpoint yet"
+    else:
+        place = f"epoch {position.epoch + 1}" if position.epoch < config.epochs else "the end"
+    notes = [f"resumed at count {position.count:,}, {place}"]
+    if len(history) > len(position.schedules):
+        notes.append(f"schedule {position.schedules[-1][1]} becomes {schedule!r}: the rate goes on from where it is")
+    if config.epochs != kept.epochs:
+        notes.append(f"epochs {kept.epochs} becomes {config.epochs}")
+    start = dataclasses.replace(position, schedules=tuple(history), resumed=(*position.resumed, position.count))
     config = dataclasses.replace(config, schedule=text)
     return _run(config, data, schedule, trainer, folder, lock, start, tuple(notes))
+
+
+def _beginning(schedule: str) -> Position:
+    return Position(0, 0, 0, 0, 0.0, ((0, schedule),))
 
 
 def execute(
@@ -185,45 +199,50 @@ def execute(
     """
     # A summary tells of the whole of metrics.jsonl, or is not there.
     (run.folder / "summary.json").unlink(missing_ok=True)
-    write_json(run.folder / "config.json", to_json(run.config))
     tally, failure, item = Tally(), None, None
     clock = Clock(run.trainer, run.start.seconds)
     saving = Saving(run.config, run.trainer, run.folder, run.start, clock)
-    events = EventFile(run.folder, start=run.start.count) if run.config.events == "tensorboard" else None
-    try:
-        with _open_metrics(run) as file:
-            for item in read_items(read_metrics(run.folder / "metrics.jsonl", run.start.metrics_bytes)):
+    with contextlib.ExitStack() as stack:
+        stack.callback(run.lock.release)
+        records = Records(run.folder, run.start, events=run.config.events == "tensorboard")
+        stack.callback(records.close)
+        for item in read_items(read_metrics(run.folder / "metrics.jsonl", run.start.metrics_bytes)):
+            tally.take(item)
+        try:
+            if run.save_start:
+                saving.save(records, None)
+                saving.finish()
+            write_json(run.folder / "config.json", to_json(run.config))
+            for item in _items(run, saving.updates):
                 tally.take(item)
-            for item in run.trainer.run(run.config.epochs - run.trainer.epoch, stop_every=saving.updates):
-                file.write("".join(f"{json.dumps(record)}\n" for record in _records(item)).encode())
-                file.flush()
-                tally.take(item)
-                if events is not None:
-                    images = (tally.updates + tally.skipped) * run.config.accumulate * run.config.batch_size
-                    write_item(events, item, images_per_second=images / clock.seconds())
+                images = (tally.updates + tally.skipped) * run.config.accumulate * run.config.batch_size
+                records.write(item, images_per_second=images / clock.seconds())
                 if watch is not None and not isinstance(item, Skipped):
                     watch(item)
                 if stop() and run.trainer.settled:
-                    saving.save(file, item)
+                    saving.save(records, item)
                     saving.finish()
                     raise Stopped(f"stopped at count {run.trainer.count}")
                 if saving.is_due(item):
-                    saving.save(file, item)
+                    saving.save(records, item)
             if isinstance(item, EpochEnd):
-                saving.save_end(file, item)
-    except (TrainingDiverged, KeyboardInterrupt, Stopped) as error:
-        failure = error
-    finally:
-        saving.close()
-        if events is not None:
-            events.close()
-        run.lock.release()
-    summary = _summarize(run, tally, clock.seconds(), failure)
-    write_json(run.folder / "summary.json", summary)
-    _draw_report(run.folder / "report.png", run.folder / "metrics.jsonl", summary)
+                saving.save_end(records, item)
+        except (TrainingDiverged, KeyboardInterrupt, Stopped) as error:
+            failure = error
+        finally:
+            saving.close()
+        summary = _summarize(run, tally, clock.seconds(), failure)
+        write_json(run.folder / "summary.json", summary)
+        _draw_report(run.folder / "report.png", run.folder / "metrics.jsonl", summary)
     if failure is not None:
         raise failure
     return summary
+
+
+def _items(run: Run, stop_every: int | None) -> Iterator[Updates | Skipped | EpochEnd]:
+    """What is left of the run: nothing where the process was killed between the last checkpoint and the summary."""
+    epochs = run.config.epochs - run.trainer.epoch
+    return run.trainer.run(epochs, stop_every=stop_every) if epochs else iter(())
 
 
 def _load_data(config: TrainConfig) -> Dataset:
@@ -272,40 +291,6 @@ def _run(
     parameters = sum(leaf.size for leaf in jax.tree.leaves(trainer.parameters))
     updates = trainer.updates_total(config.epochs)
     return Run(config, data, schedule, trainer, parameters, updates, folder, lock, start, notes)
-
-
-def _open_metrics(run: Run) -> BinaryIO:
-    """The file of the records, cut to those that the checkpoint has seen."""
-    path = run.folder / "metrics.jsonl"
-    if not run.start.resumed:
-        return path.open("xb")
-    file = path.open("r+b")
-    file.truncate(run.start.metrics_bytes)
-    file.seek(0, os.SEEK_END)
-    return file
-
-
-def _records(item: Updates | Skipped | EpochEnd) -> Iterator[dict[str, Any]]:
-    """The lines of metrics.jsonl that an item of the loop makes."""
-    if isinstance(item, EpochEnd):
-        yield {
-            "epoch": int(item.epoch),
-            "count": int(item.count),
-            "train_accuracy": finite(item.train_accuracy),
-            "validation_accuracy": finite(item.validation_accuracy),
-            "validation_loss": finite(item.validation_loss),
-        }
-        return
-    if isinstance(item, Skipped):
-        yield {"count": item.count, "skipped": item.learning_rate}
-        return
-    for count, rate, loss, accuracy in zip(*item, strict=True):
-        yield {
-            "count": int(count),
-            "learning_rate": finite(rate),
-            "loss": finite(loss),
-            "accuracy": finite(accuracy),
-        }
 
 
 def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseException | None) -> dict[str, Any]:

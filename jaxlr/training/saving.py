@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from jaxlr.training.config import TrainConfig
 from jaxlr.training.loop import EpochEnd, Skipped, Trainer, Updates
 from jaxlr.training.position import Position
+from jaxlr.training.recording import Records
 
 if TYPE_CHECKING:
     from jaxlr.training.checkpoints import Checkpoints
@@ -75,21 +75,20 @@ class Saving:
         trainer = self._trainer
         return trainer.settled and trainer.count + trainer.skipped != trainer.updates_total(trainer.epoch + 1)
 
-    def save(self, metrics: BinaryIO, item: Updates | Skipped | EpochEnd) -> None:
-        """Takes the state as it is after an item; it is written while the run goes on.
+    def save(self, records: Records, item: Updates | Skipped | EpochEnd | None) -> None:
+        """Takes the state as it is after an item, None before the first; it is written while the run goes on.
 
         Raises:
           CheckpointError: a checkpoint cannot be written.
         """
         accuracy = item.validation_accuracy if isinstance(item, EpochEnd) else math.nan
-        # The checkpoint must never know of lines that the disk does not have.
-        os.fsync(metrics.fileno())
         position = dataclasses.replace(
             self._start,
             count=self._trainer.count,
             epoch=self._trainer.epoch,
             skipped=self._trainer.skipped,
-            metrics_bytes=metrics.tell(),
+            # The checkpoint must never know of lines that the disk does not have.
+            metrics_bytes=records.sync(),
             seconds=self._clock.seconds(),
         )
         self._open().save(
@@ -97,14 +96,14 @@ class Saving:
         )
         self._saved = time.monotonic()
 
-    def save_end(self, metrics: BinaryIO, last: EpochEnd) -> None:
+    def save_end(self, records: Records, last: EpochEnd) -> None:
         """Saves the end of a run that saves or has taken its time, and waits until everything is on the disk.
 
         Raises:
           CheckpointError: a checkpoint cannot be written.
         """
         if self._asked or self._checkpoints or time.monotonic() - self._started >= _UNASKED_SECONDS:
-            self.save(metrics, last)
+            self.save(records, last)
             self.finish()
 
     def finish(self) -> None:
