@@ -1,36 +1,100 @@
-"""The README's Python runs, and its commands are the ones that exist."""
+"""The README's Python runs, its commands run or at least parse, and its pictures are there."""
 
+import dataclasses
+import importlib
 import math
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+from jaxlr.cli import COMMANDS, main
+from jaxlr.cli.parsing import parse
+from jaxlr.schedules import FAMILIES
+from jaxlr.schedules import parse as parse_schedule
+
+FOLDER = Path(__file__).parent.parent
+README = (FOLDER / "README.md").read_text()
+SHORT = ("list", "plot", "port")
+# These make an environment, or start this very test; `.ci/run` runs the README's line with the tests.
+ELSEWHERE = (
+    "python3 -m venv",
+    "pip install",
+    ".venv/bin/pip",
+    ".venv/bin/python -m pytest",
+    "pytest",
+    "apt",
+    "git clone",
+)
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(*languages):
+    return re.findall(rf"```(?:{'|'.join(languages)})\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_python_runs_in_order(capsys):
+def commands():
+    """Every command of the shell blocks as its words, without comments."""
+    for block in blocks("sh", "bash", "console"):
+        for line in block.replace("\\\n", " ").splitlines():
+            for command in line.removeprefix("$ ").split("&&"):
+                if words := shlex.split(command, comments=True):
+                    yield words
+
+
+def of_jaxlr():
+    """The words after `jaxlr`."""
+    return [words[1:] for words in commands() if words[0].split("/")[-1] == "jaxlr"]
+
+
+def test_the_python_runs_in_order(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names = {}
-    for block in blocks("python"):
-        exec(block, names)
+    for block in blocks("python", "py"):
+        exec(compile(block, "README.md", "exec"), names)
     assert names["rates"].shape == (3, 1000)
-    last, after = map(float, capsys.readouterr().out.split())
+    last, after = map(float, capsys.readouterr().out.split()[:2])
     assert last == pytest.approx(0.1 * math.sin(math.pi / 1800) ** 2, rel=2e-7)  # count 999 is the cosine's 899 of 900
     assert after == 0.0
 
 
-@pytest.mark.parametrize("line", [line for block in blocks("sh") for line in block.splitlines() if line])
-def test_every_command_has_its_help(line):
-    words = line.split("#")[0].split()
-    if "jaxlr" in words:
-        assert words[words.index("jaxlr") + 1] in ("train", "plot", "list")
+def test_every_command_is_one_of_jaxlrs_or_known():
+    assert of_jaxlr()
+    for words in commands():
+        text = " ".join(words)
+        assert words[0].split("/")[-1] == "jaxlr" or text.startswith(ELSEWHERE) or "-m pdoc" in text, text
 
 
-def test_every_picture_is_there():
-    pictures = re.findall(r"!\[.+?\]\((.+?)\)", README)
-    assert pictures
-    assert all((Path(__file__).parent.parent / picture).is_file() for picture in pictures)
+@pytest.mark.parametrize("words", of_jaxlr(), ids=" ".join)
+def test_a_short_command_runs_and_a_long_one_parses(words, tmp_path, monkeypatch):
+    command, *arguments = words
+    assert command in COMMANDS
+    monkeypatch.chdir(tmp_path)
+    if command in SHORT:
+        assert main(words) == 0
+        return
+    module = importlib.import_module(COMMANDS[command].module)
+    options = [
+        each for each in vars(module).values() if dataclasses.is_dataclass(each) and each.__module__ == module.__name__
+    ]
+    parse(command, options[0], arguments)
+    for text in arguments:
+        if text.split("(")[0] in FAMILIES:
+            parse_schedule(text, steps_per_epoch=100)
+
+
+@pytest.mark.long
+def test_the_commands_run_one_after_another(tmp_path, monkeypatch):
+    """In one folder, as a reader would; a data set that is downloaded gives way to the digits."""
+    monkeypatch.chdir(tmp_path)
+    for words in of_jaxlr():
+        assert main(["digits" if word in ("fashion-mnist", "mnist", "cifar10") else word for word in words]) == 0, words
+
+
+def test_every_picture_and_file_is_there():
+    links = re.findall(r"\]\(([^)#]+?)\)", README)
+    assert any(link.endswith((".png", ".svg")) for link in links)
+    missing = [link for link in links if "://" not in link and not (FOLDER / link).exists()]
+    assert missing == []
+    named = re.findall(r"`((?:benchmarks|colab|tests|jaxlr)/[\w./]+)`", README)
+    assert [name for name in named if not (FOLDER / name).exists()] == []
