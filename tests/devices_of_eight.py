@@ -42,10 +42,10 @@ def moment_bytes(trainer):
     return sum(leaf.addressable_shards[0].data.nbytes for leaf in leaves), sum(leaf.nbytes for leaf in leaves)
 
 
-def check_losses_and_moments():
+def check_losses_and_moments(counts):
     alone, _ = train_on(1)
     assert len(alone) == 100
-    for devices in (2, 8):
+    for devices in counts:
         losses, trainer = train_on(devices)
         np.testing.assert_allclose(losses, alone, rtol=1e-5)
         assert collectives(trainer) == {"all-reduce"}
@@ -63,12 +63,12 @@ def losses_of(folder):
     return [float(loss) for loss in re.findall(r'"loss": ([^,]+)', (folder / "metrics.jsonl").read_text())]
 
 
-def check_resume(folder):
-    """A checkpoint of eight devices that share the moments goes on on one and on two."""
+def check_resume(folder, counts):
+    """A checkpoint of eight devices that share the moments goes on on fewer."""
     config = TrainConfig(width=2, depth=1, epochs=3, schedule="constant(0.01)", devices=8, zero=True)
     straight = train(config, out=folder / "straight")
     assert straight["device"]["used"] == 8
-    for devices in (1, 2):
+    for devices in counts:
         run = prepare(config, out=folder / str(devices))
         with contextlib.suppress(Stopped):
             execute(run, stop=lambda run=run: run.trainer.count >= 30)
@@ -82,6 +82,7 @@ def check_resume(folder):
 
 if __name__ == "__main__":
     assert jax.device_count() == 8
-    check_losses_and_moments()
-    check_resume(Path(sys.argv[1]))
+    form, folder = sys.argv[1:]
+    check_losses_and_moments((2, 8) if form == "long" else (8,))
+    check_resume(Path(folder), (1, 2) if form == "long" else (2,))
     print("all hold")

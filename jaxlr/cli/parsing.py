@@ -10,11 +10,11 @@ _Options = TypeVar("_Options")
 
 
 class CommandError(Exception):
-    """A command that ends with this exit code and one line on stderr."""
+    """A command that ends with this exit code and one line on stderr; `by_all`: so do all processes of a run."""
 
-    def __init__(self, message: object, code: int = 2):
+    def __init__(self, message: object, code: int = 2, *, by_all: bool = False):
         super().__init__(" ".join(str(message).split()))
-        self.code = code
+        self.code, self.by_all = code, by_all
 
 
 def parse(command: str, options: type[_Options], arguments: Sequence[str], default: _Options | None = None) -> _Options:

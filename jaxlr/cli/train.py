@@ -17,6 +17,7 @@ from jaxlr.training.config import TrainConfig, load_config
 from jaxlr.training.folder import check_folder
 
 if TYPE_CHECKING:
+    from jaxlr.training.hosts import Hosts
     from jaxlr.training.run import Run
 
 _TESTS = 3  # range tests whose medians count
@@ -43,6 +44,17 @@ class TrainOptions(TrainConfig):
     """New or empty folder for the run's files. None: the next free one of runs/digits-1, runs/digits-2, ..."""
     config: Path | None = None
     """A run's config.json to start from; options given beside it take its place."""
+    distributed: bool = False
+    """Whether several processes make this run, one on each host, that find each other by what a TPU pod, Slurm or Open
+    MPI tells them. All get the same options and see the same folders; the first writes."""
+    coordinator: str | None = None
+    """The same by hand: HOST:PORT of the first process, where the others meet it."""
+    num_processes: int | None = None
+    """With --coordinator: how many processes there are."""
+    process_id: int | None = None
+    """With --coordinator: which of them this is, from 0."""
+    peer_timeout: int = 100
+    """Seconds without a sign of life after which another process counts as dead and this one ends."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -51,6 +63,28 @@ def run(arguments: Sequence[str]) -> None:
     with input_errors():
         options = _with_kept(options, arguments)
         _check_alone(options, arguments)
+        hosts = _hosts(options)
+        # Jax takes half a second to import, and must meet the others before it looks at a device.
+        from jaxlr.training.hosts import connected
+
+        with connected(hosts):
+            _run(options)
+
+
+def _hosts(options: TrainOptions) -> "Hosts | None":
+    """How the processes of the run find each other; None: it has one."""
+    from jaxlr.training.hosts import Hosts
+
+    by_hand = Hosts(options.coordinator, options.num_processes, options.process_id, options.peer_timeout)
+    if not options.distributed and by_hand.coordinator is None:
+        return None
+    if options.lr is not None:
+        raise ValueError("--lr runs in one process: make the range test first, with jaxlr find")
+    return by_hand
+
+
+def _run(options: TrainOptions) -> None:
+    with input_errors():
         config = TrainConfig(**{field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)})
         # Flax and the network take seconds: something must move on the terminal before that.
         with Console().status("getting ready ..."):
@@ -129,24 +163,33 @@ def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
 
 
 def _execute(run: "Run") -> None:
+    from jax import process_count
+    from jax.errors import JaxRuntimeError
+
+    from jaxlr.training.hosts import is_first
     from jaxlr.training.loop import TrainingDiverged
     from jaxlr.training.position import CheckpointError
     from jaxlr.training.progress import print_summary, show_progress
     from jaxlr.training.run import Stopped, execute
 
     config, again = run.config, f"go on with jaxlr train --resume {run.folder}"
-    for note in run.notes:
-        print(note)
-    print(
-        f"{config.data}, {config.optimizer}, {config.schedule}: {run.updates:,} updates into {run.folder}/", flush=True
-    )
+    progress = show_progress(run.updates, config.epochs) if is_first() else contextlib.nullcontext()
+    if is_first():
+        for note in run.notes:
+            print(note)
+        where = f"{run.updates:,} updates into {run.folder}/"
+        print(f"{config.data}, {config.optimizer}, {config.schedule}: {where}", flush=True)
     try:
-        with show_progress(run.updates, config.epochs) as watch, _terminated() as stop:
+        with progress as watch, _terminated() as stop:
             summary = execute(run, watch=watch, stop=stop)
     except TrainingDiverged as error:
-        raise CommandError(f"{error}; the run up to there is in {run.folder}/", code=1) from None
+        raise CommandError(f"{error}; the run up to there is in {run.folder}/", code=1, by_all=True) from None
     except Stopped as error:
-        raise CommandError(f"{error} by SIGTERM and saved; {again}", code=128 + signal.SIGTERM) from None
+        raise CommandError(f"{error} by SIGTERM and saved; {again}", code=128 + signal.SIGTERM, by_all=True) from None
+    except JaxRuntimeError as error:
+        if process_count() == 1:
+            raise
+        raise CommandError(f"another process of the run has died ({error}); {again}", code=1) from None
     except CheckpointError as error:
         raise CommandError(f"{error}; once that is mended, {again}", code=1) from None
     except OSError as error:
@@ -154,6 +197,8 @@ def _execute(run: "Run") -> None:
         raise CommandError(f"{where}: {error.strerror}; once that is mended, {again}", code=1) from None
     except KeyboardInterrupt:
         raise CommandError(f"interrupted; the run up to there is in {run.folder}/", code=130) from None
+    if not is_first():
+        return
     if summary["skipped_updates"]:
         print(f"\n{summary['skipped_updates']:,} updates skipped, since their loss or gradient was not finite")
     print_summary(summary, run.folder)

@@ -14,7 +14,7 @@ from jaxlr.training.loop import EpochEnd, Skipped, Updates
 from jaxlr.training.position import Position
 from jaxlr.training.summary import finite
 
-__all__ = ["Records"]
+__all__ = ["NoRecords", "Records"]
 
 
 class Records:
@@ -65,6 +65,20 @@ class Records:
             if file is not None:
                 with contextlib.suppress(OSError):
                     file.close()
+
+
+class NoRecords:
+    """The records on the hosts that write none."""
+
+    def write(self, item: Updates | Skipped | EpochEnd, *, images_per_second: float) -> None:
+        """Leaves it to the first host."""
+
+    def sync(self) -> int:
+        """No bytes; what a checkpoint says of the records is the first host's."""
+        return 0
+
+    def close(self) -> None:
+        """Has nothing to close."""
 
 
 def _records(item: Updates | Skipped | EpochEnd) -> Iterator[dict[str, Any]]:

@@ -15,13 +15,14 @@ import jax
 import jaxlr
 from jaxlr import plotting
 from jaxlr.schedules import Schedule, parse
+from jaxlr.training import hosts
 from jaxlr.training.assembly import make_model, make_optimizer
 from jaxlr.training.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.data import Dataset, load_dataset
 from jaxlr.training.folder import FolderLock, check_folder, make_folder, write_json
 from jaxlr.training.loop import EpochEnd, Skipped, Trainer, TrainingDiverged, Updates
 from jaxlr.training.position import Position
-from jaxlr.training.recording import Records
+from jaxlr.training.recording import NoRecords, Records
 from jaxlr.training.resuming import check_changes, epoch_accuracies, is_done, read_items, read_metrics, schedule_of
 from jaxlr.training.saving import Clock, Saving
 from jaxlr.training.summary import Tally, end_entries, machine, parameters_sha256
@@ -44,7 +45,7 @@ class Run:
     parameters: int  # how many numbers the network learns
     updates: int
     folder: Path
-    lock: FolderLock
+    lock: FolderLock | None  # None where another host holds the folder
     start: Position  # where it goes on
     notes: tuple[str, ...] = ()  # what is to be said of its start
     save_start: bool = False  # whether its start is known to nobody else
@@ -88,7 +89,7 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
       CheckpointError: `weights` holds no checkpoint of this network.
     """
     if out is not None:
-        check_folder(out)
+        hosts.first_host(lambda: check_folder(out))
     text = default_schedule(config.epochs) if config.schedule is None else config.schedule
     config = dataclasses.replace(config, schedule=text)
     data = _load_data(config)
@@ -102,8 +103,8 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
         position = checkpoints.read_position(weights)
         trainer.load_network(checkpoints.load_network(weights, trainer.state[0]))
         notes = (f"weights of {weights} at count {position.count:,}",)
-    folder = make_folder(out, Path(config.data).stem)
-    run = _run(config, data, schedule, trainer, folder, FolderLock(folder), _beginning(text), notes)
+    folder = Path(hosts.first_host(lambda: str(make_folder(out, Path(config.data).stem))))
+    run = _run(config, data, schedule, trainer, folder, _hold(folder), _beginning(text), notes)
     return dataclasses.replace(run, save_start=weights is not None)
 
 
@@ -128,7 +129,7 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
     kept = load_config(folder / "config.json")
     config = kept if config is None else config
     check_changes(kept, config)
-    lock = FolderLock(folder)
+    lock = _hold(folder)
     try:
         # A run that has ended has a summary; without either it was killed before its first checkpoint.
         saved = (folder / "summary.json").exists() or checkpoints.has_checkpoint(folder)
@@ -155,7 +156,8 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
                 skipped=position.skipped,
             )
     except BaseException:
-        lock.release()
+        if lock is not None:
+            lock.release()
         raise
     if not saved:
         place = "the start, since it has no checkpoint yet"
@@ -169,6 +171,13 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
     start = dataclasses.replace(position, schedules=tuple(history), resumed=(*position.resumed, position.count))
     config = dataclasses.replace(config, schedule=text)
     return _run(config, data, schedule, trainer, folder, lock, start, tuple(notes))
+
+
+def _hold(folder: Path) -> FolderLock | None:
+    """Holds the folder for the run: on the first host."""
+    locks: list[FolderLock] = []
+    hosts.first_host(lambda: locks.append(FolderLock(folder)))
+    return locks[0] if locks else None
 
 
 def _beginning(schedule: str) -> Position:
@@ -197,14 +206,18 @@ def execute(
       KeyboardInterrupt: the user stopped the run; the folder holds the run up to there.
       CheckpointError: a checkpoint cannot be written; those before it are whole.
     """
-    # A summary tells of the whole of metrics.jsonl, or is not there.
-    (run.folder / "summary.json").unlink(missing_ok=True)
+    writes = hosts.is_first()
+    if writes:
+        # A summary tells of the whole of metrics.jsonl, or is not there.
+        (run.folder / "summary.json").unlink(missing_ok=True)
     tally, failure, item = Tally(), None, None
     clock = Clock(run.trainer, run.start.seconds)
     saving = Saving(run.config, run.trainer, run.folder, run.start, clock)
     with contextlib.ExitStack() as stack:
-        stack.callback(run.lock.release)
-        records = Records(run.folder, run.start, events=run.config.events == "tensorboard")
+        if run.lock is not None:
+            stack.callback(run.lock.release)
+        events = run.config.events == "tensorboard"
+        records = Records(run.folder, run.start, events=events) if writes else NoRecords()
         stack.callback(records.close)
         for item in read_items(read_metrics(run.folder / "metrics.jsonl", run.start.metrics_bytes)):
             tally.take(item)
@@ -212,14 +225,15 @@ def execute(
             if run.save_start:
                 saving.save(records, None)
                 saving.finish()
-            write_json(run.folder / "config.json", to_json(run.config))
+            if writes:
+                write_json(run.folder / "config.json", to_json(run.config))
             for item in _items(run, saving.updates):
                 tally.take(item)
                 images = (tally.updates + tally.skipped) * run.config.accumulate * run.config.batch_size
                 records.write(item, images_per_second=images / clock.seconds())
                 if watch is not None and not isinstance(item, Skipped):
                     watch(item)
-                if stop() and run.trainer.settled:
+                if hosts.any_host(stop()) and run.trainer.settled:
                     saving.save(records, item)
                     saving.finish()
                     raise Stopped(f"stopped at count {run.trainer.count}")
@@ -232,8 +246,9 @@ def execute(
         finally:
             saving.close()
         summary = _summarize(run, tally, clock.seconds(), failure)
-        write_json(run.folder / "summary.json", summary)
-        _draw_report(run.folder / "report.png", run.folder / "metrics.jsonl", summary)
+        if writes:
+            write_json(run.folder / "summary.json", summary)
+            _draw_report(run.folder / "report.png", run.folder / "metrics.jsonl", summary)
     if failure is not None:
         raise failure
     return summary
@@ -284,12 +299,13 @@ def _run(
     schedule: Schedule,
     trainer: Trainer,
     folder: Path,
-    lock: FolderLock,
+    lock: FolderLock | None,
     start: Position,
     notes: tuple[str, ...],
 ) -> Run:
     parameters = sum(leaf.size for leaf in jax.tree.leaves(trainer.parameters))
     updates = trainer.updates_total(config.epochs)
+    hosts.wait_for_all()  # until all have read what the first is going to write
     return Run(config, data, schedule, trainer, parameters, updates, folder, lock, start, notes)
 
 

@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jaxlr.training import hosts
 from jaxlr.training.config import TrainConfig
 from jaxlr.training.loop import EpochEnd, Skipped, Trainer, Updates
 from jaxlr.training.position import Position
-from jaxlr.training.recording import Records
+from jaxlr.training.recording import NoRecords, Records
 
 if TYPE_CHECKING:
     from jaxlr.training.checkpoints import Checkpoints
@@ -63,7 +64,7 @@ class Saving:
         """Whether to save after this item of the loop."""
         if isinstance(item, EpochEnd):
             if not self._asked:
-                return time.monotonic() - self._saved >= _UNASKED_SECONDS
+                return hosts.any_host(time.monotonic() - self._saved >= _UNASKED_SECONDS)
             return (
                 item.epoch % self._epochs == 0
                 if self._epochs is not None
@@ -75,7 +76,7 @@ class Saving:
         trainer = self._trainer
         return trainer.settled and trainer.count + trainer.skipped != trainer.updates_total(trainer.epoch + 1)
 
-    def save(self, records: Records, item: Updates | Skipped | EpochEnd | None) -> None:
+    def save(self, records: Records | NoRecords, item: Updates | Skipped | EpochEnd | None) -> None:
         """Takes the state as it is after an item, None before the first; it is written while the run goes on.
 
         Raises:
@@ -96,13 +97,14 @@ class Saving:
         )
         self._saved = time.monotonic()
 
-    def save_end(self, records: Records, last: EpochEnd) -> None:
+    def save_end(self, records: Records | NoRecords, last: EpochEnd) -> None:
         """Saves the end of a run that saves or has taken its time, and waits until everything is on the disk.
 
         Raises:
           CheckpointError: a checkpoint cannot be written.
         """
-        if self._asked or self._checkpoints or time.monotonic() - self._started >= _UNASKED_SECONDS:
+        late = hosts.any_host(time.monotonic() - self._started >= _UNASKED_SECONDS)
+        if self._asked or self._checkpoints or late:
             self.save(records, last)
             self.finish()
 

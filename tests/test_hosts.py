@@ -1,0 +1,146 @@
+"""One run of two processes on 127.0.0.1: the numbers of one process, one voice, and an end when the other dies."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from jaxlr.cli import main
+from jaxlr.training.checkpoints import read_position
+from jaxlr.training.config import TrainConfig
+from jaxlr.training.hosts import Hosts, any_host, first_host, largest
+from jaxlr.training.run import resume, train
+
+WORDS = ["--width", "2", "--depth", "1", "--schedule", "constant(0.01)", "--checkpoint-every", "25"]
+TIMEOUT = 10  # seconds without a sign of life
+
+
+def start_pair(folder, *words):
+    """Two processes that write what they say to files."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        coordinator = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
+    processes = []
+    for place in range(2):
+        ours = ["--coordinator", coordinator, "--num-processes", "2", "--process-id", str(place)]
+        command = [sys.executable, "-m", "jaxlr", "train", *words, *ours, "--peer-timeout", str(TIMEOUT)]
+        with (folder / f"said{place}").open("w") as said:
+            processes.append(subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said))
+    return processes
+
+
+def end(processes):
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def wait_for(condition, processes):
+    deadline = time.monotonic() + 240
+    while not condition():
+        assert time.monotonic() < deadline
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.05)
+
+
+def saved_counts(folder):
+    place = folder / "checkpoints"
+    return [int(path.name) for path in place.iterdir() if path.name.isdigit()] if place.exists() else []
+
+
+def losses_of(folder):
+    return [float(loss) for loss in re.findall(r'"loss": ([^,]+)', (folder / "metrics.jsonl").read_text())]
+
+
+def kill_one(pair, folder):
+    """Kills the second process: the first says why it ends, and the last checkpoint is whole."""
+    pair[1].kill()
+    died = time.monotonic()
+    assert pair[0].wait(timeout=30) != 0
+    assert time.monotonic() - died < 30
+    last_lines = " ".join((folder / "said0").read_text().splitlines()[-30:])
+    assert re.search("unhealthy|heartbeat|another process of the run has died", last_lines)
+    alone = resume(folder / "run")  # what two have saved goes on in one process
+    assert alone.trainer.count == max(saved_counts(folder / "run"))
+    alone.lock.release()
+
+
+def check_losses(folder):
+    """The first 100 losses are those of one process."""
+    train(TrainConfig(width=2, depth=1, epochs=5, schedule="constant(0.01)"), out=folder / "alone")
+    assert len(losses_of(folder / "alone")) == 100
+    np.testing.assert_allclose(losses_of(folder / "run")[:100], losses_of(folder / "alone"), rtol=1e-5)
+
+
+NEEDS_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="sends SIGTERM or SIGKILL")
+
+
+@NEEDS_SIGNALS
+def test_two_processes_have_the_losses_of_one_and_end_with_either(tmp_path):
+    pair = start_pair(tmp_path, *WORDS, "--epochs", "100000", "--out", "run")
+    try:
+        wait_for(lambda: max(saved_counts(tmp_path / "run"), default=0) >= 100, pair)
+        kill_one(pair, tmp_path)
+    finally:
+        end(pair)
+    assert "epoch 1/100000" in re.sub(" +", " ", (tmp_path / "said0").read_text())
+    assert "epoch" not in (tmp_path / "said1").read_text()
+    check_losses(tmp_path)
+
+
+@NEEDS_SIGNALS
+@pytest.mark.long
+def test_two_processes_stop_together_and_go_on(tmp_path):
+    run = tmp_path / "run"
+    pair = start_pair(tmp_path, *WORDS, "--epochs", "100000", "--out", "run")
+    try:
+        wait_for(lambda: saved_counts(run), pair)
+        pair[1].send_signal(signal.SIGTERM)  # to one of them: both stop, at the same update
+        assert [process.wait(timeout=120) for process in pair] == [143, 143]
+    finally:
+        end(pair)
+    stopped = json.loads((run / "summary.json").read_text())
+    assert (stopped["status"], stopped["device"]["processes"], stopped["device"]["used"]) == ("stopped", 2, 2)
+    assert max(saved_counts(run)) == stopped["updates"]
+    pair = start_pair(tmp_path, "--resume", "run")
+    try:
+        wait_for(lambda: max(saved_counts(run)) >= max(100, stopped["updates"] + 25), pair)
+        kill_one(pair, tmp_path)
+    finally:
+        end(pair)
+    assert read_position(run).resumed == (stopped["updates"],)
+    check_losses(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--coordinator", "127.0.0.1:1"], "go together, got no num_processes and no process_id"),
+        (["--num-processes", "2", "--process-id", "0"], "go together, got no coordinator"),
+        (["--coordinator", "here", "--num-processes", "2", "--process-id", "0"], "must be HOST:PORT, got 'here'"),
+        (["--coordinator", "a:1", "--num-processes", "2", "--process-id", "2"], "must be from 0 to 1, got 2"),
+        (["--coordinator", "a:1", "--num-processes", "0", "--process-id", "0"], "must be at least 1, got 0"),
+        (["--distributed", "--peer-timeout", "0"], "peer_timeout must be at least 1, got 0"),
+        (["--distributed", "--lr", "auto"], "--lr runs in one process"),
+    ],
+    ids=["alone", "none", "port", "place", "count", "timeout", "range test"],
+)
+def test_wrong_words_are_one_line(words, said, capsys):
+    assert main(["train", *words]) == 2
+    message = capsys.readouterr().err
+    assert said in message
+    assert len(message.splitlines()) == 1
+
+
+def test_one_process_agrees_with_itself():
+    assert (largest(2.5), any_host(False), any_host(True)) == (2.5, False, True)
+    assert first_host(lambda: "x") == "x"
+    assert Hosts().coordinator is None
