@@ -159,6 +159,39 @@ def test_a_run_that_goes_on_has_no_summary_of_before(pair, tmp_path):
     assert summary(folder)["updates"] == len(read_run(folder).count) == 40
 
 
+def test_a_damaged_checkpoint_is_one_line_and_the_one_before_it_goes_on(pair, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(pair.resumed, "run")
+    Path("run/summary.json").unlink()
+    files = [path for path in Path("run/checkpoints/30/network").rglob("*") if path.is_file()]
+    largest = max(files, key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[: largest.stat().st_size // 2])
+    assert main(["train", "--resume", "run"]) == 1
+    said = "run/checkpoints/30: truncated or damaged checkpoint; without this folder a resumed run starts"
+    out, err = capsys.readouterr()
+    assert (err.startswith(f"jaxlr train: {said}"), len(err.splitlines()), out) == (True, 1, ""), err
+    # The line says what to do.
+    shutil.rmtree("run/checkpoints/30")
+    assert main(["train", "--resume", "run"]) == 0
+    assert "resumed at count 28" in capsys.readouterr().out
+    assert metrics(Path("run")) == metrics(pair.straight)
+    assert summary(Path("run"))["parameters_sha256"] == summary(pair.straight)["parameters_sha256"]
+
+
+def test_a_checkpoint_of_another_network_is_one_line_and_stays(pair, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(pair.resumed, "run")
+    Path("run/summary.json").unlink()
+    config = Path("run/config.json").read_text()
+    Path("run/config.json").write_text(config.replace('"width": 2', '"width": 4'))
+    before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
+    assert main(["train", "--resume", "run"]) == 1
+    out, err = capsys.readouterr()
+    said = "jaxlr train: run/checkpoints/30: checkpoint of another network: "
+    assert (err.startswith(said), len(err.splitlines()), out) == (True, 1, ""), err
+    assert {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()} == before
+
+
 def test_the_last_checkpoints_stay_and_the_end_is_one(pair):
     # Due at 7, 14, 21, 28 and at the end, and where the run was stopped; of these only the end knows how good it is.
     assert steps(pair.resumed) == [28, 30]
