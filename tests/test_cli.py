@@ -254,7 +254,7 @@ def test_every_option_of_a_run_is_explained(capsys):
     shown = " ".join(line.strip(" │|") for line in capsys.readouterr().out.splitlines())
     for name in (*TrainConfig.__dataclass_fields__, "out", "config"):
         option = f"--{name.replace('_', '-')}"
-        assert re.search(rf" {option} \S+ +[A-Z][^()]+.*?\(default: ", shown), option
+        assert re.search(rf" {option},? \S+ +[A-Z][^()]+.*?\(default: ", shown), option
 
 
 def test_list_prints_every_schedule_with_its_arguments(capsys):
