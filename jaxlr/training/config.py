@@ -31,7 +31,8 @@ class TrainConfig:
     """
 
     data: str = "digits"
-    """Images: digits (come with the package), fashion-mnist, mnist, kmnist, cifar10, or the path of an .npz file."""
+    """Images: digits (come with the package), fashion-mnist, mnist, kmnist, cifar10, the path of an .npz file, or of a
+    folder with such arrays as .npy files, which are mapped and may be larger than the memory."""
     data_dir: Path | None = None
     """Folder with the data set's files. None: those of the system's package, or else a download."""
     schedule: str | None = None

@@ -1,4 +1,4 @@
-"""Real images by name: digits (no network), fashion-mnist, mnist, kmnist, cifar10, or an .npz file of your own."""
+"""Real images by name: digits (no network), fashion-mnist, mnist, kmnist, cifar10, or NumPy files of your own."""
 
 import difflib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from jaxlr.training.cifar import ARCHIVE, load_cifar10, load_cifar10_archive
 from jaxlr.training.download import Source, fetch
 from jaxlr.training.idx import load_idx
-from jaxlr.training.npz import load_digits, load_npz
+from jaxlr.training.npz import load_digits, load_npy_folder, load_npz
 from jaxlr.training.splits import (
     HELD_OUT_NOTE,
     DataError,
@@ -90,17 +90,18 @@ def load_dataset(
     sources: Mapping[str, Source] = SOURCES,
     cache_dir: Path | None = None,
 ) -> Dataset:
-    """Loads a data set by its name, or an .npz file by its path, and splits a validation part off.
+    """Loads a data set by its name, or NumPy files by their path, and splits a validation part off.
 
     The validation part is a random part of the training images, each class in proportion; the test part is the same for
-    every seed: the set's own, or for the digits and for an .npz without one a fifth of each class.
+    every seed: the set's own, or for the digits and for files without one a fifth of each class.
 
     Args:
       name: "digits", which comes with the package, "fashion-mnist", "mnist", "kmnist", "cifar10", or a path that ends
-        in .npz (arrays x_train, y_train, x_test, y_test, or images and labels).
+        in .npz (arrays x_train, y_train, x_test, y_test, or images and labels), or of a folder with these arrays as
+        .npy files, which may be larger than the memory.
       data_dir: a folder with the files of the set, or with a folder of the set's name that has them: IDX files, plain
         or .gz; binary or Python batches, or the archive of the binary ones. None takes the files of a package of the
-        system if it is installed, and downloads them otherwise. The digits and an .npz do not need it.
+        system if it is installed, and downloads them otherwise. The digits and NumPy files do not need it.
       validation_fraction: the part of the training images that becomes the validation part, in (0, 1).
       seed: which of them; an integer, at least 0.
       sources: where named sets come from; give another to download from a mirror.
@@ -122,7 +123,7 @@ def load_dataset(
       >>> load_dataset("fashion_mnist")
       Traceback (most recent call last):
       jaxlr.training.splits.DataError: unknown data set 'fashion_mnist', did you mean 'fashion-mnist'? \
-Known are digits, fashion-mnist, mnist, kmnist, cifar10, and a path that ends in .npz
+Known are digits, fashion-mnist, mnist, kmnist, cifar10, a path that ends in .npz, and a folder of .npy files
 
     References:
       Xiao, Rasul, Vollgraf, Fashion-MNIST, 2017, arXiv:1708.07747
@@ -138,6 +139,9 @@ Known are digits, fashion-mnist, mnist, kmnist, cifar10, and a path that ends in
     elif name == "digits":
         train, test = load_digits()
         held_out = True
+    elif name not in sources and Path(name).is_dir():
+        train, test, held_out = load_npy_folder(Path(name))
+        classes = count_classes(train, test, origin=name)
     elif name not in sources:
         raise DataError(_unknown(name, ("digits", *sources)))
     elif name == "cifar10":
@@ -158,7 +162,8 @@ Known are digits, fashion-mnist, mnist, kmnist, cifar10, and a path that ends in
 def _unknown(name: str, names: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(name.lower(), names, n=1)
     suggestion = f", did you mean {near[0]!r}?" if near else "."
-    return f"unknown data set {name!r}{suggestion} Known are {', '.join(names)}, and a path that ends in .npz"
+    files = "a path that ends in .npz, and a folder of .npy files"
+    return f"unknown data set {name!r}{suggestion} Known are {', '.join(names)}, {files}"
 
 
 def _local_folder(source: Source, data_dir: Path | None) -> Path | None:

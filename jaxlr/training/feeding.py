@@ -11,7 +11,7 @@ from jax import lax
 
 from jaxlr.training.devices import DataMesh, Device
 from jaxlr.training.order import BatchOrder
-from jaxlr.training.splits import Split
+from jaxlr.training.splits import MappedRows, Split
 
 __all__ = ["Feed", "Resident", "Streamed", "fits"]
 
@@ -103,7 +103,7 @@ class Streamed:
             return
         indices = self._order.indices(window * self.capacity, self.capacity)
 
-        def window_of(column: np.ndarray) -> jax.Array:
+        def window_of(column: np.ndarray | MappedRows) -> jax.Array:
             shape = (*indices.shape, *column.shape[1:])
             return self._mesh.assemble(shape, 2, lambda part: column[indices[part[:3]]])
 

@@ -1,4 +1,4 @@
-"""Data sets in one .npz file of NumPy arrays, and the digits that come with the package as one."""
+"""Data sets of NumPy arrays: in one .npz file, in a folder of .npy files, and the digits that come with the package."""
 
 import zipfile
 import zlib
@@ -9,7 +9,7 @@ from typing import IO
 
 import numpy as np
 
-from jaxlr.training.splits import DataError, Split, hold_out_test
+from jaxlr.training.splits import DataError, MappedRows, Split, hold_out_test
 
 _KERAS = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE = ("images", "labels")
@@ -44,10 +44,46 @@ def load_npz(path: Path) -> tuple[Split, Split, bool]:
             arrays = _read_arrays(file, origin=str(path))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
-    if set(_KERAS) <= set(arrays):
-        train, test = (_to_split(arrays, f"x_{part}", f"y_{part}", origin=str(path)) for part in ("train", "test"))
-        return train, test, False
-    return *hold_out_test(_to_split(arrays, *_WHOLE, origin=str(path)), origin=str(path)), True
+    return _to_parts(arrays, origin=str(path))
+
+
+def load_npy_folder(folder: Path) -> tuple[Split, Split, bool]:
+    """Opens images and labels in a folder of .npy files, which are mapped: images are read as they are needed.
+
+    The files have the names that the arrays of an .npz file have: x_train.npy, y_train.npy, x_test.npy and y_test.npy,
+    or images.npy and labels.npy. Images are uint8 or float32, the rest is as in `load_npz`; that floats are finite is
+    not checked beforehand.
+
+    Args:
+      folder: the folder.
+
+    Returns:
+      The training part, the test part, and whether the test part was drawn here.
+
+    Raises:
+      DataError: a file is missing or cannot be mapped, or its array is not such images or labels.
+
+    Example:
+      >>> import tempfile
+      >>> folder = Path(tempfile.mkdtemp())
+      >>> np.save(folder / "images.npy", np.zeros((10, 8, 8), np.uint8))
+      >>> np.save(folder / "labels.npy", np.arange(10) % 2)
+      >>> train, test, drawn_here = load_npy_folder(folder)
+      >>> train.images.shape, len(test), drawn_here
+      ((8, 8, 8, 1), 2, True)
+    """
+    there = sorted(path.stem for path in folder.glob("*.npy"))
+    _check_names(there, origin=str(folder))
+    arrays = {}
+    for name in _KERAS if set(_KERAS) <= set(there) else _WHOLE:
+        path = folder / f"{name}.npy"
+        try:
+            arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror or error}") from error
+        except (ValueError, EOFError) as error:
+            raise DataError(f"{path}: unreadable ({error})") from error
+    return _to_parts(arrays, origin=str(folder))
 
 
 def load_digits() -> tuple[Split, Split]:
@@ -79,12 +115,7 @@ def _read_arrays(file: IO[bytes], *, origin: str) -> dict[str, np.ndarray]:
     file.seek(0)
     try:
         with np.load(file, allow_pickle=False) as archive:
-            missing = _missing_names(archive.files)
-            if missing:
-                raise DataError(
-                    f"{origin}: no {' and no '.join(missing)} in it, only {', '.join(archive.files) or 'nothing'}; "
-                    f"expected {', '.join(_KERAS)}, or {' and '.join(_WHOLE)}"
-                )
+            _check_names(archive.files, origin=origin)
             names = _KERAS if set(_KERAS) <= set(archive.files) else _WHOLE
             return {name: np.asarray(archive[name]) for name in names}
     except DataError:
@@ -93,12 +124,23 @@ def _read_arrays(file: IO[bytes], *, origin: str) -> dict[str, np.ndarray]:
         raise DataError(f"{origin}: unreadable ({error})") from error
 
 
-def _missing_names(names: list[str]) -> list[str]:
-    """Lists what is missing of the layout that the file comes closest to."""
+def _check_names(names: list[str], *, origin: str) -> None:
+    """Refuses names that are of neither layout; says what is missing of the one that they come closest to."""
     keras, whole = ([name for name in layout if name not in names] for layout in (_KERAS, _WHOLE))
-    if not keras or not whole:
-        return []
-    return keras if len(keras) < len(_KERAS) else whole
+    if keras and whole:
+        missing = keras if len(keras) < len(_KERAS) else whole
+        raise DataError(
+            f"{origin}: no {' and no '.join(missing)} in it, only {', '.join(names) or 'nothing'}; "
+            f"expected {', '.join(_KERAS)}, or {' and '.join(_WHOLE)}"
+        )
+
+
+def _to_parts(arrays: Mapping[str, np.ndarray], *, origin: str) -> tuple[Split, Split, bool]:
+    """The training part, the test part, and whether the test part was drawn here."""
+    if set(_KERAS) <= set(arrays):
+        train, test = (_to_split(arrays, f"x_{part}", f"y_{part}", origin=origin) for part in ("train", "test"))
+        return train, test, False
+    return *hold_out_test(_to_split(arrays, *_WHOLE, origin=origin), origin=origin), True
 
 
 def _to_split(arrays: Mapping[str, np.ndarray], images: str, labels: str, *, origin: str) -> Split:
@@ -111,11 +153,15 @@ def _to_split(arrays: Mapping[str, np.ndarray], images: str, labels: str, *, ori
     return Split(pixels, classified)
 
 
-def _to_images(images: np.ndarray, *, origin: str) -> np.ndarray:
+def _to_images(images: np.ndarray, *, origin: str) -> np.ndarray | MappedRows:
     if images.ndim not in (3, 4) or images.size == 0:
         raise DataError(f"{origin}: shape {images.shape}; expected (N, H, W) or (N, H, W, C), none of them 0")
     if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise DataError(f"{origin}: dtype {images.dtype}; expected uint8 (0 to 255) or a float type")
+    if isinstance(images, np.memmap):
+        if images.dtype not in (np.uint8, np.float32):
+            raise DataError(f"{origin}: dtype {images.dtype}; expected uint8 (0 to 255) or float32 in a mapped file")
+        return MappedRows(images if images.ndim == 4 else images[..., np.newaxis])
     if images.dtype.kind == "f":
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused here
             images = images.astype(np.float32, copy=False)
@@ -130,4 +176,4 @@ def _to_labels(labels: np.ndarray, *, origin: str) -> np.ndarray:
         raise DataError(f"{origin}: {labels.dtype} of shape {labels.shape}; expected integers of shape (N,) or (N, 1)")
     if flat.min() < 0 or flat.max() > np.iinfo(np.int32).max:
         raise DataError(f"{origin}: labels from {flat.min()} to {flat.max()}; expected classes counted from 0")
-    return flat.astype(np.int32)
+    return np.asarray(flat, np.int32)

@@ -2,6 +2,7 @@
 
 import operator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,37 @@ class DataError(ValueError):
         super().__init__(" ".join(message.splitlines()))
 
 
+class MappedRows:
+    """Some rows of an array in a mapped file; what is asked for is read then, and not kept.
+
+    Args:
+      array: the mapped array.
+      rows: which of its rows, in this order; None: all.
+
+    Example:
+      >>> rows = MappedRows(np.arange(10).reshape(5, 2), np.array([4, 0, 2]))
+      >>> rows.shape, rows[1:].tolist(), rows[np.array([[0]])].tolist()
+      ((3, 2), [[0, 1], [4, 5]], [[[8, 9]]])
+    """
+
+    def __init__(self, array: np.ndarray, rows: np.ndarray | None = None):
+        self._array, self._rows = array, np.arange(len(array)) if rows is None else rows
+        self.shape, self.dtype = (len(self._rows), *array.shape[1:]), array.dtype
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, chosen: slice | np.ndarray) -> np.ndarray:
+        return np.asarray(self._array[self._rows[chosen]])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+    def take(self, chosen: np.ndarray) -> "MappedRows":
+        """Some of the rows, still unread."""
+        return MappedRows(self._array, self._rows[chosen])
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Images and their labels; read them, never write to them (an array may be a view of a file's bytes).
@@ -27,14 +59,15 @@ class Split:
       labels: (N,) int32, the class of each image, from 0.
     """
 
-    images: np.ndarray
+    images: np.ndarray | MappedRows
     labels: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, chosen: np.ndarray) -> "Split":
-        return Split(self.images[chosen], self.labels[chosen])
+        images = self.images.take(chosen) if isinstance(self.images, MappedRows) else self.images[chosen]
+        return Split(images, self.labels[chosen])
 
 
 @dataclass(frozen=True, eq=False)
