@@ -23,7 +23,7 @@ from jaxlr.schedules import FAMILIES
 from jaxlr.schedules.base import OPERATIONS
 
 LARGEST = float(np.finfo(np.float32).max)
-COMPOSITIONS = {"warmup", "join", "per_epoch", *OPERATIONS}
+COMPOSITIONS = {"warmup", "join", "per_epoch", "at_speed", "with_restarts", *OPERATIONS}
 
 
 def as_argument(call, counts):
@@ -108,8 +108,9 @@ def errors(call, low_high, values):
     """
     low, high = np.clip(low_high, -LARGEST, LARGEST)
     values = np.asarray(values, np.float64)
-    error = np.maximum(np.abs(values - np.clip(values, low, high)) - call.slack(), 0)
-    ulp = np.ldexp(1.0, np.frexp(np.maximum(np.abs(high), SMALLEST))[1] - 24)
+    nearest = np.clip(values, low, high)
+    error = np.maximum(np.abs(values - nearest) - call.slack(), 0)
+    ulp = np.ldexp(1.0, np.frexp(np.maximum(np.abs(nearest), SMALLEST))[1] - 24)
     vanished = (np.abs(high) < SMALLEST) & (np.abs(values) <= SMALLEST)
     return np.where(vanished, 0.0, np.where(np.isfinite(values), error / ulp, np.inf))
 

@@ -80,6 +80,10 @@ FOUND = {
         Call("cosine_restarts", {"init_value": 0.05, "first_decay_steps": 8743, "t_mul": 1.1, "m_mul": 0.7}),
         [8742, 8743, 9616, 9617, 18360, 18361, 2885535],
     ),
+    "thousands of slowly growing cycles": (
+        Call("cosine_restarts", {"init_value": 8.637867, "first_decay_steps": 118, "t_mul": 1.00111424922943}),
+        [5345140, 5345141, 2**31 - 2],
+    ),
     "the last update of few and long epochs": (
         Call("per_epoch", {
             "schedule": Call("cosine", {"init_value": 0.1, "decay_steps": 10}),

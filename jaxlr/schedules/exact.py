@@ -37,7 +37,7 @@ class Wide:
     low: Any
 
     def __add__(self, other: Wide) -> Wide:
-        high, error = _two_sum(self.high, other.high)
+        high, error = two_sum(self.high, other.high)
         return Wide(*_quick_two_sum(high, error + (self.low + other.low)))
 
     def __neg__(self) -> Wide:
@@ -47,7 +47,7 @@ class Wide:
         return self + -other
 
     def __mul__(self, other: Wide) -> Wide:
-        high, error = _two_product(self.high, other.high)
+        high, error = two_product(self.high, other.high)
         return Wide(*_quick_two_sum(high, error + (self.high * other.low + self.low * other.high)))
 
     def __truediv__(self, other: Wide) -> Wide:
@@ -58,7 +58,7 @@ class Wide:
 
     def times(self, other: Array) -> Wide:
         """The product with one float32."""
-        high, error = _two_product(self.high, other)
+        high, error = two_product(self.high, other)
         return Wide(*_quick_two_sum(high, error + self.low * other))
 
     def scaled(self, exponent: Array) -> Wide:
@@ -210,7 +210,8 @@ def _reduced_expm1(value: Wide) -> tuple[Wide, Array]:
     return result, lax.convert_element_type(exponent, jnp.int32)
 
 
-def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
+    """`a + b` as the nearest float32 and what it leaves out, exactly."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
@@ -222,11 +223,12 @@ def _quick_two_sum(a: Array, b: Array) -> tuple[Array, Array]:
     return total, b - (total - a)
 
 
-def _two_product(a: Array, b: Array) -> tuple[Array, Array]:
+def two_product(a: Array, b: Array) -> tuple[Array, Array]:
+    """`a * b` as a float32 and what it leaves out, to 48 bits."""
     a_high, a_low = _halves(a)
     b_high, b_low = _halves(b)
-    total, first = _two_sum(a_high * b_high, a_high * b_low)
-    total, second = _two_sum(total, a_low * b_high)
+    total, first = two_sum(a_high * b_high, a_high * b_low)
+    total, second = two_sum(total, a_low * b_high)
     return _quick_two_sum(total, (first + second) + a_low * b_low)
 
 

@@ -14,6 +14,7 @@ from jaxlr.schedules.base import Schedule, as_schedule, family
 from jaxlr.schedules.checks import Logarithm
 from jaxlr.schedules.exact import Wide, constant, from_integer, less, log, where
 from jaxlr.schedules.position import Position, at_least_one, position_of, unsigned
+from jaxlr.schedules.triple import integer_power, triple, where_triple
 
 
 @family
@@ -26,7 +27,7 @@ def cosine_restarts(
     lr = end_value + (init_value - end_value) * m_mul ** i * (1 + cos(pi t / T_i)) / 2
 
     A restart's first update has the full peak; the end value is approached and never held. Any number of cycles is the
-    same program. Restarts are decided on integers where `t_mul` is one, else to about 44 bits of the cycle's start.
+    same program. Restarts are decided on integers where `t_mul` is one, else to 44 bits of the count: 10 * 1.1 is 11.
 
     Args:
       init_value: the first peak.
@@ -151,44 +152,31 @@ def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[j
     """Any `t_mul > 1`: a guess by the logarithm, one too low at least, then up while the position lies past the end."""
     one = constant(1.0)
     t_mul = where(less(one, t_mul), t_mul, constant(2.0))
-    growth = t_mul - one
-    # Integer cycles begin on whole counts, and lose no bits to a fraction of one that is added last.
-    integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.low == 0)
-    now, unit = where(integers, from_integer(position.whole), position.wide()), from_integer(first)
+    growth, now, unit = t_mul - one, position.wide(), from_integer(first)
     guess = log(one + now / unit * growth) / log(t_mul, growth)
     cycle = jnp.maximum(jnp.floor(lax.stop_gradient(guess.nearest())) - 1, 0).astype(jnp.uint32)
-    multiple = _integer_power(t_mul, cycle)
-    quotient = (multiple - one) / growth
-    quotient = quotient + (multiple - one - quotient * growth) / growth  # a third digit, see Wide
-    start, length = unit * quotient, unit * multiple
-    # Sums of integers below 2**48 are exact once the quotient is rounded; others are right to 44 bits.
-    start = where(integers, start.rounded(), start)
-    tolerance = jnp.where(integers, 0.0, now.high * jnp.float32(2.0**-44))
-    into = now - start
-    for _ in range(2):
+    # Times `growth`, so that the start, unit (t_mul**i - 1) / growth, needs no quotient; it may be as large as 2**31,
+    # and what is left of the position after it is needed to all its bits.
+    ratio, share = triple(t_mul), triple(growth)
+    multiple = integer_power(ratio, cycle)
+    whole = triple(from_integer(position.whole))
+    place = whole if position.fraction is None else whole + triple(position.fraction)
+    into = place * share - triple(unit) * (multiple - triple(one))
+    length = triple(unit) * multiple * share
+    # A product that is whole in decimals, such as 10 * 1.1, is a restart although its float32 digits are above it.
+    integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.low == 0)
+    tolerance = jnp.where(integers, 0.0, (now * growth).high * jnp.float32(2.0**-44))
+
+    def up(_: Any, state: Any) -> Any:
+        cycle, into, length = state
         past = (into - length).high >= -tolerance
-        cycle = cycle + past.astype(jnp.uint32)
-        into, length = where(past, into - length, into), where(past, length * t_mul, length)
-    into = where(jnp.abs(into.high) <= tolerance, constant(0.0), into)
-    ahead = length - into
-    if position.fraction is not None:
-        fraction = where(integers, position.fraction, constant(0.0))
-        into, ahead = into + fraction, ahead - fraction
-    early = less(into, ahead)
-    near = where(early, into, ahead) / length
+        into, longer = where_triple(past, into - length, into), where_triple(past, length * ratio, length)
+        return cycle + past.astype(jnp.uint32), into, longer
+
+    cycle, into, length = lax.fori_loop(0, 2, up, (cycle, into, length))
+    behind, ahead = into.wide(), (length - into).wide()
+    behind = where(jnp.abs(behind.high) <= tolerance, constant(0.0), behind)
+    early = less(behind, ahead)
+    near = where(early, behind, ahead) / length.wide()
     far = one - near
     return cycle, where(early, near, far), where(early, far, near)
-
-
-def _integer_power(base: Wide, exponent: jax.Array) -> Wide:
-    """By squaring, exact while the result has 48 bits."""
-
-    def step(_: Any, state: Any) -> Any:
-        result, square, rest = state
-        odd = rest % 2 == 1
-        more = rest > 1
-        return where(odd, result * square, result), where(more, square * square, square), rest // 2
-
-    ones = jnp.ones(exponent.shape, jnp.float32)
-    start = (Wide(ones, ones * 0), Wide(ones * base.high, ones * base.low), exponent)
-    return lax.fori_loop(0, 32, step, start)[0]
