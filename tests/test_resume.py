@@ -14,11 +14,13 @@ import jax
 import numpy as np
 import pytest
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
+from test_events import read, scalars
 
 import jaxlr
 from jaxlr.cli import main
 from jaxlr.schedules import parse
 from jaxlr.training.config import TrainConfig
+from jaxlr.training.events import EventFile
 from jaxlr.training.folder import FolderLock
 from jaxlr.training.loop import EpochEnd, Updates
 from jaxlr.training.past_runs import read_run
@@ -103,12 +105,16 @@ def pair(tmp_path_factory):
     folders = Pair(*(tmp_path_factory.mktemp("runs") / name for name in Pair._fields))
     train(change(CONFIG, checkpoint_every=None), out=folders.straight)
     with pytest.raises(Stopped):
-        execute(prepare(CONFIG, out=folders.resumed), **stop_at(11))
+        execute(prepare(change(CONFIG, events="tensorboard"), out=folders.resumed), **stop_at(11))
     first = summary(folders.resumed)
     assert (first["status"], first["parameters_sha256"]) == ("stopped", None)
     # Lines after the checkpoint, the last one cut in the middle, as a kill leaves them.
     with (folders.resumed / "metrics.jsonl").open("a") as file:
         file.write('{"count": 99, "learning_rate": 1.0, "loss": 1.0, "accuracy": 1.0}\n{"cou')
+    events = EventFile(folders.resumed)
+    events.write(first["updates"], {"train/loss": 99.0, "validation/accuracy": 99.0})
+    events.close()
+    events.path.write_bytes(events.path.read_bytes() + bytes(5))
     with pytest.raises(Stopped):
         execute(resume(folders.resumed), **stop_at(first["updates"] + 1))
     second = summary(folders.resumed)
@@ -157,6 +163,45 @@ def test_a_run_that_goes_on_has_no_summary_of_before(pair, tmp_path):
     execute(resume(folder, change(CONFIG, epochs=4)), watch=lambda _: seen.append((folder / "summary.json").exists()))
     assert set(seen) == {False}
     assert summary(folder)["updates"] == len(read_run(folder).count) == 40
+
+
+def own_reader(folder):
+    """The values of each name by update; a file that goes on takes the place of what earlier ones say from there on."""
+    values = {}
+    for event in read(folder):
+        if 7 in event:
+            for steps_of in values.values():
+                for step in [step for step in steps_of if step >= event.get(2, 0)]:
+                    del steps_of[step]
+        for step, name, value in scalars([event]):
+            assert step not in values.setdefault(name, {})
+            values[name][step] = value
+    return values
+
+
+def tensorboards_reader(folder):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    accumulator = reader.EventAccumulator(str(folder), size_guidance={reader.SCALARS: 0})
+    accumulator.Reload()
+    values = {
+        name: [(each.step, each.value) for each in accumulator.Scalars(name)] for name in accumulator.Tags()["scalars"]
+    }
+    assert all(len(dict(each)) == len(each) for each in values.values())
+    return {name: dict(each) for name, each in values.items()}
+
+
+@pytest.mark.parametrize("reader", [own_reader, tensorboards_reader])
+def test_the_event_files_of_a_run_taken_up_twice_tell_of_one_run(reader, pair):
+    values = reader(pair.resumed)
+    records = [json.loads(line) for line in metrics(pair.straight).splitlines()]
+    for name, key in (("learning_rate", "learning_rate"), ("train/loss", "loss"), ("train/accuracy", "accuracy")):
+        expected = {record["count"]: np.float32(record[key]) for record in records if "loss" in record}
+        assert values[name] == expected, name
+    for name, key in (("validation/accuracy", "validation_accuracy"), ("validation/loss", "validation_loss")):
+        expected = {record["count"] - 1: np.float32(record[key]) for record in records if "epoch" in record}
+        assert values[name] == expected, name
+    assert max(values["images_per_second"]) == 29
+    assert all(value > 0 for value in values["images_per_second"].values())
 
 
 def test_a_damaged_checkpoint_is_one_line_and_the_one_before_it_goes_on(pair, tmp_path, capsys, monkeypatch):
@@ -214,8 +259,8 @@ def wait_for(condition):
         time.sleep(0.02)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGTERM and SIGKILL")
-def test_sigterm_saves_and_sigkill_leaves_a_complete_checkpoint(capsys, tmp_path, monkeypatch):
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGTERM")
+def test_sigterm_saves_and_says_how_to_go_on(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     long = [*WORDS[:-2], "--epochs", "100000", "--schedule", "cosine(0.1, 30)"]
     with start(*long, "--checkpoint-every", "3", "--out", "run") as process:
@@ -228,17 +273,34 @@ def test_sigterm_saves_and_sigkill_leaves_a_complete_checkpoint(capsys, tmp_path
     count = summary(tmp_path / "run")["updates"]
     assert err == f"jaxlr train: stopped at count {count} by SIGTERM and saved; go on with jaxlr train --resume run\n"
     assert steps(tmp_path / "run")[-1] == count
-    with start("--resume", "run") as process:
-        wait_for(lambda: steps(tmp_path / "run")[-1] > count)
-        process.kill()
-        process.communicate(timeout=120)
-    assert process.returncode == -signal.SIGKILL
-    # What a kill in the middle of a save leaves.
-    (tmp_path / "run/checkpoints/999999999.orbax-checkpoint-tmp").mkdir()
-    reached = resume(tmp_path / "run").start.count
-    assert reached > count
-    lines = [json.loads(line) for line in metrics(tmp_path / "run").splitlines()[: reached + reached // 10]]
-    assert [line["count"] for line in lines if "loss" in line][:reached] == list(range(reached))
+    assert resume(tmp_path / "run").start.count == count
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import jaxlr.training.program
+from jaxlr.training.config import load_config
+from jaxlr.training.run import execute, prepare
+jaxlr.training.program._traced_once = lambda function: function
+def watch(item):
+    if (item.count if isinstance(item.count, int) else item.count[-1]) >= 11:
+        os.kill(os.getpid(), signal.SIGKILL)
+execute(prepare(load_config(Path(sys.argv[1])), out=Path(sys.argv[2])), watch=watch)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
+def test_sigkill_loses_nothing_and_doubles_nothing(pair, tmp_path):
+    folder = tmp_path / "run"
+    words = [sys.executable, "-c", KILLED, str(pair.resumed / "config.json"), str(folder)]
+    assert subprocess.run(words, timeout=300, check=False).returncode == -signal.SIGKILL
+    assert len(read_run(folder).count) > 11
+    # The checkpoint of count 7 or 10 may have been half-written.
+    ended = execute(resume(folder))
+    assert ended["resumed"][0] in (0, 7, 10)
+    assert metrics(folder) == metrics(pair.straight)
+    assert ended["parameters_sha256"] == summary(pair.straight)["parameters_sha256"]
 
 
 def test_other_epochs_and_another_horizon_follow_retime(tmp_path, capsys, monkeypatch):
