@@ -153,16 +153,25 @@ def default_steps(schedule: Mapping[str, Any]) -> int:
     match schedule["family"]:
         case "linear" | "polynomial":
             return arguments.get("transition_begin", 0) + arguments["transition_steps"]
-        case "cosine":
+        case "cosine" | "tanh" | "k_decay" | "rex":
             return arguments["decay_steps"]
-        case "cosine_restarts":
+        case "polynomial_cycles":
+            return 4 * arguments["decay_steps"]
+        case "cosine_restarts" | "with_restarts":
             factor = arguments.get("t_mul", 1)
-            return math.ceil(arguments["first_decay_steps"] * (1 + factor + factor**2))
+            first = arguments.get("first_decay_steps", arguments.get("period"))
+            return math.ceil(first * (1 + factor + factor**2))
         case "triangular" | "triangular2" | "exp_range" | "cyclic":
             down = arguments.get("step_size_down")
             return 4 * (arguments["step_size"] + (arguments["step_size"] if down is None else down))
-        case "one_cycle" | "one_cycle_momentum":
+        case "one_cycle" | "one_cycle_momentum" | "slanted_triangular" | "flat_cosine":
             return arguments["total_steps"]
+        case "table":
+            return len(arguments["values"])
+        case "noam":
+            return 4 * arguments["warmup_steps"]
+        case "inverse_sqrt":
+            return max(1000, 4 * arguments.get("timescale", 1))
         case "warmup_stable_decay":
             return sum(arguments[f"{phase}_steps"] for phase in ("warmup", "stable", "decay"))
         case "step_decay":
@@ -178,6 +187,8 @@ def default_steps(schedule: Mapping[str, Any]) -> int:
             return arguments["steps_per_epoch"] * default_steps(arguments["schedule"])
         case "repeat":
             return 4 * arguments["period"]
+        case "at_speed":
+            return max(1, math.ceil(default_steps(arguments["schedule"]) / arguments["speed"]))
         case "shift":
             return max(1, default_steps(arguments["schedule"]) - arguments["k"])
     children = [value for value in arguments.values() if isinstance(value, Mapping) and "family" in value]

@@ -266,6 +266,13 @@ def test_list_prints_every_schedule_with_its_arguments(capsys):
     assert lines[place + 1] == "    `triangular` with the height halved after each cycle."
 
 
+def test_a_reader_that_has_enough_is_no_error():
+    command = f"{sys.executable} -m jaxlr list | head -1"
+    found = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert found.stdout.startswith("at_speed(")
+    assert found.stderr == ""
+
+
 def test_list_is_a_table_on_a_terminal(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
@@ -352,7 +359,7 @@ def test_a_terminal_gets_a_bar_with_loss_accuracy_rate_and_the_time_that_is_left
     with show_progress(updates=4, epochs=2) as watch:
         for epoch in (1, 2):
             count = np.array([2 * epoch - 2, 2 * epoch - 1], np.int32)
-            watch(Updates(count, *np.float32([[0.5, 0.25], [2.0, 1.0], [0.5, 0.7]])))
+            watch(Updates(count, *np.float32([[0.5, 0.25], [2.0, 1.0], [0.5, 0.7], [4, 3]])))
             time.sleep(0.01)
             watch(EpochEnd(epoch, 2 * epoch, 0.625, 0.75, 0.9))
     shown = terminal.getvalue()

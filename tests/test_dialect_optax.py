@@ -64,7 +64,8 @@ def theirs(name, arguments):
         jax.config.update("jax_enable_x64", False)
 
 
-def differences(name, draws):
+def differences(name, draws=slice(None)):
+    """The difference from optax and the arguments, for each draw."""
     random = np.random.default_rng([5, NAMES.index(name)])
     for arguments in [case(name, random) for _ in range(20)][draws]:
         expected = theirs(name, arguments)

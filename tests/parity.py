@@ -1,0 +1,116 @@
+"""How near each class of another framework is: `python tests/parity.py --out table.md` writes the table of the README.
+
+Every recorded draw of every class, by the functions that the tests assert with: for a schedule the largest difference
+over its counts as a share of its peak, for an optimizer that of its path as a share of the distance travelled. optax is
+computed here, in float64.
+"""
+
+import argparse
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import test_dialect_keras as keras
+import test_dialect_optax as optax
+import test_dialect_timm as timm
+import test_dialect_torch_optimizers as torch_optimizers
+import test_dialect_torch_schedulers as torch
+import test_dialect_transformers as transformers
+import test_transforms_plateau as plateau
+
+from jaxlr.cli.port import links
+from jaxlr.schedules import Schedule
+
+
+def core_names(made):
+    """What the core calls the parts of schedules, rules and optimizers, each once."""
+    names = []
+    for each in made:
+        if isinstance(each, Schedule):
+            names += re.findall(r"\w+(?=\()", repr(each)) or ["constant"]
+        elif hasattr(each, "init"):
+            names += [link for link in links(each.init(jnp.zeros(1))) if link != "scale_by_learning_rate"]
+        else:
+            names.append("reduce_on_plateau")
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(names))
+
+
+def torch_rows():
+    for name in torch.CASES:
+        made = [torch.called(case, bases=bases) for case, *_, bases in torch.golden(name)]
+        yield name, core_names(made), torch.largest_difference(name)
+    yield "ReduceLROnPlateau", "`reduce_on_plateau`", plateau_difference("torch")
+    worst = defaultdict(float)
+    for name, (kind, _) in torch_optimizers.CASES.items():
+        worst[kind] = max(worst[kind], torch_optimizers.distance(name)[0])
+    for kind, distance in worst.items():
+        yield kind, core_names([torch_optimizers.FACTORIES[kind](0.1)]), distance
+
+
+def keras_rows():
+    for name in keras.SCHEDULES:
+        made = [getattr(keras.dialect, name)(**arguments) for arguments in keras.RECORD["draws"](name)]
+        yield name, core_names(made), max(found for found, _ in keras.recorded_differences(name))
+    yield "ReduceLROnPlateau", "`reduce_on_plateau`", plateau_difference("keras")
+    worst = defaultdict(float)
+    for name, (kind, _) in keras.RECORD["OPTIMIZERS"].items():
+        worst[kind] = max(worst[kind], keras.distance(name))
+    for kind, distance in worst.items():
+        yield kind, core_names([getattr(keras.dialect, kind)()]), distance
+
+
+def transformers_rows():
+    for name in transformers.RECORD["NAMES"]:
+        cases = transformers.RECORD["cases"](name)
+        made = [transformers.dialect.get_scheduler(name, **arguments) for arguments in cases]
+        yield name, core_names(made), max(found for found, _ in transformers.recorded_differences(name))
+
+
+def timm_rows():
+    for name in timm.RECORD["NAMES"]:
+        made = [getattr(timm.dialect, name)(**arguments) for arguments in timm.RECORD["cases"](name)]
+        yield name, core_names(made), max(found for found, _ in timm.recorded_differences(name))
+
+
+def optax_rows():
+    for name in optax.NAMES:
+        found = list(optax.differences(name))
+        made = [getattr(optax.dialect, name)(**arguments) for _, arguments in found]
+        yield name, core_names(made), max(difference for difference, _ in found)
+
+
+def plateau_difference(framework):
+    with np.load(plateau.GOLDEN / f"plateau_{framework}.npz") as golden:
+        expected = golden["rates"]
+    rates = plateau.rates_of(plateau.RECORD["cases"](framework), framework)
+    return np.max(np.abs(rates - expected) / plateau.RECORD["BASE_RATE"])
+
+
+FRAMEWORKS = {
+    "torch 2.13.0": torch_rows,
+    "Keras 3.15.1": keras_rows,
+    "Transformers 5.23.0": transformers_rows,
+    "timm 1.0.31": timm_rows,
+    "optax 0.2.8": optax_rows,
+}
+
+
+def main():
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="where the table goes, as markdown")
+    options = parser.parse_args()
+    lines = ["| theirs | in jaxlr's core | largest difference |", "| --- | --- | --- |"]
+    for framework, rows in FRAMEWORKS.items():
+        lines.append(f"| **{framework}** | | |")
+        for name, core, difference in rows():
+            lines.append(f"| {name} | {core} | {difference:.1e} |")
+            print(lines[-1], flush=True)
+    if options.out:
+        options.out.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
