@@ -84,7 +84,7 @@ def test_a_state_is_taken_before_its_buffers_are_used_again(tmp_path):
 
 def test_what_a_kill_leaves_is_passed_over_and_cleared_away(tmp_path):
     write(tmp_path, [1, 2])
-    torn = tmp_path / "checkpoints" / "3.orbax-checkpoint-tmp"
+    torn = tmp_path / "checkpoints" / "9.orbax-checkpoint-tmp"
     torn.mkdir()
     (torn / "part").write_text("x")
     assert read_position(tmp_path).count == 2
