@@ -113,19 +113,23 @@ def plot_schedules(
     if steps_per_epoch is not None and steps_per_epoch < 1:
         raise ValueError(f"steps_per_epoch must be at least 1, got {steps_per_epoch}")
     counts = _thinned(steps + 1)
+    labels = ["\n".join(textwrap.wrap(label, 76, subsequent_indent="  ")) for label in labelled]
     with style():
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+        lines = "\n".join(labels).count("\n") + 1
+        figure = Figure(
+            figsize=(7.2, 4.2 + 0.2 * max(0, lines - 2)), layout="constrained"
+        )  # the curves keep their room
         axes = figure.add_subplot()
-        for index, (label, schedule) in enumerate(labelled.items()):
+        for index, (label, schedule) in enumerate(zip(labels, labelled.values(), strict=True)):
             rates = np.asarray(schedule(counts), np.float64)
             axes.plot(
                 counts / (steps_per_epoch or 1),
                 _positive(rates) if log else rates,
                 color=COLOURS[index % len(COLOURS)],
                 linestyle=("-", "--", ":", "-.")[index // len(COLOURS) % 4],
-                label="\n".join(textwrap.wrap(label, 76, subsequent_indent="  ")),
+                label=label,
             )
         axes.set_title("learning rate")
         axes.set_xlabel("updates" if steps_per_epoch is None else f"epochs of {steps_per_epoch} updates")

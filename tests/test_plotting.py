@@ -39,6 +39,17 @@ def test_ten_schedules_differ_in_colour_or_line():
     assert len(looks) == 10
 
 
+def test_many_labels_leave_the_curves_their_room():
+    heights = []
+    for count in (1, 8):
+        figure = plotting.plot_schedules(
+            {f"{n}: {'a label of its own ' * 6}": jaxlr.constant(n) for n in range(count)}, 5
+        )
+        figure.draw_without_rendering()
+        heights.append(figure.axes[0].get_window_extent().height)
+    assert heights[1] > 0.85 * heights[0]
+
+
 def test_a_long_schedule_is_drawn_at_no_more_than_some_thousand_counts_with_both_ends():
     (line,) = plotting.plot_schedules([jaxlr.constant(0.5)], 10**9).axes[0].lines
     counts = line.get_xdata()
