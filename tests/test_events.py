@@ -73,7 +73,8 @@ def test_the_checksum_is_that_of_the_standard(data, checksum):
 def test_what_the_loop_gives_out_is_read_back(tmp_path):
     events = EventFile(tmp_path)
     count = np.array([299, 300], np.int32)
-    write_item(events, Updates(count, *np.float32([[0.1, 0.2], [2.5, 1.5], [0.25, 0.5], [4, 3]])), images_per_second=1e4)
+    figures = np.float32([[0.1, 0.2], [2.5, 1.5], [0.25, 0.5], [4, 3]])
+    write_item(events, Updates(count, *figures), images_per_second=1e4)
     write_item(events, Skipped(301, 0.2), images_per_second=0.0)
     write_item(events, EpochEnd(1, 301, 0.375, 0.75, 1.25), images_per_second=0.0)
     events.close()

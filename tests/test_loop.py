@@ -65,7 +65,7 @@ def join(items):
 
 
 def plain_loop(optimizer, epochs):
-    """Losses, accuracies and final parameters of a loop without jaxlr's."""
+    """Losses, accuracies, gradients and final parameters of a loop without jaxlr's."""
     model = make_model()
     flax_optimizer = nnx.Optimizer(model, optimizer, wrt=nnx.Param)
 
@@ -78,7 +78,8 @@ def plain_loop(optimizer, epochs):
 
         (loss, accuracy), gradients = nnx.value_and_grad(loss_of, has_aux=True)(model)
         flax_optimizer.update(model, gradients)
-        return loss, accuracy
+        flat = jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(gradients)])
+        return jnp.concatenate([jnp.stack([loss, accuracy]), flat])
 
     results = []
     for epoch in range(epochs):
@@ -86,19 +87,21 @@ def plain_loop(optimizer, epochs):
         for batch in range(TRAIN // BATCH):
             chosen = order[batch * BATCH : (batch + 1) * BATCH]
             results.append(step(model, flax_optimizer, DATA.train.images[chosen], DATA.train.labels[chosen]))
-    losses, accuracies = np.asarray(results).T
-    return losses, accuracies, nnx.to_pure_dict(nnx.state(model, nnx.Param))
+    losses, accuracies, *gradients = np.asarray(results).T
+    return losses, accuracies, np.transpose(gradients), nnx.to_pure_dict(nnx.state(model, nnx.Param))
 
 
 @pytest.mark.parametrize("accumulate", [1, 4], ids="accumulate {}".format)
 def test_the_run_is_that_of_a_plain_loop(accumulate):
     optimizer = optax.sgd(0.1, momentum=0.9)
-    losses, accuracies, parameters = plain_loop(optax.MultiSteps(optimizer, accumulate), epochs=3)
+    losses, accuracies, gradients, parameters = plain_loop(optax.MultiSteps(optimizer, accumulate), epochs=3)
     trainer = make_trainer(accumulate=accumulate)
     items = join(trainer.run(3))
     whole = len(losses) // accumulate * accumulate
     np.testing.assert_allclose(items.loss, losses[:whole].reshape(-1, accumulate).mean(axis=1), rtol=1e-4)
     np.testing.assert_allclose(items.accuracy, accuracies[:whole].reshape(-1, accumulate).mean(axis=1), rtol=1e-6)
+    norms = np.linalg.norm(gradients[:whole].reshape(-1, accumulate, gradients.shape[1]).mean(axis=1), axis=1)
+    np.testing.assert_allclose(items.gradient_norm, norms, rtol=1e-4)
     chex.assert_trees_all_close(trainer.parameters, parameters, rtol=1e-4, atol=1e-6)
 
 

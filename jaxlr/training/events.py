@@ -80,8 +80,9 @@ def write_item(events: EventFile, item: Updates | Skipped | EpochEnd, *, images_
     elif isinstance(item, Skipped):
         events.write(item.count, {"train/skipped": 1.0})
     else:
-        for count, rate, loss, accuracy in zip(*(column.tolist() for column in item), strict=True):
-            events.write(count, {"learning_rate": rate, "train/loss": loss, "train/accuracy": accuracy})
+        names = ("learning_rate", "train/loss", "train/accuracy", "train/gradient_norm")
+        for count, *figures in zip(*(column.tolist() for column in item), strict=True):
+            events.write(count, dict(zip(names, figures, strict=True)))
         events.write(int(item.count[-1]), {"images_per_second": images_per_second})
     events.flush()
 

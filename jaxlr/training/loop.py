@@ -316,12 +316,12 @@ class Trainer:
         done = int(done)
         # All hosts take the same updates in a chunk.
         self._seconds_an_update = hosts.largest(time.perf_counter() - started) / done
-        learning_rate, loss, accuracy = (np.asarray(buffer)[:done] for buffer in metrics)
-        applied = np.isfinite(loss)
+        columns = [np.asarray(buffer)[:done] for buffer in metrics]
+        applied = np.isfinite(columns[metrics._fields.index("loss")])
         count = self._count + np.cumsum(applied, dtype=np.int32) - applied
         self._count += int(applied.sum())
         self._skipped += done - int(applied.sum())
-        return Updates(count.astype(np.int32), learning_rate, loss, accuracy)
+        return Updates(count.astype(np.int32), *columns)
 
 
 def _make_feed(images_on: str, split: Split, order: BatchOrder, mesh: DataMesh) -> Feed:

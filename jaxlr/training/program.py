@@ -30,6 +30,7 @@ class ChunkMetrics(NamedTuple):
     learning_rate: jax.Array  # float32, (capacity,)
     loss: jax.Array  # float32, (capacity,)
     accuracy: jax.Array  # float32, (capacity,)
+    gradient_norm: jax.Array  # float32, (capacity,)
 
 
 def state_shardings(mesh: DataMesh, state: State, *, zero: bool) -> State:
@@ -50,7 +51,7 @@ def make_train_chunk(
     """The program: the first `length` updates of a chunk; unless `skip`, no further than a loss that is not finite.
 
     Args:
-      update: state, images, labels -> state, loss, accuracy.
+      update: what `make_update` returned.
       pick: what the feed gives, place -> images and labels of the update at this place of the chunk.
       mesh: the devices.
       shardings: of the state.
@@ -71,9 +72,9 @@ def make_train_chunk(
             done, _, state, metrics = carry
             batch = lax.with_sharding_constraint(pick(fed, done), mesh.along(1))
             state = lax.with_sharding_constraint(state, shardings)
-            state, loss, accuracy = update(state, *batch)
+            state, loss, *others = update(state, *batch)
             state = lax.with_sharding_constraint(state, shardings)
-            entry = ChunkMetrics(current_learning_rate(state.optimizer), loss, accuracy)
+            entry = ChunkMetrics(current_learning_rate(state.optimizer), loss, *others)
             metrics = jax.tree.map(lambda buffer, value: buffer.at[done].set(value), metrics, entry)
             return done + 1, jnp.isfinite(loss), state, metrics
 

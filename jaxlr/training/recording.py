@@ -95,12 +95,13 @@ def _records(item: Updates | Skipped | EpochEnd) -> Iterator[dict[str, Any]]:
     if isinstance(item, Skipped):
         yield {"count": item.count, "skipped": item.learning_rate}
         return
-    for count, rate, loss, accuracy in zip(*item, strict=True):
+    for count, rate, loss, accuracy, norm in zip(*item, strict=True):
         yield {
             "count": int(count),
             "learning_rate": finite(rate),
             "loss": finite(loss),
             "accuracy": finite(accuracy),
+            "gradient_norm": finite(norm),
         }
 
 

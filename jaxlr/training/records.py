@@ -16,6 +16,7 @@ class Updates(NamedTuple):
     learning_rate: np.ndarray  # float32, (k,): the rate of this update, from the optimizer state
     loss: np.ndarray  # float32, (k,): mean over its images, with penalties, before the update
     accuracy: np.ndarray  # float32, (k,): share of its images that were right, with dropout, before the update
+    gradient_norm: np.ndarray  # float32, (k,): length of the gradient as one vector, penalties included
 
 
 class EpochEnd(NamedTuple):

@@ -111,7 +111,7 @@ def read_items(metrics: bytes) -> Iterator[Updates | Skipped | EpochEnd]:
         elif "skipped" in record:
             yield Skipped(record["count"], record["skipped"])
         else:
-            figures = (np.array([_number(record[name])], np.float32) for name in ("learning_rate", "loss", "accuracy"))
+            figures = (np.array([_number(record.get(name))], np.float32) for name in Updates._fields[1:])
             yield Updates(np.array([record["count"]], np.int32), *figures)
 
 

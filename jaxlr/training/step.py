@@ -56,8 +56,8 @@ def make_update(
     *,
     skip: bool = False,
     sharers: DataMesh | None = None,
-) -> Callable[..., tuple[State, jax.Array, jax.Array]]:
-    """The function that makes one update: state, images, labels -> state, loss, accuracy.
+) -> Callable[..., tuple[State, jax.Array, jax.Array, jax.Array]]:
+    """The function that makes one update: state, images, labels -> state, loss, accuracy, length of the gradient.
 
     With `skip`, an update whose loss or gradient is not finite leaves the state as it is, and its loss is NaN. The
     `sharers` do a part of the optimizer's work each; None: whoever has the parameters does all of it.
@@ -84,10 +84,12 @@ def make_update(
             (variables, sums), _ = lax.scan(add, (state.variables, zeros), (images, labels))
             means = jax.tree.map(lambda total: total / accumulate, sums)
         gradients, value, accuracy = means
-        parameters, own = state.parameters, gradients
         if sharers is not None:
             # Whole first, or the order of a sum's terms would depend on which part of it a device needs.
-            parameters, own = sharers.share(parameters), sharers.share(sharers.whole(gradients))
+            gradients = sharers.whole(gradients)
+        parameters, own = state.parameters, gradients
+        if sharers is not None:
+            parameters, own = sharers.share(parameters), sharers.share(gradients)
         steps, optimizer_state = optimizer.update(own, state.optimizer, parameters)
         parameters = optax.apply_updates(parameters, steps)
         new = State(parameters, variables, optimizer_state)
@@ -97,7 +99,9 @@ def make_update(
                 finite &= jnp.isfinite(leaf).all()
             new = jax.tree.map(lambda after, before: jnp.where(finite, after, before), new, state)
             value = jnp.where(finite, value, jnp.nan)
-        return new, value, accuracy
+        # Behind a barrier, or the compiler shares squares with the optimizer, and those round otherwise with `sharers`.
+        squares = (jnp.square(leaf).sum() for leaf in jax.tree.leaves(lax.optimization_barrier(gradients)))
+        return new, value, accuracy, jnp.sqrt(sum(squares, start=jnp.float32(0)))
 
     return update
 

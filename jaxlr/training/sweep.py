@@ -89,7 +89,7 @@ def make_training(config: TrainConfig, data: Dataset) -> Callable[[Schedule], di
 
         def one_update(carry):
             done, _, state, sums = carry
-            state, value, accuracy = update(state, images[batches[done]], labels[batches[done]])
+            state, value, accuracy, _ = update(state, images[batches[done]], labels[batches[done]])
             finite = jnp.isfinite(value)
             return done + finite, finite, state, sums + jnp.stack([value, accuracy])
 
