@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import chex
 import jax
@@ -104,18 +105,26 @@ def test_a_checkpoint_of_another_network_is_named(tmp_path):
     is_one_line(caught, "checkpoint of another optimizer: count is absent there and int32[] here")
 
 
-@pytest.mark.parametrize("part", ["position/metadata", "network/_METADATA", "largest"])
+@pytest.mark.parametrize("part", ["position/metadata", "network/_METADATA", "network/**/d/*"])
 def test_a_truncated_checkpoint_is_named_and_the_one_before_it_is_good(part, tmp_path):
     write(tmp_path, [1, 2])
     place = tmp_path / "checkpoints" / "2"
-    files = [path for path in (place / "network").rglob("*") if path.is_file()]
-    path = max(files, key=lambda path: path.stat().st_size) if part == "largest" else place / part
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    for path in place.glob(part):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(CheckpointError) as caught:
         load_state(tmp_path, read_position(tmp_path).count, make_state())
     is_one_line(caught, str(place), "truncated or damaged checkpoint; without this folder")
     shutil.rmtree(place)
     chex.assert_trees_all_equal(load_state(tmp_path, read_position(tmp_path).count, make_state()), make_state(1))
+
+
+def test_what_tensorstore_answers_too_late_is_dropped_and_nothing_else(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: told.append(str(unraisable.exc_value)))
+    write(tmp_path, [1])
+    for message in ("Event loop is closed", "another"):
+        sys.unraisablehook(SimpleNamespace(exc_value=RuntimeError(message)))
+    assert told == ["another"]
 
 
 def test_a_folder_without_a_checkpoint_is_named(tmp_path):

@@ -208,9 +208,9 @@ def test_a_damaged_checkpoint_is_one_line_and_the_one_before_it_goes_on(pair, tm
     monkeypatch.chdir(tmp_path)
     shutil.copytree(pair.resumed, "run")
     Path("run/summary.json").unlink()
-    files = [path for path in Path("run/checkpoints/30/network").rglob("*") if path.is_file()]
-    largest = max(files, key=lambda path: path.stat().st_size)
-    largest.write_bytes(largest.read_bytes()[: largest.stat().st_size // 2])
+    # The arrays lie in several files, and not all of them are needed.
+    for path in Path("run/checkpoints/30/network").rglob("d/*"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert main(["train", "--resume", "run"]) == 1
     said = "run/checkpoints/30: truncated or damaged checkpoint; without this folder a resumed run starts"
     out, err = capsys.readouterr()

@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,6 @@ class Checkpoints:
         # Orbax logs a failure in its threads with a traceback, and raises it as well.
         self._quiet = contextlib.ExitStack()
         self._quiet.enter_context(_silent_log())
-        self._quiet.enter_context(_silent_loop())
         self._failed = False
         with self._writing():
             self.folder.mkdir(exist_ok=True)
@@ -226,6 +225,8 @@ def _check_layout(place: Path, part: str, saved: Mapping[str, str], wanted: Mapp
 @contextlib.contextmanager
 def _errors(what: str) -> Iterator[None]:
     """Makes whatever orbax raises into one line; it has no class of error of its own."""
+    if not isinstance(sys.unraisablehook, _WithoutLateAnswers):
+        sys.unraisablehook = _WithoutLateAnswers(sys.unraisablehook)
     try:
         with _silent_log():
             yield
@@ -251,17 +252,15 @@ def _silent_log() -> Iterator[None]:
         log.setLevel(level)
 
 
-@contextlib.contextmanager
-def _silent_loop() -> Iterator[None]:
-    """Drops what the answers to the other writes say, where one write of a checkpoint has failed and nobody waits."""
-    hook = sys.unraisablehook
+class _WithoutLateAnswers:
+    """A `sys.unraisablehook` without what the other reads or writes of a checkpoint say after one of them has failed.
 
-    def drop(unraisable: Any) -> None:
+    Tensorstore's threads answer to a loop that orbax has closed by then; they may do so until the process ends.
+    """
+
+    def __init__(self, hook: Callable[[Any], None]):
+        self._hook = hook
+
+    def __call__(self, unraisable: Any) -> None:
         if str(unraisable.exc_value) != "Event loop is closed":
-            hook(unraisable)
-
-    sys.unraisablehook = drop
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
+            self._hook(unraisable)
