@@ -1,6 +1,7 @@
 """Images a second of jaxlr's trainer, of a plain Flax loop and of torch, on the same network, batch and data.
 
     python benchmarks/training.py --data-dir FOLDER [--torch-python PYTHON]
+    python benchmarks/training.py --data-dir FOLDER --ways
 
 The network: two blocks of 3x3 convolution without bias, batch normalization, relu and 2x2 max-pooling, then dense(128),
 relu, dropout(0.5), dense(10); Adam at 0.001, cross-entropy, float32. The data: Fashion-MNIST from --data-dir or the
@@ -10,6 +11,9 @@ system's package, or synthetic images of that shape. Who takes part:
 - flax: nnx as its documentation writes it: a jitted step in a Python loop, batches from NumPy arrays, nnx.Conv,
   nnx.BatchNorm, nnx.max_pool, nnx.Optimizer with optax.adam.
 - torch: eager, fused Adam, in both memory layouts; the faster one counts.
+
+With --ways jaxlr runs against itself: as above, with the images streamed from a mapped file ("streamed"), and as
+`jaxlr train` with a checkpoint every 50 updates, metrics.jsonl and an event file of TensorBoard ("saving").
 
 Each run is a process of its own on two cores, the runs of all take turns, and the median counts. Compilation and, of
 flax and torch, the first updates are left out of the time, and all wait for the last result. Torch may live in another
@@ -35,6 +39,7 @@ import numpy as np
 WARM_UP = 5  # updates
 TORCH_LAYOUTS = ("contiguous", "channels_last")
 CONTENDERS = ("jaxlr", "flax", *(f"torch {layout}" for layout in TORCH_LAYOUTS))
+WAYS = ("jaxlr", "jaxlr streamed", "jaxlr saving")
 
 
 def main() -> None:
@@ -46,7 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.npz"
         np.savez(path, images=images, labels=labels)
-        contenders = [name for name in CONTENDERS if is_there(name, options)]
+        contenders = [name for name in (WAYS if options.ways else CONTENDERS) if is_there(name, options)]
         print(f"{data_name}: {len(labels):,} images, batches of {options.batch_size}, width {options.width}")
         print(
             f"{cpu_name()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
@@ -57,7 +62,7 @@ def main() -> None:
                 results[name].append(start_contender(name, path, options))
             rates = ", ".join(f"{name} {results[name][-1]['images_per_second']:,.0f}" for name in contenders)
             print(f"run {run + 1}: {rates}", flush=True)
-    print_table(results)
+    (print_ways if options.ways else print_table)(results)
 
 
 def parse_options() -> argparse.Namespace:
@@ -70,7 +75,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--torch-python", default=sys.executable, help="a Python interpreter that has torch")
     parser.add_argument("--threads", type=int, default=2, help="cores that each may use, and torch's threads")
-    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--ways", action="store_true", help="jaxlr against itself: streamed, and with checkpoints")
+    parser.add_argument("--epochs", type=int, default=3, help="passes over the images, with --ways")
+    parser.add_argument("--contender", choices=(*CONTENDERS, *WAYS[1:]), help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -99,7 +106,7 @@ def start_contender(name: str, path: Path, options: argparse.Namespace) -> dict[
     python = options.torch_python if name.startswith("torch") else sys.executable
     command = [python, __file__, "--contender", name, "--file", str(path)]
     command += ["--batch-size", str(options.batch_size), "--width", str(options.width)]
-    command += ["--threads", str(options.threads)]
+    command += ["--threads", str(options.threads), "--epochs", str(options.epochs if options.ways else 1)]
     # Threads that spin while they wait make torch many times slower on a machine that does anything else.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     finished = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -113,31 +120,88 @@ def run_contender(options: argparse.Namespace) -> dict[str, Any]:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     with np.load(options.file) as file:
         images, labels = file["images"], file["labels"]
-    if options.contender == "jaxlr":
-        return run_jaxlr(images, labels, options)
+    if options.contender == "jaxlr saving":
+        return run_jaxlr_saving(images, labels, options)
+    if options.contender.startswith("jaxlr"):
+        return run_jaxlr(images, labels, options, streamed=options.contender == "jaxlr streamed")
     if options.contender == "flax":
         return run_flax(images, labels, options)
     return run_torch(images, labels, options, options.contender.removeprefix("torch "))
 
 
-def run_jaxlr(images: np.ndarray, labels: np.ndarray, options: argparse.Namespace) -> dict[str, Any]:
+def run_jaxlr(images: np.ndarray, labels: np.ndarray, options: argparse.Namespace, *, streamed: bool) -> dict[str, Any]:
     import jax
+
+    from jaxlr.training.loop import Updates
+    from jaxlr.training.splits import MappedRows
+
+    with tempfile.TemporaryDirectory() as folder:
+        if streamed:
+            path = Path(folder) / "images.npy"
+            np.save(path, images)
+            images = MappedRows(np.load(path, mmap_mode="r"))
+        trainer, _ = make_trainer(images, labels, options, images_on="host" if streamed else "device")
+        started = time.perf_counter()
+        items = trainer.run(epochs=options.epochs)
+        losses = np.concatenate([item.loss for item in items if isinstance(item, Updates)])
+        seconds = time.perf_counter() - started - trainer.compile_seconds
+    trained = len(losses) * options.batch_size
+    return result(trained, seconds, trainer.compile_seconds, losses, f"jaxlr {jaxlr_version()}, jax {jax.__version__}")
+
+
+def make_trainer(images: Any, labels: np.ndarray, options: argparse.Namespace, *, images_on: str) -> tuple[Any, Any]:
     from flax import nnx
 
     import jaxlr
     from jaxlr.training.data import Dataset, Split
-    from jaxlr.training.loop import Trainer, Updates
+    from jaxlr.training.loop import Trainer
     from jaxlr.training.models import CNN
 
     few = Split(images[: options.batch_size], labels[: options.batch_size])
     data = Dataset("benchmark", train=Split(images, labels), validation=few, test=few, classes=10, split_note="")
     model = CNN(images.shape[1:], 10, width=options.width, rngs=nnx.Rngs(0))
-    trainer = Trainer(model, jaxlr.adam(0.001), data, batch_size=options.batch_size)
-    started = time.perf_counter()
-    losses = np.concatenate([item.loss for item in trainer.run(epochs=1) if isinstance(item, Updates)])
-    seconds = time.perf_counter() - started - trainer.compile_seconds
+    trainer = Trainer(model, jaxlr.adam(0.001), data, batch_size=options.batch_size, images_on=images_on)
+    return trainer, data
+
+
+def run_jaxlr_saving(images: np.ndarray, labels: np.ndarray, options: argparse.Namespace) -> dict[str, Any]:
+    import jax
+
+    import jaxlr
+    import jaxlr.training.checkpoints  # before the clock starts, as everything else
+    from jaxlr.training.config import TrainConfig
+    from jaxlr.training.folder import FolderLock
+    from jaxlr.training.position import Position
+    from jaxlr.training.run import Run, execute
+
+    trainer, data = make_trainer(images, labels, options, images_on="device")
+    schedule = "constant(0.001)"
+    config = TrainConfig(
+        schedule=schedule,
+        batch_size=options.batch_size,
+        epochs=options.epochs,
+        width=options.width,
+        checkpoint_every="50",
+        events="tensorboard",
+    )
+    losses = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run = Run(
+            config,
+            data,
+            jaxlr.constant(0.001),
+            trainer,
+            parameters=0,
+            updates=0,
+            folder=folder,
+            lock=FolderLock(folder),
+            start=Position(0, 0, 0, 0, 0.0, ((0, schedule),)),
+        )
+        summary = execute(run, watch=lambda item: losses.extend(getattr(item, "loss", ())))
     trained = len(losses) * options.batch_size
-    return result(trained, seconds, trainer.compile_seconds, losses, f"jaxlr {jaxlr_version()}, jax {jax.__version__}")
+    versions = f"jaxlr {jaxlr_version()}, jax {jax.__version__}"
+    return result(trained, summary["seconds"], trainer.compile_seconds, np.asarray(losses), versions)
 
 
 def run_flax(images: np.ndarray, labels: np.ndarray, options: argparse.Namespace) -> dict[str, Any]:
@@ -252,6 +316,17 @@ def print_table(results: dict[str, list[dict[str, Any]]]) -> None:
             f"{median(run['last_loss'] for run in runs):6.3f}   {runs[0]['versions']}"
         )
     print("images/s: median; / torch: against its faster layout; loss: mean over the last fifth of the updates.")
+
+
+def print_ways(results: dict[str, list[dict[str, Any]]]) -> None:
+    print(f"\n{'':20} {'images/s':>9} {'lowest':>8} {'highest':>8} {'/ jaxlr':>8} {'loss':>6}")
+    plain = median(run["images_per_second"] for run in results[WAYS[0]])
+    for name, runs in results.items():
+        every = [run["images_per_second"] for run in runs]
+        print(
+            f"{name:20} {median(every):9,.0f} {min(every):8,.0f} {max(every):8,.0f} {median(every) / plain:8.2f} "
+            f"{median(run['last_loss'] for run in runs):6.3f}   {runs[0]['versions']}"
+        )
 
 
 def cpu_name() -> str:
