@@ -1,12 +1,17 @@
 """The network against the same network of Flax's own layers."""
 
 import re
+from functools import partial
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
+from jaxlr.training.assembly import make_model
+from jaxlr.training.config import TrainConfig
+from jaxlr.training.data import load_dataset
 from jaxlr.training.models import CNN
 
 CASES = [((8, 8, 1), "pool"), ((7, 10, 2), "pool"), ((7, 10, 2), "stride"), ((8, 8, 1), "stride")]
@@ -168,3 +173,27 @@ def test_a_wrong_argument_is_named(wrong, message):
 def test_sizes_are_integers(name):
     with pytest.raises(TypeError, match=f"{name} must be an integer, got 2.0"):
         CNN((8, 8, 1), 10, **{name: 2.0}, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("downsample", ["pool", "stride"])
+def test_bfloat16_is_for_computing_alone(downsample):
+    make = partial(CNN, (8, 8, 1), 10, width=8, dense=16, dropout=0.0, downsample=downsample)
+    exact, rough = (make(dtype=dtype, rngs=nnx.Rngs(0)) for dtype in (jnp.float32, jnp.bfloat16))
+    images = random_images((8, 8, 1), examples=32)
+    (outputs, gradients), (expected, expected_gradients) = (outputs_and_gradients(m, images) for m in (rough, exact))
+    assert outputs.dtype == jnp.float32
+    assert {leaf.dtype for leaf in jax.tree.leaves((nnx.state(rough, nnx.Param), gradients))} == {jnp.dtype("float32")}
+    assert {leaf.dtype for leaf in jax.tree.leaves(nnx.state(rough, nnx.BatchStat))} == {jnp.dtype("float32")}
+    error = np.abs(outputs - expected).max() / np.abs(expected).max()
+    assert 1e-4 < error < 0.05
+    for one, other in zip(jax.tree.leaves(gradients), jax.tree.leaves(expected_gradients), strict=True):
+        assert np.linalg.norm(one - other) < 0.2 * np.linalg.norm(other)
+    rough.eval()
+    program = str(jax.make_jaxpr(lambda images: rough(images))(images))
+    assert "bf16[32,8,8,8]" in program or "bf16[32,4,4,8]" in program
+
+
+def test_a_run_computes_in_the_precision_of_its_options():
+    for precision in ("float32", "bfloat16"):
+        config = TrainConfig(precision=precision, width=2, depth=1)
+        assert make_model(config, load_dataset("digits")).dtype == jnp.dtype(precision)
