@@ -122,6 +122,8 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if summary["cycle_note"]:
         yield "cycle", summary["cycle_note"]
     yield "time", f"{summary['seconds']:.1f} s, and {summary['compile_seconds']:.1f} s to compile"
-    yield "speed", f"{summary['images_per_second']:,.0f} images/s on {summary['device']['kind']}"
+    device = summary["device"]
+    where = device["kind"] if device["used"] == 1 else f"{device['used']} x {device['kind']}"
+    yield "speed", f"{summary['images_per_second']:,.0f} images/s on {where}"
     best = f"best {summary['best_validation_accuracy']:.4f} in epoch {summary['best_epoch']}"
     yield "accuracy", f"train {summary['train_accuracy']:.4f}, validation {summary['validation_accuracy']:.4f} ({best})"
