@@ -45,12 +45,15 @@ class FindOptions(TrainConfig):
     """New or empty folder for the files. None: the next free one of runs/digits-find-1, ..."""
     json: bool = False
     """Print the result as JSON, and nothing else."""
-    # A test has no schedule, and saves nothing on its way.
+    # A test has no schedule, runs on one device, and saves nothing on its way.
     schedule: tyro.conf.Suppress[str | None] = None
     nonfinite: tyro.conf.Suppress[Literal["stop", "skip"]] = "stop"
     checkpoint_every: tyro.conf.Suppress[str | None] = None
     keep_checkpoints: tyro.conf.Suppress[int] = 2
     events: tyro.conf.Suppress[Literal["none", "tensorboard"]] = "none"
+    devices: tyro.conf.Suppress[int | None] = None
+    zero: tyro.conf.Suppress[bool] = False
+    images_on: tyro.conf.Suppress[Literal["auto", "device", "host"]] = "auto"
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -54,6 +54,11 @@ class SweepOptions(TrainConfig):
     nonfinite: tyro.conf.Suppress[Literal["stop", "skip"]] = "stop"
     checkpoint_every: tyro.conf.Suppress[str | None] = None
     keep_checkpoints: tyro.conf.Suppress[int] = 2
+    events: tyro.conf.Suppress[Literal["none", "tensorboard"]] = "none"
+    # Its members are spread over the devices, not their batches.
+    devices: tyro.conf.Suppress[int | None] = None
+    zero: tyro.conf.Suppress[bool] = False
+    images_on: tyro.conf.Suppress[Literal["auto", "device", "host"]] = "auto"
 
 
 @dataclass(frozen=True)
