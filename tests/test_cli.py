@@ -120,6 +120,7 @@ def test_a_run_that_diverges_exits_1_and_says_where(capsys, empty_folder):
     assert len((empty_folder / "run/metrics.jsonl").read_text().splitlines()) == 5
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_ctrl_c_exits_130_with_one_line_and_keeps_the_metrics(empty_folder):
     words = [sys.executable, "-m", "jaxlr", *TINY[:-1], "1000000", "--out", "run"]

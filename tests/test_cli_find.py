@@ -41,6 +41,7 @@ def test_it_ends_with_the_bounds_and_keeps_the_curve(capsys, empty_folder):
     assert (folder / "range_test.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.ci
 def test_a_training_that_finds_its_rate_is_the_one_that_is_given_it(capsys, empty_folder):
     assert main(["train", *NETWORK, "--lr", "auto"]) == 0
     out = capsys.readouterr().out
@@ -55,6 +56,7 @@ def test_a_training_that_finds_its_rate_is_the_one_that_is_given_it(capsys, empt
     assert alone["parameters_sha256"] == summary["parameters_sha256"]
 
 
+@pytest.mark.ci
 def test_a_curve_without_an_answer_is_one_line_and_exit_1(capsys, empty_folder):
     assert main(["find", *NETWORK, "--start", "1e-12", "--end", "1e-10", *SHORT, "--json"]) == 1
     out, err = capsys.readouterr()

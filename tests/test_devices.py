@@ -17,7 +17,9 @@ def run_with_eight(script, *words, timeout=280):
     return subprocess.run(command, env=eight, capture_output=True, text=True, timeout=timeout, check=False)
 
 
-@pytest.mark.parametrize("form", ["short", pytest.param("long", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "form", [pytest.param("short", marks=pytest.mark.ci), pytest.param("long", marks=pytest.mark.long)]
+)
 def test_losses_moments_and_checkpoints_on_eight_devices(form, tmp_path):
     done = run_with_eight("devices_of_eight.py", form, tmp_path)
     assert done.returncode == 0, done.stderr

@@ -100,6 +100,7 @@ def test_every_restart_of_growing_cycles_has_its_peak():
     assert float(rate(10 * (3**12 - 1) // 2)) == 0.0
 
 
+@pytest.mark.ci
 def test_fractional_powers_are_real_at_every_restart():
     rate = dialect.PolyLRScheduler(1.0, 7, cycle_mul=1.1, cycle_limit=9, k_decay=1.5)
     rates = np.asarray(rate(np.arange(2000)))
@@ -112,6 +113,7 @@ def test_a_step_that_is_no_integer_drops_at_integers():
     assert [round(math.log2(float(rate(t)))) for t in (0, 1, 2, 10, 11, 21, 22)] == [0, 0, -1, -9, -10, -19, -20]
 
 
+@pytest.mark.ci
 def test_numbers_can_be_traced():
     def rate(lr, t_initial, cycle_mul, warmup_t, decay_t):
         one = dialect.CosineLRScheduler(lr, t_initial, 0.0, cycle_mul, 0.5, 3, warmup_t, warmup_prefix=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from draws import DRAWS, LAST, PLAIN, Call, Dice, call_of
 from fuzz import FORMS, check, errors, exact_range
+from rare import names
 
 from jaxlr.schedules import FAMILIES
 from jaxlr.schedules.base import OPERATIONS
@@ -15,7 +16,7 @@ def test_every_schedule_and_composition_has_a_draw():
     assert DRAWS.keys() == FAMILIES.keys() | OPERATIONS.keys()
 
 
-@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("name", names(DRAWS))
 def test_is_exact(name):
     for seed in range(3):
         dice = Dice((seed, list(DRAWS).index(name)))
@@ -27,7 +28,7 @@ def test_is_exact(name):
             break
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", names(PLAIN))
 def test_is_exact_with_traced_numbers(name):
     for seed in range(3):
         dice = Dice((3, seed))

@@ -60,6 +60,7 @@ def is_one_line(err, *parts):
     assert all(part in err for part in parts), err
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(not may_mount(), reason="mounts a small disk")
 def test_a_disk_that_fills_up_leaves_the_checkpoints_before_it(tmp_path):
     disk = tmp_path / "disk"

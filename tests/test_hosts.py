@@ -83,6 +83,7 @@ def check_losses(folder):
 NEEDS_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="sends SIGTERM or SIGKILL")
 
 
+@pytest.mark.ci
 @NEEDS_SIGNALS
 def test_two_processes_have_the_losses_of_one_and_end_with_either(tmp_path):
     pair = start_pair(tmp_path, *WORDS, "--epochs", "100000", "--out", "run")

@@ -69,7 +69,9 @@ def outputs_and_gradients(model, images):
     return outputs, gradients
 
 
-@pytest.mark.parametrize(("shape", "downsample"), CASES, ids=str)
+@pytest.mark.parametrize(
+    ("shape", "downsample"), [CASES[0], *(pytest.param(*case, marks=pytest.mark.ci) for case in CASES[1:])], ids=str
+)
 def test_outputs_gradients_and_running_statistics_are_those_of_flax(shape, downsample):
     ours, theirs = make_pair(shape, downsample)
     images = random_images(shape)
@@ -175,7 +177,7 @@ def test_sizes_are_integers(name):
         CNN((8, 8, 1), 10, **{name: 2.0}, rngs=nnx.Rngs(0))
 
 
-@pytest.mark.parametrize("downsample", ["pool", "stride"])
+@pytest.mark.parametrize("downsample", ["pool", pytest.param("stride", marks=pytest.mark.ci)])
 def test_bfloat16_is_for_computing_alone(downsample):
     make = partial(CNN, (8, 8, 1), 10, width=8, dense=16, dropout=0.0, downsample=downsample)
     exact, rough = (make(dtype=dtype, rngs=nnx.Rngs(0)) for dtype in (jnp.float32, jnp.bfloat16))

@@ -35,6 +35,7 @@ def pictures(notebook):
     return [output for output in outputs(notebook) if "image/png" in output.get("data", {})]
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_small_form_runs_and_shows_pictures(path, tmp_path, monkeypatch):
     monkeypatch.setenv("JAXLR_SMOKE", "1")

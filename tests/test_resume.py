@@ -259,6 +259,7 @@ def wait_for(condition):
         time.sleep(0.02)
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGTERM")
 def test_sigterm_saves_and_says_how_to_go_on(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -303,6 +304,7 @@ def test_sigkill_loses_nothing_and_doubles_nothing(pair, tmp_path):
     assert ended["parameters_sha256"] == summary(pair.straight)["parameters_sha256"]
 
 
+@pytest.mark.ci
 def test_other_epochs_and_another_horizon_follow_retime(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Stopped):

@@ -11,6 +11,7 @@ import numpy as np
 import optax
 import pytest
 import reference
+from rare import marked
 
 import jaxlr
 from jaxlr.schedules import FAMILIES, Schedule, parse
@@ -143,10 +144,13 @@ CASES = {
         39, 40, 80, 81,
     ),
 }  # fmt: skip
-EVERY = pytest.mark.parametrize(("schedule", "exact", "counts"), CASES.values(), ids=CASES)
+EVERY = pytest.mark.parametrize(
+    ("schedule", "exact", "counts"),
+    [pytest.param(*p.values, id=name, marks=marked(p.values[0].name)) for name, p in CASES.items()],
+)
 # Of each family one: for promises whose keeping does not depend on the numbers.
 ONE_EACH = {schedule.values[0].name: schedule.values[0] for schedule in CASES.values()}
-SCHEDULES = pytest.mark.parametrize("schedule", ONE_EACH.values(), ids=ONE_EACH)
+SCHEDULES = pytest.mark.parametrize("schedule", [pytest.param(s, id=n, marks=marked(n)) for n, s in ONE_EACH.items()])
 # Promises that cost several programs each are kept by every family in the long run, by these in the short one.
 SHORT = {"constant", "linear", "exponential", "cosine", "triangular2", "custom", "warmup", "per_epoch"}
 FEW = pytest.mark.parametrize(

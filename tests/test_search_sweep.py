@@ -252,6 +252,7 @@ print("done")
 """
 
 
+@pytest.mark.ci
 def test_members_are_spread_over_all_devices(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
     program = ON_DEVICES.format(tests=__file__.rpartition("/")[0])

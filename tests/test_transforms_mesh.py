@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.ci
 def test_rates_moments_and_rules_on_a_mesh_of_eight():
     script = Path(__file__).with_name("mesh_of_eight.py")
     eight = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}

@@ -69,8 +69,8 @@ def find_rates(
       >>> from jaxlr.training.data import load_dataset
       >>> config = TrainConfig(width=2, depth=1, batch_size=256)
       >>> result = find_rates(config, load_dataset("digits"), start=1e-4, end=1.0, num_rates=5)
-      >>> result.learning_rates.round(4).tolist()
-      [0.0, 0.001, 0.01, 0.1, 1.0]
+      >>> [float(f"{rate:.2g}") for rate in result.learning_rates]
+      [0.0001, 0.001, 0.01, 0.1, 1.0]
     """
     checks.choice("mode", mode, ("ramp", "constant"))
     examples = len(data.train.labels)
