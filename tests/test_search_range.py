@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
 
 import jaxlr
 from jaxlr.plotting import save_figure
@@ -254,6 +255,29 @@ def test_the_model_state_and_the_keys_move_on():
         counts, draws = zip(*sorted((int(count), float(draw)) for count, draw in seen), strict=True)
         assert counts == (0, 1, 2, 3, 4, 5)
         assert len(set(draws)) == 6
+
+
+@every_test
+def test_a_network_of_nnx_goes_in_as_it_is(test):
+    def make(inputs, outputs, rngs):
+        return nnx.Sequential(
+            nnx.Linear(inputs, outputs, rngs=rngs), nnx.BatchNorm(outputs, rngs=rngs), nnx.Dropout(0.1, rngs=rngs)
+        )
+
+    graph, params, rest = nnx.split(make(6, 3, nnx.Rngs(0)), nnx.Param, ...)
+
+    def loss(params, rest, batch, key):
+        network = nnx.merge(graph, params, rest)
+        value = optax.softmax_cross_entropy_with_integer_labels(network(batch[0]), batch[1]).mean()
+        return value, nnx.state(network, nnx.Not(nnx.Param))
+
+    def plain(params, rest, batch, key):
+        value, rest = loss(params, rest, batch, key)
+        return value, nnx.to_pure_dict(rest)
+
+    result = test(loss, params, BATCHES, model_state=rest, end=1.0, num_steps=20)
+    pure = test(plain, nnx.to_pure_dict(params), BATCHES, model_state=nnx.to_pure_dict(rest), end=1.0, num_steps=20)
+    np.testing.assert_array_equal(result.losses, pure.losses)
 
 
 @pytest.mark.parametrize("given", ["model_state", "key"])

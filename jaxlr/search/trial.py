@@ -378,7 +378,7 @@ def _over_all(
 def _loss(problem: Problem, params: PyTree, model_state: PyTree, batch: PyTree, key: Any) -> tuple[jax.Array, PyTree]:
     if not problem.stateful:
         return _scalar("loss_fn", problem.loss_fn(params, batch)), model_state
-    result = problem.loss_fn(params, model_state, batch, key)
+    result = problem.loss_fn(params, _anew(model_state), batch, key)
     if not isinstance(result, tuple) or len(result) != 2:
         raise TypeError(
             f"loss_fn must return (loss, model_state) where model_state or key is given, got {_described(result)}"
@@ -390,8 +390,13 @@ def _loss(problem: Problem, params: PyTree, model_state: PyTree, batch: PyTree, 
 
 def _metric(problem: Problem, params: PyTree, model_state: PyTree, batch: PyTree, key: Any) -> jax.Array:
     assert problem.metric_fn is not None
-    arguments = (params, model_state, batch, key) if problem.stateful else (params, batch)
+    arguments = (params, _anew(model_state), batch, key) if problem.stateful else (params, batch)
     return _scalar("metric_fn", problem.metric_fn(*arguments))
+
+
+def _anew(tree: PyTree) -> PyTree:
+    """The same tree in new containers: Flax's nnx lets a variable change only in the trace that made it."""
+    return jax.tree.map(lambda leaf: leaf, tree)
 
 
 def _scalar(name: str, value: Any) -> jax.Array:
