@@ -320,15 +320,18 @@ def test_a_state_dict_comes_in_as_a_count():
 # The same against PyTorch itself, where it is installed.
 
 
+@pytest.mark.parametrize(
+    "draws", [slice(0, None, 4), pytest.param(slice(None), marks=pytest.mark.long)], ids=["5", "20"]
+)
 @pytest.mark.parametrize("name", [*CASES, "ReduceLROnPlateau"])
-def test_live_objects_give_what_they_do(name):
+def test_live_objects_give_what_they_do(name, draws):
     torch = pytest.importorskip("torch")
     if name == "ReduceLROnPlateau":
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
         rule = dialect.from_scheduler(torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=4, min_lr=0.01))
         assert rule.numbers == dialect.ReduceLROnPlateau(0.1, patience=4, min_lr=0.01).numbers
         return
-    for case in CASES[name][::4]:
+    for case in CASES[name][draws]:
         rates, _, _ = record.recorded(case, torch)
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=case["lr"], momentum=0.9)
         scheduler = record.build(case, optimizer, torch.optim.lr_scheduler)
