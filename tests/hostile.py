@@ -71,6 +71,8 @@ class Machine:
             return self._run(parameters["jaxpr"], inputs, random)
         if name == "scan":
             return self._scan(parameters, inputs, random)
+        if name == "cond":
+            return self._run(parameters["branches"][int(arrays[0])], inputs[1:], random)
         if name in PASSED_ON:
             return inputs
         if name in MOVED:

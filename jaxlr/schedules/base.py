@@ -14,6 +14,7 @@ from jax import lax
 
 from jaxlr.schedules import algebra, checks
 from jaxlr.schedules.exact import Wide
+from jaxlr.schedules.fusion import apart
 from jaxlr.schedules.position import Position
 
 FAMILIES: dict[str, Callable[..., Schedule]] = {}  # the factories that `family` registers, by name
@@ -75,6 +76,10 @@ class Schedule:
 
     def at(self, position: Position) -> Wide:
         """The exact value at a position: what formulas that contain schedules call."""
+        return apart(lambda: self.formula_at(position))
+
+    def formula_at(self, position: Position) -> Wide:
+        """The same among the operations around it: what a schedule that stands alone calls."""
         return self._formula(position, **self.arguments)
 
     @property
@@ -227,7 +232,7 @@ def _value(schedule: Schedule, count: jax.Array) -> jax.Array:
     whole = jnp.maximum(count, 0).astype(jnp.uint32)
     # Behind the barrier nothing is a constant, so literal, closed-over and traced numbers make one program.
     schedule, whole = lax.optimization_barrier((schedule, whole))
-    value = schedule.at(Position(whole)).nearest()
+    value = schedule.formula_at(Position(whole)).nearest()
     if value.shape != whole.shape and value.ndim:
         raise TypeError(f"the numbers of this schedule are batched, with shape {value.shape}: call it under jax.vmap")
     return jnp.broadcast_to(value, whole.shape)
