@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -81,7 +82,9 @@ def _retimed(schedule: Schedule, at: Any, keep: str, numbers: dict[str, Any]) ->
     by_phase = keep == "phase" and schedule.name not in ("linear", "polynomial")
     _check(schedule, form, numbers, by_phase, keep)
     new = schedule.replace(**numbers)
-    return _keeping_phase(schedule, new, form, at) if by_phase else _keeping_rate(schedule, new, form, at)
+    if by_phase:
+        return new.replace(begin=at, begin_phase=_begun(schedule, new, at))
+    return _keeping_rate(schedule, new, at)
 
 
 def _check(schedule: Schedule, form: _Form, numbers: dict[str, Any], by_phase: bool, keep: str) -> None:
@@ -97,23 +100,33 @@ def _check(schedule: Schedule, form: _Form, numbers: dict[str, Any], by_phase: b
             raise TypeError(f"{name} must be a number, got {value!r}; replace changes the form of a schedule")
 
 
-def _keeping_rate(schedule: Schedule, new: Schedule, form: _Form, at: Any) -> Schedule:
+def _keeping_rate(schedule: Schedule, new: Schedule, at: Any) -> Schedule:
+    scaled, lost = _scaled(schedule, new, at)
+    if checks.is_known(lost) and np.any(lost):
+        raise ValueError(f"at must lie before the new schedule has ended, got {checks.printed(at)} for {new!r}")
+    return new.replace(**scaled)
+
+
+@jax.jit
+def _scaled(schedule: Schedule, new: Schedule, at: Any) -> tuple[dict[str, Wide], Any]:
+    """The rates with which the new curve goes through the old one's value, and where none do."""
+    form = _FORMS[schedule.name]
     here, (old, fresh) = _hidden(at, (schedule, new))
     end = constant(0.0) if form.end is None else fresh.arguments[form.end]
     wanted, given = old.at(here) - end, fresh.at(here) - end
-    over = here.whole >= form.borders(fresh)[0]
-    lost = (given.high == 0.0) | over
-    if checks.is_known((lost, wanted)) and np.any(lost & (wanted.high != 0.0)):
-        raise ValueError(f"at must lie before the new schedule has ended, got {checks.printed(at)} for {new!r}")
+    lost = (given.high == 0.0) | (here.whole >= form.borders(fresh)[0])
     one = constant(1.0)
     scale = where(lost, one, wanted / where(lost, one, given))
     scaled = {name: end + (fresh.arguments[name] - end) * scale for name in form.values}
-    return new.replace(**{name: Wide(value.high, value.low) for name, value in scaled.items()})
+    return {name: Wide(value.high, value.low) for name, value in scaled.items()}, lost & (wanted.high != 0.0)
 
 
-def _keeping_phase(schedule: Schedule, new: Schedule, form: _Form, at: Any) -> Schedule:
+@jax.jit
+def _begun(schedule: Schedule, new: Schedule, at: Any) -> Wide:
+    """The share of the new curve at which it has to begin."""
+    borders = _FORMS[schedule.name].borders
     here, (old, fresh) = _hidden(at, (schedule, new))
-    (ended, before), (_, after) = form.borders(old), form.borders(fresh)
+    (ended, before), (_, after) = borders(old), borders(fresh)
     place, left = way(here, ended, old.arguments["begin"], old.arguments["begin_phase"])
     # In each phase the share of it that is done; the last one counts from its end, where that is the finer measure.
     moved = after[-1] - left * _stretch(before[-2:], after[-2:])
@@ -122,8 +135,7 @@ def _keeping_phase(schedule: Schedule, new: Schedule, form: _Form, at: Any) -> S
         moved = where(less(place, before[start + 1]), after[start] + done, moved)
     one = constant(1.0)
     phase = moved / where(after[-1].high > 0.0, after[-1], one)
-    phase = where((here.whole >= ended) | less(one, phase), one, phase)
-    return new.replace(begin=at, begin_phase=phase)
+    return where((here.whole >= ended) | less(one, phase), one, phase)
 
 
 def _stretch(before: list[Wide], after: list[Wide]) -> Wide:
