@@ -73,6 +73,7 @@ def test_a_product_keeps_its_bits_next_to_underflow():
         assert float((decay * decay)(count)) == pytest.approx(0.99 ** (2 * count), rel=2e-7)
 
 
+@pytest.mark.ci
 def test_heavy_parts_stay_out_of_each_others_fusions():
     """XLA computes the same values again and again, for seconds, in a fusion of several thousand operations."""
     part = jaxlr.schedules.k_decay(0.1, 19, power=1.7)

@@ -76,7 +76,7 @@ def test_a_curve_without_an_answer_is_one_line_and_exit_1(capsys, empty_folder):
         ("find", ["--mode", "linear"], "--mode must be one of 'ramp', 'constant', got 'linear'"),
         ("find", ["--schedule", "0.1"], "unknown option --schedule"),
         ("find", ["--batch-size", "5000"], "batch_size must be at most the 1293 training images, got 5000"),
-        ("train", ["--lr", "0.1"], "--lr must be one of 'None', 'auto', got '0.1'"),
+        ("train", ["--lr", "0.1"], "--lr must be one of 'auto', got '0.1'"),
         ("train", ["--lr", "auto", "--schedule", "0.1"], "--lr and --schedule exclude each other"),
         ("train", ["--lr", "auto", "--resume", "runs/x"], "runs/x/config.json: No such file or directory"),
     ],

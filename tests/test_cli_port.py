@@ -34,7 +34,9 @@ RECIPES = {
 }
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(
+    "recipe", [pytest.param(r, marks=() if r.startswith(("torch.One", "keras")) else pytest.mark.ci) for r in RECIPES]
+)
 def test_prints_the_call_the_chain_and_a_picture(recipe, capsys, folder):
     assert main(["port", recipe]) == 0
     shown = capsys.readouterr().out

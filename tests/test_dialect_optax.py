@@ -100,6 +100,7 @@ def test_a_short_one_cycle_keeps_its_values():
     assert [float(rate(n)) for n in range(3)] == [1.0, 0.25, 0.0625]
 
 
+@pytest.mark.ci
 def test_numbers_can_be_traced():
     def rate(peak, warm, steps, end):
         return dialect.warmup_cosine_decay_schedule(0.0, peak, warm, steps, end)(jnp.arange(20))

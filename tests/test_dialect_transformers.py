@@ -93,6 +93,7 @@ def test_last_epoch_starts_later():
     assert later(np.arange(4)).tolist() == whole(np.arange(3, 7)).tolist()
 
 
+@pytest.mark.ci
 def test_numbers_can_be_traced():
     def rate(lr, warm, total, cycles):
         wave = {"num_cycles": cycles, "min_lr_rate": 0.1}

@@ -21,7 +21,8 @@ def files(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("accumulate", [pytest.param(1, marks=pytest.mark.ci), 4], ids="accumulate {}".format)
+@pytest.mark.ci
+@pytest.mark.parametrize("accumulate", [1, 4], ids="accumulate {}".format)
 def test_a_run_from_the_host_is_that_from_the_device(accumulate, monkeypatch):
     runs = []
     for where, window_bytes, seconds in (("device", 1, 1e9), ("host", 2 * accumulate * 8 * 16, 1e9), ("host", 1, 0.0)):

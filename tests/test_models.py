@@ -177,7 +177,8 @@ def test_sizes_are_integers(name):
         CNN((8, 8, 1), 10, **{name: 2.0}, rngs=nnx.Rngs(0))
 
 
-@pytest.mark.parametrize("downsample", ["pool", pytest.param("stride", marks=pytest.mark.ci)])
+@pytest.mark.ci
+@pytest.mark.parametrize("downsample", ["pool", "stride"])
 def test_bfloat16_is_for_computing_alone(downsample):
     make = partial(CNN, (8, 8, 1), 10, width=8, dense=16, dropout=0.0, downsample=downsample)
     exact, rough = (make(dtype=dtype, rngs=nnx.Rngs(0)) for dtype in (jnp.float32, jnp.bfloat16))

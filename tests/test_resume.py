@@ -223,6 +223,7 @@ def test_a_damaged_checkpoint_is_one_line_and_the_one_before_it_goes_on(pair, tm
     assert summary(Path("run"))["parameters_sha256"] == summary(pair.straight)["parameters_sha256"]
 
 
+@pytest.mark.ci
 def test_a_checkpoint_of_another_network_is_one_line_and_stays(pair, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(pair.resumed, "run")
@@ -329,6 +330,7 @@ def test_other_epochs_and_another_horizon_follow_retime(tmp_path, capsys, monkey
     assert json.loads((tmp_path / "run/config.json").read_text())["epochs"] == 4
 
 
+@pytest.mark.ci
 def test_new_training_from_old_weights(pair, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["--from", str(pair.resumed), "--schedule", "multi_step(0.0, [10], 0.5)", "--epochs", "1", "--out", "tuned"]
@@ -426,6 +428,7 @@ def test_options_that_save_and_go_on_may_change():
         check_changes(CONFIG, change(CONFIG, seed=1))
 
 
+@pytest.mark.ci
 def test_a_diverged_run_never_saves_what_is_not_finite(tmp_path):
     config = change(CONFIG, schedule="join([constant(0.01), constant(1e30)], [12])", checkpoint_every="1")
     with contextlib.suppress(RuntimeError):

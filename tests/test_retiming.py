@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 import reference
+from rare import marked
 
 import jaxlr
 from jaxlr.schedules import FAMILIES, flat_cosine, k_decay, rex, tanh
@@ -45,7 +46,11 @@ def structure_of(schedule):
 @pytest.mark.parametrize("at", [0, 60, 180, 500, 900, 999])
 @pytest.mark.parametrize(
     ("keep", "schedule", "numbers"),
-    [("rate", *row) for row in BY_RATE] + [("phase", *row) for row in BY_PHASE],
+    [
+        pytest.param(keep, *row, marks=marked(row[0].name))
+        for keep, rows in (("rate", BY_RATE), ("phase", BY_PHASE))
+        for row in rows
+    ],
 )
 def test_the_rate_goes_on_from_where_it_is(keep, schedule, numbers, at):
     new = jaxlr.retime(schedule, at, keep=keep, **numbers)

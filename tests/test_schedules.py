@@ -151,11 +151,17 @@ EVERY = pytest.mark.parametrize(
 # Of each family one: for promises whose keeping does not depend on the numbers.
 ONE_EACH = {schedule.values[0].name: schedule.values[0] for schedule in CASES.values()}
 SCHEDULES = pytest.mark.parametrize("schedule", [pytest.param(s, id=n, marks=marked(n)) for n, s in ONE_EACH.items()])
-# Promises that cost several programs each are kept by every family in the long run, by these in the short one.
-SHORT = {"constant", "linear", "exponential", "cosine", "triangular2", "custom", "warmup", "per_epoch"}
-FEW = pytest.mark.parametrize(
-    "schedule", [pytest.param(s, marks=() if n in SHORT else pytest.mark.long, id=n) for n, s in ONE_EACH.items()]
-)
+# Promises that cost several programs each are kept by these in the short run, by every family in a longer one.
+SHORT = {"constant", "linear", "exponential", "cosine", "triangular2", "custom", "warmup"}
+
+
+def short(others):
+    """The schedules as parameters, all but the short ones marked."""
+    return [pytest.param(s, marks=() if n in SHORT else others, id=n) for n, s in ONE_EACH.items()]
+
+
+SOME = pytest.mark.parametrize("schedule", short(pytest.mark.ci))
+FEW = pytest.mark.parametrize("schedule", short(pytest.mark.long))
 
 
 def bits(values):
@@ -202,7 +208,7 @@ def test_jit_changes_no_bit_of_a_factor_next_to_1():
     test_jit_changes_no_bit(jaxlr.exponential(1.0, 1 - 1e-9))
 
 
-@SCHEDULES
+@SOME
 def test_jit_changes_no_bit(schedule):
     closed_over = jax.jit(lambda n: schedule(n))(COUNTS)
     assert bits(schedule(COUNTS)) == bits(closed_over) == bits(through_argument(schedule, COUNTS))
@@ -213,7 +219,7 @@ def test_one_count_at_a_time_is_the_same_as_many(schedule):
     assert bits(schedule(COUNTS)) == bits(jnp.stack([schedule(count) for count in COUNTS]))
 
 
-@SCHEDULES
+@SOME
 def test_takes_every_integer_count(schedule):
     expected = schedule(3)
     for count in (np.int32(3), np.int64(3), np.uint32(3), np.uint8(3), jnp.int32(3), jnp.uint32(3)):
@@ -228,7 +234,7 @@ def test_takes_every_integer_count(schedule):
             schedule(count)
 
 
-@SCHEDULES
+@SOME
 def test_other_numbers_do_not_retrace(schedule):
     call, seen = traces(lambda s, n: s(n))
     for factor in (1.0, 0.5, 0.25):

@@ -53,6 +53,7 @@ _PLAIN = (
     (r"^Error parsing (\S+): no type matching \{None\}\|INT .*? from \[(.*?)\]\..*", r"\1 must be an integer, got \2"),
     (r"^Error parsing (\S+): no type matching \{None\}\|FLOAT .*? from \[(.*?)\]\..*", r"\1 must be a number, got \2"),
     (r"^invalid choice (.*?) for argument '(\S+)'\. Expected one of \((.*)\)\.", r"\2 must be one of \3, got \1"),
+    (r"(?<= one of )'None', |, 'None'(?=, got )", ""),  # what leaving the option out means; in either place
     (r"^Missing value for argument .*?(--[\w-]+).*", r"\1 needs a value"),
     (r"^Unrecognized options: ([^-].*)", r"unexpected words: \1"),
     (r"^Unrecognized options: (--?[\w-]+).*", r"unknown option \1"),
