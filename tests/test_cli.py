@@ -98,6 +98,7 @@ def test_a_run_ends_with_its_table_and_its_test_accuracy(capsys, empty_folder):
     assert " cycle " not in table
 
 
+@pytest.mark.ci
 def test_a_config_is_run_again_with_what_is_changed_beside_it(capsys, empty_folder):
     options = {"width": 2, "depth": 1, "batch_size": 128, "epochs": 2, "schedule": "triangular(0.001, 0.01, 8)"}
     (empty_folder / "config.json").write_text(json.dumps(options))

@@ -71,6 +71,7 @@ def test_every_class_gives_what_pytorch_recorded(name):
     assert largest_difference(name) <= BOUND
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", CYCLED)
 def test_the_momentum_is_what_pytorch_recorded(name):
     assert largest_difference(name, "_momentum", CYCLED[name]) <= BOUND
@@ -264,6 +265,7 @@ def test_verbose_is_accepted(name):
     assert inspect.signature(getattr(dialect, name)).parameters["verbose"].default is None
 
 
+@pytest.mark.ci
 def test_last_epoch_goes_on_after_it():
     whole, rest = dialect.OneCycleLR(0.1, 1.0, 50), dialect.OneCycleLR(0.1, 1.0, 50, last_epoch=19, verbose=True)
     np.testing.assert_array_equal(rest(np.arange(30)), whole(np.arange(20, 50)))

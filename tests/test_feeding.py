@@ -53,6 +53,7 @@ def test_a_run_that_skips_or_goes_on_elsewhere_takes_the_same_images(monkeypatch
     assert skipping[0].skipped == skipping[1].skipped > 0
 
 
+@pytest.mark.ci
 def test_a_folder_of_files_holds_the_images_of_an_archive(files, tmp_path):
     np.savez(tmp_path / "same.npz", **{path.stem: np.load(path) for path in files.glob("*.npy")})
     mapped, loaded = load_dataset(files), load_dataset(tmp_path / "same.npz")

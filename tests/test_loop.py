@@ -107,7 +107,12 @@ def test_the_run_is_that_of_a_plain_loop(accumulate):
 
 # 6 batches in an epoch: with 4 of them in an update, epochs end after updates 1, 3, 4; with 20, after 0, 0, 0, 1.
 @pytest.mark.parametrize(
-    ("accumulate", "ends"), [(1, [6, 12, 18]), (4, [1, 3, 4]), (20, [0, 0, 0, 1])], ids=["1", "4", "20"]
+    ("accumulate", "ends"),
+    [
+        pytest.param(1, [6, 12, 18], id="1", marks=pytest.mark.ci),
+        pytest.param(4, [1, 3, 4], id="4"),
+        pytest.param(20, [0, 0, 0, 1], id="20", marks=pytest.mark.ci),
+    ],
 )
 def test_every_update_comes_once_with_its_rate_and_epochs_end_in_their_places(accumulate, ends):
     schedule = jaxlr.triangular2(base_lr=0.01, max_lr=0.05, step_size=2)
@@ -207,6 +212,7 @@ def test_what_the_caller_holds_is_left_alone():
     assert not model.dropout.deterministic
 
 
+@pytest.mark.ci
 def test_penalties_are_part_of_the_loss_but_not_of_the_evaluation():
     trainers = [make_trainer(), make_trainer(l1=0.3), make_trainer(l2=0.3)]
     kernels = [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(trainers[0].parameters) if leaf.ndim > 1]

@@ -69,9 +69,8 @@ def outputs_and_gradients(model, images):
     return outputs, gradients
 
 
-@pytest.mark.parametrize(
-    ("shape", "downsample"), [CASES[0], *(pytest.param(*case, marks=pytest.mark.ci) for case in CASES[1:])], ids=str
-)
+@pytest.mark.ci
+@pytest.mark.parametrize(("shape", "downsample"), CASES, ids=str)
 def test_outputs_gradients_and_running_statistics_are_those_of_flax(shape, downsample):
     ours, theirs = make_pair(shape, downsample)
     images = random_images(shape)
@@ -118,6 +117,7 @@ def test_bytes_are_scaled_and_floats_are_not(small):
     assert (small(jnp.asarray(images)) != small(jnp.asarray(images, jnp.float32))).any()
 
 
+@pytest.mark.ci
 def test_weights_come_from_a_zero_mean_normal():
     model = CNN((16, 16, 1), 10, width=16, dense=64, rngs=nnx.Rngs(0))
     for kernel, variance in [

@@ -73,6 +73,7 @@ def test_rates_are_those_of_the_schedule(finished):
     assert ends == pytest.approx([0.01, 0.1, triangular2(19), 0.01], rel=1e-6)
 
 
+@pytest.mark.ci
 def test_rates_under_accumulation_count_updates(tmp_path):
     # 20 batches of 128 make 6 updates of 3, and an epoch is 10/3 updates long.
     config = change(SMALL, accumulate=3, schedule="triangular2(0.01, 0.1, 0.9ep)")
@@ -205,6 +206,7 @@ def test_a_loss_that_diverges_stops_the_run_and_keeps_what_came_before(tmp_path)
     assert (tmp_path / "run" / "report.png").exists()
 
 
+@pytest.mark.ci
 def test_a_loss_that_is_infinite_from_the_start_leaves_whole_files(tmp_path):
     with pytest.raises(TrainingDiverged, match="at count 0"):
         train(change(SMALL, l2=3e38), out=tmp_path / "run")

@@ -152,12 +152,13 @@ EVERY = pytest.mark.parametrize(
 ONE_EACH = {schedule.values[0].name: schedule.values[0] for schedule in CASES.values()}
 SCHEDULES = pytest.mark.parametrize("schedule", [pytest.param(s, id=n, marks=marked(n)) for n, s in ONE_EACH.items()])
 # Promises that cost several programs each are kept by these in the short run, by every family in a longer one.
-SHORT = {"constant", "linear", "exponential", "cosine", "triangular2", "custom", "warmup"}
+SHORT = {"constant", "linear", "exponential", "cosine", "triangular2", "custom"}
 
 
 def short(others):
     """The schedules as parameters, all but the short ones marked."""
-    return [pytest.param(s, marks=() if n in SHORT else others, id=n) for n, s in ONE_EACH.items()]
+    marks = {"warmup": pytest.mark.ci, "per_epoch": pytest.mark.ci} | dict.fromkeys(SHORT, ())
+    return [pytest.param(s, marks=marks.get(n, others), id=n) for n, s in ONE_EACH.items()]
 
 
 SOME = pytest.mark.parametrize("schedule", short(pytest.mark.ci))

@@ -54,7 +54,9 @@ def plain_loop(epochs):
     return nnx.to_pure_dict(nnx.state(model, nnx.Param)), left_out
 
 
-@pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["one by one", "whole epochs"])
+@pytest.mark.parametrize(
+    "seconds", [pytest.param(0.0, id="one by one"), pytest.param(1e9, id="whole epochs", marks=pytest.mark.ci)]
+)
 def test_a_batch_with_a_bad_image_is_left_out_and_the_count_stands_still(seconds, monkeypatch):
     monkeypatch.setattr(loop, "_CHUNK_SECONDS", seconds)
     trainer = make_trainer(jaxlr.sgd(rate, momentum=0.9), data=spoiled(BAD), nonfinite="skip")

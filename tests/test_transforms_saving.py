@@ -110,7 +110,9 @@ def test_moments_of_optax_are_taken_over():
     assert loaded[0].count == 7
 
 
-@pytest.mark.parametrize("flat", [True, False], ids=["state_dict", "state"])
+@pytest.mark.parametrize(
+    "flat", [pytest.param(True, id="state_dict"), pytest.param(False, id="state", marks=pytest.mark.ci)]
+)
 def test_orbax_brings_back_every_bit_in_mid_accumulation(flat, tmp_path):
     optimizer = optax.MultiSteps(optimizers.adamw(lambda count: 0.1 / (1 + count)), 3)
     params, state = steps(optimizer, optimizer.init(PARAMS), PARAMS, GRADIENTS[:5])
