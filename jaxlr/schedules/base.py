@@ -14,7 +14,7 @@ from jax import lax
 
 from jaxlr.schedules import algebra, checks
 from jaxlr.schedules.exact import Wide
-from jaxlr.schedules.fusion import apart
+from jaxlr.schedules.fusion import apart, together
 from jaxlr.schedules.position import Position
 
 FAMILIES: dict[str, Callable[..., Schedule]] = {}  # the factories that `family` registers, by name
@@ -232,7 +232,8 @@ def _value(schedule: Schedule, count: jax.Array) -> jax.Array:
     whole = jnp.maximum(count, 0).astype(jnp.uint32)
     # Behind the barrier nothing is a constant, so literal, closed-over and traced numbers make one program.
     schedule, whole = lax.optimization_barrier((schedule, whole))
-    value = schedule.formula_at(Position(whole)).nearest()
+    composed = any(map(_is_schedule, jax.tree.leaves(schedule._parts[0], is_leaf=_is_schedule)))
+    value = (together if composed else operator.call)(lambda: schedule.formula_at(Position(whole)).nearest())
     if value.shape != whole.shape and value.ndim:
         raise TypeError(f"the numbers of this schedule are batched, with shape {value.shape}: call it under jax.vmap")
     return jnp.broadcast_to(value, whole.shape)
@@ -261,6 +262,10 @@ def _as_count(count: Any) -> Any:
     if index is None or isinstance(count, bool):
         raise TypeError(f"count must be an integer, got {count!r}; a count of updates is never a fraction")
     return np.int32(min(max(index, 0), checks.LARGEST_LENGTH))
+
+
+def _is_schedule(value: Any) -> bool:
+    return isinstance(value, Schedule)
 
 
 def _is_static(value: Any) -> bool:

@@ -1,12 +1,14 @@
 """Keeps the parts of a composition out of each other's fusions.
 
 XLA cuts a fusion of more than some 2,000 operations up into functions that compute each other's values again, level by
-level: on jax 0.10 a join of two schedules of 2,000 operations each took 3 seconds a call, and deeper ones minutes.
+level: on jax 0.10 a join of two schedules of 2,000 operations each took 3 seconds a call, and deeper ones minutes. A
+part that stands apart costs a call some 10 microseconds, so small compositions stay whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import jax
@@ -16,6 +18,21 @@ from jax.extend.core import jaxpr_as_fun
 
 _Result = TypeVar("_Result")
 _SMALL = 100  # operations that may stand among others
+_TOGETHER = 1500  # operations of a composition whose parts need not stand apart
+
+_inline = ContextVar("inline", default=False)
+
+
+def together(function: Callable[[], _Result]) -> _Result:
+    """What the function returns, its parts `apart` only where they are too large together."""
+    token = _inline.set(True)
+    try:
+        program, shapes = jax.make_jaxpr(function, return_shape=True)()
+    finally:
+        _inline.reset(token)
+    if _operations(program.jaxpr) > _TOGETHER:
+        return function()
+    return jax.tree.unflatten(jax.tree.structure(shapes), jaxpr_as_fun(program)())
 
 
 def apart(function: Callable[[], _Result]) -> _Result:
@@ -23,6 +40,8 @@ def apart(function: Callable[[], _Result]) -> _Result:
 
     Nothing is fused across a condition, and this one is known to be true only after XLA has simplified.
     """
+    if _inline.get():
+        return function()
     program, shapes = jax.make_jaxpr(function, return_shape=True)()
     structure = jax.tree.structure(shapes)
     compute = jaxpr_as_fun(program)
