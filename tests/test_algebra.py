@@ -71,21 +71,3 @@ def test_a_product_keeps_its_bits_next_to_underflow():
     decay = jaxlr.exponential(1.0, 0.99)
     for count in (4000, 4200, 4300):
         assert float((decay * decay)(count)) == pytest.approx(0.99 ** (2 * count), rel=2e-7)
-
-
-def test_light_parts_stand_together():
-    """A condition around each would double the time of a call."""
-    schedule = jaxlr.warmup(jaxlr.cosine(0.1, 900), 100)
-    compiled = jax.jit(lambda s, n: s(n)).lower(schedule, jnp.arange(200)).compile().as_text()
-    assert " conditional(" not in compiled
-
-
-@pytest.mark.ci
-def test_heavy_parts_stay_out_of_each_others_fusions():
-    """XLA computes the same values again and again, for seconds, in a fusion of several thousand operations."""
-    part = jaxlr.schedules.k_decay(0.1, 19, power=1.7)
-    schedule = jaxlr.join([part, part], [74])
-    for each in (schedule, jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), schedule)):
-        call = (lambda s, n: s(n)) if each is schedule else jax.vmap(lambda s, n: s(n), in_axes=(0, None))
-        compiled = jax.jit(call).lower(each, jnp.arange(200)).compile().as_text()
-        assert compiled.count(" conditional(") == 2

@@ -1,6 +1,6 @@
 """Keeps the parts of a composition out of each other's fusions.
 
-XLA cuts a fusion of more than some 2,000 operations up into functions that compute each other's values again, level by
+XLA may cut a fusion of several thousand operations up into functions that compute each other's values again, level by
 level: on jax 0.10 a join of two schedules of 2,000 operations each took 3 seconds a call, and deeper ones minutes. A
 part that stands apart costs a call some 10 microseconds, so small compositions stay whole.
 """
