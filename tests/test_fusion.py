@@ -3,11 +3,12 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from test_schedules import SCHEDULES
+from test_schedules import ONE_EACH
 
 import jaxlr
 
 LARGEST = 2500  # operations; from some 3,000 on XLA on CPU may cut a fusion up so that a call takes seconds
+HEAVY = ("k_decay", "time_based", "cosine_restarts", "join")
 pytestmark = pytest.mark.skipif(jax.default_backend() != "cpu", reason="reads what XLA makes for a CPU")
 
 
@@ -28,8 +29,10 @@ def sizes_of_fusions(text):
     return sizes
 
 
-@pytest.mark.ci
-@SCHEDULES
+@pytest.mark.parametrize(
+    "schedule",
+    [pytest.param(s, id=n, marks=pytest.mark.ci if n in HEAVY else pytest.mark.long) for n, s in ONE_EACH.items()],
+)
 def test_no_fusion_of_a_schedule_is_cut_up(schedule):
     assert max(sizes_of_fusions(compiled(schedule)).values(), default=0) < LARGEST
 
