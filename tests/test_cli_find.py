@@ -2,10 +2,16 @@
 
 import json
 import re
+import shlex
+from pathlib import Path
 
 import pytest
 
 from jaxlr.cli import main
+from jaxlr.cli.hints import train_command
+from jaxlr.cli.parsing import parse
+from jaxlr.cli.train import TrainOptions
+from jaxlr.training.config import TrainConfig
 
 NETWORK = ["--width", "2", "--depth", "1", "--batch-size", "128", "--epochs", "2"]
 SHORT = ["--steps", "20", "--tests", "1"]
@@ -33,12 +39,32 @@ def test_it_ends_with_the_bounds_and_keeps_the_curve(capsys, empty_folder):
     assert len(lines[1].split()) == 4
     assert lines[-1] == f"bounds {low:.2g} to {high:.2g}"
     assert found["schedule"] == f"triangular2({float(f'{low:.2g}'):g}, {float(f'{high:.2g}'):g}, 1ep)"
-    assert lines[-2] == f'to train with it: jaxlr train --schedule "{found["schedule"]}"'
+    words = "--epochs 2 --batch-size 128 --width 2 --depth 1"
+    assert lines[-2] == f'to train with it: jaxlr train --schedule "{found["schedule"]}" {words}'
     assert 1e-4 <= low < high <= found["max_stable"]
     assert [line.split()[0] for line in lines if line.startswith(("steepest", "valley", "minimum", "slide"))] == [
         method for method, rate in found["suggestions"].items() if rate is not None
     ]
     assert (folder / "range_test.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"optimizer": "sgd", "batch_size": 128, "epochs": 5, "momentum": 0.5, "seed": 3, "precision": "bfloat16"},
+        {"data": "my images.npz", "data_dir": Path("it's here"), "l2": 1e-5, "weight_decay": 0.1, "zero": True},
+        {"schedule": "cosine(0.1, 5)", "accumulate": 2, "loss": "mse", "dropout": 0.0, "downsample": "stride"},
+    ],
+    ids=lambda options: next(iter(options), "none"),
+)
+def test_the_command_that_is_printed_has_every_option(options):
+    schedule = "cyclic(0.1, 1.0, 5, shape='cos')"
+    config = TrainConfig(**options)
+    words = shlex.split(train_command(config, schedule))
+    assert words[:2] == ["jaxlr", "train"]
+    read = parse("train", TrainOptions, words[2:])
+    assert {name: getattr(read, name) for name in vars(config)} == {**vars(config), "schedule": schedule}
 
 
 @pytest.mark.ci

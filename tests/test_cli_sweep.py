@@ -54,7 +54,8 @@ def test_a_sweep_ends_with_its_table_sorted_by_validation(capsys, empty_folder):
     assert "map, one member after the other: on a CPU, convolutions" in out
     assert lines[-1] == f"best validation accuracy {scores[0]:.4f}"
     text = f"triangular(base_lr=0.001, max_lr={table[0][0]}, step_size=10)"
-    assert lines[-2] == f'to train with it: jaxlr train --schedule "{text}"'
+    words = "--epochs 2 --batch-size 128 --width 2 --depth 1"
+    assert lines[-2] == f'to train with it: jaxlr train --schedule "{text}" {words}'
     members = json.loads((folder / "results.json").read_text())["members"]
     assert [f"{member['max_lr']:.4g}" for member in members] == [row[0] for row in table]
     assert members[0]["schedule"] == text

@@ -11,6 +11,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.training.config import TrainConfig, to_json
 from jaxlr.training.folder import make_folder, write_json
@@ -95,7 +96,7 @@ def run(arguments: Sequence[str]) -> None:
     if found["schedule"] is None:
         raise CommandError(f"{found['refusal']} (the curve is in {folder}/)", code=1)
     if not options.json:
-        print(f'to train with it: jaxlr train --schedule "{found["schedule"]}"')
+        print(f"to train with it: {train_command(config, found['schedule'])}")
         low, high = found["bounds"]
         print(f"bounds {low:.2g} to {high:.2g}")
 

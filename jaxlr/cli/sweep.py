@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.schedules import Schedule
 from jaxlr.training.config import TrainConfig, default_schedule, to_json
@@ -257,7 +258,7 @@ def _print_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> N
     score = result.scores(SCORE)[best]
     if math.isnan(score):
         raise CommandError(f"the loss diverged in all {len(order)} members; try lower rates", code=1)
-    print(f'to train with it: jaxlr train --schedule "{result.schedules[best]!r}"')
+    print(f"to train with it: {train_command(sweep.config, repr(result.schedules[best]))}")
     print(f"best validation accuracy {score:.4f}")
 
 

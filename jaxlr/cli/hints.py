@@ -1,0 +1,29 @@
+"""Commands to go on with, as one would type them."""
+
+import dataclasses
+import shlex
+
+from jaxlr.training.config import TrainConfig
+
+
+def train_command(config: TrainConfig, schedule: str) -> str:
+    """The `jaxlr train` with this schedule and all other options, those left out that it has by itself.
+
+    Args:
+      config: the options; its own schedule is not looked at.
+      schedule: the text to train with.
+
+    Example:
+      >>> train_command(TrainConfig(optimizer="sgd", epochs=5), "cosine(0.1, 5ep)")
+      'jaxlr train --schedule "cosine(0.1, 5ep)" --optimizer sgd --epochs 5'
+    """
+    # In double quotes, since a schedule may hold words in single ones.
+    words = ["jaxlr", "train", "--schedule", f'"{schedule}"']
+    for field in dataclasses.fields(TrainConfig):
+        value = getattr(config, field.name)
+        if field.name == "schedule" or value == field.default:
+            continue
+        words.append(f"--{field.name.replace('_', '-')}")
+        if value is not True:  # a flag has no value
+            words.append(shlex.quote(str(value)))
+    return " ".join(words)
