@@ -8,9 +8,12 @@ import pytest
 from flax import nnx
 
 from jaxlr import optimizers
+from jaxlr.dialects import torch as dialect
 from jaxlr.transforms import (
     ParameterGroups,
+    accumulate,
     add_weight_decay,
+    clip_by_global_norm,
     current_learning_rate,
     layerwise_rates,
     learning_rates,
@@ -67,11 +70,30 @@ def test_frozen_parameters_stay_and_have_no_moments():
     assert sizes == 2 * (4 + 2 + 2 + 1)
 
 
-def test_decay_by_pattern_and_rank():
+GROUPS = ParameterGroups(no_decay=["embed/*"], decay_from_rank=2, frozen=["body/1/*"])
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        GROUPS.wrap(optimizers.sgd(1.0, weight_decay=0.5)),
+        GROUPS.wrap(optimizers.sgd(1.0, weight_decay=0.5, mask=GROUPS.decays)),
+        GROUPS.wrap(optimizers.adamw(1.0, weight_decay=0.5)),
+        GROUPS.wrap(dialect.AdamW(1.0, weight_decay=0.5)),
+        GROUPS.wrap(optax.chain(clip_by_global_norm(1.0), optimizers.adamw(1.0, weight_decay=0.5))),
+        GROUPS.wrap(accumulate(optimizers.adamw(1.0, weight_decay=0.5), 1)),
+        accumulate(GROUPS.wrap(optimizers.adamw(1.0, weight_decay=0.5)), 1),
+        optax.MultiSteps(GROUPS.wrap(optimizers.adamw(1.0, weight_decay=0.5)), 1),
+        ParameterGroups(no_decay=["embed/*"]).wrap(
+            ParameterGroups(decay_from_rank=2, frozen=["body/1/*"]).wrap(optimizers.sgd(1.0, weight_decay=0.5))
+        ),
+    ],
+    ids=["sgd", "sgd, mask", "adamw", "torch", "chain", "accumulate in", "accumulate out", "MultiSteps", "groups"],
+)
+def test_decay_by_pattern_and_rank(optimizer):
     zeros = jax.tree.map(jnp.zeros_like, PARAMS)
     ones = jax.tree.map(jnp.ones_like, PARAMS)
-    groups = ParameterGroups(no_decay=["embed/*"], decay_from_rank=2, frozen=["body/1/*"])
-    got = after(groups.wrap(optimizers.sgd(1.0, weight_decay=0.5, mask=groups.decays)), ones, zeros, updates=1)
+    got = after(optimizer, ones, zeros, updates=1)
     assert jax.tree.map(lambda p: float(p.ravel()[0]), got) == {
         "embed": {"table": 1.0},
         "body": [{"kernel": 0.5, "bias": 1.0}, {"kernel": 1.0, "bias": 1.0}],
@@ -81,7 +103,7 @@ def test_decay_by_pattern_and_rank():
 
 def test_a_pattern_for_decay_may_name_what_is_frozen():
     groups = ParameterGroups(no_decay=["embed/*"], frozen=["embed/*"])
-    after(groups.wrap(optimizers.adamw(0.1, mask=groups.decays)))
+    after(groups.wrap(optimizers.adamw(0.1)))
 
 
 def test_layers_decay_towards_the_input():
@@ -116,9 +138,7 @@ def test_groups_of_an_nnx_model():
     before = jax.tree.map(jnp.array, nnx.to_pure_dict(nnx.state(model, nnx.Param)))
     groups = ParameterGroups(rates={"head/*": 2.0}, frozen=["first/*"], decay_from_rank=2)
     assert groups.table(nnx.state(model, nnx.Param)).splitlines()[3] == "first/bias    2      frozen  -"
-    optimizer = nnx.Optimizer(
-        model, groups.wrap(optimizers.sgd(0.5, weight_decay=0.5, mask=groups.decays)), wrt=nnx.Param
-    )
+    optimizer = nnx.Optimizer(model, groups.wrap(optimizers.sgd(0.5, weight_decay=0.5)), wrt=nnx.Param)
     optimizer.update(model, jax.tree.map(jnp.zeros_like, nnx.state(model, nnx.Param)))
     got = nnx.to_pure_dict(nnx.state(model, nnx.Param))
     assert_equal(got["first"], before["first"])

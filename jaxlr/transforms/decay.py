@@ -39,7 +39,8 @@ def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> op
         matched by name; or a function that makes one from the parameters. None decays all.
 
     Returns:
-      A gradient transformation; its update needs the parameters.
+      A gradient transformation; its update needs the parameters, and takes a second mask, `decays`, which
+      `ParameterGroups.wrap` gives it: what both allow decays.
 
     Raises:
       TypeError: `weight_decay` is neither a number nor a schedule of the count, or the mask holds other than booleans.
@@ -70,11 +71,12 @@ def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> op
         params: optax.Params | None = None,
         *,
         due: Any = True,
+        decays: Mask = None,
         **extra: Any,
     ) -> tuple[optax.Updates, AddWeightDecayState]:
         del extra
         weight = hyperparameters.at_count("weight_decay", weight_decay, state.count)
-        updates = _add("add_weight_decay", lambda p: weight * p, updates, params, mask)
+        updates = _add("add_weight_decay", lambda p: weight * p, updates, params, mask, decays)
         return updates, kept(due, AddWeightDecayState(increment(state.count), weight), state)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
@@ -119,9 +121,9 @@ def add_l1_penalty(weight: Number, *, mask: Mask = None) -> optax.GradientTransf
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
 
-def _add(link: str, term: Any, updates: optax.Updates, params: optax.Params | None, mask: Mask) -> optax.Updates:
+def _add(link: str, term: Any, updates: optax.Updates, params: optax.Params | None, *given: Mask) -> optax.Updates:
     if params is None:
         raise ValueError(f"{link} needs the parameters: call update(updates, state, params)")
-    chosen = masks.resolve(mask, params)
+    chosen = masks.resolve(masks.both(*given), params)
     added = jax.tree.map(lambda use, u, p: widen(u) + term(widen(p)) if use else u, chosen, updates, params)
     return cast_like(added, updates)

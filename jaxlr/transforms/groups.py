@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import optax
 
-from jaxlr.transforms import hyperparameters, paths
+from jaxlr.transforms import hyperparameters, masks, paths
 from jaxlr.transforms.arithmetic import map_wide
 from jaxlr.transforms.hyperparameters import Number
 from jaxlr.transforms.precision import in_float32
@@ -28,7 +28,7 @@ class ParameterGroups:
 
     Args:
       rates: pattern -> factor of the learning rate; 1 for the others.
-      no_decay: patterns of the parameters that do not decay.
+      no_decay: patterns of the parameters that do not decay, of jaxlr's weight decay in the wrapped optimizer.
       decay_from_rank: parameters of lower rank do not decay either: 2 leaves out biases and scales.
       frozen: patterns of the parameters that stay as they are; they have no moments.
 
@@ -39,7 +39,7 @@ class ParameterGroups:
       >>> import jax, jax.numpy as jnp
       >>> from jaxlr.optimizers import adamw
       >>> groups = ParameterGroups(rates={"head/*": 10.0}, frozen=["embed"], decay_from_rank=2)
-      >>> optimizer = groups.wrap(adamw(0.1, mask=groups.decays))
+      >>> optimizer = groups.wrap(adamw(0.1))
       >>> params = {"embed": jnp.ones((4, 2)), "head": {"bias": jnp.zeros(3), "kernel": jnp.ones((2, 3))}}
       >>> state = optimizer.init(params)
       >>> print(groups.table(params))
@@ -68,7 +68,11 @@ class ParameterGroups:
         hyperparameters.integer("decay_from_rank", self.decay_from_rank, minimum=0)
 
     def wrap(self, optimizer: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
-        """The optimizer with the rate factors and the freezing; its weight decay takes the mask `decays`."""
+        """The optimizer with the rate factors, the freezing, and the mask `decays` for jaxlr's weight decay in it.
+
+        A link that is not jaxlr's, such as `optax.add_decayed_weights`, takes the mask as an argument, `groups.decays`;
+        `optax.MultiSteps` goes around the wrapped optimizer, since it passes nothing on.
+        """
         trained = in_float32(optax.chain(optimizer, _scale_by_factors(self)))
         groups: dict[Hashable, optax.GradientTransformation] = {"trained": trained, "frozen": optax.set_to_zero()}
         wrapped = optax.partition(groups, self._labels)
@@ -77,7 +81,13 @@ class ParameterGroups:
             self.check(params)
             return wrapped.init(params)
 
-        return optax.GradientTransformationExtraArgs(init, wrapped.update)
+        def update(
+            updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None, **extra: Any
+        ) -> tuple[optax.Updates, optax.OptState]:
+            outer = extra.pop("decays", None)
+            return wrapped.update(updates, state, params, decays=masks.both(self.decays, outer), **extra)
+
+        return optax.GradientTransformationExtraArgs(init, update)
 
     def decays(self, params: optax.Params) -> Any:
         """A tree of booleans, True where weight decay acts: the `mask` of an optimizer or of `add_weight_decay`."""

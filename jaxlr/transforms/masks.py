@@ -40,3 +40,11 @@ def resolve(mask: Mask, params: Any) -> Any:
     if unused and jax.tree.leaves(params):
         raise ValueError(f"mask has an entry for {', '.join(map(paths.text, sorted(unused)))}, which is no parameter")
     return decided
+
+
+def both(*given: Mask) -> Mask:
+    """The mask of what all of them choose."""
+    known = [mask for mask in given if mask is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    return lambda params: jax.tree.map(lambda *uses: all(uses), *(resolve(mask, params) for mask in known))
