@@ -24,7 +24,8 @@ from jaxlr.training.events import EventFile
 from jaxlr.training.folder import FolderLock
 from jaxlr.training.loop import EpochEnd, Updates
 from jaxlr.training.past_runs import read_run
-from jaxlr.training.resuming import changed_schedule, check_changes, read_items, schedule_of
+from jaxlr.training.position import Position
+from jaxlr.training.resuming import changed_schedule, check_changes, check_epochs, read_items, schedule_of
 from jaxlr.training.run import Stopped, execute, prepare, resume, train
 
 # 1,293 digits to train on: 20 batches of 64 in two of which an update, 30 updates in all; dropout and momentum as well.
@@ -371,6 +372,45 @@ def test_what_cannot_be_resumed_is_named(pair, tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err == (
         f"jaxlr train: {pair.straight}: holds no checkpoint; a run writes them with --checkpoint-every\n"
     )
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory):
+    """A run of 3 epochs of 10 updates that was stopped in the second or the third."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    with pytest.raises(Stopped):
+        execute(prepare(CONFIG, out=folder), **stop_at(11))
+    return folder
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_fewer_epochs_than_the_run_has_begun_change_nothing(stopped, pair, capsys):
+    before, count = files(stopped), summary(stopped)["updates"]
+    reached = -(-count // 10)
+    assert main(["train", "--resume", str(stopped), "--epochs", "1"]) == 2
+    out, err = capsys.readouterr()
+    said = f"epochs must be at least {reached}, got 1: {stopped} has reached count {count} in epoch {reached}"
+    assert (out, err) == ("", f"jaxlr train: resume: {said}\n")
+    assert files(stopped) == before
+    # It still goes on, and as many epochs are enough.
+    assert resume(stopped).start.count == count
+    assert resume(stopped, change(CONFIG, epochs=reached)).updates == 10 * reached
+    # A run that is over needs more than it has.
+    assert main(["train", "--resume", str(pair.resumed), "--epochs", "2"]) == 2
+    assert "the run of 3 epochs is over; more --epochs go on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("count", "epoch", "skipped", "least"), [(11, 1, 0, 2), (9, 1, 2, 2), (20, 1, 0, 2), (20, 2, 0, 2)]
+)
+def test_the_epochs_of_a_run_that_goes_on_reach_its_place(tmp_path, count, epoch, skipped, least):
+    position = Position(count, epoch, skipped, 0, 0.0, ((0, "constant(0.1)"),))
+    check_epochs(tmp_path, least, position, lambda epochs: 10 * epochs)
+    with pytest.raises(ValueError, match=f"epochs must be at least {least}, got {least - 1}: .* in epoch {least}$"):
+        check_epochs(tmp_path, least - 1, position, lambda epochs: 10 * epochs)
 
 
 def test_a_folder_is_held_by_one_run(tmp_path):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import numpy as np
 from jaxlr.schedules import Schedule, checks, parse, retime
 from jaxlr.training.config import TrainConfig
 from jaxlr.training.loop import EpochEnd, Skipped, Updates
+from jaxlr.training.position import Position
 
 __all__ = [
     "changed_schedule",
     "check_changes",
+    "check_epochs",
     "epoch_accuracies",
     "is_done",
     "read_items",
@@ -47,6 +50,31 @@ def check_changes(kept: TrainConfig, config: TrainConfig) -> None:
                 f"resume: {field.name} must stay {before!r}, got {now!r}; "
                 "a run from these weights with other options is --from"
             )
+
+
+def check_epochs(folder: Path, epochs: int, position: Position, updates_total: Callable[[int], int]) -> None:
+    """Refuses epochs that end before the place that the run has reached, and those of a run that is over.
+
+    Args:
+      folder: of the run.
+      epochs: that are asked for.
+      position: where the run stands.
+      updates_total: the updates in some epochs.
+
+    Raises:
+      ValueError: there are too few.
+    """
+    if is_done(folder) and epochs <= position.epoch:
+        raise ValueError(
+            f"resume: {folder}: the run of {position.epoch} epochs is over; more --epochs go on, --from starts anew"
+        )
+    made = position.count + position.skipped
+    reached = next(epoch for epoch in itertools.count(position.epoch) if updates_total(epoch) >= made)
+    if epochs < reached:
+        raise ValueError(
+            f"resume: epochs must be at least {reached}, got {epochs}: "
+            f"{folder} has reached count {position.count:,} in epoch {reached}"
+        )
 
 
 def schedule_of(history: Sequence[tuple[int, str]], *, steps_per_epoch: float) -> Schedule:

@@ -23,7 +23,14 @@ from jaxlr.training.folder import FolderLock, check_folder, make_folder, write_j
 from jaxlr.training.loop import EpochEnd, Skipped, Trainer, TrainingDiverged, Updates
 from jaxlr.training.position import Position
 from jaxlr.training.recording import NoRecords, Records
-from jaxlr.training.resuming import check_changes, epoch_accuracies, is_done, read_items, read_metrics, schedule_of
+from jaxlr.training.resuming import (
+    check_changes,
+    check_epochs,
+    epoch_accuracies,
+    read_items,
+    read_metrics,
+    schedule_of,
+)
 from jaxlr.training.saving import Clock, Saving
 from jaxlr.training.summary import Tally, end_entries, machine, parameters_sha256
 
@@ -120,8 +127,8 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
       The run, for `execute`.
 
     Raises:
-      ValueError: the folder is no run's or another run's at this moment, the run is over, or an option differs that
-        must not.
+      ValueError: the folder is no run's or another run's at this moment, the run is over or beyond its epochs, or an
+        option differs that must not.
       CheckpointError: there is no checkpoint, or it cannot be read.
     """
     from jaxlr.training import checkpoints  # orbax takes a second to import
@@ -141,10 +148,7 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
             history.append((position.count, text))
         schedule = schedule_of(history, steps_per_epoch=_steps_per_epoch(config, data))
         trainer = _make_trainer(config, data, schedule)
-        if position.epoch >= config.epochs and is_done(folder):
-            raise ValueError(
-                f"resume: {folder}: the run of {config.epochs} epochs is over; more --epochs go on, --from starts anew"
-            )
+        check_epochs(folder, config.epochs, position, trainer.updates_total)
         if saved:
             items = list(read_items(read_metrics(folder / "metrics.jsonl", position.metrics_bytes)))
             state = checkpoints.load_state(folder, position.count, trainer.state)
