@@ -276,6 +276,16 @@ WRONG_GROUPS = {
         ValueError,
         "no group of the optimizer has the parameter b; the nearest bb",
     ),
+    "another order": (
+        lambda: from_optimizer(
+            live(
+                "AdamW", [g | {"params": [np.zeros(shape)]} for g, shape in zip(two_groups(), [(3, 2), 2], strict=True)]
+            ),
+            names=["b", "w"],
+        ).init({"w": jnp.ones((2, 3)), "b": jnp.ones(2)}),
+        ValueError,
+        r"names must be in the order of .* groups: b has the shape \(2,\) here, and \(3, 2\) in torch's group0",
+    ),
     "schedules": (
         lambda: from_optimizer(live("AdamW", two_groups()), [0.1], names=["w", "b"]),
         ValueError,

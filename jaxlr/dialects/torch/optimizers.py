@@ -10,10 +10,12 @@ nothing. A momentum, alpha or beta of 1 and more, which torch lets pass, is an e
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 import optax
 
 from jaxlr.dialects.torch.parameters import Names, grouped_parameters, nearest, path_name
@@ -424,15 +426,16 @@ def from_optimizer(
         update): a number, a schedule or `reduce_on_plateau`, or a list with one for each group; None takes `lr`.
       momentum: likewise, in place of `momentum` or `betas[0]`.
       names: what the parameters are called here, needed with several groups: a list in the order of the optimizer's
-        parameters (`[name for name, _ in model.named_parameters()]`, say), or a mapping from torch's names, if the
-        optimizer was made from `named_parameters()`. Dots are slashes.
+        groups, first all of the first one's (which is not the order of `model.named_parameters()`), or a mapping from
+        torch's names, if the groups were made from `named_parameters()`. Dots are slashes.
 
     Returns:
       A gradient transformation.
 
     Raises:
       TypeError, ValueError: the optimizer is none of torch's that this module has, its groups lack what torch 2.13
-        writes, or an argument does not fit them. A parameter that no group has is an error when the state is made.
+        writes, or an argument does not fit them. A parameter that no group has, or that has another size there, is an
+        error when the state is made.
 
     Example:
       >>> class AdamW:  # stands in for torch's
@@ -461,19 +464,23 @@ def from_optimizer(
     ]
     if len(links) == 1:
         return links[0]
-    group_of = {
-        parameter.name: f"group{number}"
-        for number, parameters in enumerate(grouped_parameters(groups, names))
-        for parameter in parameters
+    known = {
+        parameter.name: (f"group{number}", theirs)
+        for number, (group, parameters) in enumerate(zip(groups, grouped_parameters(groups, names), strict=True))
+        for parameter, theirs in zip(parameters, group["params"], strict=True)
     }
 
-    def label(path: Any, _: Any) -> str:
+    def label(path: Any, param: Any) -> str:
         name = path_name(path)
-        if name not in group_of:
+        if name not in known:
+            raise ValueError(f"no group of the optimizer has the parameter {name}; the nearest {nearest(name, known)}")
+        group, theirs = known[name]
+        if math.prod(getattr(theirs, "shape", np.shape(param))) != np.size(param):
             raise ValueError(
-                f"no group of the optimizer has the parameter {name}; the nearest {nearest(name, group_of)}"
+                f"names must be in the order of the optimizer's groups: {name} has the shape {np.shape(param)} here, "
+                f"and {tuple(theirs.shape)} in torch's {group}"
             )
-        return group_of[name]
+        return group
 
     labelled: dict[Hashable, Any] = {f"group{number}": link for number, link in enumerate(links)}
     return optax.partition(labelled, lambda params: jax.tree_util.tree_map_with_path(label, params))
