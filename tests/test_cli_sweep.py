@@ -162,6 +162,7 @@ def test_a_sweep_that_only_diverges_exits_1(capsys, empty_folder):
         (["sweep", "--schedule", "triangle(1)", "--vary", "value", "1"], "schedule 'triangle(1)': unknown schedule"),
         (["sweep", "--batch-size", "5000"], "batch_size must be at most the 1293 training images, got 5000"),
         (["sweep", "--accumulate", "5000"], "accumulate must be at most the 320 batches of the run, got 5000"),
+        ([*TINY, "--vary", "base_lr", "0.01", "-0.1"], "the rate must not be below 0, got -0.1 at count 0"),
         (["sweep", "--group-size", "0"], "group_size must be at least 1, got 0"),
         (["sweep", "--strategy", "pmap"], "--strategy must be one of 'auto', 'vmap', 'map', got 'pmap'"),
         (["sweep", "--data", "nowhere.npz"], "nowhere.npz"),

@@ -161,7 +161,8 @@ def test_a_run_that_goes_on_has_no_summary_of_before(pair, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(pair.resumed, folder)
     seen = []
-    execute(resume(folder, change(CONFIG, epochs=4)), watch=lambda _: seen.append((folder / "summary.json").exists()))
+    longer = change(CONFIG, epochs=4, schedule="cosine(0.1, 4ep, end_value=0.01)")
+    execute(resume(folder, longer), watch=lambda _: seen.append((folder / "summary.json").exists()))
     assert set(seen) == {False}
     assert summary(folder)["updates"] == len(read_run(folder).count) == 40
 
@@ -334,11 +335,11 @@ def test_other_epochs_and_another_horizon_follow_retime(tmp_path, capsys, monkey
 @pytest.mark.ci
 def test_new_training_from_old_weights(pair, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    words = ["--from", str(pair.resumed), "--schedule", "multi_step(0.0, [10], 0.5)", "--epochs", "1", "--out", "tuned"]
+    words = ["--from", str(pair.resumed), "--schedule", "constant(1e-30)", "--epochs", "1", "--out", "tuned"]
     assert main(["train", *words, "--optimizer", "adam", "--seed", "1", "--checkpoint-every", "1ep"]) == 0
     assert f"weights of {pair.resumed} at count 30" in capsys.readouterr().out
     tuned = summary(tmp_path / "tuned")
-    # At a rate of 0 the weights stay, whatever the optimizer.
+    # At a rate of next to 0 the weights stay, whatever the optimizer.
     assert tuned["parameters_sha256"] == summary(pair.resumed)["parameters_sha256"]
     lines = [json.loads(line) for line in metrics(tmp_path / "tuned").splitlines()]
     assert [line["count"] for line in lines if "loss" in line] == list(range(10))
@@ -401,6 +402,32 @@ def test_fewer_epochs_than_the_run_has_begun_change_nothing(stopped, pair, capsy
     # A run that is over needs more than it has.
     assert main(["train", "--resume", str(pair.resumed), "--epochs", "2"]) == 2
     assert "the run of 3 epochs is over; more --epochs go on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["--epochs", "5"], ["--epochs", "4", "--schedule", "cosine(0.1, 4ep)"]], ids=["epochs", "schedule"]
+)
+def test_going_on_at_a_rate_of_0_changes_nothing(pair, capsys, words):
+    before, updates = files(pair.resumed), 10 * int(words[1]) - 30
+    assert main(["train", "--resume", str(pair.resumed), *words]) == 2
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert f"the rate is 0 at each of the {updates} updates from count 30 on; give a --schedule that does not" in err
+    assert err.endswith(f"with --from {pair.resumed}\n")
+    assert files(pair.resumed) == before
+
+
+def test_a_run_that_was_begun_goes_through_at_a_rate_of_0(tmp_path):
+    config = change(CONFIG, schedule="cosine(0.1, 1ep)")
+    with pytest.raises(Stopped):
+        execute(prepare(config, out=tmp_path), **stop_at(11))
+    assert resume(tmp_path).updates == 30
+    assert resume(tmp_path, change(config, epochs=2)).updates == 20
+    with pytest.raises(ValueError, match="the rate is 0 at each of the"):
+        resume(tmp_path, change(config, epochs=4))
+    # A schedule that ends above 0 makes the rate rise again.
+    other = resume(tmp_path, change(config, schedule="cosine(0.1, 4ep, end_value=0.01)"))
+    assert float(other.schedule(30)) > 0
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
-from jaxlr.schedules import Schedule
+from jaxlr.schedules import Schedule, updates
 from jaxlr.training.config import TrainConfig, default_schedule, to_json
 from jaxlr.training.folder import FolderLock, check_folder, make_folder, write_json
 
@@ -94,6 +94,7 @@ def _prepare(options: SweepOptions) -> _Sweep:
     """Checks everything that can be wrong, then makes the folder."""
     from jaxlr.search.variations import variations
     from jaxlr.training.data import load_dataset
+    from jaxlr.training.rates import check_rates
     from jaxlr.training.sweep import make_training, steps_per_epoch
 
     if options.schedule is not None and not options.vary:
@@ -111,6 +112,14 @@ def _prepare(options: SweepOptions) -> _Sweep:
         _check_folder(options.out, kept)
     data = load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
     schedules = _variations(variations, text, numbers, steps_per_epoch(config, data))
+    made = updates(
+        config.epochs,
+        examples=len(data.train.labels),
+        batch_size=config.batch_size,
+        accumulate=config.accumulate,
+    )
+    for schedule in schedules:
+        check_rates(repr(schedule), schedule, 0, made, instead=None)  # a rate of 0 is something to compare with
     train_fn = make_training(config, data)
     folder = options.out
     if folder is None or not (folder / "config.json").exists():

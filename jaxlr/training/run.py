@@ -22,6 +22,7 @@ from jaxlr.training.data import Dataset, load_dataset
 from jaxlr.training.folder import FolderLock, check_folder, make_folder, write_json
 from jaxlr.training.loop import EpochEnd, Skipped, Trainer, TrainingDiverged, Updates
 from jaxlr.training.position import Position
+from jaxlr.training.rates import check_rates
 from jaxlr.training.recording import NoRecords, Records
 from jaxlr.training.resuming import (
     check_changes,
@@ -103,6 +104,8 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
     # An accumulation goes on across an epoch's end, so an epoch may hold half an update.
     schedule = parse(text, steps_per_epoch=_steps_per_epoch(config, data))
     trainer = _make_trainer(config, data, schedule)
+    instead = "give a --schedule with a rate above 0 there"
+    check_rates(text, schedule, 0, trainer.updates_total(config.epochs), instead=instead)
     notes = ()
     if weights is not None:
         from jaxlr.training import checkpoints
@@ -149,6 +152,10 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
         schedule = schedule_of(history, steps_per_epoch=_steps_per_epoch(config, data))
         trainer = _make_trainer(config, data, schedule)
         check_epochs(folder, config.epochs, position, trainer.updates_total)
+        # A run that was let start with a rate of 0 at its end may also go through to that.
+        more = len(history) > len(position.schedules) or config.epochs > kept.epochs
+        left = trainer.updates_total(config.epochs) - position.count - position.skipped
+        check_rates(text, schedule, position.count, left, instead=_instead(folder) if more else None)
         if saved:
             items = list(read_items(read_metrics(folder / "metrics.jsonl", position.metrics_bytes)))
             state = checkpoints.load_state(folder, position.count, trainer.state)
@@ -175,6 +182,14 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
     start = dataclasses.replace(position, schedules=tuple(history), resumed=(*position.resumed, position.count))
     config = dataclasses.replace(config, schedule=text)
     return _run(config, data, schedule, trainer, folder, lock, start, tuple(notes))
+
+
+def _instead(folder: Path) -> str:
+    """What to do where a run that goes on would learn nothing."""
+    return (
+        "give a --schedule that does not end at 0, go on from a place before its decay has ended, "
+        f"or start anew from these weights with --from {folder}"
+    )
 
 
 def _hold(folder: Path) -> FolderLock | None:
