@@ -1,4 +1,8 @@
-"""Learning-rate schedules and optimizers for JAX: exact everywhere, data all the way, ported to the last digit."""
+"""Learning-rate schedules and optimizers for JAX: exact everywhere, data all the way, ported to the last digit.
+
+Schedules and optimizers stand here; rarer schedules in `jaxlr.schedules`, the names of PyTorch, Keras, Transformers,
+timm and Optax in `jaxlr.dialects`, single links of a chain in `jaxlr.transforms`.
+"""
 
 from jaxlr import dialects, schedules, transforms
 from jaxlr.optimizers import adam, adamw, rmsprop, sgd
@@ -122,3 +126,24 @@ __all__ = [
     "warmup_stable_decay",
     "with_master_weights",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("jaxlr")
+    places = [
+        "schedules",
+        *(f"dialects.{framework}" for framework in ("torch", "keras", "transformers", "timm", "optax")),
+    ]
+    found = [] if name.startswith("_") else [f"jaxlr.{place}.{name}" for place in places if _has(place, name)]
+    raise AttributeError(
+        f"module 'jaxlr' has no attribute {name!r}" + (f"; it is {' or '.join(found)}" if found else "")
+    )
+
+
+def _has(place: str, name: str) -> bool:
+    from importlib import import_module
+
+    return name in import_module(f"jaxlr.{place}").__all__

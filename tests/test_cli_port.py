@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import jaxlr
+from jaxlr import dialects
 from jaxlr.cli import main
 from jaxlr.cli.port import qualified, recipes
 
@@ -58,6 +59,26 @@ def test_an_optimizer_and_a_rule_are_ported_too(capsys, folder):
     assert list(folder.iterdir()) == []
 
 
+def test_names_may_have_their_frameworks_modules(capsys):
+    for recipe in (
+        "torch.optim.lr_scheduler.StepLR(0.1, 30)",
+        "keras.optimizers.schedules.ExponentialDecay(0.1, 9, 0.5)",
+        "torch.optim.SGD(torch.optim.lr_scheduler.OneCycleLR(0.1, max_lr=0.1, total_steps=9), momentum=0.9)",
+    ):
+        assert main(["port", recipe]) == 0
+        exec(capsys.readouterr().out.split("\n\nport.png")[0], {})
+
+
+def test_the_momentum_that_pytorch_moves_is_printed_too(capsys):
+    assert main(["port", "torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=100)"]) == 0
+    momentum = assigned(capsys.readouterr().out, "momentum")
+    assert momentum.to_dict() == dialects.torch.one_cycle_momentum(lr=0.1, max_lr=1.0, total_steps=100).to_dict()
+    assert main(["port", "torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=100, cycle_momentum=False)"]) == 0
+    assert "momentum" not in capsys.readouterr().out
+    assert main(["port", "torch.SGD(torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=100), momentum=0.9)"]) == 0
+    assert "# PyTorch moves the momentum too" in capsys.readouterr().out
+
+
 def test_every_family_of_a_text_gets_its_module():
     text = "warmup(schedule=rex(init_value=0.1, decay_steps=9), warmup_steps=5) * 0.5"
     expected = "jaxlr.warmup(schedule=jaxlr.schedules.rex(init_value=0.1, decay_steps=9), warmup_steps=5) * 0.5"
@@ -75,6 +96,8 @@ def test_every_framework_has_recipes():
         ("torch.OneCicleLR(0.1, 1.0, 10)", "unknown recipe 'torch.OneCicleLR'; did you mean 'torch.OneCycleLR'?"),
         ("torch.StepLR(0.1, stepsize=3)", "unknown argument 'stepsize'; did you mean 'step_size'?"),
         ("torch.StepLR(0.1, 0)", "step_size must be at least 1, got 0"),
+        ("torch.optim.lr_scheduler.StepLR(optimizer, 30)", "write the learning rate in place of 'optimizer'"),
+        ("torch.StepLR(torch.SGD(0.1), 30)", "lr must be a number, got an optimizer: write its learning rate"),
         ("cosine(0.1, 10)", "unknown recipe 'cosine'"),
         ("__import__('os').getcwd()", "has no meaning here"),
         ("torch.StepLR(0.1, 3", "is not written as a call"),

@@ -2,7 +2,9 @@
 
 import ast
 import importlib
+import importlib.metadata
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -108,6 +110,24 @@ def test_every_public_name_is_documented(name):
     assert thing.__doc__
     if callable(thing) and not isinstance(thing, type):
         assert all(part in thing.__doc__ for part in ("Args:", "Returns:", "Example:")), name
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("rex", "; it is jaxlr.schedules.rex"),
+        ("CosineAnnealingLR", "; it is jaxlr.dialects.torch.CosineAnnealingLR"),
+        ("AdamW", "; it is jaxlr.dialects.torch.AdamW or jaxlr.dialects.keras.AdamW"),
+        ("nothing", ""),
+    ],
+)
+def test_a_name_that_stands_elsewhere_is_told_where(name, place):
+    with pytest.raises(AttributeError, match=f"^module 'jaxlr' has no attribute '{name}'{re.escape(place)}$"):
+        getattr(jaxlr, name)
+
+
+def test_the_version_is_that_of_the_package():
+    assert jaxlr.__version__ == importlib.metadata.version("jaxlr")
 
 
 def test_importing_jaxlr_imports_jax_optax_and_numpy_alone():

@@ -450,3 +450,9 @@ def test_hyperparameters_of_an_nnx_optimizer_are_arrays():
     model = nnx.Linear(3, 2, rngs=nnx.Rngs(0))
     optimizer = nnx.Optimizer(model, optimizers.sgd(0.5, momentum=0.5), wrt=nnx.Param)
     assert isinstance(current_hyperparameters(optimizer)["momentum"], jax.Array)
+
+
+@pytest.mark.parametrize("function", [current_learning_rate, lambda x: set_learning_rate(x, 0.1)])
+def test_an_optimizer_in_the_place_of_its_state_is_named(function):
+    with pytest.raises(ValueError, match="this is an optimizer, which records nothing: give its state"):
+        function(optimizers.adamw(0.1))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -247,3 +249,37 @@ def test_most_seeds_must_have_an_answer():
     assert RangeTest.from_curves([falling, constant, falling]).suggestion("valley") > 0
     with pytest.raises(NoSuggestion, match=r"the loss never falls \(2 of 3 seeds\)"):
         RangeTest.from_curves([falling, constant, constant]).suggestion("valley")
+
+
+SQUARES = jnp.ones(2), jnp.ones((40, 3))
+
+
+@pytest.mark.parametrize(
+    ("loss", "arguments", "said"),
+    [
+        (
+            lambda p, b, s, k: (jnp.sum(p**2), s),
+            {"key": 0},
+            r"key must be a random key such as jax.random.key\(0\), got 0",
+        ),
+        (lambda p, b: (jnp.sum(p**2), 1), {}, "must return a scalar where neither model_state nor key is given"),
+    ],
+)
+def test_a_wrong_key_or_loss_is_named(loss, arguments, said):
+    with pytest.raises(TypeError, match=said):
+        jaxlr.lr_range_test(loss, *SQUARES, optimizer=jaxlr.sgd, num_steps=40, **arguments)
+
+
+@pytest.mark.parametrize("key", [jax.random.key(0), jax.random.PRNGKey(0)])
+def test_keys_of_both_kinds_will_do(key):
+    def loss(params, state, batch, key):
+        return jnp.sum((params - jax.random.uniform(key)) ** 2), state
+
+    result = jaxlr.lr_range_test(loss, *SQUARES, optimizer=jaxlr.sgd, num_steps=40, key=key)
+    assert len(set(result.losses[:10].tolist())) == 10  # each batch has a key of its own
+
+
+def test_a_loss_that_is_never_finite_has_no_bounds():
+    result = jaxlr.lr_range_test(lambda p, b: jnp.sum(p) / 0.0, *SQUARES, optimizer=jaxlr.sgd, num_steps=40)
+    with pytest.raises(NoSuggestion, match="no bounds from the fall of the loss: the loss is inf at the first rate"):
+        result.bounds()

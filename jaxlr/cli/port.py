@@ -19,6 +19,10 @@ from jaxlr.schedules.notation import read_call
 from jaxlr.transforms import ReduceOnPlateau
 
 _FRAMEWORKS = ("torch", "keras", "transformers", "timm", "optax")
+_PATH = re.compile(rf"(?<![\w.])(?:tf\.)?({'|'.join(_FRAMEWORKS)})\.(?:[a-z_]+\.)*(\w+)\(")
+_OPTIMIZER = re.compile(r"[(=]\s*((?:base_)?(?:opt|optim|optimizer))\s*[,)]")
+_CYCLED = re.compile(r"torch\.(OneCycleLR|CyclicLR)\(")
+_YOURS = "or the one of your recipe"
 _EXAMPLE = '"torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=1000)"'
 
 
@@ -42,8 +46,9 @@ def run(arguments: Sequence[str]) -> None:
         if not options.recipe:
             raise ValueError(f"give a recipe in quotes, such as {_EXAMPLE}")
         out = plotting.require_format(options.out)
-        ported = read_call(options.recipe, recipes(), what="recipe")
-        lines = python_lines(options.recipe, ported)
+        recipe = shortened(options.recipe)
+        ported = read_call(recipe, recipes(), what="recipe")
+        lines = python_lines(recipe, ported)
         figure = None
         if isinstance(ported, Schedule):
             steps = plotting.default_steps(ported.to_dict()) if options.steps is None else options.steps
@@ -64,23 +69,53 @@ def recipes() -> dict[str, Callable[..., Any]]:
     }
 
 
+def shortened(recipe: str) -> str:
+    """The recipe with the framework alone in front of a name, as in `torch.StepLR`.
+
+    Raises:
+      ValueError: an optimizer stands where its rate belongs.
+    """
+    if found := _OPTIMIZER.search(recipe):
+        raise ValueError(f"write the learning rate in place of {found[1]!r}, as in torch.StepLR(0.1, step_size=30)")
+    return _PATH.sub(r"\1.\2(", recipe)
+
+
 def python_lines(recipe: str, ported: Any) -> list[str]:
     """Python that makes the same with jaxlr.
 
     Raises:
       ValueError: the recipe makes neither a schedule nor a rule nor an optimizer.
     """
+    head = ["import jaxlr", ""]
     if isinstance(ported, Schedule):
-        chain = "optax.chain(jaxlr.scale_by_adam(), jaxlr.scale_by_learning_rate(schedule))"
-        return ["import jaxlr, optax", "", f"schedule = {qualified(repr(ported))}", f"optimizer = {chain}"]
+        lines = [*head, f"schedule = {qualified(repr(ported))}"]
+        if moving := momentum_of(recipe):
+            lines += [f"momentum = {qualified(repr(moving))}  # PyTorch moves it too"]
+            return [*lines, f"optimizer = jaxlr.sgd(schedule, momentum=momentum)  # {_YOURS}"]
+        return [*lines, f"optimizer = jaxlr.adam(schedule)  # {_YOURS}"]
     if isinstance(ported, ReduceOnPlateau):
-        chain = "optax.chain(jaxlr.scale_by_adam(), jaxlr.scale_by_learning_rate(rule))"
         after = "opt_state = jaxlr.observe(opt_state, metric)  # once an epoch"
-        return ["import jaxlr, optax", "", f"rule = jaxlr.dialects.{recipe}", f"optimizer = {chain}", after]
+        return [*head, f"rule = {of_dialects(recipe)}", f"optimizer = jaxlr.adam(rule)  # {_YOURS}", after]
     if isinstance(ported, optax.GradientTransformation):
-        state = ported.init(jnp.zeros(1))
-        return ["import jaxlr", "", f"optimizer = jaxlr.dialects.{recipe}  # {' -> '.join(links(state))}"]
+        lines = [*head, f"optimizer = {of_dialects(recipe)}  # {' -> '.join(links(ported.init(jnp.zeros(1))))}"]
+        if _CYCLED.search(recipe) and "cycle_momentum=False" not in recipe:
+            lines += ["# PyTorch moves the momentum too: see what `jaxlr port` says of the schedule alone"]
+        return lines
     raise ValueError(f"recipe {recipe!r} is neither a schedule nor an optimizer")
+
+
+def momentum_of(recipe: str) -> Schedule | None:
+    """The momentum that PyTorch's scheduler moves beside the rate."""
+    function = {"OneCycleLR": "one_cycle_momentum", "CyclicLR": "cyclic_momentum"}
+    found = _CYCLED.match(recipe)
+    if not found or "cycle_momentum=False" in recipe:
+        return None
+    return read_call(f"torch.{function[found[1]]}({recipe[found.end() :]}", recipes(), what="recipe")
+
+
+def of_dialects(recipe: str) -> str:
+    """The recipe as Python, with jaxlr's modules in front of the frameworks' names."""
+    return re.sub(rf"(?<![\w.])({'|'.join(_FRAMEWORKS)})\.(?=\w+\()", r"jaxlr.dialects.\1.", recipe)
 
 
 def qualified(text: str) -> str:

@@ -245,6 +245,8 @@ def _traced_number(name: str, value: jax.Array) -> Wide:
 
 
 def _known_array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    if hasattr(value, "init") and hasattr(value, "update"):
+        raise TypeError(f"{name} must be a number, got an optimizer: write its learning rate in its place")
     if isinstance(value, bool | np.bool_ | str | bytes | complex) or value is None or callable(value):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:

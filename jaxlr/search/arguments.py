@@ -195,6 +195,15 @@ def orders(held: int, updates: int, accumulate: int, seeds: int) -> np.ndarray:
     return np.stack(rows).astype(np.int32)
 
 
+def random_key(key: Any) -> Any:
+    """One random key, or None."""
+    dtype, shape = getattr(key, "dtype", None), np.shape(key)
+    typed = dtype is not None and jax.numpy.issubdtype(dtype, jax.dtypes.prng_key) and shape == ()
+    if key is None or typed or (dtype == np.uint32 and len(shape) == 1):
+        return key
+    raise TypeError(f"key must be a random key such as jax.random.key(0), got {key!r}")
+
+
 def keys_of(key: Any, seeds: int) -> Any:
     """A random key for each seed; the first is `key` itself."""
     if key is None:

@@ -90,6 +90,7 @@ def constant_rate_test(
     seeds = arguments.count("seeds", seeds, 1)
     rates = arguments.grid(start, end, num_rates, scale)
     arguments.require_metric(metric_fn, metric_batch)
+    key = arguments.random_key(key)
     problem = arguments.problem(
         loss_fn,
         optimizer,

@@ -107,6 +107,7 @@ def lr_range_test(
     rates = arguments.grid(start, end, num_steps, scale)
     limits = arguments.limits(num_steps, smoothing, divergence)
     arguments.require_metric(metric_fn, metric_batch)
+    key = arguments.random_key(key)
     problem = arguments.problem(
         loss_fn,
         optimizer,

@@ -89,6 +89,8 @@ class Curve:
             # A loss may explode by many powers of ten: what it does above its start is the same to the bounds.
             values = np.maximum(values, level - 4.0 * (values.max() - level) - 4.0 * noise)
         try:
+            if not len(rates):
+                raise NoSuggestion(f"the loss is {self.losses[0]} at the first rate")
             return suggestions.rising_part(rates, values, level, noise)
         except NoSuggestion as error:
             what = "accuracy's rise" if self.metrics is not None else "fall of the loss"

@@ -377,7 +377,12 @@ def _over_all(
 
 def _loss(problem: Problem, params: PyTree, model_state: PyTree, batch: PyTree, key: Any) -> tuple[jax.Array, PyTree]:
     if not problem.stateful:
-        return _scalar("loss_fn", problem.loss_fn(params, batch)), model_state
+        result = problem.loss_fn(params, batch)
+        if isinstance(result, tuple):
+            raise TypeError(
+                f"loss_fn must return a scalar where neither model_state nor key is given, got {_described(result)}"
+            )
+        return _scalar("loss_fn", result), model_state
     result = problem.loss_fn(params, _anew(model_state), batch, key)
     if not isinstance(result, tuple) or len(result) != 2:
         raise TypeError(

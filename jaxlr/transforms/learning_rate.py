@@ -16,11 +16,6 @@ from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.plateau import PlateauState, ReduceOnPlateau
 from jaxlr.transforms.waiting import kept
 
-_NOT_RECORDED = (
-    "no learning rate is recorded in this optimizer state: end the chain with jaxlr.scale_by_learning_rate, "
-    "or use one of jaxlr.sgd, jaxlr.rmsprop, jaxlr.adam, jaxlr.adamw"
-)
-
 
 class ScaleByLearningRateState(NamedTuple):
     """State of `scale_by_learning_rate`; the same for a number and for a schedule."""
@@ -125,7 +120,7 @@ def current_learning_rate(x: Any) -> jax.Array:
     """
     rates = learning_rates(x)
     if not rates:
-        raise ValueError(_NOT_RECORDED)
+        raise ValueError(_not_recorded(x))
     first, *others = rates.values()
     if not others:
         return first
@@ -192,7 +187,7 @@ def set_learning_rate(x: Any, value: Number | None, *, group: str | None = None)
         value = hyperparameters.number("value", value, minimum=0.0)
     groups = states.groups_of(x, ScaleByLearningRateState)
     if not groups:
-        raise ValueError(_NOT_RECORDED)
+        raise ValueError(_not_recorded(x))
     if group is not None and group not in groups:
         raise ValueError(f"group must be one of {', '.join(map(repr, sorted(groups)))}, got {group!r}")
 
@@ -248,3 +243,12 @@ def _rate(state: ScaleByLearningRateState) -> jax.Array:
     """The recorded rate; before the first update, one that was set by hand is that of the first."""
     state = states.as_arrays(state)
     return jnp.where((state.count == 0) & state.overridden, state.override, state.learning_rate)
+
+
+def _not_recorded(x: Any) -> str:
+    if isinstance(x, optax.GradientTransformation):
+        return "this is an optimizer, which records nothing: give its state, as optimizer.init and update return it"
+    return (
+        "no learning rate is recorded in this optimizer state: end the chain with jaxlr.scale_by_learning_rate, "
+        "or use one of jaxlr.sgd, jaxlr.rmsprop, jaxlr.adam, jaxlr.adamw"
+    )
