@@ -13,11 +13,12 @@ import pytest
 
 from jaxlr.schedules import parse
 from jaxlr.training.config import TrainConfig, default_schedule, load_config, to_json
-from jaxlr.training.cycles import place_in_cycle
+from jaxlr.training.cycles import horizon, place_in_cycle
 from jaxlr.training.folder import make_folder
-from jaxlr.training.loop import EpochEnd, TrainingDiverged
+from jaxlr.training.loop import EpochEnd, TrainingDiverged, Updates
+from jaxlr.training.progress import print_summary
 from jaxlr.training.run import execute, prepare, train
-from jaxlr.training.summary import parameters_sha256
+from jaxlr.training.summary import Tally, parameters_sha256
 
 # 1,293 digits to train on: 10 batches of 128 an epoch.
 SMALL = TrainConfig(width=2, depth=1, batch_size=128, epochs=2, schedule="triangular2(0.01, 0.1, 5)", optimizer="sgd")
@@ -162,6 +163,56 @@ def test_a_run_that_ends_inside_a_cycle_says_so_and_learns(optimizer, tmp_path):
     assert summary["cycle_note"] == "the run ends inside a cycle, 4 updates into 8; 4 more would complete it"
     losses = [update["loss"] for update in read(tmp_path / "run")[0]]
     assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        (
+            "cosine(0.01, 1ep)",
+            "the rate is 0 at the last 10 updates, from count 10 on; a schedule of 20 would use them",
+        ),
+        ("cosine(0.01, 11)", None),  # less than an epoch at 0
+        ("cosine(0.01, 2ep)", None),
+        ("warmup(linear(0.01, 0.0, 2ep), 5)", "the run ends before its schedule, 20 updates into 25; 5 more would"),
+    ],
+)
+def test_a_run_of_another_length_than_its_schedule_says_so(schedule, said, tmp_path, capsys):
+    summary = train(change(SMALL, schedule=schedule), out=tmp_path / "run")
+    print_summary(summary, tmp_path)
+    out = " ".join(capsys.readouterr().out.split())
+    if said is None:
+        assert summary["horizon_note"] is None
+        assert "horizon" not in out
+    else:
+        assert summary["horizon_note"].startswith(said)
+        assert f"horizon {said}" in out
+
+
+def test_the_updates_at_a_rate_of_0_are_counted_from_the_end_over_all_parts():
+    tally, seen = Tally(), []
+    for rates in ([0.0, 0.1], [0.0], [0.0, 0.0], [0.2, 0.0], [0.3]):
+        count = np.arange(len(rates), dtype=np.int32)
+        tally.take(Updates(count, *np.float32([rates] * 4)))
+        seen.append(tally.at_zero)
+    assert seen == [0, 1, 3, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cosine(0.1, 10)", 10),
+        ("cosine(0.1, 10, after='rise')", None),
+        ("linear(0.1, 0.0, 10, transition_begin=5)", 15),
+        ("warmup(one_cycle(0.1, 10), 3)", 13),
+        ("warmup_stable_decay(0.1, 2, 3, 4)", 9),
+        ("triangular(0.1, 1.0, 4)", None),
+        ("warmup(exponential(0.1, 0.9), 3)", None),
+        ("cosine(0.1, 10) * 0.5", None),
+    ],
+)
+def test_the_end_of_a_schedule(text, expected):
+    assert horizon(parse(text).to_dict()) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,14 @@
-"""Where a run ends in the cycles of its schedule: the last update should complete one."""
+"""Where a run ends in its schedule: the last update should complete a cycle, or the whole."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["CyclePlace", "place_in_cycle"]
+from jaxlr.plotting import default_steps
+
+__all__ = ["CyclePlace", "horizon", "place_in_cycle"]
+
+_WITH_END = ("linear", "polynomial", "cosine", "tanh", "k_decay", "rex", "one_cycle", "slanted_triangular")
+_WITH_END += ("flat_cosine", "warmup_stable_decay")
 
 
 class CyclePlace(NamedTuple):
@@ -55,6 +60,29 @@ def place_in_cycle(schedule: Mapping[str, Any], count: int) -> CyclePlace | None
     children = [value for value in arguments.values() if isinstance(value, Mapping) and "family" in value]
     places = [place_in_cycle(child, count) for child in children]
     return next((place for place in places if place is not None), None)
+
+
+def horizon(schedule: Mapping[str, Any]) -> int | None:
+    """The count at which a schedule has come to its end, or None if it has none, or is made of several.
+
+    Args:
+      schedule: what `Schedule.to_dict` returned.
+
+    Example:
+      >>> import jaxlr
+      >>> horizon(jaxlr.warmup(jaxlr.cosine(0.1, 100), 10).to_dict())
+      110
+      >>> horizon(jaxlr.triangular(0.1, 1.0, 40).to_dict()) is None
+      True
+    """
+    arguments = schedule["arguments"]
+    if schedule["family"] == "warmup":
+        rest = horizon(arguments["schedule"])
+        return None if rest is None else arguments["warmup_steps"] + rest
+    # After a cosine that rises again comes another one.
+    if schedule["family"] not in _WITH_END or arguments.get("after") == "rise":
+        return None
+    return default_steps(schedule)
 
 
 def _place_in_restarts(length: float, factor: float, count: int) -> CyclePlace:

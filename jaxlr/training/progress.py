@@ -121,6 +121,8 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "rate", rates.format(*(summary[f"learning_rate_{which}"] for which in ("first", "highest", "last", "end")))
     if summary["cycle_note"]:
         yield "cycle", summary["cycle_note"]
+    if summary["horizon_note"]:
+        yield "horizon", summary["horizon_note"]
     yield "time", f"{summary['seconds']:.1f} s, and {summary['compile_seconds']:.1f} s to compile"
     device = summary["device"]
     where = device["kind"] if device["used"] == 1 else f"{device['used']} x {device['kind']}"

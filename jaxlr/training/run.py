@@ -33,7 +33,7 @@ from jaxlr.training.resuming import (
     schedule_of,
 )
 from jaxlr.training.saving import Clock, Saving
-from jaxlr.training.summary import Tally, end_entries, machine, parameters_sha256
+from jaxlr.training.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
 
 __all__ = ["Run", "Stopped", "TrainConfig", "execute", "prepare", "resume", "train"]
 
@@ -352,6 +352,9 @@ def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseExc
         "accumulate": config.accumulate,
         **tally.entries(),
         **end_entries(run.schedule, tally.updates),
+        "horizon_note": horizon_note(
+            run.schedule, tally.updates, at_zero=tally.at_zero, an_epoch=trainer.updates_total(1)
+        ),
         "seconds": training_seconds,
         "compile_seconds": trainer.compile_seconds,
         "images_per_second": images / training_seconds,

@@ -13,10 +13,10 @@ import jax
 import numpy as np
 
 from jaxlr.schedules import Schedule
-from jaxlr.training.cycles import place_in_cycle
+from jaxlr.training.cycles import horizon, place_in_cycle
 from jaxlr.training.loop import EpochEnd, Skipped, Updates
 
-__all__ = ["Tally", "end_entries", "finite", "machine", "parameters_sha256"]
+__all__ = ["Tally", "end_entries", "finite", "horizon_note", "machine", "parameters_sha256"]
 
 _PACKAGES = ("jaxlr", "jax", "jaxlib", "optax", "flax", "numpy")
 
@@ -27,6 +27,7 @@ class Tally:
 
     updates: int = 0
     skipped: int = 0
+    at_zero: int = 0  # of the updates the last ones, whose rate is 0
     rates: list[float] = field(default_factory=list)  # the first, the highest, the last
     epochs: list[EpochEnd] = field(default_factory=list)
 
@@ -39,6 +40,8 @@ class Tally:
             self.skipped += 1
             return
         self.updates += len(item.count)
+        above = np.flatnonzero(item.learning_rate)
+        self.at_zero = len(item.count) - 1 - int(above[-1]) if above.size else self.at_zero + len(item.count)
         rates = [*self.rates, *map(float, item.learning_rate)]
         self.rates = [rates[0], max(rates), rates[-1]] if rates else []
 
@@ -79,6 +82,33 @@ def end_entries(schedule: Schedule, updates: int) -> dict[str, Any]:
         )
     rate = finite(schedule(updates))
     return {"learning_rate_end": rate, "ended_inside_cycle": None if place is None else inside, "cycle_note": note}
+
+
+def horizon_note(schedule: Schedule, updates: int, *, at_zero: int, an_epoch: int) -> str | None:
+    """Says where a run and its schedule are of different lengths; None where they are not, or nobody can tell.
+
+    Args:
+      schedule: of the run.
+      updates: that were made.
+      at_zero: of these the last ones, whose rate is 0.
+      an_epoch: updates in an epoch; fewer at 0 are nothing to tell.
+
+    Example:
+      >>> import jaxlr
+      >>> horizon_note(jaxlr.cosine(0.1, 100), 120, at_zero=20, an_epoch=10)
+      'the rate is 0 at the last 20 updates, from count 100 on; a schedule of 120 would use them'
+      >>> horizon_note(jaxlr.cosine(0.1, 100), 80, at_zero=0, an_epoch=10)
+      'the run ends before its schedule, 80 updates into 100; 20 more would complete it'
+    """
+    if at_zero >= max(an_epoch, 1):
+        return (
+            f"the rate is 0 at the last {at_zero} updates, from count {updates - at_zero} on; "
+            f"a schedule of {updates} would use them"
+        )
+    end = horizon(schedule.to_dict())
+    if end is None or updates >= end:
+        return None
+    return f"the run ends before its schedule, {updates} updates into {end}; {end - updates} more would complete it"
 
 
 def parameters_sha256(parameters: Any) -> str:
