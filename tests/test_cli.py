@@ -373,3 +373,13 @@ def test_a_terminal_gets_a_bar_with_loss_accuracy_rate_and_the_time_that_is_left
     assert "epoch 2/2" in last
     assert "loss 1.5000  accuracy 0.625  rate 0.25" in last
     assert re.search(r"\d:\d\d:\d\d", last)
+
+
+def test_a_line_of_an_epoch_leaves_out_what_is_not_known(capsys):
+    with show_progress(updates=30, epochs=3) as watch:
+        watch(EpochEnd(2, 20, 0.973, 0.979, 0.1))  # taken up again between the updates and the evaluation
+        watch(Updates(np.array([29], np.int32), *np.float32([[0.5], [2.0], [0.5], [4]])))
+        watch(EpochEnd(3, 30, 0.975, 0.98, 0.1))
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "epoch 2/3  accuracy 0.973  validation 0.979"
+    assert re.fullmatch(r"epoch 3/3  loss 2\.0000  accuracy 0\.975  rate 0\.5  validation 0\.980", second)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -278,6 +279,17 @@ def test_sigterm_saves_and_says_how_to_go_on(capsys, tmp_path, monkeypatch):
     assert err == f"jaxlr train: stopped at count {count} by SIGTERM and saved; go on with jaxlr train --resume run\n"
     assert steps(tmp_path / "run")[-1] == count
     assert resume(tmp_path / "run").start.count == count
+
+
+def test_a_run_stopped_between_an_epochs_updates_and_its_evaluation_goes_on_without_nan(pair, tmp_path, capsys):
+    with pytest.raises(Stopped):
+        execute(prepare(CONFIG, out=tmp_path / "run"), **stop_at(10))
+    assert summary(tmp_path / "run")["updates"] == 10
+    assert main(["train", "--resume", str(tmp_path / "run")]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^epoch 1/3  accuracy 0\.\d{3}  validation 0\.\d{3}$", out, re.MULTILINE)
+    assert "nan" not in out
+    assert metrics(tmp_path / "run") == metrics(pair.straight)
 
 
 KILLED = """

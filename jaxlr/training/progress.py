@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -72,12 +73,13 @@ class _Figures:
 
     def __init__(self):
         self.count = self.epochs_done = 0
-        self.loss = self.rate = self.accuracy = float("nan")
+        # A run that was stopped at an epoch's end, before its evaluation, goes on with that: no update comes first.
+        self.loss = self.rate = self.accuracy = math.nan
         self._start: tuple[int, float] | None = None
 
     def take(self, item: Updates | EpochEnd) -> None:
         if isinstance(item, EpochEnd):
-            self.epochs_done, self.accuracy = item.epoch, item.train_accuracy
+            self.epochs_done, self.count, self.accuracy = item.epoch, item.count, item.train_accuracy
         else:
             self.count = int(item.count[-1]) + 1
             # The first updates to come in also took the time to compile.
@@ -87,11 +89,13 @@ class _Figures:
 
     def seconds_left(self, updates: int) -> float:
         if self._start is None or self.count == self._start[0]:
-            return float("nan")
+            return math.nan
         return (time.monotonic() - self._start[1]) / (self.count - self._start[0]) * (updates - self.count)
 
     def short(self) -> str:
-        return f"loss {self.loss:.4f}  accuracy {self.accuracy:.3f}  rate {self.rate:.3g}"
+        """Loss, accuracy and rate; what is not known is left out."""
+        figures = (("loss", self.loss, ".4f"), ("accuracy", self.accuracy, ".3f"), ("rate", self.rate, ".3g"))
+        return "  ".join(f"{name} {value:{form}}" for name, value, form in figures if not math.isnan(value))
 
 
 def _one_line_an_epoch(updates: int, epochs: int) -> Watch:
@@ -100,11 +104,12 @@ def _one_line_an_epoch(updates: int, epochs: int) -> Watch:
     def watch(item: Updates | EpochEnd) -> None:
         figures.take(item)
         if isinstance(item, EpochEnd):
-            print(
-                f"epoch {item.epoch:{len(str(epochs))}}/{epochs}  {figures.short()}"
-                f"  validation {item.validation_accuracy:.3f}  {figures.seconds_left(updates):.0f} s left",
-                flush=True,
-            )
+            parts = [f"epoch {item.epoch:{len(str(epochs))}}/{epochs}", figures.short()]
+            parts.append(f"validation {item.validation_accuracy:.3f}")
+            left = figures.seconds_left(updates)
+            if not math.isnan(left):
+                parts.append(f"{left:.0f} s left")
+            print("  ".join(filter(None, parts)), flush=True)
 
     return watch
 
