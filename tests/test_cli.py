@@ -160,6 +160,7 @@ def test_ctrl_c_exits_130_with_one_line_and_keeps_the_metrics(empty_folder):
         (["--epochs"], "--epochs needs a value"),
         (["--epoch", "3"], "unknown option --epoch; did you mean --epochs?"),
         (["--optimizer", "sdg"], "--optimizer must be one of 'sgd', 'rmsprop', 'adam', 'adamw', got 'sdg'"),
+        (["--optimizer", "adamW"], "'adam', 'adamw', got 'adamW'; did you mean 'adamw'?"),
         (["--depth", "9"], "depth must be at most 3 for images of 8x8"),
         (["--data", "digit"], "unknown data set 'digit', did you mean 'digits'?"),
         (["--data", "missing.npz"], "missing.npz"),
@@ -205,6 +206,7 @@ def test_a_full_disk_is_a_run_that_failed(capsys, monkeypatch):
 
 def test_an_unknown_command_suggests_the_nearest(refused):
     assert refused("trian") == "jaxlr: unknown command 'trian'; did you mean 'train'?\n"
+    assert refused("help", "trian") == refused("trian")
     assert refused("xyz") == f"jaxlr: unknown command 'xyz'; there are {', '.join(COMMANDS)}\n"
 
 
@@ -247,10 +249,13 @@ def test_help_tells_what_each_command_does(capsys):
     assert main(["--help"]) == 0
     assert capsys.readouterr().out == overview
     for name in COMMANDS:
-        with pytest.raises(SystemExit) as stopped:
-            main([name, "--help"])
-        assert stopped.value.code == 0
-        assert f"usage: jaxlr {name}" in capsys.readouterr().out
+        for words in ([name, "--help"], ["help", name]):
+            with pytest.raises(SystemExit) as stopped:
+                main(words)
+            assert stopped.value.code == 0
+            assert f"usage: jaxlr {name}" in capsys.readouterr().out
+    assert main(["help"]) == 0
+    assert capsys.readouterr().out == overview
 
 
 def test_every_option_of_a_run_is_explained(capsys):
@@ -302,6 +307,8 @@ def test_plot_draws_schedules_to_a_file(capsys, empty_folder):
     [
         ([], "give one schedule or more, each in quotes"),
         (["cosin(0.1, 10)"], "unknown schedule 'cosin'; did you mean 'cosine'?"),
+        (["cosine(0.1, 1e3)"], "decay_steps must be an integer, got 1000.0; write 1000\n"),
+        (["cosine(0.1, '10ep')"], "a length is written without quotes, as 10ep, got '10ep'"),
         (["cosine(0.1, 10)", "--steps", "0"], "steps must be at least 1, got 0"),
         (["cosine(0.1, 10)", "--step", "5"], "unknown option --step; did you mean --steps?"),
         (["cosine(0.1, 10)", "--steps", "many"], "--steps must be an integer, got 'many'"),

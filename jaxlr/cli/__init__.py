@@ -91,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
       0
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] == "help":
+        arguments = [*arguments[1:2], "--help"]
     name = arguments[0] if arguments else "--help"
     try:
         if name in ("-h", "--help"):

@@ -1,6 +1,7 @@
 """Options read with tyro, and every complaint in one line."""
 
 import contextlib
+import difflib
 import io
 import re
 from collections.abc import Iterator, Sequence
@@ -41,8 +42,16 @@ def in_one_line(box: str) -> str:
     message, *others = [" ".join(part.split()) for part in parts if part.strip()]
     for pattern, plain in _PLAIN:
         message = re.sub(pattern, plain, message)
+    message += _near_choice(message)
     near = [found for part in others if part.startswith("Perhaps") and (found := re.search(r"--[\w-]+", part))]
     return f"{message}; did you mean {near[0].group()}?" if near else message
+
+
+def _near_choice(message: str) -> str:
+    """The word that was meant, where another is given or the same in capitals."""
+    given = re.fullmatch(r"\S+ must be one of (.*), got '(.*)'", message)
+    near = difflib.get_close_matches(given[2].lower(), re.findall(r"'(.*?)'", given[1]), n=1) if given else []
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 # What tyro says, and the same in plain words.
@@ -54,6 +63,8 @@ _PLAIN = (
     (r"^Error parsing (\S+): no type matching \{None\}\|FLOAT .*? from \[(.*?)\]\..*", r"\1 must be a number, got \2"),
     (r"^invalid choice (.*?) for argument '(\S+)'\. Expected one of \((.*)\)\.", r"\2 must be one of \3, got \1"),
     (r"(?<= one of )'None', |, 'None'(?=, got )", ""),  # what leaving the option out means; in either place
+    (r"(?<= must be )one of (?='[^']*', got )", ""),  # where only one is left
+    (r"^(--lr must be 'auto', got '([\d.eE+-]+)')$", r'\1; a fixed rate is --schedule "constant(\2)"'),
     (r"^Missing value for argument .*?(--[\w-]+).*", r"\1 needs a value"),
     (r"^Unrecognized options: ([^-].*)", r"unexpected words: \1"),
     (r"^Unrecognized options: (--?[\w-]+).*", r"unknown option \1"),

@@ -270,7 +270,7 @@ def _as_integer(name: str, value: Any) -> int:
         except TypeError:
             pass
     if isinstance(value, float | np.floating) and float(value).is_integer():
-        raise TypeError(f"{name} must be an integer, got {value!r}; write int({value!r})")
+        raise TypeError(f"{name} must be an integer, got {value!r}; write {int(value)}")
     raise TypeError(f"{name} must be an integer number of updates, got {value!r}")
 
 

@@ -13,6 +13,7 @@ from jaxlr.schedules.base import FAMILIES, Schedule, factory
 
 _EPOCHS = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)ep\b")
 _MARK = "_epochs"
+_MARKED = re.compile(rf"{_MARK}\(([^()]*)\)")
 _OPERATIONS = {ast.Mult: "product", ast.Add: "total", ast.Sub: "difference"}
 _METHODS = ("clip", "shift", "repeat")
 _DOTTED = re.compile(r"\w+(\.\w+)*")
@@ -83,7 +84,9 @@ class _Reader:
 
     def read(self, node: ast.AST) -> Any:
         match node:
-            case ast.Constant(value=bool() | int() | float() | str() | None):
+            case ast.Constant(value=str() as text):
+                return _word(text)
+            case ast.Constant(value=bool() | int() | float() | None):
                 return node.value
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
                 return -node.operand.value  # pyright: ignore
@@ -101,7 +104,8 @@ class _Reader:
                 if name not in self.makers:
                     raise ValueError(_unknown(self.what, name, self.makers))
                 return self._call(name, self.makers[name], [], node)
-        raise ValueError(f"{ast.unparse(node)!r} has no meaning here; write numbers, lists, words and schedules")
+        shown = _as_written(ast.unparse(node))
+        raise ValueError(f"{shown!r} has no meaning here; write numbers, lists, words and schedules")
 
     def _operation(self, name: str, left: ast.AST, right: ast.AST) -> Schedule:
         operands = self.read(left), self.read(right)
@@ -121,6 +125,18 @@ class _Reader:
         if self.steps_per_epoch is None:
             raise ValueError(f"{epochs:g}ep needs to know the updates in an epoch; write the length in updates")
         return round(epochs * self.steps_per_epoch)
+
+
+def _as_written(text: str) -> str:
+    """A part of a marked text, without the mark of lengths in epochs."""
+    return _MARKED.sub(r"\1ep", text)
+
+
+def _word(text: str) -> str:
+    word = _as_written(text)
+    if _EPOCHS.fullmatch(word):
+        raise ValueError(f"a length is written without quotes, as {word}, got {word!r}")
+    return word
 
 
 def _check_arguments(name: str, maker: Callable[..., Any], positional: list[Any], keywords: dict[str, Any]) -> None:
