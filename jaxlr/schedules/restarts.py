@@ -154,7 +154,9 @@ def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[j
     t_mul = where(less(one, t_mul), t_mul, constant(2.0))
     growth, now, unit = t_mul - one, position.wide(), from_integer(first)
     guess = log(one + now / unit * growth) / log(t_mul, growth)
-    cycle = jnp.maximum(jnp.floor(lax.stop_gradient(guess.nearest())) - 1, 0).astype(jnp.uint32)
+    # The conversion cuts the fraction off; jaxlib 0.12 compiles a floor or a maximum of a long formula for ever.
+    cycle = lax.stop_gradient(guess.nearest()).astype(jnp.uint32)
+    cycle = jnp.where(cycle > 0, cycle - 1, 0).astype(jnp.uint32)
     # Times `growth`, so that the start, unit (t_mul**i - 1) / growth, needs no quotient; it may be as large as 2**31,
     # and what is left of the position after it is needed to all its bits.
     ratio, share = triple(t_mul), triple(growth)
