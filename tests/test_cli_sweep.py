@@ -1,11 +1,13 @@
 """`jaxlr sweep`: what it prints and writes, that its members are trainings of `jaxlr train`, and that it goes on."""
 
+import gc
 import json
 import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -16,6 +18,7 @@ from jaxlr.cli import main
 from jaxlr.search.sweep_picture import plot_scores
 from jaxlr.training.config import TrainConfig
 from jaxlr.training.data import load_dataset
+from jaxlr.training.folder import FolderLock
 from jaxlr.training.loop import EpochEnd, TrainingDiverged
 from jaxlr.training.run import prepare
 from jaxlr.training.sweep import make_training
@@ -132,6 +135,15 @@ def test_a_killed_sweep_goes_on_to_the_same_table(capsys, empty_folder):
     assert main([*words, "killed"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == out.splitlines()[-1]
     assert time.monotonic() - started < 60
+
+
+def test_a_sweep_gives_its_folder_back_without_a_garbage_collection():
+    gc.disable()
+    try:
+        assert main([*TINY, "--vary", "max_lr", "0.01", "--out", "run"]) == 0
+        FolderLock(Path("run")).release()
+    finally:
+        gc.enable()
 
 
 def test_several_numbers_are_tried_in_every_combination(capsys, empty_folder):

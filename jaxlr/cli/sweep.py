@@ -80,6 +80,13 @@ def run(arguments: Sequence[str]) -> None:
     with input_errors(), Console().status("getting ready ..."):
         sweep = _prepare(options)
     try:
+        _run(sweep, options)
+    finally:
+        sweep.lock.release()  # a frame that matplotlib keeps may hold it until the next garbage collection
+
+
+def _run(sweep: _Sweep, options: SweepOptions) -> None:
+    try:
         with input_errors():
             result = _execute(sweep, options)
     except KeyboardInterrupt:
