@@ -63,12 +63,13 @@ class Wide:
 
     def scaled(self, exponent: Array) -> Wide:
         """`self * 2**exponent` for any int32 exponent; flushes to 0 below, stops at the largest float32 above."""
-        half = jnp.clip(exponent, -252, 254) // 2
-        rest = jnp.clip(exponent, -252, 254) - half
+        exponent = between(exponent, -252, 254)
+        half = exponent // 2
+        rest = exponent - half
         high = self.high * _power_of_two(half) * _power_of_two(rest)
         low = self.low * _power_of_two(half) * _power_of_two(rest)
-        over = jnp.abs(high) > LARGEST
-        return Wide(jnp.clip(high, -LARGEST, LARGEST), jnp.where(over, 0.0, low))
+        most = between(high, -LARGEST, LARGEST)
+        return Wide(most, jnp.where(most == high, low, 0.0))
 
     def rounded(self) -> Wide:
         """The nearest integer; the gradient passes as if it were not rounded."""
@@ -161,7 +162,7 @@ def sqrt(value: Wide) -> Wide:
 
 def frexp(value: Wide) -> tuple[Wide, Array]:
     """`(m, k)` with `value = m * 2**k` and |m| in [1, 2) (up to 4 at the end of float32), 0 for 0."""
-    exponent = jnp.minimum(((_bits(value.high) >> 23) & 0xFF).astype(jnp.int32) - 127, 126)
+    exponent = between(((_bits(value.high) >> 23) & 0xFF).astype(jnp.int32) - 127, -127, 126)
     unit = _power_of_two(-exponent)
     return Wide(value.high * unit, value.low * unit), exponent
 
@@ -169,9 +170,8 @@ def frexp(value: Wide) -> tuple[Wide, Array]:
 def saturating_sum(this: Wide, other: Wide) -> Wide:
     """`this + other`, which stops at the largest float32."""
     plain = this.high + other.high
-    over = jnp.abs(plain) > LARGEST
-    zero = constant(0.0)
-    most = Wide(jnp.clip(plain, -LARGEST, LARGEST), jnp.zeros_like(plain))
+    zero, limited = constant(0.0), between(plain, -LARGEST, LARGEST)
+    over, most = limited != plain, Wide(limited, jnp.zeros_like(plain))
     return where(over, most, where(over, zero, this) + where(over, zero, other))
 
 
@@ -194,20 +194,33 @@ def sine_squared(quarter_turns: Wide) -> Wide:
 
 
 def _clipped(value: Wide, low: float, high: float) -> Wide:
-    clipped = jnp.clip(value.high, low, high)
+    clipped = between(value.high, low, high)
     return Wide(clipped, jnp.where(clipped == value.high, value.low, 0.0))
 
 
 def _reduced_expm1(value: Wide) -> tuple[Wide, Array]:
     """`(y, k)` with `exp(value) = (1 + y) * 2**k` and |y| <= 0.42, accurate where y is small."""
     value = _clipped(value, -_LOG_SPAN, _LOG_SPAN)
-    exponent = jnp.round(lax.stop_gradient(value.high) * (1 / math.log(2)))
+    exponent = _to_integer(lax.stop_gradient(value.high) * (1 / math.log(2)))
     x = value - constant(math.log(2)).times(exponent)
     eighth = Wide(x.high * 0.125, x.low * 0.125)
     result = eighth * _series(eighth, [1 / math.factorial(k) for k in range(1, 9)], wide=4)
     for _ in range(3):  # exp(2x) - 1 = (exp(x) - 1) (exp(x) + 1)
         result = result * (result + constant(2.0))
     return result, lax.convert_element_type(exponent, jnp.int32)
+
+
+def between(value: Array, low: Any, high: Any) -> Array:
+    """`jnp.clip`, by comparisons: jaxlib 0.12 compiles a minimum or a rounding of a long formula for minutes on CPU."""
+    return jnp.where(
+        value < low, jnp.asarray(low, value.dtype), jnp.where(value > high, jnp.asarray(high, value.dtype), value)
+    )
+
+
+def _to_integer(value: Array) -> Array:
+    """The nearest integer below 2**22 in magnitude; of two the even one."""
+    magic = jnp.float32(1.5 * 2.0**23)
+    return (value + magic) - magic
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
