@@ -53,25 +53,14 @@ class Size(NamedTuple):
 SHORT = Size(updates=500, evaluations=25, judges=2000, width=8, budget=4, seeds=5)
 FULL = Size(updates=25_000, evaluations=100, judges=10_000, width=32, budget=8, seeds=5)
 
-
-def short(rate: float) -> float:
-    """Three digits: what a person would write."""
-    return float(f"{rate:.3g}")
-
-
-def base_of(peak: float) -> float:
-    """The other bound of a cycle."""
-    return short(peak / 6)
-
-
 # name -> (peak, horizon) -> schedule
 SCHEDULES: dict[str, Callable[[float, int], jaxlr.Schedule]] = {
     "fixed": lambda peak, n: jaxlr.constant(peak),
     "step": lambda peak, n: jaxlr.multi_step(peak, [n // 2, 3 * n // 4], 0.1),
     "exponential": lambda peak, n: jaxlr.exponential(peak, 0.01, transition_steps=n),
-    "exp_range": lambda peak, n: jaxlr.exp_range(base_of(peak), peak, 2 * n // 25, round(0.99994 ** (25_000 / n), 6)),
-    "triangular": lambda peak, n: jaxlr.triangular(base_of(peak), peak, 2 * n // 25),
-    "triangular2": lambda peak, n: jaxlr.triangular2(base_of(peak), peak, 2 * n // 25),
+    "exp_range": lambda peak, n: jaxlr.exp_range(peak / 6, peak, 2 * n // 25, 0.99994 ** (25_000 / n)),
+    "triangular": lambda peak, n: jaxlr.triangular(peak / 6, peak, 2 * n // 25),
+    "triangular2": lambda peak, n: jaxlr.triangular2(peak / 6, peak, 2 * n // 25),
     "cosine restarts": lambda peak, n: jaxlr.cosine_restarts(peak, -(-n // 7), t_mul=2),
     "one cycle": lambda peak, n: jaxlr.one_cycle(peak, n),
 }
@@ -105,7 +94,7 @@ def tuned(study: Study, optimizer: str, name: str, size: Size, paper: bool) -> R
     updates = size.updates // size.evaluations * evaluations
     study.evaluations = evaluations
     tuning = study.inputs(TUNING_SEED, updates)
-    schedules = [SCHEDULES[name](short(peak), updates) for peak in np.geomspace(*PEAKS[optimizer], size.budget)]
+    schedules = [SCHEDULES[name](float(peak), updates) for peak in np.geomspace(*PEAKS[optimizer], size.budget)]
     if paper and name == "triangular2" and optimizer == "sgd":
         schedules = [jaxlr.triangular2(0.001, 0.006, 2000)]
     scores = [study.accuracies(optimizer, schedule, tuning, "validation")[-1] for schedule in schedules]

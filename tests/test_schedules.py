@@ -501,4 +501,4 @@ def test_training_vmapped_over_schedules_equals_separate_runs(problem, alike):
         schedule = jaxlr.warmup(jaxlr.cosine(peak, steps), 50)
         loss, rate = jax.jit(train)(schedule)
         assert bits(rates[i]) == bits(rate) == bits(schedule(np.arange(1000)))
-        np.testing.assert_allclose(losses[i][:alike], loss[:alike], rtol=1e-4, atol=1e-10)
+        np.testing.assert_allclose(losses[i][:alike], loss[:alike], rtol=1e-4, atol=1e-9 * float(loss[0]))

@@ -201,13 +201,14 @@ def _clipped(value: Wide, low: float, high: float) -> Wide:
 def _reduced_expm1(value: Wide) -> tuple[Wide, Array]:
     """`(y, k)` with `exp(value) = (1 + y) * 2**k` and |y| <= 0.42, accurate where y is small."""
     value = _clipped(value, -_LOG_SPAN, _LOG_SPAN)
-    exponent = _to_integer(lax.stop_gradient(value.high) * (1 / math.log(2)))
-    x = value - constant(math.log(2)).times(exponent)
+    binary = lax.stop_gradient(value.high) * (1 / math.log(2))
+    exponent = (binary + jnp.where(binary < 0, -0.5, 0.5)).astype(jnp.int32)  # the conversion cuts the fraction off
+    x = value - constant(math.log(2)).times(exponent.astype(jnp.float32))
     eighth = Wide(x.high * 0.125, x.low * 0.125)
     result = eighth * _series(eighth, [1 / math.factorial(k) for k in range(1, 9)], wide=4)
     for _ in range(3):  # exp(2x) - 1 = (exp(x) - 1) (exp(x) + 1)
         result = result * (result + constant(2.0))
-    return result, lax.convert_element_type(exponent, jnp.int32)
+    return result, exponent
 
 
 def between(value: Array, low: Any, high: Any) -> Array:
@@ -215,12 +216,6 @@ def between(value: Array, low: Any, high: Any) -> Array:
     return jnp.where(
         value < low, jnp.asarray(low, value.dtype), jnp.where(value > high, jnp.asarray(high, value.dtype), value)
     )
-
-
-def _to_integer(value: Array) -> Array:
-    """The nearest integer below 2**22 in magnitude; of two the even one."""
-    magic = jnp.float32(1.5 * 2.0**23)
-    return (value + magic) - magic
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
