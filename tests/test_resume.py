@@ -158,6 +158,7 @@ def test_a_process_killed_before_its_first_checkpoint_starts_again(pair, tmp_pat
     assert summary(folder)["parameters_sha256"] == summary(pair.straight)["parameters_sha256"]
 
 
+@pytest.mark.ci
 def test_a_run_that_goes_on_has_no_summary_of_before(pair, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(pair.resumed, folder)
@@ -429,6 +430,7 @@ def test_going_on_at_a_rate_of_0_changes_nothing(pair, capsys, words):
     assert files(pair.resumed) == before
 
 
+@pytest.mark.ci
 def test_a_run_that_was_begun_goes_through_at_a_rate_of_0(tmp_path):
     config = change(CONFIG, schedule="cosine(0.1, 1ep)")
     with pytest.raises(Stopped):

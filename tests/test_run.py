@@ -88,6 +88,7 @@ def test_rates_under_accumulation_count_updates(tmp_path):
     assert summary["ended_inside_cycle"] is False
 
 
+@pytest.mark.ci
 def test_rates_of_a_cosine_with_warm_up_and_an_adaptive_optimizer(tmp_path):
     config = change(SMALL, optimizer="adamw", schedule="warmup(cosine(0.05, 1ep), 1ep)")
     train(config, out=tmp_path / "run")
@@ -267,6 +268,7 @@ def test_a_loss_that_is_infinite_from_the_start_leaves_whole_files(tmp_path):
     assert (tmp_path / "run" / "report.png").exists()
 
 
+@pytest.mark.ci
 def test_an_interrupted_run_keeps_its_metrics(tmp_path):
     def stop(item):
         if isinstance(item, EpochEnd):
