@@ -133,11 +133,15 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("jaxlr")
+    from importlib.util import find_spec
+
     places = [
         "schedules",
         *(f"dialects.{framework}" for framework in ("torch", "keras", "transformers", "timm", "optax")),
     ]
-    found = [] if name.startswith("_") else [f"jaxlr.{place}.{name}" for place in places if _has(place, name)]
+    # A module of jaxlr is looked for here before it is imported: no time for the dialects then.
+    elsewhere = not name.startswith("_") and find_spec(f"jaxlr.{name}") is None
+    found = [f"jaxlr.{place}.{name}" for place in places if elsewhere and _has(place, name)]
     raise AttributeError(
         f"module 'jaxlr' has no attribute {name!r}" + (f"; it is {' or '.join(found)}" if found else "")
     )

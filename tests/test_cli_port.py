@@ -75,6 +75,8 @@ def test_the_momentum_that_pytorch_moves_is_printed_too(capsys):
     assert momentum.to_dict() == dialects.torch.one_cycle_momentum(lr=0.1, max_lr=1.0, total_steps=100).to_dict()
     assert main(["port", "torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=100, cycle_momentum=False)"]) == 0
     assert "momentum" not in capsys.readouterr().out
+    assert main(["port", "torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=100) * 0.5"]) == 0
+    assert "momentum" not in capsys.readouterr().out
     assert main(["port", "torch.SGD(torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=100), momentum=0.9)"]) == 0
     assert "# PyTorch moves the momentum too" in capsys.readouterr().out
 

@@ -140,6 +140,12 @@ def test_importing_jaxlr_imports_jax_optax_and_numpy_alone():
     assert result.stdout.strip() == "[]"
 
 
+def test_importing_a_module_of_jaxlr_leaves_the_dialects_alone():
+    program = "import sys; from jaxlr import plotting; print(sorted(m for m in sys.modules if 'jaxlr.dialects.' in m))"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 def test_importing_jaxlr_touches_no_device():
     program = (
         "import jaxlr; from jax._src import xla_bridge;"

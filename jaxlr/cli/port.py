@@ -1,5 +1,6 @@
 """`jaxlr port`."""
 
+import ast
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -106,11 +107,12 @@ def python_lines(recipe: str, ported: Any) -> list[str]:
 
 def momentum_of(recipe: str) -> Schedule | None:
     """The momentum that PyTorch's scheduler moves beside the rate."""
-    function = {"OneCycleLR": "one_cycle_momentum", "CyclicLR": "cyclic_momentum"}
-    found = _CYCLED.match(recipe)
-    if not found or "cycle_momentum=False" in recipe:
+    names = {"torch.OneCycleLR": "torch.one_cycle_momentum", "torch.CyclicLR": "torch.cyclic_momentum"}
+    call = ast.parse(recipe.strip(), mode="eval").body
+    name = ast.unparse(call.func) if isinstance(call, ast.Call) else None  # not arithmetic of schedules
+    if name not in names or "cycle_momentum=False" in recipe:
         return None
-    return read_call(f"torch.{function[found[1]]}({recipe[found.end() :]}", recipes(), what="recipe")
+    return read_call(recipe.replace(name, names[name], 1), recipes(), what="recipe")
 
 
 def of_dialects(recipe: str) -> str:
