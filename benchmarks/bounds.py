@@ -20,11 +20,11 @@ import numpy as np
 
 import jaxlr
 from jaxlr.schedules import parse
-from jaxlr.training.config import TrainConfig
-from jaxlr.training.convolution import compiler_options
-from jaxlr.training.data import load_dataset
-from jaxlr.training.finding import find_rates, schedule_of
-from jaxlr.training.sweep import make_training, steps_per_epoch
+from jaxlr.training.data.datasets import load_dataset
+from jaxlr.training.network.convolution import compiler_options
+from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.searches.finding import find_rates, schedule_of
+from jaxlr.training.searches.sweep import make_training, steps_per_epoch
 
 RATES = np.geomspace(1e-5, 1.0, 16).astype(np.float32)
 SIZES = {"digits": {"epochs": 16, "batch_size": 64, "width": 32}}

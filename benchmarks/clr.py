@@ -32,7 +32,7 @@ from clr_training import BATCH, Study
 
 import jaxlr
 from jaxlr import plotting
-from jaxlr.training.data import load_dataset
+from jaxlr.training.data.datasets import load_dataset
 
 LONGER = 2.8  # 70,000 / 25,000
 PEAKS = {"sgd": (0.003, 1.0), "adam": (0.0001, 0.03)}

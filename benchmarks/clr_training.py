@@ -12,12 +12,12 @@ from flax import nnx
 from jax import lax
 
 import jaxlr
-from jaxlr.training.convolution import compiler_options
-from jaxlr.training.data import Dataset
-from jaxlr.training.losses import loss_by_name
-from jaxlr.training.models import CNN
-from jaxlr.training.order import BatchOrder
-from jaxlr.training.step import State, make_evaluate_batch, make_update
+from jaxlr.training.data.datasets import Dataset
+from jaxlr.training.loop.order import BatchOrder
+from jaxlr.training.loop.update import State, make_evaluate_batch, make_update
+from jaxlr.training.network.convolution import compiler_options
+from jaxlr.training.network.losses import loss_by_name
+from jaxlr.training.network.models import CNN
 
 BATCH = 100
 

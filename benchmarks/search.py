@@ -32,8 +32,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxlr.training.data import load_dataset
-from jaxlr.training.order import BatchOrder
+from jaxlr.training.data.datasets import load_dataset
+from jaxlr.training.loop.order import BatchOrder
 
 BATCH_SIZE = 64
 RATES, ENDS = 100, (1e-7, 0.1)

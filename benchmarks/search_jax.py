@@ -13,9 +13,9 @@ import optax
 from flax import nnx
 
 import jaxlr
-from jaxlr.search.sweeps import sweep
-from jaxlr.training.convolution import compiler_options
-from jaxlr.training.models import CNN
+from jaxlr.search.sweeps.run import sweep
+from jaxlr.training.network.convolution import compiler_options
+from jaxlr.training.network.models import CNN
 
 
 def loss_of(model, images, labels):

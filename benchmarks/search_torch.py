@@ -18,7 +18,7 @@ BATCH_SIZE, WIDTH = 64, 32
 
 
 def network(image, classes: int) -> nn.Module:
-    """The network of `jaxlr.training.models.CNN`: two blocks and two dense layers."""
+    """The network of `jaxlr.training.network.models.CNN`: two blocks and two dense layers."""
     height, width, channels = image
     layers: list[nn.Module] = []
     for outputs in (WIDTH, 2 * WIDTH):

@@ -87,7 +87,7 @@ def load_images(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, st
         random = np.random.default_rng(0)
         images = random.integers(0, 256, (options.images, 28, 28, 1), np.uint8)
         return images, random.integers(0, 10, options.images).astype(np.int32), "synthetic images"
-    from jaxlr.training.data import load_dataset
+    from jaxlr.training.data.datasets import load_dataset
 
     train = load_dataset("fashion-mnist", data_dir=options.data_dir).train
     return train.images[: options.images], train.labels[: options.images], "Fashion-MNIST"
@@ -132,8 +132,8 @@ def run_contender(options: argparse.Namespace) -> dict[str, Any]:
 def run_jaxlr(images: np.ndarray, labels: np.ndarray, options: argparse.Namespace, *, streamed: bool) -> dict[str, Any]:
     import jax
 
-    from jaxlr.training.loop import Updates
-    from jaxlr.training.splits import MappedRows
+    from jaxlr.training.data.splits import MappedRows
+    from jaxlr.training.loop.trainer import Updates
 
     with tempfile.TemporaryDirectory() as folder:
         if streamed:
@@ -153,9 +153,9 @@ def make_trainer(images: Any, labels: np.ndarray, options: argparse.Namespace, *
     from flax import nnx
 
     import jaxlr
-    from jaxlr.training.data import Dataset, Split
-    from jaxlr.training.loop import Trainer
-    from jaxlr.training.models import CNN
+    from jaxlr.training.data.datasets import Dataset, Split
+    from jaxlr.training.loop.trainer import Trainer
+    from jaxlr.training.network.models import CNN
 
     few = Split(images[: options.batch_size], labels[: options.batch_size])
     data = Dataset("benchmark", train=Split(images, labels), validation=few, test=few, classes=10, split_note="")
@@ -168,11 +168,11 @@ def run_jaxlr_saving(images: np.ndarray, labels: np.ndarray, options: argparse.N
     import jax
 
     import jaxlr
-    import jaxlr.training.checkpoints  # before the clock starts, as everything else
-    from jaxlr.training.config import TrainConfig
-    from jaxlr.training.folder import FolderLock
-    from jaxlr.training.position import Position
-    from jaxlr.training.run import Run, execute
+    import jaxlr.training.runs.checkpoints  # before the clock starts, as everything else
+    from jaxlr.training.runs.config import TrainConfig
+    from jaxlr.training.runs.folder import FolderLock
+    from jaxlr.training.runs.position import Position
+    from jaxlr.training.runs.run import Run, execute
 
     trainer, data = make_trainer(images, labels, options, images_on="device")
     schedule = "constant(0.001)"

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import optax
 
-from jaxlr.transforms.adam import scale_by_adam
-from jaxlr.transforms.decay import add_weight_decay
+from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number_or_schedule
-from jaxlr.transforms.learning_rate import scale_by_learning_rate
-from jaxlr.transforms.masks import Mask
-from jaxlr.transforms.momentum import scale_by_momentum
-from jaxlr.transforms.plateau import ReduceOnPlateau
-from jaxlr.transforms.precision import in_float32
-from jaxlr.transforms.rms import scale_by_rmsprop
+from jaxlr.transforms.moments.adam import scale_by_adam
+from jaxlr.transforms.moments.momentum import scale_by_momentum
+from jaxlr.transforms.moments.rms import scale_by_rmsprop
+from jaxlr.transforms.penalties import add_weight_decay
+from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau
+from jaxlr.transforms.wrappers.precision import in_float32
 
 __all__ = ["adam", "adamw", "rmsprop", "sgd"]
 

@@ -11,11 +11,11 @@ import numpy as np
 from flax import nnx
 
 import jaxlr
-from jaxlr.training.config import TrainConfig
-from jaxlr.training.data import load_dataset
-from jaxlr.training.loop import Trainer, Updates
-from jaxlr.training.models import CNN
-from jaxlr.training.run import Stopped, execute, prepare, resume, train
+from jaxlr.training.data.datasets import load_dataset
+from jaxlr.training.loop.trainer import Trainer, Updates
+from jaxlr.training.network.models import CNN
+from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.runs.run import Stopped, execute, prepare, resume, train
 
 DIGITS = load_dataset("digits")
 

@@ -10,7 +10,7 @@ import numpy as np
 import reference
 
 from jaxlr.schedules import FAMILIES
-from jaxlr.schedules.base import OPERATIONS
+from jaxlr.schedules.schedule import OPERATIONS
 
 LAST = 2**31 - 1
 LONGEST = 2_000_000_000

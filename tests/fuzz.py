@@ -20,7 +20,7 @@ import reference
 from draws import DRAWS, LAST, SMALLEST, Call, Dice, call_of
 
 from jaxlr.schedules import FAMILIES
-from jaxlr.schedules.base import OPERATIONS
+from jaxlr.schedules.schedule import OPERATIONS
 
 LARGEST = float(np.finfo(np.float32).max)
 COMPOSITIONS = {"warmup", "join", "per_epoch", "at_speed", "with_restarts", *OPERATIONS}

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from jaxlr.training.data import DataError, Dataset
+from jaxlr.training.data.datasets import DataError, Dataset
 
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 CIFAR = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")

@@ -22,7 +22,7 @@ import test_transforms_plateau as plateau
 
 from jaxlr.cli.port import links
 from jaxlr.schedules import Schedule
-from jaxlr.transforms.plateau import ReduceOnPlateau
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
 _PARTS = 4
 

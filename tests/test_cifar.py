@@ -23,7 +23,7 @@ from image_files import (
     write_batches,
 )
 
-from jaxlr.training.data import load_dataset
+from jaxlr.training.data.datasets import load_dataset
 
 
 @pytest.mark.parametrize(

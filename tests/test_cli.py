@@ -17,9 +17,9 @@ from image_files import FAMILY, write_family
 from jaxlr.cli import COMMANDS, main
 from jaxlr.cli.parsing import in_one_line
 from jaxlr.schedules import FAMILIES
-from jaxlr.training.config import TrainConfig
-from jaxlr.training.loop import EpochEnd, Updates
-from jaxlr.training.progress import show_progress
+from jaxlr.training.loop.trainer import EpochEnd, Updates
+from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.runs.progress import show_progress
 
 TINY = ["train", "--width", "2", "--depth", "1", "--batch-size", "128", "--epochs", "2"]
 # The extra train without plot; older versions of optax bring chex themselves.
@@ -196,7 +196,7 @@ def test_a_full_disk_is_a_run_that_failed(capsys, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("jaxlr.training.run.write_json", full)
+    monkeypatch.setattr("jaxlr.training.runs.run.write_json", full)
     assert main(TINY) == 1
     assert capsys.readouterr().err == (
         "jaxlr train: runs/digits-1: No space left on device; once that is mended, "
@@ -352,7 +352,7 @@ def test_list_and_plot_need_the_smaller_extra_alone(words):
 
 def test_the_overview_and_the_library_import_no_extra():
     program = (
-        "import sys, jaxlr.cli, jaxlr.plotting, jaxlr.training.config; jaxlr.cli.main([]);"
+        "import sys, jaxlr.cli, jaxlr.plotting, jaxlr.training.runs.config; jaxlr.cli.main([]);"
         "print(sorted({'flax', 'orbax', 'matplotlib', 'tyro', 'rich', 'pooch'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -11,7 +11,7 @@ from jaxlr.cli import main
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import parse
 from jaxlr.cli.train import TrainOptions
-from jaxlr.training.config import TrainConfig
+from jaxlr.training.runs.config import TrainConfig
 
 NETWORK = ["--width", "2", "--depth", "1", "--batch-size", "128", "--epochs", "2"]
 SHORT = ["--steps", "20", "--tests", "1"]

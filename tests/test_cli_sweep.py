@@ -15,13 +15,13 @@ import pytest
 
 import jaxlr
 from jaxlr.cli import main
-from jaxlr.search.sweep_picture import plot_scores
-from jaxlr.training.config import TrainConfig
-from jaxlr.training.data import load_dataset
-from jaxlr.training.folder import FolderLock
-from jaxlr.training.loop import EpochEnd, TrainingDiverged
-from jaxlr.training.run import prepare
-from jaxlr.training.sweep import make_training
+from jaxlr.search.sweeps.picture import plot_scores
+from jaxlr.training.data.datasets import load_dataset
+from jaxlr.training.loop.trainer import EpochEnd, TrainingDiverged
+from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.runs.folder import FolderLock
+from jaxlr.training.runs.run import prepare
+from jaxlr.training.searches.sweep import make_training
 
 # Runs of the whole command: the short form of a sweep is in test_search_sweep.py.
 pytestmark = pytest.mark.long

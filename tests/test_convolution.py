@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 from jax import lax
 
-from jaxlr.training.convolution import convolve, max_pool
+from jaxlr.training.network.convolution import convolve, max_pool
 
 CASES = [
     pytest.param((4, 8, 8, 1), (3, 3, 1, 5), 1, id="one channel"),

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from image_files import said
 
-from jaxlr.training.data import load_dataset
-from jaxlr.training.splits import stratified
+from jaxlr.training.data.datasets import load_dataset
+from jaxlr.training.data.splits import stratified
 
 
 def test_digits_are_the_1797_of_scikit_learn() -> None:

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlr.descent import plot_curves, plot_descent
+from jaxlr.plotting.descent import plot_curves, plot_descent
 
 
 def bowl(x):

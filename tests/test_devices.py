@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from jaxlr.training.devices import choose_devices
+from jaxlr.training.loop.mesh import choose_devices
 
 
 def run_with_eight(script, *words, timeout=280):

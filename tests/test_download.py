@@ -24,7 +24,7 @@ from image_files import (
     write_family,
 )
 
-from jaxlr.training.data import SOURCES, Source, load_dataset
+from jaxlr.training.data.datasets import SOURCES, Source, load_dataset
 
 
 @dataclass

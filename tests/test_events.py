@@ -5,8 +5,8 @@ import struct
 import numpy as np
 import pytest
 
-from jaxlr.training.events import EventFile, crc32c, write_item
-from jaxlr.training.loop import EpochEnd, Skipped, Updates
+from jaxlr.training.loop.trainer import EpochEnd, Skipped, Updates
+from jaxlr.training.runs.events import EventFile, crc32c, write_item
 
 
 def fields(message):

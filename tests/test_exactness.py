@@ -7,7 +7,7 @@ from fuzz import FORMS, check, errors, exact_range
 from rare import names
 
 from jaxlr.schedules import FAMILIES
-from jaxlr.schedules.base import OPERATIONS
+from jaxlr.schedules.schedule import OPERATIONS
 
 NEAR_1 = 1 - 1e-9
 

@@ -6,10 +6,11 @@ import pytest
 from test_loop import DATA, TRAIN, join, make_model, make_trainer
 
 import jaxlr
-from jaxlr.training import feeding, loop
-from jaxlr.training.data import DataError, load_dataset
-from jaxlr.training.feeding import fits
-from jaxlr.training.splits import MappedRows, Split
+from jaxlr.training.data.datasets import DataError, load_dataset
+from jaxlr.training.data.splits import MappedRows, Split
+from jaxlr.training.loop import feed as feeding
+from jaxlr.training.loop import trainer as loop
+from jaxlr.training.loop.feed import fits
 
 
 @pytest.fixture

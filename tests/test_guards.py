@@ -19,12 +19,12 @@ DRIVER = """
 import contextlib, io, json, os, shutil, subprocess, sys
 from pathlib import Path
 import jax
-import jaxlr.training.program, jaxlr.training.run
+import jaxlr.training.loop.chunk, jaxlr.training.runs.run
 from jaxlr.cli import main
 disk, words = Path(sys.argv[1]), sys.argv[2:]
-jaxlr.training.run._draw_report = lambda *_: None
+jaxlr.training.runs.run._draw_report = lambda *_: None
 # All runs are of one program, whose name is part of its key: it is compiled once.
-jaxlr.training.program._traced_once = lambda function: function
+jaxlr.training.loop.chunk._traced_once = lambda function: function
 jax.config.update("jax_compilation_cache_dir", str(disk.with_name("compiled")))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 told = []

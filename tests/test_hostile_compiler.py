@@ -9,7 +9,7 @@ from draws import DRAWS, Dice, call_of
 from fuzz import as_float32, call_with, errors, exact_range, parted
 from hostile import Machine
 
-from jaxlr.schedules import exact
+from jaxlr.numerics import wide
 
 # An interpreter runs every operation: the promise itself is in test_exactness.py.
 pytestmark = pytest.mark.ci
@@ -68,22 +68,22 @@ def test_stays_exact_with_traced_numbers(name):
         assert errors(call, low_high, values).max() <= 1.5 * call.parts(), machine
 
 
-def wide(low, high):
+def spread(low, high):
     """Numbers with 48 bits, evenly spread over the exponents."""
     values = np.exp(np.random.default_rng(0).uniform(np.log(low), np.log(high), 200))
-    return exact.Wide(*map(np.stack, zip(*map(exact.split, values), strict=True)))
+    return wide.Wide(*map(np.stack, zip(*map(wide.split, values), strict=True)))
 
 
 def one_less(a):
-    return exact.constant(1.0) - a
+    return wide.constant(1.0) - a
 
 
 def log_of_one_more(a):
-    return exact.log(exact.constant(1.0) + a, a)
+    return wide.log(wide.constant(1.0) + a, a)
 
 
 def exponential(a):
-    power, scale = exact.exp(a)
+    power, scale = wide.exp(a)
     return power.scaled(scale)
 
 
@@ -92,20 +92,20 @@ HELPERS = {
     "sum": (lambda a: a + a * a, lambda a: a + a**2, (1e-6, 10), 45, 45),
     "difference": (one_less, lambda a: 1 - a, (1e-6, 0.9), 45, 45),
     "quotient": (lambda a: a / (a + a * a), lambda a: 1 / (1 + a), (1e-6, 10), 42, 30),
-    "log below 1": (exact.log, mpmath.log, (1e-20, 0.999), 36, 30),
-    "log above 1": (exact.log, mpmath.log, (1.001, 1e20), 36, 30),
+    "log below 1": (wide.log, mpmath.log, (1e-20, 0.999), 36, 30),
+    "log above 1": (wide.log, mpmath.log, (1.001, 1e20), 36, 30),
     "log next to 1": (log_of_one_more, mpmath.log1p, (1e-12, 1), 36, 30),
     "exp": (exponential, mpmath.exp, (1e-6, 80), 29, 29),
     "exp of less than 0": (lambda a: exponential(-a), lambda a: mpmath.exp(-a), (1e-6, 60), 29, 29),
-    "1 - exp": (lambda a: exact.exp_and_rest(-a)[2], lambda a: -mpmath.expm1(-a), (1e-9, 60), 29, 29),
-    "sqrt": (exact.sqrt, mpmath.sqrt, (1e-20, 1e20), 45, 45),
-    "sine": (exact.sine_squared, lambda a: mpmath.sin(mpmath.pi / 2 * a) ** 2, (1e-9, 0.5), 29, 29),
+    "1 - exp": (lambda a: wide.exp_and_rest(-a)[2], lambda a: -mpmath.expm1(-a), (1e-9, 60), 29, 29),
+    "sqrt": (wide.sqrt, mpmath.sqrt, (1e-20, 1e20), 45, 45),
+    "sine": (wide.sine_squared, lambda a: mpmath.sin(mpmath.pi / 2 * a) ** 2, (1e-9, 0.5), 29, 29),
 }
 
 
 @pytest.mark.parametrize(("helper", "real", "span", "bits", "bits_on_a_tpu"), HELPERS.values(), ids=HELPERS)
 def test_every_helper_keeps_its_bits(helper, real, span, bits, bits_on_a_tpu):
-    numbers = wide(*span)
+    numbers = spread(*span)
     expected = [real(number) for number in exactly(numbers.high, numbers.low)]
     program = jax.make_jaxpr(helper)(numbers)
     for machine, how in MACHINES.items():

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from jaxlr.cli import main
-from jaxlr.training.checkpoints import read_position
-from jaxlr.training.config import TrainConfig
-from jaxlr.training.hosts import Hosts, any_host, first_host, largest
-from jaxlr.training.run import resume, train
+from jaxlr.training.loop.hosts import Hosts, any_host, first_host, largest
+from jaxlr.training.runs.checkpoints import read_position
+from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.runs.run import resume, train
 
 WORDS = ["--width", "2", "--depth", "1", "--schedule", "constant(0.01)", "--checkpoint-every", "25"]
 TIMEOUT = 10  # seconds without a sign of life

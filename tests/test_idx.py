@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from image_files import FAMILY, IDX, assert_is_family, cut, idx_bytes, replace, said, write_family
 
-from jaxlr.training.data import Source, load_dataset
+from jaxlr.training.data.datasets import Source, load_dataset
 
 
 @pytest.mark.parametrize("name", ["fashion-mnist", "mnist", "kmnist"])

@@ -12,11 +12,11 @@ import pytest
 from flax import nnx
 
 import jaxlr
-from jaxlr.training import loop
-from jaxlr.training.data import Dataset, Split
-from jaxlr.training.loop import EpochEnd, Trainer, TrainingDiverged, Updates
-from jaxlr.training.models import CNN
-from jaxlr.training.order import epoch_order
+from jaxlr.training.data.datasets import Dataset, Split
+from jaxlr.training.loop import trainer as loop
+from jaxlr.training.loop.order import epoch_order
+from jaxlr.training.loop.trainer import EpochEnd, Trainer, TrainingDiverged, Updates
+from jaxlr.training.network.models import CNN
 
 TRAIN, BATCH = 52, 8  # 6 batches in an epoch, 4 images left out
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlr.training.losses import LOSSES, l1_penalty, l2_penalty, loss_by_name
+from jaxlr.training.network.losses import LOSSES, l1_penalty, l2_penalty, loss_by_name
 
 RANDOM = np.random.default_rng(0)
 OUTPUTS = 2 * RANDOM.normal(size=(7, 5))

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxlr.training.assembly import make_model
-from jaxlr.training.config import TrainConfig
-from jaxlr.training.data import load_dataset
-from jaxlr.training.models import CNN
+from jaxlr.training.data.datasets import load_dataset
+from jaxlr.training.network.models import CNN
+from jaxlr.training.runs.assembly import make_model
+from jaxlr.training.runs.config import TrainConfig
 
 CASES = [((8, 8, 1), "pool"), ((7, 10, 2), "pool"), ((7, 10, 2), "stride"), ((8, 8, 1), "stride")]
 

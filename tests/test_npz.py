@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from image_files import cut, numbered, rejoined, replace, said
 
-from jaxlr.training.data import load_dataset
+from jaxlr.training.data.datasets import load_dataset
 
 
 def test_npz_as_keras_has_it(tmp_path: Path) -> None:

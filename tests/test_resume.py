@@ -20,14 +20,14 @@ from test_events import read, scalars
 import jaxlr
 from jaxlr.cli import main
 from jaxlr.schedules import parse
-from jaxlr.training.config import TrainConfig
-from jaxlr.training.events import EventFile
-from jaxlr.training.folder import FolderLock
-from jaxlr.training.loop import EpochEnd, Updates
-from jaxlr.training.past_runs import read_run
-from jaxlr.training.position import Position
-from jaxlr.training.resuming import changed_schedule, check_changes, check_epochs, read_items, schedule_of
-from jaxlr.training.run import Stopped, execute, prepare, resume, train
+from jaxlr.training.loop.trainer import EpochEnd, Updates
+from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.runs.events import EventFile
+from jaxlr.training.runs.folder import FolderLock
+from jaxlr.training.runs.past_runs import read_run
+from jaxlr.training.runs.position import Position
+from jaxlr.training.runs.resuming import changed_schedule, check_changes, check_epochs, read_items, schedule_of
+from jaxlr.training.runs.run import Stopped, execute, prepare, resume, train
 
 # 1,293 digits to train on: 20 batches of 64 in two of which an update, 30 updates in all; dropout and momentum as well.
 WORDS = ["--width", "2", "--depth", "1", "--batch-size", "64", "--accumulate", "2", "--epochs", "3"]
@@ -58,8 +58,8 @@ def compiled_once(tmp_path_factory):
         patch.setenv("JAX_COMPILATION_CACHE_DIR", folder)
         patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         # The name of a program is part of its key.
-        patch.setattr("jaxlr.training.program._traced_once", lambda function: function)
-        patch.setattr("jaxlr.training.run._draw_report", lambda *_: None)
+        patch.setattr("jaxlr.training.loop.chunk._traced_once", lambda function: function)
+        patch.setattr("jaxlr.training.runs.run._draw_report", lambda *_: None)
         for name, value in options.items():
             jax.config.update(name, value)
         reset_cache()
@@ -296,10 +296,10 @@ def test_a_run_stopped_between_an_epochs_updates_and_its_evaluation_goes_on_with
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import jaxlr.training.program
-from jaxlr.training.config import load_config
-from jaxlr.training.run import execute, prepare
-jaxlr.training.program._traced_once = lambda function: function
+import jaxlr.training.loop.chunk
+from jaxlr.training.runs.config import load_config
+from jaxlr.training.runs.run import execute, prepare
+jaxlr.training.loop.chunk._traced_once = lambda function: function
 def watch(item):
     if (item.count if isinstance(item.count, int) else item.count[-1]) >= 11:
         os.kill(os.getpid(), signal.SIGKILL)

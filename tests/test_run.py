@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from jaxlr.schedules import parse
-from jaxlr.training.config import TrainConfig, default_schedule, load_config, to_json
-from jaxlr.training.cycles import horizon, place_in_cycle
-from jaxlr.training.folder import make_folder
-from jaxlr.training.loop import EpochEnd, TrainingDiverged, Updates
-from jaxlr.training.progress import print_summary
-from jaxlr.training.run import execute, prepare, train
-from jaxlr.training.summary import Tally, parameters_sha256
+from jaxlr.training.loop.trainer import EpochEnd, TrainingDiverged, Updates
+from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
+from jaxlr.training.runs.cycles import horizon, place_in_cycle
+from jaxlr.training.runs.folder import make_folder
+from jaxlr.training.runs.progress import print_summary
+from jaxlr.training.runs.run import execute, prepare, train
+from jaxlr.training.runs.summary import Tally, parameters_sha256
 
 # 1,293 digits to train on: 10 batches of 128 an epoch.
 SMALL = TrainConfig(width=2, depth=1, batch_size=128, epochs=2, schedule="triangular2(0.01, 0.1, 5)", optimizer="sgd")

@@ -463,7 +463,7 @@ def test_the_functions_of_old_tests_are_let_go():
     import gc
     import weakref
 
-    from jaxlr.search import trial
+    from jaxlr.search.trials import trial
 
     def run():
         large = jnp.ones(1000)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import jaxlr
-from jaxlr.search import suggestions
-from jaxlr.search.result import Curve, RangeTest
-from jaxlr.search.suggestions import NoSuggestion
+from jaxlr.search.ranges import suggestions
+from jaxlr.search.ranges.result import Curve, RangeTest
+from jaxlr.search.ranges.suggestions import NoSuggestion
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "suggestions.npz")
 CURVES = range(len(GOLDEN["points"]))

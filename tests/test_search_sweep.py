@@ -11,9 +11,9 @@ import optax
 import pytest
 
 import jaxlr
-from jaxlr.search.numbers import full_name, numbers_of, with_number
-from jaxlr.search.sweeps import sweep
-from jaxlr.search.variations import values_of, variations
+from jaxlr.search.sweeps.numbers import full_name, numbers_of, with_number
+from jaxlr.search.sweeps.run import sweep
+from jaxlr.search.sweeps.variations import values_of, variations
 
 RATES = np.array([0.1, 0.25, 0.5, 1.0, 1.5])
 STEPS = 12
@@ -235,7 +235,7 @@ ON_DEVICES = """
 import jax, numpy as np, sys
 sys.path.insert(0, {tests!r})
 from test_search_sweep import batch, by_hand, descent
-from jaxlr.search.sweeps import sweep
+from jaxlr.search.sweeps.run import sweep
 rates = np.linspace(0.1, 1.5, 10)
 expected = [by_hand(rate, 4) for rate in rates]
 for strategy, group_size, groups, used in (

@@ -11,10 +11,10 @@ from flax import nnx
 from test_loop import BATCH, DATA, TRAIN, make_model, make_trainer
 
 import jaxlr
-from jaxlr.training import loop
-from jaxlr.training.data import Dataset, Split
-from jaxlr.training.loop import EpochEnd, Skipped, TrainingDiverged, Updates
-from jaxlr.training.order import epoch_order
+from jaxlr.training.data.datasets import Dataset, Split
+from jaxlr.training.loop import trainer as loop
+from jaxlr.training.loop.order import epoch_order
+from jaxlr.training.loop.trainer import EpochEnd, Skipped, TrainingDiverged, Updates
 
 BAD = 17  # an image that is not finite
 

@@ -26,8 +26,8 @@ from jaxlr.transforms import (
     scale_by_rmsprop,
     with_master_weights,
 )
-from jaxlr.transforms.debiasing import one_minus_power
-from jaxlr.transforms.states import change_states, find_states
+from jaxlr.transforms.moments.debiasing import one_minus_power
+from jaxlr.transforms.state.search import change_states, find_states
 
 GRADIENTS = np.random.default_rng(3).normal(size=(12, 5)) * np.logspace(0, -4, 5)
 

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
-from jaxlr.training.config import TrainConfig, to_json
-from jaxlr.training.folder import make_folder, write_json
+from jaxlr.training.runs.config import TrainConfig, to_json
+from jaxlr.training.runs.folder import make_folder, write_json
 
 if TYPE_CHECKING:
     from jaxlr.search import RangeTest
@@ -62,8 +62,8 @@ def run(arguments: Sequence[str]) -> None:
     options = parse("find", FindOptions, arguments)
     console = Console(stderr=options.json, highlight=False, markup=False)
     with input_errors(), console.status("testing learning rates ..."):
-        from jaxlr.training.data import load_dataset
-        from jaxlr.training.finding import find_rates
+        from jaxlr.training.data.datasets import load_dataset
+        from jaxlr.training.searches.finding import find_rates
 
         config = TrainConfig(**{field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)})
         data = load_dataset(
@@ -105,7 +105,7 @@ def write_result(folder: Path, config: TrainConfig, result: "RangeTest") -> dict
     """Writes range_test.json and range_test.png; gives what the first holds."""
     from jaxlr import plotting
     from jaxlr.search import NoSuggestion
-    from jaxlr.training.finding import schedule_of
+    from jaxlr.training.searches.finding import schedule_of
 
     found: dict[str, Any] = {**result.to_dict(), "schedule": None, "refusal": None}
     try:

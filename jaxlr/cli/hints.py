@@ -3,7 +3,7 @@
 import dataclasses
 import shlex
 
-from jaxlr.training.config import TrainConfig
+from jaxlr.training.runs.config import TrainConfig
 
 
 def train_command(config: TrainConfig, schedule: str) -> str:

@@ -16,7 +16,7 @@ import jaxlr
 from jaxlr import dialects, plotting
 from jaxlr.cli.parsing import input_errors, parse
 from jaxlr.schedules import FAMILIES, Schedule
-from jaxlr.schedules.notation import read_call
+from jaxlr.schedules.text import read_call
 from jaxlr.transforms import ReduceOnPlateau
 
 _FRAMEWORKS = ("torch", "keras", "transformers", "timm", "optax")

@@ -20,11 +20,11 @@ from rich.table import Table
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.schedules import Schedule, updates
-from jaxlr.training.config import TrainConfig, default_schedule, to_json
-from jaxlr.training.folder import FolderLock, check_folder, make_folder, write_json
+from jaxlr.training.runs.config import TrainConfig, default_schedule, to_json
+from jaxlr.training.runs.folder import FolderLock, check_folder, make_folder, write_json
 
 if TYPE_CHECKING:
-    from jaxlr.search.sweeps import GroupDone, SweepResult
+    from jaxlr.search.sweeps.run import GroupDone, SweepResult
 
 SCORE = "validation_accuracy"
 _DEFAULT_VARIATION = ("max_lr", "logspace(0.001, 1, 10)")
@@ -99,10 +99,10 @@ def _run(sweep: _Sweep, options: SweepOptions) -> None:
 
 def _prepare(options: SweepOptions) -> _Sweep:
     """Checks everything that can be wrong, then makes the folder."""
-    from jaxlr.search.variations import variations
-    from jaxlr.training.data import load_dataset
-    from jaxlr.training.rates import check_rates
-    from jaxlr.training.sweep import make_training, steps_per_epoch
+    from jaxlr.search.sweeps.variations import variations
+    from jaxlr.training.data.datasets import load_dataset
+    from jaxlr.training.runs.rates import check_rates
+    from jaxlr.training.searches.sweep import make_training, steps_per_epoch
 
     if options.schedule is not None and not options.vary:
         raise ValueError(
@@ -159,8 +159,8 @@ def _check_folder(folder: Path, kept: dict[str, Any]) -> None:
 
 
 def _execute(sweep: _Sweep, options: SweepOptions) -> "SweepResult":
-    from jaxlr.search.sweeps import sweep as run_sweep
-    from jaxlr.training.convolution import compiler_options
+    from jaxlr.search.sweeps.run import sweep as run_sweep
+    from jaxlr.training.network.convolution import compiler_options
 
     config, members = sweep.config, len(sweep.schedules)
     print(
@@ -183,7 +183,7 @@ def _execute(sweep: _Sweep, options: SweepOptions) -> "SweepResult":
 @contextmanager
 def _progress(schedules: Sequence[Schedule]) -> Iterator[Callable[["GroupDone"], None]]:
     """A bar on a terminal, elsewhere a line a member."""
-    from jaxlr.search.numbers import numbers_of
+    from jaxlr.search.sweeps.numbers import numbers_of
 
     rows = [numbers_of(schedule) for schedule in schedules]
     varied = [name for name in rows[0] if any(row[name] != rows[0][name] for row in rows)]
@@ -227,8 +227,8 @@ def _order(result: "SweepResult") -> np.ndarray:
 
 def _write_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> None:
     from jaxlr import plotting
-    from jaxlr.search.sweep_picture import plot_scores
-    from jaxlr.training.summary import finite
+    from jaxlr.search.sweeps.picture import plot_scores
+    from jaxlr.training.runs.summary import finite
 
     names = (SCORE, "validation_loss", "best_validation_accuracy", "train_loss", "train_accuracy", "updates")
     columns = {name: result.scores(name) for name in names}

@@ -13,12 +13,12 @@ import tyro
 from rich.console import Console
 
 from jaxlr.cli.parsing import CommandError, input_errors, parse
-from jaxlr.training.config import TrainConfig, load_config
-from jaxlr.training.folder import check_folder
+from jaxlr.training.runs.config import TrainConfig, load_config
+from jaxlr.training.runs.folder import check_folder
 
 if TYPE_CHECKING:
-    from jaxlr.training.hosts import Hosts
-    from jaxlr.training.run import Run
+    from jaxlr.training.loop.hosts import Hosts
+    from jaxlr.training.runs.run import Run
 
 _TESTS = 3  # range tests whose medians count
 
@@ -65,7 +65,7 @@ def run(arguments: Sequence[str]) -> None:
         _check_alone(options, arguments)
         hosts = _hosts(options)
         # Jax takes half a second to import, and must meet the others before it looks at a device.
-        from jaxlr.training.hosts import connected
+        from jaxlr.training.loop.hosts import connected
 
         with connected(hosts):
             _run(options)
@@ -73,7 +73,7 @@ def run(arguments: Sequence[str]) -> None:
 
 def _hosts(options: TrainOptions) -> "Hosts | None":
     """How the processes of the run find each other; None: it has one."""
-    from jaxlr.training.hosts import Hosts
+    from jaxlr.training.loop.hosts import Hosts
 
     by_hand = Hosts(options.coordinator, options.num_processes, options.process_id, options.peer_timeout)
     if not options.distributed and by_hand.coordinator is None:
@@ -88,8 +88,8 @@ def _run(options: TrainOptions) -> None:
         config = TrainConfig(**{field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)})
         # Flax and the network take seconds: something must move on the terminal before that.
         with Console().status("getting ready ..."):
-            from jaxlr.training.position import CheckpointError
-            from jaxlr.training.run import prepare, resume
+            from jaxlr.training.runs.position import CheckpointError
+            from jaxlr.training.runs.run import prepare, resume
 
             try:
                 if options.resume is not None:
@@ -135,16 +135,16 @@ def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     """The run with the schedule that a range test of its network proposes, the test in its folder."""
     from jaxlr.cli.find import write_result
     from jaxlr.search import NoSuggestion
-    from jaxlr.training.data import load_dataset
-    from jaxlr.training.finding import find_rates, initial_network, schedule_of
-    from jaxlr.training.run import prepare
+    from jaxlr.training.data.datasets import load_dataset
+    from jaxlr.training.runs.run import prepare
+    from jaxlr.training.searches.finding import find_rates, initial_network, schedule_of
 
     if options.out is not None:
         check_folder(options.out)
     data = load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
     network = initial_network(config, data)
     if options.from_ is not None:
-        from jaxlr.training.checkpoints import load_network
+        from jaxlr.training.runs.checkpoints import load_network
 
         network = load_network(options.from_, network)
     result = find_rates(config, data, seeds=_TESTS, network=network)
@@ -166,11 +166,11 @@ def _execute(run: "Run") -> None:
     from jax import process_count
     from jax.errors import JaxRuntimeError
 
-    from jaxlr.training.hosts import is_first
-    from jaxlr.training.loop import TrainingDiverged
-    from jaxlr.training.position import CheckpointError
-    from jaxlr.training.progress import print_summary, show_progress
-    from jaxlr.training.run import Stopped, execute
+    from jaxlr.training.loop.hosts import is_first
+    from jaxlr.training.loop.trainer import TrainingDiverged
+    from jaxlr.training.runs.position import CheckpointError
+    from jaxlr.training.runs.progress import print_summary, show_progress
+    from jaxlr.training.runs.run import Stopped, execute
 
     config, again = run.config, f"go on with jaxlr train --resume {run.folder}"
     progress = show_progress(run.updates, config.epochs) if is_first() else contextlib.nullcontext()

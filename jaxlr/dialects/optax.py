@@ -18,16 +18,16 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxlr.dialects import pieces
+from jaxlr.dialects import common
 from jaxlr.schedules import (
     Schedule,
-    checks,
     constant,
     cosine,
     custom,
     exponential,
     join,
     k_decay,
+    leaves,
     linear,
     multi_step,
     polynomial,
@@ -93,8 +93,8 @@ def linear_schedule(init_value: Any, end_value: Any, transition_steps: Any, tran
       >>> [float(rate(n)) for n in range(6)]
       [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
-    steps = pieces.length("transition_steps", transition_steps)
-    if pieces.equals(steps, 0):
+    steps = common.length("transition_steps", transition_steps)
+    if common.equals(steps, 0):
         return constant(init_value)
     return linear(init_value, end_value, steps, transition_begin=transition_begin)
 
@@ -123,8 +123,8 @@ def polynomial_schedule(
       >>> [float(rate(n)) for n in range(6)]
       [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
     """
-    steps = pieces.length("transition_steps", transition_steps)
-    if pieces.equals(steps, 0):
+    steps = common.length("transition_steps", transition_steps)
+    if common.equals(steps, 0):
         return constant(init_value)
     return polynomial(init_value, end_value, power, steps, transition_begin=transition_begin)
 
@@ -174,10 +174,10 @@ def piecewise_interpolate_schedule(
       >>> [float(rate(n)) for n in range(6)]
       [1.0, 0.75, 0.5, 0.375, 0.25, 0.25]
     """
-    checks.choice("interpolate_type", interpolate_type, ("linear", "cosine"))
+    leaves.choice("interpolate_type", interpolate_type, ("linear", "cosine"))
     value, borders = init_value, []
     for boundary, scale in _sorted(boundaries_and_scales):
-        checks.factor(f"boundaries_and_scales[{boundary}]", scale)
+        leaves.factor(f"boundaries_and_scales[{boundary}]", scale)
         value = value * scale
         borders.append((boundary, value))
     return _through(interpolate_type, init_value, borders)
@@ -213,12 +213,12 @@ def exponential_decay(
       >>> [float(rate(n)) for n in range(5)]
       [1.0, 1.0, 0.5, 0.25, 0.125]
     """
-    checks.positive("decay_rate", decay_rate)
-    begin = pieces.length("transition_begin", transition_begin)
+    leaves.positive("decay_rate", decay_rate)
+    begin = common.length("transition_begin", transition_begin)
     decay = exponential(
         init_value, decay_rate, transition_steps=transition_steps, staircase=staircase, end_value=end_value
     )
-    return decay if pieces.equals(begin, 0) else decay.shift(-begin)
+    return decay if common.equals(begin, 0) else decay.shift(-begin)
 
 
 def cosine_decay_schedule(init_value: Any, decay_steps: Any, alpha: Any = 0.0, exponent: Any = 1.0) -> Schedule:
@@ -242,9 +242,9 @@ def cosine_decay_schedule(init_value: Any, decay_steps: Any, alpha: Any = 0.0, e
       >>> [round(float(rate(n)), 4) for n in range(6)]
       [1.0, 0.9268, 0.75, 0.5732, 0.5, 0.5]
     """
-    checks.number("init_value", init_value)
-    checks.number("alpha", alpha)
-    return _cosine(init_value, pieces.length("decay_steps", decay_steps, minimum=1), alpha * init_value, exponent)
+    leaves.number("init_value", init_value)
+    leaves.number("alpha", alpha)
+    return _cosine(init_value, common.length("decay_steps", decay_steps, minimum=1), alpha * init_value, exponent)
 
 
 def linear_onecycle_schedule(
@@ -280,10 +280,10 @@ def linear_onecycle_schedule(
       >>> [round(float(rate(n)), 4) for n in range(10)]
       [0.25, 0.4375, 0.625, 0.8125, 1.0, 0.625, 0.25, 0.1562, 0.0625, 0.0625]
     """
-    total = pieces.length("transition_steps", transition_steps, minimum=1)
+    total = common.length("transition_steps", transition_steps, minimum=1)
     first, last = _one_cycle_ends(peak_value, div_factor, final_div_factor)
     rise, fall = _part("pct_start", pct_start, total), _part("pct_final", pct_final, total)
-    if not (checks.is_traced(rise) or checks.is_traced(fall)) and fall < rise:
+    if not (leaves.is_traced(rise) or leaves.is_traced(fall)) and fall < rise:
         raise ValueError(f"pct_final must be at least pct_start, {pct_start}, got {pct_final}")
     return _through("linear", first, [(rise, peak_value), (fall, first), (total, last)])
 
@@ -319,7 +319,7 @@ def cosine_onecycle_schedule(
       >>> [round(float(rate(n)), 4) for n in range(6)]
       [0.25, 0.625, 1.0, 0.5625, 0.125, 0.125]
     """
-    total = pieces.length("transition_steps", transition_steps, minimum=1)
+    total = common.length("transition_steps", transition_steps, minimum=1)
     first, last = _one_cycle_ends(peak_value, div_factor, final_div_factor)
     return _through("cosine", first, [(_part("pct_start", pct_start, total), peak_value), (total, last)])
 
@@ -344,9 +344,9 @@ def warmup_constant_schedule(init_value: Any, peak_value: Any, warmup_steps: Any
       >>> [float(rate(n)) for n in range(4)]
       [0.0, 0.5, 1.0, 1.0]
     """
-    pieces.number("init_value", init_value)
-    steps = pieces.length("warmup_steps", warmup_steps)
-    return constant(peak_value) if pieces.equals(steps, 0) else linear(init_value, peak_value, steps)
+    common.number("init_value", init_value)
+    steps = common.length("warmup_steps", warmup_steps)
+    return constant(peak_value) if common.equals(steps, 0) else linear(init_value, peak_value, steps)
 
 
 def warmup_cosine_decay_schedule(
@@ -379,9 +379,9 @@ def warmup_cosine_decay_schedule(
       >>> [round(float(rate(n)), 4) for n in range(8)]
       [0.0, 0.5, 1.0, 0.8536, 0.5, 0.1464, 0.0, 0.0]
     """
-    warm = pieces.length("warmup_steps", warmup_steps)
-    fall = pieces.length("decay_steps", decay_steps, minimum=1) - warm
-    if not checks.is_traced(fall) and fall < 1:
+    warm = common.length("warmup_steps", warmup_steps)
+    fall = common.length("decay_steps", decay_steps, minimum=1) - warm
+    if not leaves.is_traced(fall) and fall < 1:
         raise ValueError(f"decay_steps must be above warmup_steps, {warm}, which it includes, got {decay_steps}")
     return _warmed(_cosine(peak_value, fall, end_value, exponent), warm, init_value)
 
@@ -418,7 +418,7 @@ def warmup_exponential_decay_schedule(
       [0.0, 0.5, 1.0, 0.5, 0.25]
     """
     decay = exponential_decay(peak_value, transition_steps, decay_rate, transition_begin, staircase, end_value)
-    return _warmed(decay, pieces.length("warmup_steps", warmup_steps), init_value)
+    return _warmed(decay, common.length("warmup_steps", warmup_steps), init_value)
 
 
 def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Schedule:
@@ -444,8 +444,8 @@ def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Schedule:
     if not cycles:
         raise ValueError("cosine_kwargs must hold the arguments of one cycle or more, got none")
     made = [warmup_cosine_decay_schedule(**cycle) for cycle in cycles]
-    lengths = [pieces.length("decay_steps", cycle["decay_steps"], minimum=1) for cycle in cycles]
-    return pieces.in_turn(*zip(made[:-1], lengths[:-1], strict=True), last=made[-1])
+    lengths = [common.length("decay_steps", cycle["decay_steps"], minimum=1) for cycle in cycles]
+    return common.in_turn(*zip(made[:-1], lengths[:-1], strict=True), last=made[-1])
 
 
 def join_schedules(schedules: Sequence[Any], boundaries: Sequence[Any]) -> Schedule:
@@ -467,7 +467,7 @@ def join_schedules(schedules: Sequence[Any], boundaries: Sequence[Any]) -> Sched
       >>> [float(rate(n)) for n in range(5)]
       [1.0, 1.0, 0.5, 0.25, 0.0]
     """
-    children = checks.sequence("schedules", schedules)
+    children = leaves.sequence("schedules", schedules)
     made = [child if isinstance(child, Schedule) or not callable(child) else custom(child) for child in children]
     return join(made, boundaries)
 
@@ -477,43 +477,43 @@ def _sorted(boundaries_and_scales: Mapping[int, Any] | None) -> list[tuple[Any, 
         return []
     if not isinstance(boundaries_and_scales, Mapping):
         raise TypeError(f"boundaries_and_scales must be a mapping of counts to scales, got {boundaries_and_scales!r}")
-    return sorted((pieces.length("a boundary", b), scale) for b, scale in boundaries_and_scales.items())
+    return sorted((common.length("a boundary", b), scale) for b, scale in boundaries_and_scales.items())
 
 
 def _through(shape: str, first: Any, borders: list[tuple[Any, Any]]) -> Schedule:
     """From value to value, each with the count at which it is reached, and on at the last."""
     segments, start, value = [], 0, first
     for end, then in borders:
-        steps = pieces.at_least_one(end - start)
+        steps = common.at_least_one(end - start)
         segment = linear(value, then, steps) if shape == "linear" else cosine(value, steps, end_value=then)
         segments.append((segment, end - start))
         start, value = end, then
-    return pieces.in_turn(*segments, last=constant(value))
+    return common.in_turn(*segments, last=constant(value))
 
 
 def _part(name: str, share: Any, total: Any) -> Any:
     """The whole updates in a share of a run."""
-    checks.share(name, share)
-    if checks.is_traced(share) or checks.is_traced(total):
+    leaves.share(name, share)
+    if leaves.is_traced(share) or leaves.is_traced(total):
         return jnp.floor(share * total).astype(jnp.int32)
     return int(share * total)
 
 
 def _one_cycle_ends(peak_value: Any, div_factor: Any, final_div_factor: Any) -> tuple[Any, Any]:
-    checks.number("peak_value", peak_value)
-    checks.positive("div_factor", div_factor)
-    checks.positive("final_div_factor", final_div_factor)
+    leaves.number("peak_value", peak_value)
+    leaves.positive("div_factor", div_factor)
+    leaves.positive("final_div_factor", final_div_factor)
     return peak_value / div_factor, peak_value / (div_factor * final_div_factor)
 
 
 def _cosine(first: Any, steps: Any, last: Any, exponent: Any) -> Schedule:
-    checks.positive("exponent", exponent)
-    if pieces.equals(exponent, 1):
+    leaves.positive("exponent", exponent)
+    if common.equals(exponent, 1):
         return cosine(first, steps, end_value=last)
     return k_decay(first, steps, end_value=last, power=exponent)
 
 
 def _warmed(schedule: Schedule, steps: Any, first: Any) -> Schedule:
     return (
-        schedule if pieces.equals(steps, 0) else warmup(schedule, steps, init_value=checks.number("init_value", first))
+        schedule if common.equals(steps, 0) else warmup(schedule, steps, init_value=leaves.number("init_value", first))
     )

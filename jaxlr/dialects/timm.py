@@ -22,16 +22,16 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxlr.dialects import pieces
+from jaxlr.dialects import common
 from jaxlr.schedules import (
     Schedule,
     at_speed,
-    checks,
     constant,
     cosine,
     exponential,
     inverse_sqrt,
     k_decay,
+    leaves,
     linear,
     multi_step,
     polynomial,
@@ -41,7 +41,7 @@ from jaxlr.schedules import (
     warmup_stable_decay,
     with_restarts,
 )
-from jaxlr.transforms.plateau import ReduceOnPlateau, reduce_on_plateau
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau, reduce_on_plateau
 
 __all__ = [
     "CosineLRScheduler",
@@ -97,10 +97,10 @@ def StepLRScheduler(
     """
     _refuse_noise(noise_range_t, noise_pct, noise_std, noise_seed)
     del t_in_epochs, initialize
-    pieces.number("lr", lr)
-    checks.positive("decay_t", decay_t)
+    common.number("lr", lr)
+    leaves.positive("decay_t", decay_t)
     if _is_whole(decay_t):
-        steps = step_decay(lr, decay_rate, pieces.length("decay_t", _as_whole(decay_t)))
+        steps = step_decay(lr, decay_rate, common.length("decay_t", _as_whole(decay_t)))
     else:
         steps = at_speed(step_decay(lr, decay_rate, 1), 1 / decay_t)
     return _warmed_to_its_start(steps, lr, warmup_t, warmup_lr_init, warmup_prefix)
@@ -151,8 +151,8 @@ def MultiStepLRScheduler(
     """
     _refuse_noise(noise_range_t, noise_pct, noise_std, noise_seed)
     del t_in_epochs, initialize
-    pieces.number("lr", lr)
-    milestones = checks.lengths("decay_t", decay_t, minimum=0)
+    common.number("lr", lr)
+    milestones = leaves.lengths("decay_t", decay_t, minimum=0)
     return _warmed(multi_step(lr, milestones, decay_rate).shift(1), lr, warmup_t, warmup_lr_init, warmup_prefix)
 
 
@@ -209,11 +209,11 @@ def CosineLRScheduler(
     """
     _refuse_noise(noise_range_t, noise_pct, noise_std, noise_seed)
     del t_in_epochs, initialize
-    steps = pieces.length("t_initial", t_initial, minimum=1)
-    checks.positive("k_decay", k_decay)
+    steps = common.length("t_initial", t_initial, minimum=1)
+    leaves.positive("k_decay", k_decay)
 
     def curve(first: Any, last: Any) -> Schedule:
-        if pieces.equals(k_decay, 1):
+        if common.equals(k_decay, 1):
             return cosine(first, steps, end_value=last)
         return _k_decay(first, steps, k=k_decay, end_value=last)
 
@@ -276,21 +276,21 @@ def TanhLRScheduler(
     """
     _refuse_noise(noise_range_t, noise_pct, noise_std, noise_seed)
     del t_in_epochs, initialize
-    steps = pieces.length("t_initial", t_initial, minimum=1)
-    if not (checks.is_traced(lb) or checks.is_traced(ub)) and not lb < ub:
+    steps = common.length("t_initial", t_initial, minimum=1)
+    if not (leaves.is_traced(lb) or leaves.is_traced(ub)) and not lb < ub:
         raise ValueError(f"lb must be below ub, got lb={lb} and ub={ub}")
 
     def curve(first: Any, last: Any) -> Schedule:
         fall = tanh(first, steps, end_value=last, lower=lb, upper=ub)
-        return pieces.in_turn((fall, steps), last=constant(last)) if pieces.equals(cycle_limit, 1) else fall
+        return common.in_turn((fall, steps), last=constant(last)) if common.equals(cycle_limit, 1) else fall
 
     cycles = _cycles(curve, lr, steps, lr_min, cycle_mul, cycle_decay, cycle_limit)
-    if checks.flag("warmup_prefix", warmup_prefix):
+    if leaves.flag("warmup_prefix", warmup_prefix):
         return _warmed(cycles, lr, warmup_t, warmup_lr_init, warmup_prefix)
-    later = pieces.length("warmup_t", warmup_t)
-    if pieces.equals(later, 0):
+    later = common.length("warmup_t", warmup_t)
+    if common.equals(later, 0):
         return cycles
-    return warmup(cycles.shift(later), later, init_value=pieces.number("warmup_lr_init", warmup_lr_init))
+    return warmup(cycles.shift(later), later, init_value=common.number("warmup_lr_init", warmup_lr_init))
 
 
 def PolyLRScheduler(
@@ -348,11 +348,11 @@ def PolyLRScheduler(
     """
     _refuse_noise(noise_range_t, noise_pct, noise_std, noise_seed)
     del t_in_epochs, initialize
-    steps = pieces.length("t_initial", t_initial, minimum=1)
-    checks.positive("k_decay", k_decay)
+    steps = common.length("t_initial", t_initial, minimum=1)
+    leaves.positive("k_decay", k_decay)
 
     def curve(first: Any, last: Any) -> Schedule:
-        if pieces.equals(k_decay, 1):
+        if common.equals(k_decay, 1):
             return polynomial(first, last, power, steps)
         return _k_decay(first, steps, k=k_decay, end_value=last, power=power, shape="linear")
 
@@ -418,13 +418,13 @@ def WSDLRScheduler(
     """
     _refuse_noise(noise_range_t, noise_pct, noise_std, noise_seed)
     del t_in_epochs, initialize
-    pieces.number("lr", lr)
-    low, first = pieces.number("lr_min", lr_min), pieces.number("warmup_lr_init", warmup_lr_init)
-    fall, warm = pieces.length("decay_t", decay_t, minimum=1), pieces.length("warmup_t", warmup_t)
-    stable = pieces.length("t_initial", t_initial, minimum=1) - fall
-    if not checks.is_traced(stable) and stable < 0:
+    common.number("lr", lr)
+    low, first = common.number("lr_min", lr_min), common.number("warmup_lr_init", warmup_lr_init)
+    fall, warm = common.length("decay_t", decay_t, minimum=1), common.length("warmup_t", warmup_t)
+    stable = common.length("t_initial", t_initial, minimum=1) - fall
+    if not leaves.is_traced(stable) and stable < 0:
         raise ValueError(f"decay_t must be at most t_initial, {t_initial}, got {decay_t}")
-    if stable_fn == "power" and pieces.equals(stable_power, 0.5):
+    if stable_fn == "power" and common.equals(stable_power, 0.5):
         stable_fn = "rsqrt"
     _one_of("stable_fn", stable_fn, ("constant", "rsqrt"))
     _one_of("decay_fn", decay_fn, ("linear", "1-sqrt", "cosine", "power", "exp"))
@@ -437,14 +437,14 @@ def WSDLRScheduler(
         "power": _k_decay(1.0, fall, k=decay_power, shape="linear"),
         "exp": _exponential_to_0(decay_ratio, fall),
     }
-    weight = pieces.in_turn((constant(1.0), stable), last=down[decay_fn])
+    weight = common.in_turn((constant(1.0), stable), last=down[decay_fn])
     if stable_fn == "constant":
         after = constant(lr - low) * weight + low
     else:
-        scale = pieces.length("stable_timescale", warm if stable_timescale is None else stable_timescale, minimum=1)
+        scale = common.length("stable_timescale", warm if stable_timescale is None else stable_timescale, minimum=1)
         falling = inverse_sqrt(lr, timescale=scale).shift(scale)
         after = (falling.clip(low, _LARGEST) - low) * weight + low
-    return pieces.in_turn((linear(first, lr, pieces.at_least_one(warm)), warm), last=after)
+    return common.in_turn((linear(first, lr, common.at_least_one(warm)), warm), last=after)
 
 
 def PlateauLRScheduler(
@@ -501,7 +501,7 @@ def PlateauLRScheduler(
     if noise_type != "normal":
         raise ValueError(f"noise_type must be left out, got {noise_type!r}: {_NOISE}")
     del initialize
-    base = _warmed_to_its_start(constant(pieces.number("lr", lr)), lr, warmup_t, warmup_lr_init, True)
+    base = _warmed_to_its_start(constant(common.number("lr", lr)), lr, warmup_t, warmup_lr_init, True)
     return reduce_on_plateau(
         lr if base.name == "constant" else base,
         mode=mode,
@@ -520,11 +520,11 @@ _NOISE = "timm's noise comes from torch's generator, which jaxlr does not have"
 
 def _exponential_to_0(ratio: Any, steps: Any) -> Schedule:
     """From 1 to 0, along an exponential to `ratio` less `ratio`."""
-    checks.positive("decay_ratio", ratio)
-    if not checks.is_traced(ratio) and ratio >= 1:
+    leaves.positive("decay_ratio", ratio)
+    if not leaves.is_traced(ratio) and ratio >= 1:
         raise ValueError(f"decay_ratio must be below 1, got {ratio}")
     fall = (exponential(1.0, ratio, transition_steps=steps) - ratio) * (1 / (1 - ratio))
-    return pieces.in_turn((fall, steps), last=constant(0.0))
+    return common.in_turn((fall, steps), last=constant(0.0))
 
 
 def _refuse_noise(noise_range_t: Any, noise_pct: Any, noise_std: Any, noise_seed: Any) -> None:
@@ -541,13 +541,13 @@ def _one_of(name: str, value: Any, options: tuple[str, ...]) -> None:
 
 
 def _is_whole(value: Any) -> bool:
-    if checks.is_traced(value):
+    if leaves.is_traced(value):
         return bool(jnp.issubdtype(value.dtype, jnp.integer))
     return float(value).is_integer()
 
 
 def _as_whole(value: Any) -> Any:
-    return value if checks.is_traced(value) else int(value)
+    return value if leaves.is_traced(value) else int(value)
 
 
 def _cycles(
@@ -560,21 +560,21 @@ def _cycles(
     cycle_limit: Any,
 ) -> Schedule:
     """The curve from a first to a last rate, `cycle_limit` times."""
-    pieces.number("lr", lr)
-    pieces.number("lr_min", lr_min)
-    checks.factor("cycle_decay", cycle_decay)
-    checks.positive("cycle_mul", cycle_mul)
-    limit = pieces.length("cycle_limit", cycle_limit)
-    if pieces.equals(limit, 0):
+    common.number("lr", lr)
+    common.number("lr_min", lr_min)
+    leaves.factor("cycle_decay", cycle_decay)
+    leaves.positive("cycle_mul", cycle_mul)
+    limit = common.length("cycle_limit", cycle_limit)
+    if common.equals(limit, 0):
         return constant(lr_min)
-    if pieces.equals(limit, 1):
+    if common.equals(limit, 1):
         return curve(lr, lr_min)
-    if not checks.is_traced(cycle_mul) and cycle_mul < 1:
+    if not leaves.is_traced(cycle_mul) and cycle_mul < 1:
         raise ValueError(f"cycle_mul must be at least 1 where there is more than one cycle, got {cycle_mul}")
-    if pieces.equals(cycle_mul, 1) and not (checks.is_traced(t_initial) or checks.is_traced(limit)):
-        end = min(t_initial * limit, checks.LARGEST_LENGTH)
-        return pieces.in_turn((_equal_cycles(curve, lr, t_initial, lr_min, cycle_decay), end), last=constant(lr_min))
-    if pieces.equals(cycle_decay, 1) or pieces.equals(lr_min, 0):
+    if common.equals(cycle_mul, 1) and not (leaves.is_traced(t_initial) or leaves.is_traced(limit)):
+        end = min(t_initial * limit, leaves.LARGEST_LENGTH)
+        return common.in_turn((_equal_cycles(curve, lr, t_initial, lr_min, cycle_decay), end), last=constant(lr_min))
+    if common.equals(cycle_decay, 1) or common.equals(lr_min, 0):
         return with_restarts(
             curve(lr, lr_min), t_initial, t_mul=cycle_mul, m_mul=cycle_decay, limit=limit, end_value=lr_min
         )
@@ -587,26 +587,26 @@ def _equal_cycles(
     curve: Callable[[Any, Any], Schedule], lr: Any, t_initial: Any, lr_min: Any, cycle_decay: Any
 ) -> Schedule:
     """The same without end, for cycles of one length: a smaller program."""
-    if pieces.equals(cycle_decay, 1):
+    if common.equals(cycle_decay, 1):
         return curve(lr, lr_min).repeat(t_initial)
     peaks = curve(lr, 0.0).repeat(t_initial) * step_decay(1.0, cycle_decay, t_initial)
-    return peaks if pieces.equals(lr_min, 0) else peaks + curve(0.0, lr_min).repeat(t_initial)
+    return peaks if common.equals(lr_min, 0) else peaks + curve(0.0, lr_min).repeat(t_initial)
 
 
 def _warmed_to_its_start(schedule: Schedule, lr: Any, warmup_t: Any, warmup_lr_init: Any, prefix: bool) -> Schedule:
     """`_warmed` for a schedule that starts at `lr`."""
-    if not checks.flag("warmup_prefix", prefix):
+    if not leaves.flag("warmup_prefix", prefix):
         return _warmed(schedule, lr, warmup_t, warmup_lr_init, prefix)
-    steps = pieces.length("warmup_t", warmup_t)
-    first = pieces.number("warmup_lr_init", warmup_lr_init)
-    return schedule if pieces.equals(steps, 0) else warmup(schedule, steps, init_value=first)
+    steps = common.length("warmup_t", warmup_t)
+    first = common.number("warmup_lr_init", warmup_lr_init)
+    return schedule if common.equals(steps, 0) else warmup(schedule, steps, init_value=first)
 
 
 def _warmed(schedule: Schedule, lr: Any, warmup_t: Any, warmup_lr_init: Any, prefix: bool) -> Schedule:
     """A straight line to `lr`, and then the schedule: from its start, or from the count at which it is."""
-    steps = pieces.length("warmup_t", warmup_t)
-    first = pieces.number("warmup_lr_init", warmup_lr_init)
-    if pieces.equals(steps, 0):
+    steps = common.length("warmup_t", warmup_t)
+    first = common.number("warmup_lr_init", warmup_lr_init)
+    if common.equals(steps, 0):
         return schedule
-    after = schedule if checks.flag("warmup_prefix", prefix) else schedule.shift(steps)
-    return pieces.in_turn((linear(first, pieces.number("lr", lr), pieces.at_least_one(steps)), steps), last=after)
+    after = schedule if leaves.flag("warmup_prefix", prefix) else schedule.shift(steps)
+    return common.in_turn((linear(first, common.number("lr", lr), common.at_least_one(steps)), steps), last=after)

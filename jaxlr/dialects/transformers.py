@@ -17,21 +17,21 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxlr.dialects import pieces
+from jaxlr.dialects import common
 from jaxlr.schedules import (
     Schedule,
     at_speed,
-    checks,
     constant,
     cosine,
     inverse_sqrt,
     k_decay,
+    leaves,
     linear,
     polynomial,
     warmup,
     warmup_stable_decay,
 )
-from jaxlr.transforms.plateau import ReduceOnPlateau, reduce_on_plateau
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau, reduce_on_plateau
 
 __all__ = [
     "get_constant_schedule",
@@ -128,7 +128,7 @@ def get_constant_schedule(lr: Any, last_epoch: int = -1) -> Schedule:
       >>> float(transformers.get_constant_schedule(0.5)(7))
       0.5
     """
-    return _from(constant(pieces.number("lr", lr)), last_epoch)
+    return _from(constant(common.number("lr", lr)), last_epoch)
 
 
 def get_constant_schedule_with_warmup(lr: Any, num_warmup_steps: Any, last_epoch: int = -1) -> Schedule:
@@ -153,8 +153,8 @@ def get_constant_schedule_with_warmup(lr: Any, num_warmup_steps: Any, last_epoch
       >>> [float(rate(n)) for n in range(4)]
       [0.0, 0.5, 1.0, 1.0]
     """
-    steps = pieces.length("num_warmup_steps", num_warmup_steps)
-    return _from(_warmed(constant(pieces.number("lr", lr)), steps), last_epoch)
+    steps = common.length("num_warmup_steps", num_warmup_steps)
+    return _from(_warmed(constant(common.number("lr", lr)), steps), last_epoch)
 
 
 def get_linear_schedule_with_warmup(
@@ -182,9 +182,9 @@ def get_linear_schedule_with_warmup(
       >>> [float(rate(n)) for n in range(8)]
       [0.0, 0.5, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
-    pieces.number("lr", lr)
+    common.number("lr", lr)
     warm, left = _lengths(num_warmup_steps, num_training_steps)
-    if not checks.is_traced(left) and left <= 0:
+    if not leaves.is_traced(left) and left <= 0:
         return _from(_up_and(constant(0.0), lr, warm), last_epoch)
     return _from(_warmed(linear(lr, 0.0, left), warm), last_epoch)
 
@@ -218,9 +218,9 @@ def get_cosine_schedule_with_warmup(
       >>> [round(float(rate(n)), 4) for n in range(8)]
       [0.0, 0.5, 1.0, 0.8536, 0.5, 0.1464, 0.0, 0.1464]
     """
-    pieces.number("lr", lr)
+    common.number("lr", lr)
     warm, left = _lengths(num_warmup_steps, num_training_steps)
-    return _from(_warmed(_wave(lr, pieces.at_least_one(left), num_cycles), warm), last_epoch)
+    return _from(_warmed(_wave(lr, common.at_least_one(left), num_cycles), warm), last_epoch)
 
 
 def get_cosine_with_hard_restarts_schedule_with_warmup(
@@ -253,14 +253,14 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
       >>> [round(float(rate(n)), 4) for n in range(7)]
       [0.0, 1.0, 0.5, 1.0, 0.5, 0.0, 0.0]
     """
-    pieces.number("lr", lr)
-    checks.positive("num_cycles", num_cycles)
+    common.number("lr", lr)
+    leaves.positive("num_cycles", num_cycles)
     warm, left = _lengths(num_warmup_steps, num_training_steps)
-    left = pieces.at_least_one(left)
-    if pieces.equals(num_cycles, 1):
+    left = common.at_least_one(left)
+    if common.equals(num_cycles, 1):
         return _from(_warmed(cosine(lr, left), warm), last_epoch)
     waves = at_speed(cosine(lr, left).repeat(left), num_cycles)
-    return _from(_warmed(pieces.in_turn((waves, left), last=constant(0.0)), warm), last_epoch)
+    return _from(_warmed(common.in_turn((waves, left), last=constant(0.0)), warm), last_epoch)
 
 
 def get_polynomial_decay_schedule_with_warmup(
@@ -298,13 +298,13 @@ def get_polynomial_decay_schedule_with_warmup(
       >>> [round(float(rate(n)), 4) for n in range(8)]
       [0.0, 0.5, 1.0, 0.6719, 0.4375, 0.2969, 0.25, 0.25]
     """
-    pieces.number("lr", lr)
-    pieces.number("lr_end", lr_end)
-    if not (checks.is_traced(lr) or checks.is_traced(lr_end)) and not lr > lr_end:
+    common.number("lr", lr)
+    common.number("lr_end", lr_end)
+    if not (leaves.is_traced(lr) or leaves.is_traced(lr_end)) and not lr > lr_end:
         raise ValueError(f"lr_end must be below lr, got lr_end={lr_end} and lr={lr}")
-    checks.positive("power", power)
+    leaves.positive("power", power)
     warm, left = _lengths(num_warmup_steps, num_training_steps)
-    if not checks.is_traced(left) and left <= 0:
+    if not leaves.is_traced(left) and left <= 0:
         return _from(_up_and(constant(lr_end), lr, warm), last_epoch)
     return _from(_warmed(polynomial(lr, lr_end, power, left), warm), last_epoch)
 
@@ -332,11 +332,11 @@ def get_inverse_sqrt_schedule(lr: Any, num_warmup_steps: Any, timescale: Any = N
       >>> [float(rate(n)) for n in (0, 2, 4, 16, 64)]
       [0.0, 0.5, 1.0, 0.5, 0.25]
     """
-    warm = pieces.length("num_warmup_steps", num_warmup_steps)
+    warm = common.length("num_warmup_steps", num_warmup_steps)
     if timescale is None:
-        timescale = 10_000 if pieces.equals(warm, 0) else warm
-    timescale = pieces.length("timescale", timescale, minimum=1)
-    return _from(_warmed(inverse_sqrt(pieces.number("lr", lr), timescale=timescale).shift(timescale), warm), last_epoch)
+        timescale = 10_000 if common.equals(warm, 0) else warm
+    timescale = common.length("timescale", timescale, minimum=1)
+    return _from(_warmed(inverse_sqrt(common.number("lr", lr), timescale=timescale).shift(timescale), warm), last_epoch)
 
 
 def get_reduce_on_plateau_schedule(
@@ -430,7 +430,7 @@ def get_cosine_with_min_lr_schedule_with_warmup(
     """
     low = _lowest(lr, min_lr, min_lr_rate)
     warm, left = _lengths(num_warmup_steps, num_training_steps)
-    return _from(_warmed(_wave(lr, pieces.at_least_one(left), num_cycles, low), warm), last_epoch)
+    return _from(_warmed(_wave(lr, common.at_least_one(left), num_cycles, low), warm), last_epoch)
 
 
 def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
@@ -475,12 +475,12 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
     low = _lowest(lr, min_lr, min_lr_rate)
     warm, left = _lengths(num_warmup_steps, num_training_steps)
     if warmup_lr_rate is None:
-        up = linear(0.0, lr, pieces.at_least_one(warm)).shift(1)
+        up = linear(0.0, lr, common.at_least_one(warm)).shift(1)
     else:
-        pieces.number("warmup_lr_rate", warmup_lr_rate)
-        up = linear(warmup_lr_rate * lr, lr, pieces.at_least_one(warm - 1))
-    down = _wave(lr, pieces.at_least_one(left), num_cycles, low).shift(1)
-    return _from(pieces.in_turn((up, warm), last=down), last_epoch)
+        common.number("warmup_lr_rate", warmup_lr_rate)
+        up = linear(warmup_lr_rate * lr, lr, common.at_least_one(warm - 1))
+    down = _wave(lr, common.at_least_one(left), num_cycles, low).shift(1)
+    return _from(common.in_turn((up, warm), last=down), last_epoch)
 
 
 def get_wsd_schedule(
@@ -527,19 +527,19 @@ def get_wsd_schedule(
       >>> [float(rate(n)) for n in range(7)]
       [0.5, 0.75, 1.0, 1.0, 1.0, 0.75, 0.5]
     """
-    pieces.number("lr", lr)
-    low = pieces.number("min_lr_ratio", min_lr_ratio) * lr
-    checks.choice("warmup_type", warmup_type, _RAMPS)
-    checks.choice("decay_type", decay_type, _RAMPS)
-    checks.positive("num_cycles", num_cycles)
-    warm = pieces.length("num_warmup_steps", num_warmup_steps)
-    decay = pieces.length("num_decay_steps", num_decay_steps)
+    common.number("lr", lr)
+    low = common.number("min_lr_ratio", min_lr_ratio) * lr
+    leaves.choice("warmup_type", warmup_type, _RAMPS)
+    leaves.choice("decay_type", decay_type, _RAMPS)
+    leaves.positive("num_cycles", num_cycles)
+    warm = common.length("num_warmup_steps", num_warmup_steps)
+    decay = common.length("num_decay_steps", num_decay_steps)
     stable = _stable_steps(warm, decay, num_training_steps, num_stable_steps)
-    once = decay_type != "cosine" or pieces.equals(num_cycles, 0.5)
-    if warmup_type == "linear" and once and not pieces.equals(decay, 0):
+    once = decay_type != "cosine" or common.equals(num_cycles, 0.5)
+    if warmup_type == "linear" and once and not common.equals(decay, 0):
         whole = warmup_stable_decay(lr, warm, stable, decay, init_value=low, end_value=low, decay=decay_type)
         return _from(whole, last_epoch)
-    up, down = pieces.at_least_one(warm), pieces.at_least_one(decay)
+    up, down = common.at_least_one(warm), common.at_least_one(decay)
     rise = {
         "linear": linear(low, lr, up),
         "cosine": cosine(low, up, end_value=lr),
@@ -551,7 +551,7 @@ def get_wsd_schedule(
         "1-sqrt": k_decay(lr, down, k=0.5, end_value=low, shape="linear"),
     }
     phases = (rise[warmup_type], warm), (constant(lr), stable), (fall[decay_type], decay)
-    return _from(pieces.in_turn(*phases, last=constant(low)), last_epoch)
+    return _from(common.in_turn(*phases, last=constant(low)), last_epoch)
 
 
 _WARMUP = {"num_warmup_steps": True}
@@ -574,17 +574,17 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, bool]]] = {
 
 def _lengths(num_warmup_steps: Any, num_training_steps: Any) -> tuple[Any, Any]:
     """The updates of the warm-up, and those after it, which may be none or fewer."""
-    warm = pieces.length("num_warmup_steps", num_warmup_steps)
-    return warm, pieces.length("num_training_steps", num_training_steps) - warm
+    warm = common.length("num_warmup_steps", num_warmup_steps)
+    return warm, common.length("num_training_steps", num_training_steps) - warm
 
 
 def _stable_steps(warm: Any, decay: Any, num_training_steps: Any, num_stable_steps: Any) -> Any:
     if num_stable_steps is not None:
-        return pieces.length("num_stable_steps", num_stable_steps)
+        return common.length("num_stable_steps", num_stable_steps)
     if num_training_steps is None:
         raise ValueError("num_training_steps or num_stable_steps must be given, got None for both")
-    stable = pieces.length("num_training_steps", num_training_steps) - warm - decay
-    if not checks.is_traced(stable) and stable < 0:
+    stable = common.length("num_training_steps", num_training_steps) - warm - decay
+    if not leaves.is_traced(stable) and stable < 0:
         raise ValueError(
             f"num_training_steps must be at least num_warmup_steps + num_decay_steps = {warm + decay}, "
             f"got {num_training_steps}"
@@ -594,30 +594,30 @@ def _stable_steps(warm: Any, decay: Any, num_training_steps: Any, num_stable_ste
 
 def _lowest(lr: Any, min_lr: Any, min_lr_rate: Any) -> Any:
     """The lowest rate, given as it is or as a share."""
-    pieces.number("lr", lr)
+    common.number("lr", lr)
     if (min_lr is None) == (min_lr_rate is None):
         raise ValueError(
             f"just one of min_lr and min_lr_rate must be given, got min_lr={min_lr} and min_lr_rate={min_lr_rate}"
         )
-    return pieces.number("min_lr", min_lr) if min_lr_rate is None else pieces.number("min_lr_rate", min_lr_rate) * lr
+    return common.number("min_lr", min_lr) if min_lr_rate is None else common.number("min_lr_rate", min_lr_rate) * lr
 
 
 def _wave(lr: Any, steps: Any, num_cycles: Any, low: Any = 0.0) -> Schedule:
     """A cosine from `lr` to `low` and back, `num_cycles` times in so many updates, and on."""
-    checks.positive("num_cycles", num_cycles)
+    leaves.positive("num_cycles", num_cycles)
     half = cosine(lr, steps, end_value=low, after="rise")
-    return half if pieces.equals(num_cycles, 0.5) else at_speed(half, 2 * num_cycles)
+    return half if common.equals(num_cycles, 0.5) else at_speed(half, 2 * num_cycles)
 
 
 def _warmed(schedule: Schedule, steps: Any) -> Schedule:
-    return schedule if pieces.equals(steps, 0) else warmup(schedule, steps)
+    return schedule if common.equals(steps, 0) else warmup(schedule, steps)
 
 
 def _up_and(after: Schedule, lr: Any, steps: Any) -> Schedule:
     """A warm-up to `lr`, and then what does not start there."""
-    return pieces.in_turn((linear(0.0, lr, pieces.at_least_one(steps)), steps), last=after)
+    return common.in_turn((linear(0.0, lr, common.at_least_one(steps)), steps), last=after)
 
 
 def _from(schedule: Schedule, last_epoch: Any) -> Schedule:
-    start = pieces.length("last_epoch", last_epoch, minimum=-1) + 1
-    return schedule if pieces.equals(start, 0) else schedule.shift(start)
+    start = common.length("last_epoch", last_epoch, minimum=-1) + 1
+    return schedule if common.equals(start, 0) else schedule.shift(start)

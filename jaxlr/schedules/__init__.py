@@ -1,18 +1,18 @@
 """Learning-rate schedules: pure functions of the update count, whose numbers are data."""
 
-from jaxlr.schedules.annealing import cosine, linear, polynomial
-from jaxlr.schedules.base import FAMILIES, Schedule
-from jaxlr.schedules.curves import flat_cosine, k_decay, noam, polynomial_cycles, rex, slanted_triangular, tanh
-from jaxlr.schedules.custom import custom
-from jaxlr.schedules.cycles import cyclic, exp_range, triangular, triangular2
-from jaxlr.schedules.decay import exponential, inverse_sqrt, inverse_time, natural_exponential
-from jaxlr.schedules.notation import parse, signature_text
-from jaxlr.schedules.onecycle import one_cycle, one_cycle_momentum
-from jaxlr.schedules.phases import at_speed, constant, join, per_epoch, warmup, warmup_stable_decay
-from jaxlr.schedules.restarts import cosine_restarts, with_restarts
+from jaxlr.schedules.composition.phases import at_speed, constant, join, per_epoch, warmup, warmup_stable_decay
+from jaxlr.schedules.families.cosines import cosine, linear, polynomial
+from jaxlr.schedules.families.curves import flat_cosine, k_decay, noam, polynomial_cycles, rex, slanted_triangular, tanh
+from jaxlr.schedules.families.exponentials import exponential, inverse_sqrt, inverse_time, natural_exponential
+from jaxlr.schedules.families.functions import custom
+from jaxlr.schedules.families.onecycle import one_cycle, one_cycle_momentum
+from jaxlr.schedules.families.recursions import time_based
+from jaxlr.schedules.families.restarts import cosine_restarts, with_restarts
+from jaxlr.schedules.families.steps import multi_step, piecewise_constant, step_decay, table
+from jaxlr.schedules.families.triangles import cyclic, exp_range, triangular, triangular2
 from jaxlr.schedules.retiming import retime
-from jaxlr.schedules.steps import multi_step, piecewise_constant, step_decay, table
-from jaxlr.schedules.time_based import time_based
+from jaxlr.schedules.schedule import FAMILIES, Schedule
+from jaxlr.schedules.text import parse, signature_text
 from jaxlr.schedules.units import scale_lr, updates
 
 __all__ = [

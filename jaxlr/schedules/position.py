@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxlr.schedules.exact import Wide, constant, from_integer, where
+from jaxlr.numerics.wide import Wide, constant, from_integer, where
 
 Array = jax.Array
 

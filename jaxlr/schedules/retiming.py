@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxlr.schedules import checks
-from jaxlr.schedules.base import Schedule, as_schedule
-from jaxlr.schedules.exact import Wide, constant, from_integer, less, where
-from jaxlr.schedules.onecycle import run_borders
+from jaxlr.numerics.wide import Wide, constant, from_integer, less, where
+from jaxlr.schedules import leaves
+from jaxlr.schedules.families.onecycle import run_borders
 from jaxlr.schedules.position import Position, unsigned, way
+from jaxlr.schedules.schedule import Schedule, as_schedule
 
 __all__ = ["retime"]
 
@@ -65,8 +65,8 @@ def retime(schedule: Any, at: Any, *, keep: str = "rate", **numbers: Any) -> Sch
       >>> jaxlr.retime(rate, 50, keep="phase", decay_steps=200)
       cosine(init_value=0.1, decay_steps=200, begin=50, begin_phase=0.5)
     """
-    schedule, keep = as_schedule("schedule", schedule), checks.choice("keep", keep, ("rate", "phase"))
-    at = checks.length("at", at, minimum=0)
+    schedule, keep = as_schedule("schedule", schedule), leaves.choice("keep", keep, ("rate", "phase"))
+    at = leaves.length("at", at, minimum=0)
     if schedule.name == "warmup":
         inner, steps = schedule.arguments["schedule"], schedule.arguments["warmup_steps"]
         return schedule.replace(schedule=_retimed(inner, jnp.maximum(at - jnp.maximum(steps, 0), 0), keep, numbers))
@@ -102,8 +102,8 @@ def _check(schedule: Schedule, form: _Form, numbers: dict[str, Any], by_phase: b
 
 def _keeping_rate(schedule: Schedule, new: Schedule, at: Any) -> Schedule:
     scaled, lost = _scaled(schedule, new, at)
-    if checks.is_known(lost) and np.any(lost):
-        raise ValueError(f"at must lie before the new schedule has ended, got {checks.printed(at)} for {new!r}")
+    if leaves.is_known(lost) and np.any(lost):
+        raise ValueError(f"at must lie before the new schedule has ended, got {leaves.printed(at)} for {new!r}")
     return new.replace(**scaled)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from jaxlr.schedules import checks
+from jaxlr.schedules import leaves
 
 
 def updates(epochs: int, *, examples: int, batch_size: int, accumulate: int = 1, drop_last: bool = True) -> int:
@@ -34,10 +34,10 @@ def updates(epochs: int, *, examples: int, batch_size: int, accumulate: int = 1,
       >>> jaxlr.updates(90, examples=1_281_167, batch_size=256)
       450360
     """
-    epochs = int(checks.length("epochs", epochs, minimum=0))
-    examples = int(checks.length("examples", examples))
-    batch_size = int(checks.length("batch_size", batch_size))
-    accumulate = int(checks.length("accumulate", accumulate))
+    epochs = int(leaves.length("epochs", epochs, minimum=0))
+    examples = int(leaves.length("examples", examples))
+    batch_size = int(leaves.length("batch_size", batch_size))
+    accumulate = int(leaves.length("accumulate", accumulate))
     if drop_last and batch_size > examples:
         raise ValueError(f"batch_size must be at most the number of examples, {examples}, got {batch_size}")
     batches = examples // batch_size if drop_last else -(-examples // batch_size)
@@ -74,12 +74,12 @@ def scale_lr(base_lr: Any, batch_size: int, *, base_batch_size: int | None = Non
       Goyal et al., Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour, 2017, arXiv:1706.02677
       Krizhevsky, One weird trick for parallelizing convolutional neural networks, 2014, arXiv:1404.5997
     """
-    checks.number("base_lr", base_lr)
-    rule = checks.choice("rule", rule, ("linear", "sqrt", "inverse_sqrt"))
-    batch = int(checks.length("batch_size", batch_size))
+    leaves.number("base_lr", base_lr)
+    rule = leaves.choice("rule", rule, ("linear", "sqrt", "inverse_sqrt"))
+    batch = int(leaves.length("batch_size", batch_size))
     if rule == "inverse_sqrt":
         if base_batch_size is not None:
             raise ValueError(f"base_batch_size has no place in the rule 'inverse_sqrt', got {base_batch_size}")
         return base_lr / math.sqrt(batch)
-    ratio = batch / int(checks.length("base_batch_size", 256 if base_batch_size is None else base_batch_size))
+    ratio = batch / int(leaves.length("base_batch_size", 256 if base_batch_size is None else base_batch_size))
     return base_lr * (ratio if rule == "linear" else math.sqrt(ratio))

@@ -1,14 +1,16 @@
 """Gradient transformations that compose in `optax.chain`."""
 
-from jaxlr.transforms.accumulation import AccumulateState, accumulate
-from jaxlr.transforms.adagrad import ScaleByAdagradState, scale_by_adagrad
-from jaxlr.transforms.adam import ScaleByAdamState, scale_by_adam
-from jaxlr.transforms.adamax import ScaleByAdamaxState, scale_by_adamax
 from jaxlr.transforms.clipping import clip_by_global_norm
-from jaxlr.transforms.decay import AddWeightDecayState, add_l1_penalty, add_weight_decay
-from jaxlr.transforms.groups import ParameterGroups, layerwise_rates
-from jaxlr.transforms.inspection import current_hyperparameters
-from jaxlr.transforms.learning_rate import (
+from jaxlr.transforms.groups.patterns import ParameterGroups, layerwise_rates
+from jaxlr.transforms.moments.adagrad import ScaleByAdagradState, scale_by_adagrad
+from jaxlr.transforms.moments.adam import ScaleByAdamState, scale_by_adam
+from jaxlr.transforms.moments.adamax import ScaleByAdamaxState, scale_by_adamax
+from jaxlr.transforms.moments.momentum import ScaleByMomentumState, scale_by_momentum
+from jaxlr.transforms.moments.nadam import ScaleByNadamState, scale_by_nadam
+from jaxlr.transforms.moments.radam import ScaleByRadamState, scale_by_radam
+from jaxlr.transforms.moments.rms import ScaleByRmspropState, scale_by_rmsprop
+from jaxlr.transforms.penalties import AddWeightDecayState, add_l1_penalty, add_weight_decay
+from jaxlr.transforms.rate.learning_rate import (
     ScaleByLearningRateState,
     current_learning_rate,
     learning_rates,
@@ -16,13 +18,11 @@ from jaxlr.transforms.learning_rate import (
     scale_by_learning_rate,
     set_learning_rate,
 )
-from jaxlr.transforms.momentum import ScaleByMomentumState, scale_by_momentum
-from jaxlr.transforms.nadam import ScaleByNadamState, scale_by_nadam
-from jaxlr.transforms.plateau import ReduceOnPlateau, reduce_on_plateau
-from jaxlr.transforms.precision import MasterWeightsState, in_float32, with_master_weights
-from jaxlr.transforms.radam import ScaleByRadamState, scale_by_radam
-from jaxlr.transforms.rms import ScaleByRmspropState, scale_by_rmsprop
-from jaxlr.transforms.saving import LoadReport, load_state_dict, state_dict
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau, reduce_on_plateau
+from jaxlr.transforms.state.dictionary import LoadReport, load_state_dict, state_dict
+from jaxlr.transforms.state.inspection import current_hyperparameters
+from jaxlr.transforms.wrappers.accumulation import AccumulateState, accumulate
+from jaxlr.transforms.wrappers.precision import MasterWeightsState, in_float32, with_master_weights
 
 __all__ = [
     "AccumulateState",

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.arithmetic import absolute_square, map_wide, widen
 from jaxlr.transforms.hyperparameters import Number
+from jaxlr.transforms.trees import absolute_square, map_wide, widen
 
 
 def clip_by_global_norm(max_norm: Number) -> optax.GradientTransformation:

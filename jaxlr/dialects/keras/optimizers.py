@@ -24,14 +24,14 @@ import optax
 
 from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, Shared, chain, is_zero
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.adam import scale_by_adam
-from jaxlr.transforms.adamax import scale_by_adamax
-from jaxlr.transforms.arithmetic import widen_all
+from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.masks import Mask
-from jaxlr.transforms.momentum import scale_by_momentum
-from jaxlr.transforms.nadam import scale_by_nadam
-from jaxlr.transforms.rms import scale_by_rmsprop
+from jaxlr.transforms.moments.adam import scale_by_adam
+from jaxlr.transforms.moments.adamax import scale_by_adamax
+from jaxlr.transforms.moments.momentum import scale_by_momentum
+from jaxlr.transforms.moments.nadam import scale_by_nadam
+from jaxlr.transforms.moments.rms import scale_by_rmsprop
+from jaxlr.transforms.trees import widen_all
 
 
 def SGD(

@@ -15,11 +15,11 @@ from typing import Any
 
 from jaxlr.schedules import (
     Schedule,
-    checks,
     cosine,
     cosine_restarts,
     exponential,
     inverse_time,
+    leaves,
     piecewise_constant,
     polynomial,
     polynomial_cycles,
@@ -27,7 +27,7 @@ from jaxlr.schedules import (
 )
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.plateau import ReduceOnPlateau, reduce_on_plateau
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau, reduce_on_plateau
 
 
 def ExponentialDecay(
@@ -65,7 +65,7 @@ def ExponentialDecay(
     """
     del name
     return exponential(
-        checks.number("initial_learning_rate", initial_learning_rate),
+        leaves.number("initial_learning_rate", initial_learning_rate),
         decay_rate,
         transition_steps=_updates("decay_steps", decay_steps),
         staircase=staircase,
@@ -95,8 +95,8 @@ def PiecewiseConstantDecay(boundaries: Any, values: Any, name: str = "PiecewiseC
       [1.0, 1.0, 1.0, 0.5, 0.125]
     """
     del name
-    items = enumerate(checks.sequence("boundaries", boundaries))
-    last = checks.lengths("boundaries", [_updates(f"boundaries[{i}]", item, minimum=0) for i, item in items], minimum=0)
+    items = enumerate(leaves.sequence("boundaries", boundaries))
+    last = leaves.lengths("boundaries", [_updates(f"boundaries[{i}]", item, minimum=0) for i, item in items], minimum=0)
     return piecewise_constant(values, last + 1)
 
 
@@ -137,9 +137,9 @@ def PolynomialDecay(
       [1.0, 0.866, 0.5, 0.0, 0.0]
     """
     del name
-    first = checks.number("initial_learning_rate", initial_learning_rate)
-    last = checks.number("end_learning_rate", end_learning_rate)
-    family = polynomial_cycles if checks.flag("cycle", cycle) else polynomial
+    first = leaves.number("initial_learning_rate", initial_learning_rate)
+    last = leaves.number("end_learning_rate", end_learning_rate)
+    family = polynomial_cycles if leaves.flag("cycle", cycle) else polynomial
     return family(first, last, power, _updates("decay_steps", decay_steps))
 
 
@@ -177,7 +177,7 @@ def InverseTimeDecay(
     """
     del name
     return inverse_time(
-        checks.number("initial_learning_rate", initial_learning_rate),
+        leaves.number("initial_learning_rate", initial_learning_rate),
         decay_rate,
         transition_steps=_updates("decay_steps", decay_steps),
         staircase=staircase,
@@ -226,12 +226,12 @@ def CosineDecay(
       Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, arXiv:1608.03983
     """
     del name
-    first = checks.number("initial_learning_rate", initial_learning_rate)
+    first = leaves.number("initial_learning_rate", initial_learning_rate)
     steps = _updates("decay_steps", decay_steps)
     before = _updates("warmup_steps", warmup_steps, minimum=0)
     if warmup_target is None:
         return cosine(first, steps, end_value=_share("alpha", alpha, initial_learning_rate))
-    peak = checks.number("warmup_target", warmup_target)
+    peak = leaves.number("warmup_target", warmup_target)
     return warmup(cosine(peak, steps, end_value=_share("alpha", alpha, warmup_target)), before, init_value=first)
 
 
@@ -277,7 +277,7 @@ def CosineDecayRestarts(
     """
     del name
     return cosine_restarts(
-        checks.number("initial_learning_rate", initial_learning_rate),
+        leaves.number("initial_learning_rate", initial_learning_rate),
         _updates("first_decay_steps", first_decay_steps),
         t_mul=t_mul,
         m_mul=m_mul,
@@ -346,7 +346,7 @@ def ReduceLROnPlateau(
 
 
 def _direction(monitor: str, mode: str) -> str:
-    if checks.choice("mode", mode, ("auto", "min", "max")) != "auto":
+    if leaves.choice("mode", mode, ("auto", "min", "max")) != "auto":
         return mode
     directions = {"loss": "min", "accuracy": "max", "acc": "max"}
     metric = monitor.removeprefix("val_") if isinstance(monitor, str) else monitor
@@ -362,10 +362,10 @@ def _direction(monitor: str, mode: str) -> str:
 def _updates(name: str, value: Any, *, minimum: int = 1) -> Any:
     """A length; Keras reads 1000.0 as 1000."""
     whole = isinstance(value, float) and value.is_integer()
-    return checks.length(name, int(value) if whole else value, minimum=minimum)
+    return leaves.length(name, int(value) if whole else value, minimum=minimum)
 
 
 def _share(name: str, share: Any, peak: Any) -> Any:
     """`share * peak`, of two numbers that may be traced."""
-    checks.number(name, share)
+    leaves.number(name, share)
     return share * peak

@@ -12,12 +12,12 @@ import optax
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.clipping import clip_by_global_norm
-from jaxlr.transforms.decay import add_weight_decay
+from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.learning_rate import scale_by_learning_rate
-from jaxlr.transforms.masks import Mask
-from jaxlr.transforms.plateau import ReduceOnPlateau
-from jaxlr.transforms.precision import in_float32
+from jaxlr.transforms.penalties import add_weight_decay
+from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau
+from jaxlr.transforms.wrappers.precision import in_float32
 
 Rate = NumberOrSchedule | ReduceOnPlateau
 Optimizer = optax.GradientTransformationExtraArgs

@@ -8,25 +8,25 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxlr.schedules import Schedule, checks
+from jaxlr.schedules import Schedule, leaves
 
 
 def resumed(schedule: Schedule, last_epoch: int) -> Schedule:
     """The schedule from `last_epoch + 1` on."""
-    start = int(checks.length("last_epoch", last_epoch, minimum=-1)) + 1
+    start = int(leaves.length("last_epoch", last_epoch, minimum=-1)) + 1
     return schedule.shift(start) if start else schedule
 
 
 def recorded_steps(total_steps: Any) -> int:
     """The length of a record: known, for it is made at once."""
-    return int(checks.length("total_steps", total_steps))
+    return int(leaves.length("total_steps", total_steps))
 
 
 def require_function(name: str, function: Any) -> None:
     """One function."""
     if isinstance(function, list | tuple):
         raise TypeError(f"{name} must be one function, got {function!r}; make one schedule for each parameter group")
-    checks.function(name, function)
+    leaves.function(name, function)
 
 
 def require_traceable(name: str, function: Callable[..., Any], remedy: str) -> None:

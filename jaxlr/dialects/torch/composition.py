@@ -11,8 +11,8 @@ from typing import Any
 
 from jaxlr.dialects.torch.arguments import recorded_steps, resumed
 from jaxlr.dialects.torch.replay import Rule, absolute, cosine, exact_values, factor, replay, successive
-from jaxlr.schedules import Schedule, checks, join, table
-from jaxlr.transforms.plateau import ReduceOnPlateau
+from jaxlr.schedules import Schedule, join, leaves, table
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
 # What each family is in PyTorch: a factor on the rate, or a rate of its own.
 FACTORS = {
@@ -70,8 +70,8 @@ def SequentialLR(
     """
     children = _children("SequentialLR", schedules)
     names = [torch_name("SequentialLR", i, child) for i, child in enumerate(children)]
-    milestones = checks.lengths("milestones", milestones, minimum=0)
-    checks.one_fewer("milestones", milestones, "schedules", names)
+    milestones = leaves.lengths("milestones", milestones, minimum=0)
+    leaves.one_fewer("milestones", milestones, "schedules", names)
     sequence = join(children, milestones)
     for i, name in enumerate(names):
         if name == "MultiplicativeLR" and i:
@@ -132,7 +132,7 @@ def ChainedScheduler(schedules: Any, *, total_steps: int | None = None) -> Sched
     if total_steps is not None and not set(names) <= {*FACTORS.values(), *SHARES.values()}:
         steps = recorded_steps(total_steps)
         rules = [rule_of(name, child, steps) for name, child in zip(names, children, strict=True)]
-        base = 0.0 if names[0] in RATES.values() else checks.plain(_parted(children[0])[0])
+        base = 0.0 if names[0] in RATES.values() else leaves.plain(_parted(children[0])[0])
         return table(replay(rules, base, steps))
     for name, child in zip(names, children, strict=True):
         if name in RATES.values():
@@ -141,10 +141,10 @@ def ChainedScheduler(schedules: Any, *, total_steps: int | None = None) -> Sched
             raise no_formula("ChainedScheduler", "CosineAnnealingLR with an eta_min", "it is no factor on the rate")
     bases, factors = zip(*(_parted(child) for child in children), strict=True)
     for i, base in enumerate(bases):
-        if checks.is_known((base, bases[0])) and checks.plain(base) != checks.plain(bases[0]):
+        if leaves.is_known((base, bases[0])) and leaves.plain(base) != leaves.plain(bases[0]):
             raise ValueError(
-                f"schedules must all have the optimizer's rate, got {checks.printed(bases[0])} for schedules[0] and "
-                f"{checks.printed(base)} for schedules[{i}]"
+                f"schedules must all have the optimizer's rate, got {leaves.printed(bases[0])} for schedules[0] and "
+                f"{leaves.printed(base)} for schedules[{i}]"
             )
     return functools.reduce(operator.mul, factors) * bases[0]
 
@@ -174,9 +174,9 @@ def rule_of(name: str, schedule: Schedule, steps: int) -> Rule:
         return absolute(exact_values(schedule, steps))
     base, share = _parted(schedule)
     if name == "CosineAnnealingLR":
-        lowest, period = checks.plain(schedule.arguments["end_value"]), int(schedule.arguments["decay_steps"])
-        return cosine(checks.plain(base), lowest, period, exact_values(share.replace(end_value=0.0), steps))
-    return factor(checks.plain(base), exact_values(share, steps))
+        lowest, period = leaves.plain(schedule.arguments["end_value"]), int(schedule.arguments["decay_steps"])
+        return cosine(leaves.plain(base), lowest, period, exact_values(share.replace(end_value=0.0), steps))
+    return factor(leaves.plain(base), exact_values(share, steps))
 
 
 def no_formula(composition: str, child: str, reason: str) -> ValueError:
@@ -187,7 +187,7 @@ def no_formula(composition: str, child: str, reason: str) -> ValueError:
 
 
 def _children(composition: str, schedules: Any) -> Sequence[Schedule]:
-    children = checks.sequence("schedules", schedules)
+    children = leaves.sequence("schedules", schedules)
     if not children:
         raise ValueError(f"schedules must have one schedule at least for {composition}, got none")
     for i, child in enumerate(children):
@@ -207,7 +207,7 @@ def _parted(schedule: Schedule) -> tuple[Any, Schedule]:
 
 def _has_end(schedule: Schedule) -> bool:
     end = schedule.arguments["end_value"]
-    return not checks.is_known(end) or checks.plain(end) != 0.0
+    return not leaves.is_known(end) or leaves.plain(end) != 0.0
 
 
 def _is_plain(schedule: Schedule) -> bool:
@@ -223,4 +223,4 @@ def _is_plain(schedule: Schedule) -> bool:
 
 
 def _is(leaf: Any, value: float) -> bool:
-    return checks.is_known(leaf) and checks.plain(leaf) == value
+    return leaves.is_known(leaf) and leaves.plain(leaf) == value

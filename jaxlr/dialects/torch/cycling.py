@@ -14,9 +14,9 @@ from typing import Any
 from jaxlr.dialects.torch.arguments import named, require_function, require_traceable, resumed
 from jaxlr.schedules import (
     Schedule,
-    checks,
     cyclic,
     exp_range,
+    leaves,
     one_cycle,
     triangular,
     triangular2,
@@ -75,7 +75,7 @@ def CyclicLR(
       >>> torch.CyclicLR(0.1, 0.001, 0.006, step_size_up=2000)
       triangular(base_lr=0.001, max_lr=0.006, step_size=2000)
     """
-    checks.flag("cycle_momentum", cycle_momentum)
+    leaves.flag("cycle_momentum", cycle_momentum)
     cycle = _cycle(base_lr, max_lr, step_size_up, step_size_down, mode, gamma, scale_fn, scale_mode)
     return resumed(cycle, last_epoch)
 
@@ -130,8 +130,8 @@ def cyclic_momentum(
       [1.0, 0.75, 0.5, 0.75, 1.0]
     """
     _require_cycled(cycle_momentum)
-    low, high = checks.number("base_momentum", base_momentum), checks.number("max_momentum", max_momentum)
-    checks.ordered("base_momentum", low, "max_momentum", high)
+    low, high = leaves.number("base_momentum", base_momentum), leaves.number("max_momentum", max_momentum)
+    leaves.ordered("base_momentum", low, "max_momentum", high)
     cycle = _cycle(0.0, 1.0, step_size_up, step_size_down, mode, gamma, scale_fn, scale_mode)
     return resumed(cycle * (base_momentum - max_momentum) + max_momentum, last_epoch)
 
@@ -190,14 +190,14 @@ def OneCycleLR(
       >>> torch.OneCycleLR(0.1, max_lr=1.0, total_steps=1000)
       one_cycle(max_lr=1.0, total_steps=1000)
     """
-    checks.flag("cycle_momentum", cycle_momentum)
+    leaves.flag("cycle_momentum", cycle_momentum)
     cycle = one_cycle(
         max_lr,
         _total(total_steps, epochs, steps_per_epoch),
         pct_start=pct_start,
         div_factor=div_factor,
         final_div_factor=final_div_factor,
-        anneal=checks.choice("anneal_strategy", anneal_strategy, ("cos", "linear")),
+        anneal=leaves.choice("anneal_strategy", anneal_strategy, ("cos", "linear")),
         three_phase=three_phase,
     )
     return resumed(cycle, last_epoch)
@@ -258,7 +258,7 @@ def one_cycle_momentum(
         base_momentum=base_momentum,
         max_momentum=max_momentum,
         pct_start=pct_start,
-        anneal=checks.choice("anneal_strategy", anneal_strategy, ("cos", "linear")),
+        anneal=leaves.choice("anneal_strategy", anneal_strategy, ("cos", "linear")),
         three_phase=three_phase,
     )
     return resumed(cycle, last_epoch)
@@ -274,15 +274,15 @@ def _cycle(
     scale_fn: Callable[..., Any] | None,
     scale_mode: str,
 ) -> Schedule:
-    up = checks.length("step_size_up", step_size_up)
+    up = leaves.length("step_size_up", step_size_up)
     if scale_fn is not None:
         require_function("scale_fn", scale_fn)
         require_traceable("scale_fn", scale_fn, "write it with jax.numpy")
         scale_by = {"cycle": "cycle", "iterations": "update"}[
-            checks.choice("scale_mode", scale_mode, ("cycle", "iterations"))
+            leaves.choice("scale_mode", scale_mode, ("cycle", "iterations"))
         ]
         return cyclic(base_lr, max_lr, up, named(scale_fn), scale_by=scale_by, step_size_down=step_size_down)
-    mode = checks.choice("mode", mode, ("triangular", "triangular2", "exp_range"))
+    mode = leaves.choice("mode", mode, ("triangular", "triangular2", "exp_range"))
     if mode == "exp_range":
         return exp_range(base_lr, max_lr, up, gamma, step_size_down=step_size_down)
     shape = triangular if mode == "triangular" else triangular2
@@ -297,11 +297,11 @@ def _total(total_steps: Any, epochs: Any, steps_per_epoch: Any) -> Any:
             f"total_steps must be given, or epochs and steps_per_epoch both; got total_steps=None, epochs={epochs!r}, "
             f"steps_per_epoch={steps_per_epoch!r}"
         )
-    epochs, updates = checks.length("epochs", epochs), checks.length("steps_per_epoch", steps_per_epoch)
+    epochs, updates = leaves.length("epochs", epochs), leaves.length("steps_per_epoch", steps_per_epoch)
     # Known ones as Python integers, so that a product beyond int32 is an error and no other number.
-    return int(epochs) * int(updates) if checks.is_known((epochs, updates)) else epochs * updates
+    return int(epochs) * int(updates) if leaves.is_known((epochs, updates)) else epochs * updates
 
 
 def _require_cycled(cycle_momentum: bool) -> None:
-    if not checks.flag("cycle_momentum", cycle_momentum):
+    if not leaves.flag("cycle_momentum", cycle_momentum):
         raise ValueError("cycle_momentum must be True for the momentum to have a schedule, got False")

@@ -14,7 +14,7 @@ from jaxlr.dialects.torch.arguments import recorded_steps
 from jaxlr.dialects.torch.composition import no_formula, rule_of, torch_name
 from jaxlr.dialects.torch.replay import Rule, exact_value, growing, replay, successive
 from jaxlr.schedules import Schedule, table
-from jaxlr.transforms.plateau import ReduceOnPlateau
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
 Found = Schedule | ReduceOnPlateau
 

@@ -32,7 +32,7 @@ from jaxlr.transforms import (
     scale_by_rmsprop,
 )
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number, number_or_schedule
-from jaxlr.transforms.plateau import ReduceOnPlateau
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "from_optimizer"]
 

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from jaxlr.transforms import paths
+from jaxlr.transforms.groups import paths
 
 Name = str | tuple[str, Sequence[int]]
 Names = Mapping[str, Name] | Sequence[Name] | None

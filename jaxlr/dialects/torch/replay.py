@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxlr.numerics.wide import Wide
 from jaxlr.schedules import Schedule
-from jaxlr.schedules.exact import Wide
 from jaxlr.schedules.position import Position
 
 

@@ -18,11 +18,11 @@ import numpy as np
 from jaxlr.dialects.torch.arguments import named, recorded_steps, require_function, require_traceable, resumed
 from jaxlr.schedules import (
     Schedule,
-    checks,
     cosine,
     cosine_restarts,
     custom,
     exponential,
+    leaves,
     linear,
     multi_step,
     piecewise_constant,
@@ -31,7 +31,7 @@ from jaxlr.schedules import (
     table,
 )
 from jaxlr.transforms import reduce_on_plateau
-from jaxlr.transforms.plateau import ReduceOnPlateau
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
 
 def LambdaLR(
@@ -68,11 +68,11 @@ def LambdaLR(
     """
     require_function("lr_lambda", lr_lambda)
     if total_steps is not None:
-        checks.number("lr", lr)
+        leaves.number("lr", lr)
         steps = recorded_steps(total_steps)
         return resumed(table([lr * float(lr_lambda(n)) for n in range(steps)]), last_epoch)
     require_traceable("lr_lambda", lr_lambda, "choose with jnp.where, or give total_steps to record it")
-    return resumed(custom(named(lr_lambda)) * checks.number("lr", lr), last_epoch)
+    return resumed(custom(named(lr_lambda)) * leaves.number("lr", lr), last_epoch)
 
 
 def MultiplicativeLR(
@@ -111,7 +111,7 @@ def MultiplicativeLR(
             "as a formula, or ExponentialLR for a constant factor"
         )
     factors = [1.0, *(float(lr_lambda(n)) for n in range(1, recorded_steps(total_steps)))]
-    return resumed(table(np.cumprod(factors)) * checks.number("lr", lr), last_epoch)
+    return resumed(table(np.cumprod(factors)) * leaves.number("lr", lr), last_epoch)
 
 
 def StepLR(lr: Any, step_size: Any, gamma: Any = 0.1, last_epoch: int = -1, verbose: Any = None) -> Schedule:
@@ -137,7 +137,7 @@ def StepLR(lr: Any, step_size: Any, gamma: Any = 0.1, last_epoch: int = -1, verb
       >>> torch.StepLR(0.1, 30)
       step_decay(init_value=0.1, decay_rate=0.1, step_size=30)
     """
-    return resumed(step_decay(checks.number("lr", lr), checks.factor("gamma", gamma), step_size), last_epoch)
+    return resumed(step_decay(leaves.number("lr", lr), leaves.factor("gamma", gamma), step_size), last_epoch)
 
 
 def MultiStepLR(lr: Any, milestones: Any, gamma: Any = 0.1, last_epoch: int = -1, verbose: Any = None) -> Schedule:
@@ -163,10 +163,10 @@ def MultiStepLR(lr: Any, milestones: Any, gamma: Any = 0.1, last_epoch: int = -1
       >>> torch.MultiStepLR(0.1, [30, 80])
       multi_step(init_value=0.1, milestones=[30, 80], decay_rate=0.1)
     """
-    if not checks.is_traced(milestones):
-        milestones = checks.sequence("milestones", milestones)
-        milestones = milestones if any(map(checks.is_traced, milestones)) else sorted(milestones)
-    return resumed(multi_step(checks.number("lr", lr), milestones, checks.factor("gamma", gamma)), last_epoch)
+    if not leaves.is_traced(milestones):
+        milestones = leaves.sequence("milestones", milestones)
+        milestones = milestones if any(map(leaves.is_traced, milestones)) else sorted(milestones)
+    return resumed(multi_step(leaves.number("lr", lr), milestones, leaves.factor("gamma", gamma)), last_epoch)
 
 
 def ConstantLR(
@@ -197,9 +197,9 @@ def ConstantLR(
       >>> [float(rate(n)) for n in (0, 1, 2, 3)]
       [0.5, 0.5, 1.0, 1.0]
     """
-    share = checks.share("factor", factor)
-    total_iters = checks.length("total_iters", total_iters)
-    return resumed(piecewise_constant([share, 1.0], [total_iters]) * checks.number("lr", lr), last_epoch)
+    share = leaves.share("factor", factor)
+    total_iters = leaves.length("total_iters", total_iters)
+    return resumed(piecewise_constant([share, 1.0], [total_iters]) * leaves.number("lr", lr), last_epoch)
 
 
 def LinearLR(
@@ -236,10 +236,10 @@ def LinearLR(
       >>> [float(rate(n)) for n in (0, 1, 2, 4, 5)]
       [0.5, 0.625, 0.75, 1.0, 1.0]
     """
-    start = checks.positive("start_factor", checks.share("start_factor", start_factor))
-    end = checks.share("end_factor", end_factor)
-    total_iters = checks.length("total_iters", total_iters)
-    return resumed(linear(start, end, total_iters) * checks.number("lr", lr), last_epoch)
+    start = leaves.positive("start_factor", leaves.share("start_factor", start_factor))
+    end = leaves.share("end_factor", end_factor)
+    total_iters = leaves.length("total_iters", total_iters)
+    return resumed(linear(start, end, total_iters) * leaves.number("lr", lr), last_epoch)
 
 
 def ExponentialLR(lr: Any, gamma: Any, last_epoch: int = -1, verbose: Any = None) -> Schedule:
@@ -264,7 +264,7 @@ def ExponentialLR(lr: Any, gamma: Any, last_epoch: int = -1, verbose: Any = None
       >>> torch.ExponentialLR(0.1, gamma=0.9)
       exponential(init_value=0.1, decay_rate=0.9)
     """
-    return resumed(exponential(checks.number("lr", lr), checks.factor("gamma", gamma)), last_epoch)
+    return resumed(exponential(leaves.number("lr", lr), leaves.factor("gamma", gamma)), last_epoch)
 
 
 def PolynomialLR(
@@ -292,7 +292,7 @@ def PolynomialLR(
       >>> torch.PolynomialLR(0.1, total_iters=100, power=2.0)
       polynomial(init_value=0.1, end_value=0.0, power=2.0, transition_steps=100)
     """
-    rate, total_iters = checks.number("lr", lr), checks.length("total_iters", total_iters)
+    rate, total_iters = leaves.number("lr", lr), leaves.length("total_iters", total_iters)
     return resumed(polynomial(rate, 0.0, power, total_iters), last_epoch)
 
 
@@ -321,8 +321,8 @@ def CosineAnnealingLR(lr: Any, T_max: Any, eta_min: Any = 0.0, last_epoch: int =
       >>> torch.CosineAnnealingLR(0.1, T_max=100)
       cosine(init_value=0.1, decay_steps=100, after='rise')
     """
-    rate, eta_min = checks.number("lr", lr), checks.number("eta_min", eta_min)
-    return resumed(cosine(rate, checks.length("T_max", T_max), end_value=eta_min, after="rise"), last_epoch)
+    rate, eta_min = leaves.number("lr", lr), leaves.number("eta_min", eta_min)
+    return resumed(cosine(rate, leaves.length("T_max", T_max), end_value=eta_min, after="rise"), last_epoch)
 
 
 def CosineAnnealingWarmRestarts(
@@ -354,8 +354,8 @@ def CosineAnnealingWarmRestarts(
       >>> torch.CosineAnnealingWarmRestarts(0.1, T_0=10, T_mult=2)
       cosine_restarts(init_value=0.1, first_decay_steps=10, t_mul=2.0)
     """
-    first, growth = checks.length("T_0", T_0), checks.length("T_mult", T_mult)
-    rate, eta_min = checks.number("lr", lr), checks.number("eta_min", eta_min)
+    first, growth = leaves.length("T_0", T_0), leaves.length("T_mult", T_mult)
+    rate, eta_min = leaves.number("lr", lr), leaves.number("eta_min", eta_min)
     return resumed(cosine_restarts(rate, first, t_mul=growth, end_value=eta_min), last_epoch)
 
 

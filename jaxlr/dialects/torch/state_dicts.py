@@ -27,8 +27,8 @@ from jaxlr.transforms import (
     ScaleByRadamState,
     ScaleByRmspropState,
     hyperparameters,
-    states,
 )
+from jaxlr.transforms.state import search as states
 
 __all__ = ["load_optimizer_state", "optimizer_state_dict"]
 

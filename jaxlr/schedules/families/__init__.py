@@ -1,0 +1,1 @@
+"""The families of schedules, by shape; each module one kind of curve."""

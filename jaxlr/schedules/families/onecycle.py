@@ -1,0 +1,218 @@
+"""One cycle: up once and down once, over the whole training; the momentum runs against the rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxlr.numerics.wide import Wide, constant, from_integer, less, where
+from jaxlr.schedules import leaves
+from jaxlr.schedules.families.cosines import cosine_between
+from jaxlr.schedules.position import Position, unsigned, way
+from jaxlr.schedules.schedule import Schedule, family
+
+
+@family
+def one_cycle(
+    max_lr: Any,
+    total_steps: Any,
+    *,
+    pct_start: Any = 0.3,
+    div_factor: Any = 25.0,
+    final_div_factor: Any = 1e4,
+    anneal: str = "cos",
+    three_phase: bool = False,
+    last: str = "total-1",
+    begin: Any = 0,
+    begin_phase: Any = 0.0,
+) -> Schedule:
+    """Rises from `max_lr / div_factor` to `max_lr`, falls to `max_lr / (div_factor * final_div_factor)`, and holds.
+
+    With last = total_steps - 1 (PyTorch's convention) the peak lies at n = pct_start * total_steps - 1 and the end at
+    n = total_steps - 1, the last update of the run; with "total" at n = pct_start * total_steps and n = total_steps.
+    With three phases it falls to `max_lr / div_factor` in as many updates as it rose, and then to the end. A peak that
+    lies between two counts is not reached by any update. The way up and down is half a cosine or a straight line.
+
+    Args:
+      max_lr: the peak.
+      total_steps: updates in the run; an integer, at least 1.
+      pct_start: the share of the run that rises, in [0, 1]; at most 1/2 with three phases.
+      div_factor: peak over first rate, above 0.
+      final_div_factor: first rate over last rate, above 0.
+      anneal: "cos" or "linear".
+      three_phase: whether the fall has two parts.
+      last: the count at which the end is reached: "total-1" or "total".
+      begin: the count at which it begins to move; an integer, at least 0. `jaxlr.retime` sets it where the horizon of a
+        run changes.
+      begin_phase: the share of the run that it counts as over by then, in [0, 1]; the rest comes evenly.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range, another word for `anneal` or `last`.
+      TypeError: `total_steps` is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.one_cycle(1.0, 8, pct_start=0.5, div_factor=4.0, final_div_factor=4.0, anneal="linear")
+      >>> [round(float(rate(n)), 4) for n in range(9)]
+      [0.25, 0.5, 0.75, 1.0, 0.7656, 0.5312, 0.2969, 0.0625, 0.0625]
+
+    References:
+      Smith and Topin, Super-Convergence, 2018, arXiv:1708.07120
+    """
+    return Schedule(
+        _one_cycle,
+        max_lr=leaves.number("max_lr", max_lr),
+        total_steps=leaves.length("total_steps", total_steps),
+        pct_start=leaves.share("pct_start", pct_start, maximum=0.5 if three_phase else 1.0),
+        div_factor=leaves.positive("div_factor", div_factor),
+        final_div_factor=leaves.positive("final_div_factor", final_div_factor),
+        anneal=leaves.choice("anneal", anneal, ("cos", "linear")),
+        three_phase=leaves.flag("three_phase", three_phase),
+        last=leaves.choice("last", last, ("total-1", "total")),
+        begin=leaves.length("begin", begin, minimum=0),
+        begin_phase=leaves.share("begin_phase", begin_phase),
+    )
+
+
+def _one_cycle(
+    position: Position,
+    max_lr: Wide,
+    total_steps: jax.Array,
+    pct_start: Wide,
+    div_factor: Wide,
+    final_div_factor: Wide,
+    anneal: str,
+    three_phase: bool,
+    last: str,
+    begin: jax.Array,
+    begin_phase: Wide,
+) -> Wide:
+    first = max_lr / div_factor
+    end = first / final_div_factor
+    middle = [first] if three_phase else []
+    values = [first, max_lr, *middle, end]
+    return through(values, position, total_steps, pct_start, anneal, last, begin, begin_phase)
+
+
+@family
+def one_cycle_momentum(
+    total_steps: Any,
+    *,
+    base_momentum: Any = 0.85,
+    max_momentum: Any = 0.95,
+    pct_start: Any = 0.3,
+    anneal: str = "cos",
+    three_phase: bool = False,
+    last: str = "total-1",
+    begin: Any = 0,
+    begin_phase: Any = 0.0,
+) -> Schedule:
+    """The momentum that goes with `one_cycle`: down while the rate rises, up while it falls.
+
+    It starts at `max_momentum`, reaches `base_momentum` where the rate has its peak, and is back when the rate is back
+    at its first value; phases and conventions are those of `one_cycle`.
+
+    Args:
+      total_steps: updates in the run; an integer, at least 1.
+      base_momentum: the lowest momentum.
+      max_momentum: the highest momentum.
+      pct_start: the share of the run in which the rate rises, in [0, 1]; at most 1/2 with three phases.
+      anneal: "cos" or "linear".
+      three_phase: whether the rate's fall has two parts.
+      last: the count at which the end is reached: "total-1" or "total".
+      begin: the count at which it begins to move; an integer, at least 0. `jaxlr.retime` sets it where the horizon of a
+        run changes.
+      begin_phase: the share of the run that it counts as over by then, in [0, 1]; the rest comes evenly.
+
+    Returns:
+      A schedule: update count (int, any shape) -> momentum (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range, `base_momentum` above `max_momentum`, another word for `anneal` or `last`.
+      TypeError: `total_steps` is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> momentum = jaxlr.one_cycle_momentum(7, pct_start=4 / 7, anneal="linear")
+      >>> [round(float(momentum(n)), 4) for n in range(8)]
+      [0.95, 0.9167, 0.8833, 0.85, 0.8833, 0.9167, 0.95, 0.95]
+
+    References:
+      Smith and Topin, Super-Convergence, 2018, arXiv:1708.07120
+    """
+    low, high = leaves.number("base_momentum", base_momentum), leaves.number("max_momentum", max_momentum)
+    leaves.ordered("base_momentum", low, "max_momentum", high)
+    return Schedule(
+        _one_cycle_momentum,
+        total_steps=leaves.length("total_steps", total_steps),
+        base_momentum=low,
+        max_momentum=high,
+        pct_start=leaves.share("pct_start", pct_start, maximum=0.5 if three_phase else 1.0),
+        anneal=leaves.choice("anneal", anneal, ("cos", "linear")),
+        three_phase=leaves.flag("three_phase", three_phase),
+        last=leaves.choice("last", last, ("total-1", "total")),
+        begin=leaves.length("begin", begin, minimum=0),
+        begin_phase=leaves.share("begin_phase", begin_phase),
+    )
+
+
+def _one_cycle_momentum(
+    position: Position,
+    total_steps: jax.Array,
+    base_momentum: Wide,
+    max_momentum: Wide,
+    pct_start: Wide,
+    anneal: str,
+    three_phase: bool,
+    last: str,
+    begin: jax.Array,
+    begin_phase: Wide,
+) -> Wide:
+    after = [max_momentum] if three_phase else []
+    values = [max_momentum, base_momentum, max_momentum, *after]
+    return through(values, position, total_steps, pct_start, anneal, last, begin, begin_phase)
+
+
+def through(
+    values: list[Wide],
+    position: Position,
+    total_steps: jax.Array,
+    pct_start: Wide,
+    anneal: str,
+    last: str,
+    begin: jax.Array | None = None,
+    begin_phase: Wide | None = None,
+) -> Wide:
+    """From each value to the next, the borders between them being shares of the run (real numbers, not counts)."""
+    end, borders = run_borders(total_steps, pct_start, len(values) - 1, last)
+    now, ahead = way(position, end, begin, begin_phase)
+    start, first, then = borders[-2], values[-2], values[-1]
+    for i in reversed(range(len(borders) - 2)):
+        earlier = less(now, borders[i + 1])
+        start = where(earlier, borders[i], start)
+        ahead = where(earlier, borders[i + 1] - now, ahead)
+        first, then = where(earlier, values[i], first), where(earlier, values[i + 1], then)
+    ended = position.whole >= end
+    behind = now - start
+    length = where(ended, constant(1.0), behind + ahead)
+    done = where(ended, constant(1.0), behind / length)
+    left = where(ended, constant(0.0), ahead / length)
+    return cosine_between(first, then, done, left) if anneal == "cos" else first * left + then * done
+
+
+def run_borders(total_steps: jax.Array, pct_start: Wide, phases: int, last: str) -> tuple[jax.Array, list[Wide]]:
+    """The count of the end, and where each of the two or three phases starts and the last one ends."""
+    total = unsigned(total_steps)
+    lead = constant(1.0 if last == "total-1" else 0.0)
+    end = total if last == "total" else jnp.maximum(total, jnp.uint32(1)) - jnp.uint32(1)
+    share = pct_start * from_integer(total)
+    first_end = share - lead
+    # A share that was meant as one update, as 0.1 of 10, starts at the peak.
+    first_end = where(jnp.abs(first_end.high) <= share.high * 2.0**-40, constant(0.0), first_end)
+    risen = [first_end, first_end + first_end][: phases - 1]
+    return end, [constant(0.0), *risen, from_integer(end)]

@@ -1,0 +1,112 @@
+"""Time-based decay, defined by a recursion, as a function of the count alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxlr.numerics.wide import Wide, constant, exp, frexp, from_float32, from_integer, log, where
+from jaxlr.schedules import leaves
+from jaxlr.schedules.position import Position
+from jaxlr.schedules.schedule import Schedule, family
+
+_DIRECT = 16  # factors multiplied one by one; after them Euler and Maclaurin's remainder is below 2**-37
+_ONE_OVER_B = (1 / 12, -2 / 720, 24 / 30240, -720 / 1209600)  # B_2j / (2j)! times the derivative's factorial
+
+
+@family
+def time_based(init_value: Any, decay_rate: Any) -> Schedule:
+    """Divides the rate, after update n, by `1 + decay_rate * n`.
+
+    e[n+1] = e[n] / (1 + decay_rate * n), e[0] = init_value; so lr(n) = init_value / prod_{k<n} (1 + decay_rate * k)
+
+    The first two rates are equal. For every count it is evaluated without the recursion, and it falls to 0, never to
+    NaN. It falls far faster than `inverse_time`, the other formula that people call time-based. Between updates, where
+    `per_epoch` asks for them, the rate of the update before holds.
+
+    Args:
+      init_value: the first rate.
+      decay_rate: the decay, at least 0.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.time_based(1.0, 1.0)
+      >>> [round(float(rate(n)), 4) for n in (0, 1, 2, 3, 4)]
+      [1.0, 1.0, 0.5, 0.1667, 0.0417]
+    """
+    return Schedule(
+        _time_based,
+        init_value=leaves.number("init_value", init_value),
+        decay_rate=leaves.number("decay_rate", decay_rate, minimum=0.0),
+    )
+
+
+def _time_based(position: Position, init_value: Wide, decay_rate: Wide) -> Wide:
+    direct, exponent = _first_factors(position.whole, decay_rate)
+    rest = jnp.maximum(position.whole, jnp.uint32(_DIRECT)) - jnp.uint32(_DIRECT)
+    power, scale = exp(-_log_of_later_factors(from_integer(rest), decay_rate))
+    return (init_value / direct * power).scaled(scale - exponent)
+
+
+def _first_factors(count: jax.Array, decay_rate: Wide) -> tuple[Wide, jax.Array]:
+    """prod of `1 + d k` over k < min(count, 16), as a mantissa and an exponent: the product may pass float32."""
+
+    def step(k: jax.Array, state: Any) -> Any:
+        product, exponent = state
+        factor = constant(1.0) + decay_rate.times(k.astype(jnp.float32))
+        mantissa, shift = frexp(where(k.astype(jnp.uint32) < count, product * factor, product))
+        return mantissa, exponent + shift
+
+    ones = jnp.ones(count.shape, jnp.float32)
+    start = (Wide(ones, jnp.zeros_like(ones)), jnp.zeros(count.shape, jnp.int32))
+    return lax.fori_loop(1, _DIRECT, step, start)
+
+
+def _log_of_later_factors(m: Wide, decay_rate: Wide) -> Wide:
+    """The sum of `log(1 + d k)` for 16 <= k < 16 + m, by Euler and Maclaurin.
+
+    With b = 1 + 16 d, c = d / b and u = c m it is m log(b) plus the sum of log(1 + c j) for j < m, which is
+    ((1 + u) log(1 + u) - u) / c - log(1 + u) / 2 + sum of B_2j / (2j)! times the difference of derivatives.
+    """
+    one = constant(1.0)
+    base_less_one = decay_rate.times(jnp.float32(_DIRECT))
+    base = one + base_less_one
+    c = decay_rate / base
+    u = c * m
+    log_u = log(one + u, u)
+    total = m * (log(base, base_less_one) + _mean_log(u, log_u)) - log_u.times(jnp.float32(0.5))
+    return total + _corrections(c.high, (one / (one + u)).high)
+
+
+def _mean_log(u: Wide, log_u: Wide) -> Wide:
+    """((1 + u) log(1 + u) - u) / u: the mean of log(1 + x) over [0, u]; a series where the difference cancels."""
+    one = constant(1.0)
+    small = u.high < 2.0**-4
+    safe = where(small, one, u)
+    large = ((one + safe) * where(small, one, log_u) - safe) / safe
+    x = where(small, u, one - one)
+    tail = jnp.zeros_like(x.high)
+    for k in range(12, 4, -1):
+        tail = tail * x.high + jnp.float32((-1) ** k / (k * (k - 1)))
+    series = from_float32(tail)
+    for k in (4, 3, 2):
+        series = constant((-1) ** k / (k * (k - 1))) + x * series
+    return where(small, x * series, large)
+
+
+def _corrections(c: jax.Array, ratio: jax.Array) -> Wide:
+    """The terms with odd derivatives of log(1 + c x) at both ends: below 1/100 altogether, so float32 will do."""
+    total = jnp.zeros_like(c * ratio)
+    for j, weight in enumerate(_ONE_OVER_B):
+        order = 2 * j + 1
+        total = total + jnp.float32(weight) * c**order * (ratio**order - 1)
+    return from_float32(total)

@@ -1,0 +1,184 @@
+"""Warm restarts: a curve again and again, in cycles that may grow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxlr.numerics.triple import integer_power, triple, where_triple
+from jaxlr.numerics.wide import Wide, constant, from_integer, less, log, where
+from jaxlr.schedules import leaves
+from jaxlr.schedules.families.cosines import cosine_weights
+from jaxlr.schedules.leaves import Logarithm
+from jaxlr.schedules.position import Position, at_least_one, position_of, unsigned
+from jaxlr.schedules.schedule import Schedule, as_schedule, family
+
+
+@family
+def cosine_restarts(
+    init_value: Any, first_decay_steps: Any, *, t_mul: Any = 1, m_mul: Any = 1.0, end_value: Any = 0.0
+) -> Schedule:
+    """Half a cosine again and again, each cycle `t_mul` times as long as the one before (SGDR).
+
+    Cycle i lasts T_i = first_decay_steps * t_mul ** i updates; t updates into it
+    lr = end_value + (init_value - end_value) * m_mul ** i * (1 + cos(pi t / T_i)) / 2
+
+    A restart's first update has the full peak; the end value is approached and never held. Any number of cycles is the
+    same program. Restarts are decided on integers where `t_mul` is one, else to 44 bits of the count: 10 * 1.1 is 11.
+
+    Args:
+      init_value: the first peak.
+      first_decay_steps: updates in the first cycle; an integer, at least 1.
+      t_mul: how much longer each next cycle is; at least 1.
+      m_mul: how much higher each next peak is above `end_value`; at least 0.
+      end_value: the rate that every cycle falls to.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `first_decay_steps` is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.cosine_restarts(1.0, 2, t_mul=2, m_mul=0.5)
+      >>> [round(float(rate(n)), 4) for n in (0, 1, 2, 3, 4, 5, 6)]
+      [1.0, 0.5, 0.5, 0.4268, 0.25, 0.0732, 0.25]
+
+    References:
+      Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, arXiv:1608.03983
+    """
+    return Schedule(
+        _cosine_restarts,
+        init_value=leaves.number("init_value", init_value),
+        first_decay_steps=leaves.length("first_decay_steps", first_decay_steps),
+        t_mul=leaves.number("t_mul", t_mul, minimum=1.0),
+        m_mul=leaves.factor("m_mul", m_mul),
+        end_value=leaves.number("end_value", end_value),
+    )
+
+
+def _cosine_restarts(
+    position: Position,
+    init_value: Wide,
+    first_decay_steps: jax.Array,
+    t_mul: Wide,
+    m_mul: Logarithm,
+    end_value: Wide,
+) -> Wide:
+    cycle, done, left = _cycle_of(position, at_least_one(unsigned(first_decay_steps)), t_mul)
+    kept, gone = cosine_weights(done, left)
+    power, scale = m_mul.power(from_integer(cycle))
+    later = end_value + ((init_value - end_value) * kept * power).scaled(scale)
+    # In the first cycle the peak is as it was given: end + (init - end) loses what a large end value swallows.
+    return where(cycle == 0, init_value * kept + end_value * gone, later)
+
+
+@family
+def with_restarts(
+    schedule: Any, period: Any, *, t_mul: Any = 1, m_mul: Any = 1.0, limit: Any = None, end_value: Any = 0.0
+) -> Schedule:
+    """The first `period` updates of any schedule again and again, each time `t_mul` times as slowly.
+
+    Cycle i lasts T_i = period * t_mul ** i updates; t updates into it
+    lr = m_mul ** i * schedule(period * t / T_i), and lr = end_value from cycle `limit` on
+
+    Args:
+      schedule: the curve of the first cycle.
+      period: updates in the first cycle; an integer, at least 1.
+      t_mul: how much longer each next cycle is; at least 1.
+      m_mul: how much higher each next cycle is; at least 0.
+      limit: the number of cycles, at least 1, or None for cycles without end.
+      end_value: the rate after the last cycle.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `schedule` is none of jaxlr's, `period` or `limit` is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> from jaxlr.schedules import with_restarts
+      >>> rate = with_restarts(jaxlr.linear(1.0, 0.0, 2), 2, t_mul=2, m_mul=0.5, limit=2)
+      >>> [float(rate(n)) for n in range(8)]
+      [1.0, 0.5, 0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
+    """
+    return Schedule(
+        _with_restarts,
+        schedule=as_schedule("schedule", schedule),
+        period=leaves.length("period", period),
+        t_mul=leaves.number("t_mul", t_mul, minimum=1.0),
+        m_mul=leaves.factor("m_mul", m_mul),
+        limit=None if limit is None else leaves.length("limit", limit),
+        end_value=leaves.number("end_value", end_value),
+    )
+
+
+def _with_restarts(
+    position: Position,
+    schedule: Schedule,
+    period: jax.Array,
+    t_mul: Wide,
+    m_mul: Logarithm,
+    limit: jax.Array | None,
+    end_value: Wide,
+) -> Wide:
+    first = at_least_one(unsigned(period))
+    cycle, done, left = _cycle_of(position, first, t_mul)
+    length = from_integer(first)
+    inside = position_of(where(less(done, left), length * done, length - length * left))
+    power, scale = m_mul.power(from_integer(cycle))
+    value = (schedule.at(inside) * power).scaled(scale)
+    return value if limit is None else where(cycle >= unsigned(limit), end_value, value)
+
+
+def _cycle_of(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
+    """The cycle's index, and the parts of the cycle behind and ahead."""
+    equal_cycle, equal = position.within(first)
+    equal_done, equal_left = equal.parts(first)
+    grown_cycle, grown_done, grown_left = _growing_cycle(position, first, t_mul)
+    grows = less(constant(1.0), t_mul)
+    cycle = jnp.where(grows, grown_cycle, equal_cycle)
+    return cycle, where(grows, grown_done, equal_done), where(grows, grown_left, equal_left)
+
+
+def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
+    """Any `t_mul > 1`: a guess by the logarithm, one too low at least, then up while the position lies past the end."""
+    one = constant(1.0)
+    t_mul = where(less(one, t_mul), t_mul, constant(2.0))
+    growth, now, unit = t_mul - one, position.wide(), from_integer(first)
+    guess = log(one + now / unit * growth) / log(t_mul, growth)
+    # The conversion cuts the fraction off; jaxlib 0.12 compiles a floor or a maximum of a long formula for ever.
+    cycle = lax.stop_gradient(guess.nearest()).astype(jnp.uint32)
+    cycle = jnp.where(cycle > 0, cycle - 1, 0).astype(jnp.uint32)
+    # Times `growth`, so that the start, unit (t_mul**i - 1) / growth, needs no quotient; it may be as large as 2**31,
+    # and what is left of the position after it is needed to all its bits.
+    ratio, share = triple(t_mul), triple(growth)
+    multiple = integer_power(ratio, cycle)
+    whole = triple(from_integer(position.whole))
+    place = whole if position.fraction is None else whole + triple(position.fraction)
+    into = place * share - triple(unit) * (multiple - triple(one))
+    length = triple(unit) * multiple * share
+    # A product that is whole in decimals, such as 10 * 1.1, is a restart although its float32 digits are above it.
+    integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.low == 0)
+    tolerance = jnp.where(integers, 0.0, (now * growth).high * jnp.float32(2.0**-44))
+
+    def up(_: Any, state: Any) -> Any:
+        cycle, into, length = state
+        past = (into - length).high >= -tolerance
+        into, longer = where_triple(past, into - length, into), where_triple(past, length * ratio, length)
+        return cycle + past.astype(jnp.uint32), into, longer
+
+    cycle, into, length = lax.fori_loop(0, 2, up, (cycle, into, length))
+    behind, ahead = into.wide(), (length - into).wide()
+    behind = where(jnp.abs(behind.high) <= tolerance, constant(0.0), behind)
+    early = less(behind, ahead)
+    near = where(early, behind, ahead) / length.wide()
+    far = one - near
+    return cycle, where(early, near, far), where(early, far, near)

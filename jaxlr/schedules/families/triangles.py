@@ -1,0 +1,247 @@
+"""Cyclical learning rates: the triangular family of the CLR paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxlr.numerics.wide import Wide, where
+from jaxlr.schedules import leaves
+from jaxlr.schedules.leaves import Logarithm
+from jaxlr.schedules.position import Position, unsigned
+from jaxlr.schedules.schedule import Schedule, family
+
+
+@family
+def triangular(base_lr: Any, max_lr: Any, step_size: Any, *, step_size_down: Any = None) -> Schedule:
+    """Rises from `base_lr` to `max_lr` in `step_size` updates, falls back, and repeats.
+
+    lr(n) = base_lr + (max_lr - base_lr) * rise(n), rise = 0 at n = 0, 1 at n = step_size
+
+    Args:
+      base_lr: lowest rate, at the first update and the end of each cycle.
+      max_lr: highest rate, reached `step_size` updates into each cycle.
+      step_size: updates in half a cycle, 2 to 10 epochs of them by the paper; an integer, at least 1.
+      step_size_down: updates of the way down, if not the same; an integer, at least 0.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a length out of range, or `base_lr` above `max_lr`.
+      TypeError: a length is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.triangular(base_lr=0.0, max_lr=1.0, step_size=2)
+      >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
+      [0.0, 0.5, 1.0, 0.5, 0.0]
+
+    References:
+      Smith, Cyclical Learning Rates for Training Neural Networks, 2017, arXiv:1506.01186
+    """
+    return Schedule(_triangular, **_corners(base_lr, max_lr, step_size, step_size_down))
+
+
+def _triangular(
+    position: Position, base_lr: Wide, max_lr: Wide, step_size: jax.Array, step_size_down: jax.Array | None
+) -> Wide:
+    _, rise = rise_in_cycle(position, step_size, step_size_down)
+    return base_lr + (max_lr - base_lr) * rise
+
+
+@family
+def triangular2(base_lr: Any, max_lr: Any, step_size: Any, *, step_size_down: Any = None) -> Schedule:
+    """`triangular` with the height halved after each cycle.
+
+    lr(n) = base_lr + (max_lr - base_lr) * rise(n) / 2 ** cycle, cycle = 0, 1, ...
+
+    Args:
+      base_lr: lowest rate, at the first update and the end of each cycle.
+      max_lr: highest rate of the first cycle, reached after `step_size` updates.
+      step_size: updates in half a cycle, 2 to 10 epochs of them by the paper; an integer, at least 1.
+      step_size_down: updates of the way down, if not the same; an integer, at least 0.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a length out of range, or `base_lr` above `max_lr`.
+      TypeError: a length is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.triangular2(base_lr=0.0, max_lr=1.0, step_size=1)
+      >>> [float(rate(n)) for n in (0, 1, 2, 3, 4, 5)]
+      [0.0, 1.0, 0.0, 0.5, 0.0, 0.25]
+
+    References:
+      Smith, Cyclical Learning Rates for Training Neural Networks, 2017, arXiv:1506.01186
+    """
+    return Schedule(_triangular2, **_corners(base_lr, max_lr, step_size, step_size_down))
+
+
+def _triangular2(
+    position: Position, base_lr: Wide, max_lr: Wide, step_size: jax.Array, step_size_down: jax.Array | None
+) -> Wide:
+    cycle, rise = rise_in_cycle(position, step_size, step_size_down)
+    halvings = jnp.minimum(cycle, jnp.uint32(252)).astype(jnp.int32)
+    return base_lr + ((max_lr - base_lr) * rise).scaled(-halvings)
+
+
+@family
+def exp_range(
+    base_lr: Any,
+    max_lr: Any,
+    step_size: Any,
+    gamma: Any,
+    *,
+    step_size_down: Any = None,
+    decay_base: bool = False,
+) -> Schedule:
+    """`triangular` with the height times `gamma ** n`, n the update count.
+
+    lr(n) = base_lr + (max_lr - base_lr) * rise(n) * gamma ** n
+
+    The paper's sentence says that both boundaries decay; its code, Keras' and PyTorch's decay the height only. The
+    default is the code's; `decay_base=True` is the sentence's: `(base_lr + (max_lr - base_lr) * rise(n)) * gamma ** n`.
+
+    Args:
+      base_lr: lowest rate, at the first update and the end of each cycle.
+      max_lr: highest rate before any decay.
+      step_size: updates in half a cycle, 2 to 10 epochs of them by the paper; an integer, at least 1.
+      gamma: the factor of each update, at least 0; 0.99994 in the paper.
+      step_size_down: updates of the way down, if not the same; an integer, at least 0.
+      decay_base: whether the lower boundary decays too.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range, or `base_lr` above `max_lr`.
+      TypeError: a length is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.exp_range(base_lr=0.0, max_lr=1.0, step_size=1, gamma=0.5)
+      >>> [float(rate(n)) for n in (0, 1, 2, 3)]
+      [0.0, 0.5, 0.0, 0.125]
+
+    References:
+      Smith, Cyclical Learning Rates for Training Neural Networks, 2017, arXiv:1506.01186
+    """
+    corners = _corners(base_lr, max_lr, step_size, step_size_down)
+    down = corners.pop("step_size_down")
+    return Schedule(
+        _exp_range,
+        **corners,
+        gamma=leaves.factor("gamma", gamma),
+        step_size_down=down,
+        decay_base=leaves.flag("decay_base", decay_base),
+    )
+
+
+def _exp_range(
+    position: Position,
+    base_lr: Wide,
+    max_lr: Wide,
+    step_size: jax.Array,
+    gamma: Logarithm,
+    step_size_down: jax.Array | None,
+    decay_base: bool,
+) -> Wide:
+    _, rise = rise_in_cycle(position, step_size, step_size_down)
+    height = (max_lr - base_lr) * rise
+    power, scale = gamma.power(position.wide())
+    if decay_base:
+        return ((base_lr + height) * power).scaled(scale)
+    return base_lr + (height * power).scaled(scale)
+
+
+@family
+def cyclic(
+    base_lr: Any,
+    max_lr: Any,
+    step_size: Any,
+    scale_fn: Callable[[jax.Array], Any],
+    *,
+    scale_by: str = "cycle",
+    step_size_down: Any = None,
+) -> Schedule:
+    """`triangular` with the height times any function of the cycle or of the count.
+
+    lr(n) = base_lr + (max_lr - base_lr) * rise(n) * scale_fn(x), x = 1, 1, ..., 2, ... (the cycle) or n (the update)
+
+    Args:
+      base_lr: lowest rate, at the first update and the end of each cycle.
+      max_lr: highest rate where the scale is 1.
+      step_size: updates in half a cycle; an integer, at least 1.
+      scale_fn: int32 array -> the height's factor, an array of the same shape; it is traced.
+      scale_by: "cycle" or "update".
+      step_size_down: updates of the way down, if not the same; an integer, at least 0.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range, `base_lr` above `max_lr`, another `scale_by`.
+      TypeError: a length is no integer, `scale_fn` is no function.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.cyclic(0.0, 1.0, 1, lambda cycle: 1 / cycle)
+      >>> [round(float(rate(n)), 4) for n in (0, 1, 2, 3, 4, 5)]
+      [0.0, 1.0, 0.0, 0.5, 0.0, 0.3333]
+
+    References:
+      Smith, Cyclical Learning Rates for Training Neural Networks, 2017, arXiv:1506.01186
+    """
+    corners = _corners(base_lr, max_lr, step_size, step_size_down)
+    down = corners.pop("step_size_down")
+    return Schedule(
+        _cyclic,
+        **corners,
+        scale_fn=leaves.function("scale_fn", scale_fn),
+        scale_by=leaves.choice("scale_by", scale_by, ("cycle", "update")),
+        step_size_down=down,
+    )
+
+
+def _cyclic(
+    position: Position,
+    base_lr: Wide,
+    max_lr: Wide,
+    step_size: jax.Array,
+    scale_fn: Callable[[jax.Array], Any],
+    scale_by: str,
+    step_size_down: jax.Array | None,
+) -> Wide:
+    cycle, rise = rise_in_cycle(position, step_size, step_size_down)
+    scale = scale_fn(cycle.astype(jnp.int32) + 1 if scale_by == "cycle" else position.count())
+    return base_lr + ((max_lr - base_lr) * rise).times(jnp.asarray(scale).astype(jnp.float32))
+
+
+def rise_in_cycle(position: Position, step_size: jax.Array, step_size_down: jax.Array | None) -> tuple[jax.Array, Wide]:
+    """The cycle's index (0, 1, ...) and the height in [0, 1]: 0 at its ends, 1 after `step_size` updates."""
+    up = unsigned(step_size)
+    down = up if step_size_down is None else unsigned(step_size_down)
+    cycle, inside = position.within(up + down)
+    risen, _ = inside.parts(up)
+    _, fallen = inside.since(up).parts(down)
+    return cycle, where(inside.whole < up, risen, fallen)
+
+
+def _corners(base_lr: Any, max_lr: Any, step_size: Any, step_size_down: Any) -> dict[str, Any]:
+    base, peak = leaves.number("base_lr", base_lr), leaves.number("max_lr", max_lr)
+    leaves.ordered("base_lr", base, "max_lr", peak)
+    return {
+        "base_lr": base,
+        "max_lr": peak,
+        "step_size": leaves.length("step_size", step_size),
+        "step_size_down": None
+        if step_size_down is None
+        else leaves.length("step_size_down", step_size_down, minimum=0),
+    }

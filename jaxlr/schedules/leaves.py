@@ -1,0 +1,293 @@
+"""From an argument to a leaf: every number is checked here, at the door, and then stored as float32 or int32.
+
+A float becomes a `Wide` (two float32, 48 bits), a decay factor a `Logarithm`, a length one int32. Traced values pass
+unchecked. A leaf that was made before (as in `Schedule.replace`) passes as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from jaxlr.numerics import wide
+from jaxlr.numerics.wide import Wide
+
+LARGEST_LENGTH = 2**31 - 1
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Logarithm(Wide):
+    """A factor stored as its logarithm: two float32 of 1 - 1e-9 keep too few bits of its distance from 1."""
+
+    def power(self, exponent: Wide) -> tuple[Wide, jax.Array]:
+        """`(y, k)` with `factor ** exponent = y * 2**k`."""
+        return wide.exp(Wide(self.high, self.low) * exponent)
+
+
+def number(name: str, value: Any, *, minimum: float = -math.inf, shape: tuple[int, ...] = ()) -> Wide:
+    """A finite number of any sign as a leaf."""
+    if isinstance(value, Wide):
+        return value
+    if is_traced(value):
+        return _traced_number(name, value)
+    value = _known_array(name, value, shape)
+    _require(bool(np.all(np.isfinite(value))), name, value, "finite")
+    _require(bool(np.all(np.abs(value) <= wide.LARGEST)), name, value, "within the reach of float32")
+    _require(bool(np.all(value >= minimum)), name, value, f"at least {minimum:g}")
+    return Wide(*_split(value))
+
+
+def positive(name: str, value: Any) -> Wide:
+    """A finite number above 0 as a leaf."""
+    leaf = number(name, value)
+    if is_known(leaf) and np.any(_decoded(leaf) <= 0):
+        raise ValueError(f"{name} must be above 0, got {value if not isinstance(value, Wide) else printed(value)!r}")
+    return leaf
+
+
+def share(name: str, value: Any, *, maximum: float = 1.0) -> Wide:
+    """A number in [0, maximum] as a leaf."""
+    leaf = number(name, value, minimum=0.0)
+    if is_known(leaf) and np.any(_decoded(leaf) > maximum):
+        raise ValueError(f"{name} must be at most {maximum:g}, got {printed(leaf)}")
+    return leaf
+
+
+def function(name: str, value: Any) -> Any:
+    """A function: static, it selects the program."""
+    if not callable(value):
+        raise TypeError(f"{name} must be a function, got {value!r}")
+    return value
+
+
+def factor(name: str, value: Any, *, shape: tuple[int, ...] = ()) -> Logarithm:
+    """A finite factor, at least 0, as the leaf of its logarithm."""
+    if isinstance(value, Logarithm):
+        return value
+    if is_traced(value):
+        traced = wide.log(_traced_number(name, value))
+        return Logarithm(traced.high, traced.low)
+    value = _known_array(name, value, shape)
+    _require(bool(np.all(np.isfinite(value))), name, value, "finite")
+    _require(bool(np.all(value >= 0)), name, value, "at least 0")
+    tiny = float(np.finfo(np.float32).tiny)
+    return Logarithm(*_split(np.where(value >= tiny, np.log(np.maximum(value, tiny)), wide.LOG_OF_ZERO)))
+
+
+def length(name: str, value: Any, *, minimum: int = 1) -> Any:
+    """A number of updates as an int32 leaf."""
+    if is_traced(value):
+        if not jnp.issubdtype(value.dtype, jnp.integer):
+            raise TypeError(f"{name} must be an integer number of updates, got an array of dtype {value.dtype}")
+        return value.astype(jnp.int32)
+    value = _as_integer(name, value)
+    _require(value >= minimum, name, value, f"at least {minimum}")
+    _require(value <= LARGEST_LENGTH, name, value, f"at most {LARGEST_LENGTH}")
+    return np.int32(value)
+
+
+def signed(name: str, value: Any) -> Any:
+    """A number of updates of either sign as an int32 leaf."""
+    return length(name, value, minimum=-LARGEST_LENGTH)
+
+
+def lengths(name: str, values: Any, *, minimum: int = 1, strictly: bool = False) -> Any:
+    """Update counts in rising order as one int32 leaf of rank 1."""
+    if is_traced(values) or (hasattr(values, "dtype") and np.ndim(values) > 1):
+        return values
+    items = sequence(name, values)
+    leaves = [length(f"{name}[{i}]", item, minimum=minimum) for i, item in enumerate(items)]
+    if any(is_traced(leaf) for leaf in leaves):
+        return jnp.stack([jnp.asarray(leaf, jnp.int32) for leaf in leaves])
+    order = "strictly rising" if strictly else "rising"
+    precedes = operator.lt if strictly else operator.le
+    for before, after in itertools.pairwise(leaves):
+        _require(bool(precedes(before, after)), name, [int(leaf) for leaf in leaves], f"in {order} order")
+    return np.asarray(leaves, np.int32)
+
+
+def numbers(name: str, values: Any) -> Wide:
+    """Finite numbers as one leaf of rank 1."""
+    if isinstance(values, Wide):
+        return values
+    return _stacked([number(f"{name}[{i}]", item) for i, item in enumerate(sequence(name, values))])
+
+
+def factors(name: str, values: Any) -> Logarithm:
+    """One factor, or one for each of several, as one leaf."""
+    if isinstance(values, Logarithm) or (not isinstance(values, list | tuple) and np.ndim(values) == 0):
+        return factor(name, values)
+    stacked = _stacked([factor(f"{name}[{i}]", item) for i, item in enumerate(sequence(name, values))])
+    return Logarithm(stacked.high, stacked.low)
+
+
+def sequence(name: str, values: Any) -> Sequence[Any]:
+    """A list, a tuple or an array of rank 1."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"{name} must be a list, got {values!r}")
+    return list(values)
+
+
+def choice(name: str, value: Any, options: Sequence[str]) -> str:
+    """One of a few words."""
+    if value not in options:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False: it selects another formula, so it cannot be traced."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def ordered(low_name: str, low: Wide, high_name: str, high: Wide) -> None:
+    """`low <= high`, where both are known."""
+    if is_known(low) and is_known(high) and np.any(_decoded(low) > _decoded(high)):
+        raise ValueError(
+            f"{low_name} must be at most {high_name}, got {low_name}={printed(low)} and {high_name}={printed(high)}"
+        )
+
+
+def same_length(name: str, leaf: Any, other_name: str, other: Any) -> None:
+    """A leaf of rank 1 has as many entries as another; a scalar stands for all of them."""
+    entries, others = leaf.high.shape, np.shape(other)
+    if entries and entries != others:
+        raise ValueError(
+            f"{name} must be one number or one for each of {other_name}, got {entries[-1]} for {others[-1]}"
+        )
+
+
+def one_fewer(name: str, entries: Any, other_name: str, others: Any) -> None:
+    """There is one entry fewer than there are others."""
+    if np.shape(entries)[-1] + 1 != np.shape(others)[-1]:
+        raise ValueError(
+            f"{name} must be one fewer than {other_name}, "
+            f"got {np.shape(entries)[-1]} {name} for {np.shape(others)[-1]} {other_name}"
+        )
+
+
+def one_or_more(name: str, entries: Any) -> None:
+    """There is an entry."""
+    if not np.shape(entries)[-1]:
+        raise ValueError(f"{name} must have one entry at least, got none")
+
+
+def is_traced(value: Any) -> bool:
+    """Whether a value is only known when the program runs."""
+    return isinstance(value, Tracer)
+
+
+def is_known(leaf: Any) -> bool:
+    """Whether a leaf's values can be looked at now."""
+    return all(isinstance(part, np.ndarray | np.generic | jax.Array) and not is_traced(part)
+               for part in jax.tree.leaves(leaf))  # fmt: skip
+
+
+def printed(leaf: Any) -> str:
+    """The shortest text that makes the same leaf again."""
+    if not is_known(leaf):
+        return "<traced>"
+    value = plain(leaf)
+    return repr(value)
+
+
+def plain(leaf: Any) -> Any:
+    """A leaf as a Python number, or a list of them."""
+    if not isinstance(leaf, Wide):
+        return np.asarray(leaf).tolist()
+    high, low = np.asarray(leaf.high), np.asarray(leaf.low)
+    if high.ndim:
+        return [plain(type(leaf)(*parts)) for parts in zip(high, low, strict=True)]
+    return _shortest(type(leaf), np.float32(high), np.float32(low))
+
+
+@functools.lru_cache(maxsize=4096)
+def _shortest(kind: type[Wide], high: np.float32, low: np.float32) -> float:
+    value = float(_decoded(kind(high, low)))
+    encode = factor if kind is Logarithm else number
+    for digits in range(1, 17):
+        short = float(f"{value:.{digits}g}")
+        if abs(short) <= wide.LARGEST and (leaf := encode("", short)).high == high and leaf.low == low:
+            return short
+    return value
+
+
+def _decoded(leaf: Wide) -> np.ndarray:
+    value = np.asarray(leaf.high, np.float64) + np.asarray(leaf.low, np.float64)
+    if isinstance(leaf, Logarithm):
+        value = np.where(value < wide.LOG_OF_ZERO / 2, 0.0, np.exp(np.maximum(value, -1e3)))
+    return value
+
+
+def _traced_number(name: str, value: jax.Array) -> Wide:
+    if jnp.issubdtype(value.dtype, jnp.integer):
+        magnitude = wide.from_integer(jnp.abs(value).astype(jnp.uint32))
+        return wide.where(value < 0, -magnitude, magnitude)
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        raise TypeError(f"{name} must be a number, got an array of dtype {value.dtype}")
+    high = value.astype(jnp.float32)
+    if value.dtype != jnp.float64:
+        return wide.from_float32(high)
+    return Wide(high, (value - high.astype(jnp.float64)).astype(jnp.float32))
+
+
+def _known_array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    if hasattr(value, "init") and hasattr(value, "update"):
+        raise TypeError(f"{name} must be a number, got an optimizer: write its learning rate in its place")
+    if isinstance(value, bool | np.bool_ | str | bytes | complex) or value is None or callable(value):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
+    if array.shape != shape:
+        raise TypeError(
+            f"{name} must be one number, got an array of shape {array.shape}; "
+            f"make one schedule for each with jax.vmap(lambda value: ...)(values)"
+        )
+    return array
+
+
+def _as_integer(name: str, value: Any) -> int:
+    if not isinstance(value, bool | np.bool_):
+        if np.ndim(value):
+            raise TypeError(f"{name} must be one integer, got an array of shape {np.shape(value)}")
+        try:
+            return operator.index(value)
+        except TypeError:
+            pass
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        raise TypeError(f"{name} must be an integer, got {value!r}; write {int(value)}")
+    raise TypeError(f"{name} must be an integer number of updates, got {value!r}")
+
+
+def _split(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    with np.errstate(under="ignore"):
+        high = value.astype(np.float32)
+        return high[()], (value - high.astype(np.float64)).astype(np.float32)[()]
+
+
+def _stacked(leaves: list[Any]) -> Wide:
+    stack = np.stack if all(is_known(leaf) for leaf in leaves) else jnp.stack
+    if not leaves:
+        return Wide(np.zeros(0, np.float32), np.zeros(0, np.float32))
+    return Wide(stack([leaf.high for leaf in leaves]), stack([leaf.low for leaf in leaves]))
+
+
+def _require(holds: bool, name: str, value: Any, rule: str) -> None:
+    if not holds:
+        shown = value.tolist() if isinstance(value, np.ndarray) else value
+        raise ValueError(f"{name} must be {rule}, got {shown!r}")

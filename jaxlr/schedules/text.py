@@ -1,0 +1,173 @@
+"""The text notation of schedules: what `repr` prints, parsed and never evaluated."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jaxlr.schedules.schedule import FAMILIES, Schedule, factory
+
+_EPOCHS = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)ep\b")
+_MARK = "_epochs"
+_MARKED = re.compile(rf"{_MARK}\(([^()]*)\)")
+_OPERATIONS = {ast.Mult: "product", ast.Add: "total", ast.Sub: "difference"}
+_METHODS = ("clip", "shift", "repeat")
+_DOTTED = re.compile(r"\w+(\.\w+)*")
+
+
+def parse(text: str, *, steps_per_epoch: float | None = None) -> Schedule:
+    """The schedule that a text describes: a call, as Python would write it, with lengths in updates or epochs.
+
+    Args:
+      text: such as `"warmup(cosine(0.1, 10ep), 1ep)"` or `"cosine(0.1, 1000) * 0.5"`. The functions are jaxlr's
+        schedules, the arguments numbers, words in quotes, lists and schedules; `10ep` is 10 epochs of updates.
+      steps_per_epoch: updates in an epoch, which need not be whole; needed where a length is in epochs. The length is
+        rounded to whole updates.
+
+    Returns:
+      The schedule. Nothing in the text is run.
+
+    Raises:
+      ValueError: the text is no schedule; the message is one line that names what is wrong.
+
+    Example:
+      >>> from jaxlr.schedules import parse
+      >>> parse("warmup(cosine(0.1, 10ep), 1ep)", steps_per_epoch=100)
+      warmup(schedule=cosine(init_value=0.1, decay_steps=1000), warmup_steps=100)
+    """
+    value = read_call(text, FAMILIES, steps_per_epoch=steps_per_epoch)
+    if not isinstance(value, Schedule):
+        raise ValueError(f"schedule {text!r} is no schedule; a fixed rate is written constant({text.strip()})")
+    return value
+
+
+def read_call(
+    text: str, makers: Mapping[str, Callable[..., Any]], *, what: str = "schedule", steps_per_epoch: float | None = None
+) -> Any:
+    """What a text in this notation makes, of some functions by name; a name may have dots.
+
+    Args:
+      text: a call, with numbers, words, lists and further calls as arguments, and arithmetic of schedules.
+      makers: the functions that it may call.
+      what: what to call it in an error.
+      steps_per_epoch: as in `parse`.
+
+    Raises:
+      ValueError: the text cannot be read, or a function refuses its arguments; the message is one line.
+
+    Example:
+      >>> read_call("old.half(3.0)", {"old.half": lambda value: value / 2})
+      1.5
+    """
+    marked = _EPOCHS.sub(rf"{_MARK}(\1)", text.strip())
+    try:
+        tree = ast.parse(marked, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError(f"{what} {text!r} is not written as a call such as cosine(0.1, 10ep)") from None
+    try:
+        return _Reader(makers, what, steps_per_epoch).read(tree)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{what} {text!r}: {error}") from None
+
+
+class _Reader:
+    """Turns a syntax tree into what it describes, one kind of node after the other."""
+
+    def __init__(self, makers: Mapping[str, Callable[..., Any]], what: str, steps_per_epoch: float | None):
+        self.makers = makers
+        self.what = what
+        self.steps_per_epoch = steps_per_epoch
+
+    def read(self, node: ast.AST) -> Any:
+        match node:
+            case ast.Constant(value=str() as text):
+                return _word(text)
+            case ast.Constant(value=bool() | int() | float() | None):
+                return node.value
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
+                return -node.operand.value  # pyright: ignore
+            case ast.List() | ast.Tuple():
+                return [self.read(item) for item in node.elts]
+            case ast.BinOp() if type(node.op) in _OPERATIONS:
+                return self._operation(_OPERATIONS[type(node.op)], node.left, node.right)
+            case ast.Call(func=ast.Attribute(attr=name, value=receiver)) if name in _METHODS:
+                return self._call(name, factory(name), [self.read(receiver)], node)
+            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=int() | float() as epochs)]) if (
+                name == _MARK
+            ):
+                return self._epochs(epochs)
+            case ast.Call(func=ast.Name() | ast.Attribute()) if _DOTTED.fullmatch(name := ast.unparse(node.func)):
+                if name not in self.makers:
+                    raise ValueError(_unknown(self.what, name, self.makers))
+                return self._call(name, self.makers[name], [], node)
+        shown = _as_written(ast.unparse(node))
+        raise ValueError(f"{shown!r} has no meaning here; write numbers, lists, words and schedules")
+
+    def _operation(self, name: str, left: ast.AST, right: ast.AST) -> Schedule:
+        operands = self.read(left), self.read(right)
+        if not any(isinstance(operand, Schedule) for operand in operands):
+            raise ValueError("arithmetic is for schedules; write a number out")
+        return factory(name)(*operands)
+
+    def _call(self, name: str, maker: Callable[..., Any], receiver: list[Any], node: ast.Call) -> Any:
+        positional = receiver + [self.read(argument) for argument in node.args]
+        keywords = {keyword.arg: self.read(keyword.value) for keyword in node.keywords if keyword.arg}
+        if len(keywords) != len(node.keywords):
+            raise ValueError(f"{name}: ** has no meaning here")
+        _check_arguments(name, maker, positional, keywords)
+        return maker(*positional, **keywords)
+
+    def _epochs(self, epochs: float) -> int:
+        if self.steps_per_epoch is None:
+            raise ValueError(f"{epochs:g}ep needs to know the updates in an epoch; write the length in updates")
+        return round(epochs * self.steps_per_epoch)
+
+
+def _as_written(text: str) -> str:
+    """A part of a marked text, without the mark of lengths in epochs."""
+    return _MARKED.sub(r"\1ep", text)
+
+
+def _word(text: str) -> str:
+    word = _as_written(text)
+    if _EPOCHS.fullmatch(word):
+        raise ValueError(f"a length is written without quotes, as {word}, got {word!r}")
+    return word
+
+
+def _check_arguments(name: str, maker: Callable[..., Any], positional: list[Any], keywords: dict[str, Any]) -> None:
+    signature = inspect.signature(maker)
+    for keyword in keywords:
+        if keyword not in signature.parameters:
+            raise ValueError(f"{name}: {_unknown('argument', keyword, signature.parameters)}")
+    try:
+        signature.bind(*positional, **keywords)
+    except TypeError as error:
+        raise ValueError(f"{name}{_printed(signature)}: {error}") from None
+
+
+def signature_text(name: str) -> str:
+    """A family's arguments as `jaxlr list` prints them: names and defaults, without types."""
+    return _printed(inspect.signature(factory(name)))
+
+
+def _printed(signature: inspect.Signature) -> str:
+    parts, keyword_only = [], False
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and not keyword_only:
+            keyword_only = True
+            parts.append("*")
+        default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
+        stars = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
+        parts.append(f"{stars}{parameter.name}{default}")
+    return f"({', '.join(parts)})"
+
+
+def _unknown(what: str, name: str, known: Any) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"
+    return f"unknown {what} {name!r}{hint}"

@@ -1,0 +1,1 @@
+"""Range tests: what the loss does under rising or constant rates."""

@@ -1,0 +1,105 @@
+"""The numbers of a schedule by name, those of schedules within it too."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from jaxlr.numerics.wide import Wide
+from jaxlr.schedules import Schedule, leaves
+
+__all__ = ["full_name", "numbers_of", "with_number"]
+
+_STEP = re.compile(r"[^.\[\]]+")
+
+
+def numbers_of(schedule: Schedule) -> dict[str, int | float]:
+    """Every number of a schedule by its name, as `max_lr`.
+
+    Inside other schedules the names lead there: `schedule.max_lr`, `schedules[0].value`.
+
+    Args:
+      schedule: one schedule, not a batch.
+
+    Returns:
+      A dictionary in the order of the arguments; lengths are ints.
+
+    Example:
+      >>> import jaxlr
+      >>> numbers_of(jaxlr.warmup(jaxlr.multi_step(0.1, [30, 60], 0.5), 5))
+      {'schedule.init_value': 0.1, 'schedule.milestones[0]': 30, 'schedule.milestones[1]': 60,
+       'schedule.decay_rate': 0.5, 'warmup_steps': 5, 'offset': 0}
+    """
+    return dict(_walk("", schedule))
+
+
+def full_name(schedule: Schedule, name: str) -> str:
+    """The whole name of a number, from it or from its last part where no other number ends so.
+
+    Args:
+      schedule: one schedule, not a batch.
+      name: such as "schedule.max_lr", or "max_lr" for short.
+
+    Raises:
+      ValueError: no number, or more than one, has this name.
+
+    Example:
+      >>> import jaxlr
+      >>> full_name(jaxlr.warmup(jaxlr.cosine(0.1, 100), 10), "init_value")
+      'schedule.init_value'
+    """
+    names = list(numbers_of(schedule))
+    found = [each for each in names if each == name] or [each for each in names if each.endswith(f".{name}")]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ValueError(f"{schedule.name} has several numbers {name!r}: {', '.join(found)}")
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}"
+    raise ValueError(f"{schedule.name} has no number {name!r}; {hint}")
+
+
+def with_number(schedule: Schedule, name: str, value: int | float) -> Schedule:
+    """The same schedule with one number changed, checked as when it was made.
+
+    Args:
+      schedule: one schedule, not a batch.
+      name: as for `full_name`.
+      value: the new number.
+
+    Raises:
+      ValueError: no number has this name, or the value is out of range.
+      TypeError: the value is of the wrong kind.
+
+    Example:
+      >>> import jaxlr
+      >>> with_number(jaxlr.warmup(jaxlr.cosine(0.1, 100), 10), "init_value", 0.5)
+      warmup(schedule=cosine(init_value=0.5, decay_steps=100), warmup_steps=10)
+    """
+    return _replaced(schedule, _STEP.findall(full_name(schedule, name)), value)
+
+
+def _walk(name: str, value: Any) -> Iterator[tuple[str, int | float]]:
+    if isinstance(value, Schedule):
+        for argument, inner in value.arguments.items():
+            yield from _walk(f"{name}.{argument}" if name else argument, inner)
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _walk(f"{name}[{index}]", inner)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield name, value
+    elif isinstance(value, Wide) or hasattr(value, "dtype"):
+        yield from _walk(name, leaves.plain(value))
+
+
+def _replaced(value: Any, steps: list[str], new: int | float) -> Any:
+    if not steps:
+        return new
+    first, rest = steps[0], steps[1:]
+    if isinstance(value, Schedule):
+        return value.replace(**{first: _replaced(value.arguments[first], rest, new)})
+    items = list(value) if isinstance(value, list | tuple) else leaves.plain(value)
+    items[int(first)] = _replaced(items[int(first)], rest, new)
+    return items

@@ -1,0 +1,1 @@
+"""Trials: some updates under given rates, what every search runs."""

@@ -1,0 +1,169 @@
+"""Files of data sets from the network: checked against a checksum, kept in a cache."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxlr.training.data.splits import DataError
+
+_SECONDS_WITHOUT_AN_ANSWER = 30
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the files of a data set come from.
+
+    Attributes:
+      name: the name of the data set.
+      urls: folders on the network that hold the files, each ending in a slash; tried in order.
+      checksums: from the name of a file to its checksum, "sha256:..." or "md5:...".
+      folder: where a package of the system puts the files, if there is one.
+      package: that package.
+    """
+
+    name: str
+    urls: tuple[str, ...]
+    checksums: Mapping[str, str]
+    folder: Path | None = None
+    package: str = ""
+
+    @property
+    def how_to_get(self) -> str:
+        """Says in a few words where a person finds the files."""
+        return f"get {', '.join(self.checksums)} from {self.urls[0]}"
+
+    @property
+    def or_install(self) -> str:
+        """Says what else would do, if there is a package."""
+        return f", or install {self.package}" if self.package else ""
+
+
+def fetch(file: str, source: Source, cache_dir: Path | None = None) -> Path:
+    """Gives the path of a file of a source, downloaded if the cache does not hold it.
+
+    Args:
+      file: its name, one of `source.checksums`.
+      source: where it comes from.
+      cache_dir: where downloads are kept, in a folder for each data set; None is the user's cache.
+
+    Returns:
+      The path of a file whose checksum is right.
+
+    Raises:
+      DataError: no address gave the file with the right checksum, or the cache cannot be written; nothing of a failed
+        download stays.
+
+    Example:
+      >>> import tempfile
+      >>> source = Source("example", urls=("http://127.0.0.1:9/",), checksums={"labels.gz": "md5:0"})
+      >>> with tempfile.TemporaryDirectory() as cache:
+      ...     fetch("labels.gz", source, Path(cache))  # doctest: +ELLIPSIS
+      Traceback (most recent call last):
+      jaxlr.training.data.splits.DataError: example: cannot download labels.gz: http://127.0.0.1:9/labels.gz: ...
+    """
+    import pooch  # here, because it takes 0.1 s and only a download needs it
+    import requests
+
+    path = (pooch.os_cache("jaxlr") if cache_dir is None else cache_dir) / source.name / file
+    failures = []
+    for url in source.urls:
+        try:
+            with _quiet(pooch.get_logger()):
+                pooch.retrieve(
+                    url + file,
+                    source.checksums[file],
+                    path.name,
+                    path.parent,
+                    downloader=_download,  # pyright: ignore[reportArgumentType]  pooch passes these by position
+                )
+            return path
+        except requests.RequestException as error:
+            failures.append(f"{url}{file}: {_reason(error)}")
+        except OSError as error:
+            raise DataError(f"{path}: cannot keep the download: {error.strerror or error}") from error
+        except ValueError as error:
+            failures.append(f"{url}{file}: wrong checksum, download deleted ({str(error).split('. ')[0]})")
+    if path.exists():
+        failures.append(f"{path}, from before, does not match its checksum {source.checksums[file]}")
+    raise DataError(
+        f"{source.name}: cannot download {file}: {'; '.join(failures)}. "
+        f"By hand: {source.how_to_get} and name their folder with data_dir (--data-dir){source.or_install}"
+    )
+
+
+def _download(url: str, output_file: str, _: object) -> None:
+    """Downloads as it was stored: a server that unpacks on the way would break the checksum."""
+    import pooch
+
+    with _ProgressBar(url) as bar:
+        pooch.HTTPDownloader(
+            progressbar=bar,  # pyright: ignore[reportArgumentType]  any object with tqdm's methods will do
+            chunk_size=_CHUNK,
+            timeout=_SECONDS_WITHOUT_AN_ANSWER,
+            headers={"Accept-Encoding": "identity"},
+        )(url, output_file, None)
+
+
+class _ProgressBar:
+    """A bar on a terminal that is gone when the download is; what pooch calls of a bar, said to rich."""
+
+    def __init__(self, url: str):
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task(f"downloading {url}", total=None)
+
+    def __enter__(self) -> "_ProgressBar":
+        if self._progress.console.is_terminal:  # elsewhere rich would leave an empty line
+            self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._progress.console.is_terminal:
+            self._progress.stop()
+
+    @property
+    def total(self) -> int:
+        return int(self._progress.tasks[0].total or 0)
+
+    @total.setter
+    def total(self, size: int) -> None:
+        self._progress.update(self._task, total=size or None)
+
+    def update(self, size: int) -> None:
+        self._progress.update(self._task, advance=size)
+
+    def reset(self) -> None:
+        self._progress.update(self._task, completed=0)
+
+    def close(self) -> None:
+        pass
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """Keeps pooch from telling what the bar and the message of an error already tell."""
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _reason(error: Exception) -> str:
+    """Says in a few words what requests says in three lines."""
+    import requests
+
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"the server answered {error.response.status_code}"
+    if isinstance(error, requests.Timeout):
+        return f"no answer within {_SECONDS_WITHOUT_AN_ANSWER} seconds"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection"
+    return str(error)

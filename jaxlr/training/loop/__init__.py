@@ -1,0 +1,1 @@
+"""The training loop: updates, chunks of them, devices and hosts."""

@@ -1,0 +1,97 @@
+"""Many updates in a row as one compiled program."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxlr.training.loop.mesh import DataMesh
+from jaxlr.training.loop.update import State
+from jaxlr.training.network.convolution import compiler_options
+from jaxlr.transforms.rate.learning_rate import current_learning_rate
+
+__all__ = ["ChunkMetrics", "TrainChunk", "make_train_chunk", "state_shardings"]
+
+_serial = itertools.count()
+
+# state, what the feed gives, length -> state, updates done, metrics
+TrainChunk = Callable[..., tuple[State, jax.Array, "ChunkMetrics"]]
+
+
+class ChunkMetrics(NamedTuple):
+    """Buffers for the metrics of a chunk."""
+
+    learning_rate: jax.Array  # float32, (capacity,)
+    loss: jax.Array  # float32, (capacity,)
+    accuracy: jax.Array  # float32, (capacity,)
+    gradient_norm: jax.Array  # float32, (capacity,)
+
+
+def state_shardings(mesh: DataMesh, state: State, *, zero: bool) -> State:
+    """Where everything that an update changes lies: on every device, the moments with `zero` in parts.
+
+    Args:
+      mesh: the devices.
+      state: arrays, or their shapes.
+      zero: whether each device keeps a part of the optimizer state alone.
+    """
+    everywhere = jax.tree.map(lambda _: mesh.everywhere, state)
+    return everywhere._replace(optimizer=jax.tree.map(mesh.of_moments, state.optimizer)) if zero else everywhere
+
+
+def make_train_chunk(
+    update: Callable, pick: Callable, mesh: DataMesh, shardings: State, *, capacity: int, skip: bool
+) -> jax.stages.Wrapped:
+    """The program: the first `length` updates of a chunk; unless `skip`, no further than a loss that is not finite.
+
+    Args:
+      update: what `make_update` returned.
+      pick: what the feed gives, place -> images and labels of the update at this place of the chunk.
+      mesh: the devices.
+      shardings: of the state.
+      capacity: updates that one call can make.
+      skip: whether to go on after an update whose loss is not finite.
+
+    Returns:
+      A jitted function: state, what the feed gives, length -> state, updates done, `ChunkMetrics`; it takes the
+      buffers of the state over, and may be traced once.
+    """
+
+    def train_chunk(state: State, fed: Any, length: jax.Array) -> tuple[State, jax.Array, ChunkMetrics]:
+        def unfinished(carry):
+            done, finite, _, _ = carry
+            return (done < length) if skip else (done < length) & finite
+
+        def step(carry):
+            done, _, state, metrics = carry
+            batch = lax.with_sharding_constraint(pick(fed, done), mesh.along(1))
+            state = lax.with_sharding_constraint(state, shardings)
+            state, loss, *others = update(state, *batch)
+            state = lax.with_sharding_constraint(state, shardings)
+            entry = ChunkMetrics(current_learning_rate(state.optimizer), loss, *others)
+            metrics = jax.tree.map(lambda buffer, value: buffer.at[done].set(value), metrics, entry)
+            return done + 1, jnp.isfinite(loss), state, metrics
+
+        buffers = ChunkMetrics(*(jnp.zeros(capacity, jnp.float32) for _ in ChunkMetrics._fields))
+        start = (jnp.int32(0), jnp.bool_(True), state, buffers)
+        done, _, state, metrics = lax.while_loop(unfinished, step, start)
+        return state, done, metrics
+
+    return jax.jit(
+        _traced_once(train_chunk),
+        donate_argnums=0,
+        out_shardings=(shardings, mesh.everywhere, mesh.everywhere),
+        compiler_options=compiler_options(),
+    )
+
+
+def _traced_once(function: Callable) -> Callable:
+    # chex counts by source and name, so each trainer's function needs a name of its own.
+    function.__name__ = f"{function.__name__}_{next(_serial)}"
+    return chex.assert_max_traces(function, n=1)

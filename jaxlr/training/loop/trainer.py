@@ -1,0 +1,349 @@
+"""The training loop: many updates in one compiled program on all devices, metrics out a chunk at a time."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from jaxlr.schedules import leaves, updates
+from jaxlr.training.data.splits import Dataset, Split
+from jaxlr.training.loop import hosts
+from jaxlr.training.loop.chunk import TrainChunk, make_train_chunk, state_shardings
+from jaxlr.training.loop.feed import Feed, Resident, Streamed, fits
+from jaxlr.training.loop.items import EpochEnd, Skipped, TrainingDiverged, Updates
+from jaxlr.training.loop.mesh import DataMesh, choose_devices
+from jaxlr.training.loop.order import BatchOrder
+from jaxlr.training.loop.update import EVALUATION_BATCH, State, make_evaluate_batch, make_update, padded
+from jaxlr.training.network.convolution import compiler_options
+from jaxlr.training.network.losses import loss_by_name
+from jaxlr.transforms.rate.learning_rate import current_learning_rate
+
+__all__ = ["EpochEnd", "Skipped", "Trainer", "TrainingDiverged", "Updates"]
+
+_CHUNK_SECONDS = 0.7  # of work between two reports, so that a progress bar moves
+
+
+class Trainer:
+    """Trains a network and reports on it.
+
+    Each epoch goes through the training images in a random order, an incomplete last batch left out. One update takes
+    the mean gradient of `accumulate` batches; the row of batches runs on over the ends of epochs, as in
+    `optax.MultiSteps`, so epoch e ends after update floor(e * batches / accumulate). The schedule counts updates.
+
+    The same seed, model and data give the same bits on the same machine, however the work is cut into chunks and
+    wherever the images lie. Each device takes a part of every batch: the means over a batch, those of batch
+    normalization too, are over all of it, so that another number of devices changes no more than the order of sums.
+
+    Args:
+      model: an `nnx.Module` that maps images to outputs (N, classes), as `CNN` does; it is copied.
+      optimizer: a gradient transformation that records its rate: one of jaxlr's, or a chain that ends with
+        `jaxlr.scale_by_learning_rate`.
+      data: the images.
+      batch_size: images in a batch.
+      accumulate: batches whose gradients make one update.
+      loss: "cross-entropy", "mse", "mae" or "smooth-l1".
+      l1: weight of the sum of the absolute kernel weights in the loss.
+      l2: weight of half the sum of the squared kernel weights in the loss.
+      seed: decides the order of the images; the model brings its own keys for dropout.
+      nonfinite: what a loss that is not finite does: "stop" raises, "skip" leaves the update out, as it does one whose
+        gradient is not finite; parameters, statistics, optimizer and count then stay, and the next batch comes.
+      devices: how many devices share a batch, evenly; None: all, those of every host.
+      zero: whether the devices share the optimizer state as well (ZeRO stage 1).
+      images_on: "device" puts all training images on every device; "host" leaves them where they are, for one in a
+        mapped file, and hands them out a few updates ahead; "auto" is "device" where they take at most half of its
+        memory.
+
+    Raises:
+      ValueError: a number is out of range, a batch is larger than the training part or no multiple of the devices, a
+        part has no images, or the optimizer does not record its rate.
+      TypeError: a number is of the wrong kind.
+
+    Example:
+      >>> import jaxlr
+      >>> from jaxlr.training.data.datasets import load_dataset
+      >>> from jaxlr.training.network.models import CNN
+      >>> model = CNN((8, 8, 1), 10, width=4, depth=1, dense=8, rngs=nnx.Rngs(0))
+      >>> trainer = Trainer(model, jaxlr.adam(0.01), load_dataset("digits"), batch_size=64)
+      >>> [type(item).__name__ for item in trainer.run(epochs=1)][-1]
+      'EpochEnd'
+    """
+
+    def __init__(
+        self,
+        model: nnx.Module,
+        optimizer: optax.GradientTransformation,
+        data: Dataset,
+        *,
+        batch_size: int,
+        accumulate: int = 1,
+        loss: str = "cross-entropy",
+        l1: float = 0.0,
+        l2: float = 0.0,
+        seed: int = 0,
+        nonfinite: str = "stop",
+        devices: int | None = None,
+        zero: bool = False,
+        images_on: str = "auto",
+    ):
+        examples = len(data.train.labels)
+        if batch_size > examples:
+            raise ValueError(f"batch_size must be at most the {examples} training images, got {batch_size}")
+        # Also leaves the numbers.
+        self._batches = updates(1, examples=examples, batch_size=batch_size)
+        updates(1, examples=examples, batch_size=batch_size, accumulate=accumulate)
+        leaves.length("seed", seed, minimum=0)
+        _check_not_negative(l1=l1, l2=l2)
+        skip = leaves.choice("nonfinite", nonfinite, ("stop", "skip")) == "skip"
+        if not len(data.validation.labels):
+            raise ValueError("data.validation must have at least one image, got none")
+        self.compile_seconds = 0.0
+        self._order = BatchOrder(examples, batch_size, accumulate, seed)
+        self._mesh = DataMesh(choose_devices(batch_size, devices))
+        self._feed = _make_feed(images_on, data.train, self._order, self._mesh)
+        self._validation = data.validation
+        self._count = self._skipped = self._epoch = 0
+        self._settled = True
+        self._accuracies: list[np.ndarray] = []  # of the updates since the last epoch's end
+        self._seconds_an_update = math.inf
+
+        model = nnx.clone(model)
+        model.eval()
+        self._evaluated_graph = nnx.graphdef(model)
+        model.train()
+        graph, parameters, variables = nnx.split(model, nnx.Param, ...)
+        parameters, variables = nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables)
+        state = State(parameters, variables, optimizer.init(parameters))
+        current_learning_rate(state.optimizer)  # raises here, not in the first update
+        shardings = state_shardings(self._mesh, state, zero=zero)
+        # Copies, since each chunk takes the buffers of the state over: those of the model stay the caller's.
+        self._state = jax.tree.map(jnp.copy, self._mesh.place(state, shardings))
+        self._loss, self._skip = loss_by_name(loss), skip
+        sharers = self._mesh if zero else None
+        update = make_update(graph, optimizer, self._loss, l1, l2, accumulate, skip=skip, sharers=sharers)
+        self._train_chunk = make_train_chunk(
+            update, self._feed.pick, self._mesh, shardings, capacity=self._feed.capacity, skip=skip
+        )
+        self._evaluate_batch = jax.jit(
+            make_evaluate_batch(self._evaluated_graph, self._loss),
+            out_shardings=self._mesh.everywhere,
+            compiler_options=compiler_options(),
+        )
+        self._compiled: TrainChunk | None = None
+
+    @property
+    def parameters(self) -> Any:
+        """A copy of the current parameters: nested dictionaries of arrays."""
+        return jax.tree.map(jnp.copy, self._state.parameters)
+
+    @property
+    def state(self) -> tuple[Any, optax.OptState]:
+        """The network (parameters, statistics, dropout's keys) and the optimizer state; gone after the next update."""
+        return self._state[:2], self._state.optimizer
+
+    @property
+    def devices(self) -> int:
+        """How many devices share each batch."""
+        return self._mesh.size
+
+    @property
+    def count(self) -> int:
+        """The updates applied so far."""
+        return self._count
+
+    @property
+    def epoch(self) -> int:
+        """The epochs completed so far."""
+        return self._epoch
+
+    @property
+    def skipped(self) -> int:
+        """The updates left out so far."""
+        return self._skipped
+
+    @property
+    def settled(self) -> bool:
+        """Whether what the loop has given out is all that it has done, so that the state belongs to it."""
+        return self._settled
+
+    def load(
+        self,
+        state: tuple[Any, optax.OptState],
+        *,
+        count: int,
+        epoch: int,
+        accuracies: np.ndarray,
+        skipped: int = 0,
+    ) -> None:
+        """Goes to another place of the run: the updates that come next are those that came next there.
+
+        Args:
+          state: what `state` was.
+          count: the updates applied there.
+          epoch: the epochs completed there.
+          accuracies: of the updates after the last of these epochs, float32.
+          skipped: the updates left out there.
+        """
+        (parameters, variables), optimizer = state
+        self._state = State(parameters, variables, optimizer)
+        self._count, self._skipped, self._epoch = count, skipped, epoch
+        self._accuracies = [np.asarray(accuracies, np.float32)] if len(accuracies) else []
+
+    def load_network(self, network: Any) -> None:
+        """Starts from other weights and statistics; dropout's keys and the optimizer state stay as they are.
+
+        Args:
+          network: the first part of what another `state` was.
+        """
+        parameters, variables = network
+        keys = {path for path, _ in jax.tree.leaves_with_path(nnx.to_pure_dict(nnx.state(self.model, nnx.RngState)))}
+        variables = jax.tree.map_with_path(
+            lambda path, old, new: old if path in keys else new, self._state.variables, variables
+        )
+        self._state = self._state._replace(parameters=parameters, variables=variables)
+
+    @property
+    def model(self) -> nnx.Module:
+        """A copy of the network as it is now, in evaluation mode."""
+        return nnx.merge(self._evaluated_graph, *jax.tree.map(jnp.copy, self._state[:2]))
+
+    def updates_total(self, epochs: int) -> int:
+        """The updates in some epochs: floor(epochs * batches / accumulate)."""
+        order = self._order
+        return updates(epochs, examples=order.examples, batch_size=order.batch_size, accumulate=order.accumulate)
+
+    def run(self, epochs: int, *, stop_every: int | None = None) -> Iterator[Updates | Skipped | EpochEnd]:
+        """Trains for some epochs; run again, it goes on where it stands.
+
+        Args:
+          epochs: passes over the training images; one that has begun counts as a whole one.
+          stop_every: also gives out an item at each multiple of this many updates, to save the state there.
+
+        Returns:
+          An iterator that trains as it is read: each update once, in order, several to an `Updates`; a `Skipped` for
+          each that was left out; and an `EpochEnd` after the updates of each epoch.
+
+        Raises:
+          ValueError: the epochs have no update, or fewer than one epoch is asked for.
+          TrainingDiverged: while iterating, once the updates before the bad one are out; with "skip", where an epoch
+            has no other.
+        """
+        last = self._epoch + epochs
+        if epochs < 1:
+            raise ValueError(f"epochs must be at least 1, got {epochs}")
+        if self.updates_total(last) == 0:
+            batches, accumulate = last * self._batches, self._order.accumulate
+            raise ValueError(f"accumulate must be at most the {batches} batches of the run, got {accumulate}")
+        return self._run(last, stop_every)
+
+    def evaluate(self, split: Split) -> tuple[float, float]:
+        """The mean loss, without penalties, and the accuracy on a part of the data.
+
+        Args:
+          split: images and labels, at least one of each.
+
+        Returns:
+          (loss, accuracy).
+
+        Raises:
+          ValueError: the part has no images.
+        """
+        examples = len(split.labels)
+        if not examples:
+            raise ValueError("split must have at least one image, got none")
+        size = -(-EVALUATION_BATCH // self._mesh.size) * self._mesh.size
+        sums = [
+            self._evaluate_batch(*self._state[:2], *map(self._mesh.split, padded(split, first, size)))
+            for first in range(0, examples, size)
+        ]
+        loss, correct = np.asarray(sums, np.float64).sum(axis=0) / examples
+        return float(loss), float(correct)
+
+    def _run(self, last: int, stop_every: int | None) -> Iterator[Updates | Skipped | EpochEnd]:
+        if self._compiled is None:
+            self._compile()
+        while self._epoch < last:
+            first, end = self.updates_total(self._epoch), self.updates_total(self._epoch + 1)
+            rate = math.nan
+            while (place := self._count + self._skipped) < end:
+                stop = end - place if stop_every is None else min(end - place, stop_every - self._count % stop_every)
+                chunk = self._run_chunk(min(stop, self._chunk_length()))
+                yield from self._given_out(chunk)
+                rate = float(chunk.learning_rate[-1])
+            if first < end and not self._accuracies:
+                raise TrainingDiverged(self._count, rate, math.nan)
+            self._epoch += 1
+            validation_loss, validation_accuracy = self.evaluate(self._validation)
+            train_accuracy = float(np.concatenate(self._accuracies).mean()) if self._accuracies else math.nan
+            self._accuracies = []
+            yield EpochEnd(self._epoch, self._count, train_accuracy, validation_accuracy, validation_loss)
+
+    def _given_out(self, chunk: Updates) -> Iterator[Updates | Skipped]:
+        """Gives out what a chunk did; where the loss was to be finite, raises at the one that is not."""
+        parts = list(_parts(chunk))
+        for place, part in enumerate(parts):
+            self._settled = place == len(parts) - 1
+            if isinstance(part, Updates):
+                self._accuracies.append(part.accuracy)
+            elif not self._skip:
+                raise TrainingDiverged(part.count, part.learning_rate, float(chunk.loss[-1]))
+            yield part
+
+    def _compile(self) -> None:
+        started = time.perf_counter()
+        arguments = (self._state, self._feed.fed(self._count + self._skipped, 0), np.int32(0))
+        self._compiled = self._train_chunk.lower(*arguments).compile()
+        self.evaluate(self._validation)
+        self.compile_seconds = time.perf_counter() - started
+
+    def _chunk_length(self) -> int:
+        return max(1, min(int(_CHUNK_SECONDS / self._seconds_an_update), self._feed.room(self._count + self._skipped)))
+
+    def _run_chunk(self, length: int) -> Updates:
+        assert self._compiled is not None
+        first = self._count + self._skipped
+        started = time.perf_counter()
+        self._state, done, metrics = self._compiled(self._state, self._feed.fed(first, length), np.int32(length))
+        self._feed.look_ahead(first)
+        done = int(done)
+        # All hosts take the same updates in a chunk.
+        self._seconds_an_update = hosts.largest(time.perf_counter() - started) / done
+        columns = [np.asarray(buffer)[:done] for buffer in metrics]
+        applied = np.isfinite(columns[metrics._fields.index("loss")])
+        count = self._count + np.cumsum(applied, dtype=np.int32) - applied
+        self._count += int(applied.sum())
+        self._skipped += done - int(applied.sum())
+        return Updates(count.astype(np.int32), *columns)
+
+
+def _make_feed(images_on: str, split: Split, order: BatchOrder, mesh: DataMesh) -> Feed:
+    leaves.choice("images_on", images_on, ("auto", "device", "host"))
+    capacity = math.ceil(order.examples // order.batch_size / order.accumulate)  # updates in an epoch
+    if images_on == "host" or (images_on == "auto" and not fits(split, jax.local_devices()[0])):
+        return Streamed(split, order, mesh, capacity=capacity)
+    return Resident(split, order, mesh, capacity=capacity)
+
+
+def _parts(chunk: Updates) -> Iterator[Updates | Skipped]:
+    """A chunk in order: runs of updates with a finite loss, and one by one those without."""
+    finite = np.isfinite(chunk.loss)
+    borders = [0, *(np.flatnonzero(np.diff(finite)) + 1), len(finite)]
+    for first, stop in itertools.pairwise(borders):
+        if finite[first]:
+            yield Updates(*(column[first:stop] for column in chunk))
+        else:
+            yield from map(Skipped, map(int, chunk.count[first:stop]), map(float, chunk.learning_rate[first:stop]))
+
+
+def _check_not_negative(**numbers: float) -> None:
+    for name, value in numbers.items():
+        if not (value >= 0 and math.isfinite(value)):
+            raise ValueError(f"{name} must be at least 0 and finite, got {value!r}")

@@ -1,0 +1,5 @@
+"""Networks in Flax, their convolutions and losses."""
+
+from jaxlr.training.network.models import CNN, Block, Downsample
+
+__all__ = ["CNN", "Block", "Downsample"]

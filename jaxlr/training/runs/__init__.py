@@ -1,0 +1,1 @@
+"""Runs: a folder with options, records, checkpoints, a summary and a picture."""

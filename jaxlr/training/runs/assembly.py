@@ -1,0 +1,54 @@
+"""The network and the optimizer that a run's options ask for."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+import jaxlr
+from jaxlr.schedules import Schedule
+from jaxlr.training.data.datasets import Dataset
+from jaxlr.training.network.models import CNN
+from jaxlr.training.runs.config import TrainConfig
+
+__all__ = ["make_model", "make_optimizer"]
+
+
+def make_model(config: TrainConfig, data: Dataset) -> CNN:
+    """The network of these options for these images, with the initial weights of the seed.
+
+    Args:
+      config: the options.
+      data: the images.
+    """
+    return CNN(
+        data.train.images.shape[1:],
+        data.classes,
+        width=config.width,
+        depth=config.depth,
+        dropout=config.dropout,
+        downsample=config.downsample,
+        dtype=jnp.dtype(config.precision),
+        rngs=nnx.Rngs(config.seed),
+    )
+
+
+def make_optimizer(config: TrainConfig, schedule: Schedule) -> optax.GradientTransformationExtraArgs:
+    """The optimizer of these options under this schedule; a rate in its place is one that stays.
+
+    Args:
+      config: the options.
+      schedule: the learning rate, a function of the count.
+    """
+    decay = config.weight_decay or 0.0
+    match config.optimizer:
+        case "sgd":
+            momentum = 0.9 if config.momentum is None else config.momentum
+            return jaxlr.sgd(schedule, momentum=momentum, weight_decay=decay)
+        case "rmsprop":
+            return jaxlr.rmsprop(schedule, momentum=config.momentum or 0.0, weight_decay=decay)
+        case "adam":
+            return jaxlr.adam(schedule, weight_decay=decay)
+        case "adamw":
+            return jaxlr.adamw(schedule, weight_decay=0.01 if config.weight_decay is None else decay)

@@ -1,0 +1,266 @@
+"""Checkpoints of a run, kept by orbax: each is written beside the run, and is there in whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
+
+from jaxlr.training.runs.position import CheckpointError, Position
+
+__all__ = ["Checkpoints", "has_checkpoint", "load_network", "load_state", "read_position"]
+
+FOLDER = "checkpoints"
+_PARTS = ("network", "optimizer")
+_MESSAGE_LENGTH = 400
+
+
+class Checkpoints:
+    """Writes a run's checkpoints while it goes on; keeps the last ones, and the best by validation accuracy.
+
+    Args:
+      folder: the run's folder; they lie in `checkpoints/` in it, each named after its count.
+      keep: how many of the last ones.
+
+    Raises:
+      CheckpointError: the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path, *, keep: int):
+        self.folder = folder / FOLDER
+        best = BestN(
+            get_metric_fn=lambda metrics: metrics["validation_accuracy"], n=1, keep_checkpoints_without_metrics=False
+        )
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=AnyPreservationPolicy([LatestN(keep), best]),
+            # What a kill left half-written; the folder's lock says that nobody is still writing it.
+            cleanup_tmp_directories=True,
+        )
+        # Orbax logs a failure in its threads with a traceback, and raises it as well.
+        self._quiet = contextlib.ExitStack()
+        self._quiet.enter_context(_silent_log())
+        self._failed = False
+        with self._writing():
+            self.folder.mkdir(exist_ok=True)
+            # Orbax wants an absolute path.
+            self._manager = ocp.CheckpointManager(self.folder.absolute(), options=options)
+
+    @property
+    def latest(self) -> int | None:
+        """The count of the last complete checkpoint or of the one being written."""
+        return self._manager.latest_step()
+
+    def save(self, state: Any, position: Position, *, validation_accuracy: float | None = None) -> None:
+        """Takes the state as it is and writes it while the run goes on; a count that is there already is left.
+
+        Args:
+          state: (network, optimizer state), two pytrees of arrays.
+          position: where the run stands.
+          validation_accuracy: at an epoch's end, so that the best is kept.
+
+        Raises:
+          CheckpointError: this checkpoint or the one before it cannot be written; those before them are whole.
+        """
+        if self.latest == position.count:
+            return
+        parts = dict(zip(_PARTS, map(_named, state), strict=True))
+        notes = dataclasses.asdict(position) | {"layout": {name: _layout(part) for name, part in parts.items()}}
+        metrics = None if validation_accuracy is None else {"validation_accuracy": validation_accuracy}
+        items = {name: ocp.args.StandardSave(part) for name, part in parts.items()}  # pyright: ignore[reportCallIssue]
+        with self._writing():
+            self._manager.save(
+                position.count,
+                args=ocp.args.Composite(**items, position=ocp.args.JsonSave(notes)),  # pyright: ignore[reportCallIssue]
+                metrics=metrics,
+            )
+
+    def finish(self) -> None:
+        """Waits until what has been taken is on the disk.
+
+        Raises:
+          CheckpointError: it cannot be written.
+        """
+        with self._writing():
+            self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        """Ends the threads that write; a failure that nobody waited for is lost."""
+        with contextlib.suppress(CheckpointError), self._writing():
+            self._manager.close()
+        # After a failure some of orbax's threads live on until the process ends, and would log that end.
+        if not self._failed:
+            self._quiet.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with _errors(f"{self.folder}: cannot write a checkpoint"):
+                yield
+        except CheckpointError:
+            self._failed = True
+            raise
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run has a complete checkpoint.
+
+    Raises:
+      CheckpointError: its folder cannot be read.
+    """
+    place = folder / FOLDER
+    if not place.is_dir():
+        return False
+    with _errors(f"{place}: cannot be read"), _reader(place) as manager:
+        return manager.latest_step() is not None
+
+
+def read_position(folder: Path) -> Position:
+    """Where the last complete checkpoint of a run stands.
+
+    Raises:
+      CheckpointError: there is none, or it cannot be read.
+    """
+    notes, _ = _read_notes(folder)
+    return notes
+
+
+def load_state(folder: Path, count: int, state: Any) -> Any:
+    """Reads a checkpoint into the places of a state, on the devices where that lies.
+
+    Args:
+      folder: the run's folder.
+      count: which checkpoint.
+      state: (network, optimizer state) like those that were saved.
+
+    Returns:
+      The same two, as they were saved.
+
+    Raises:
+      CheckpointError: the checkpoint is of another network or optimizer, or cannot be read.
+    """
+    return tuple(_load(folder, count, dict(zip(_PARTS, state, strict=True))).values())
+
+
+def load_network(folder: Path, network: Any) -> Any:
+    """Reads the network alone out of the last complete checkpoint of a run.
+
+    Raises:
+      CheckpointError: there is none, it is of another network, or cannot be read.
+    """
+    position, _ = _read_notes(folder)
+    return _load(folder, position.count, {"network": network})["network"]
+
+
+def _load(folder: Path, count: int, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    place = folder / FOLDER / str(count)
+    position, layout = _read_notes(folder, count)
+    named = {name: _named(part) for name, part in wanted.items()}
+    for name, part in named.items():
+        _check_layout(place, name, layout[name], _layout(part))
+    targets = {
+        name: ocp.args.StandardRestore(part)  # pyright: ignore[reportCallIssue]
+        for name, part in named.items()
+    }
+    with _errors(_unreadable(place)), _reader(place.parent) as manager:
+        found = manager.restore(position.count, args=ocp.args.Composite(**targets))
+        return {
+            name: jax.tree.unflatten(jax.tree.structure(part), [found[name][each] for each in named[name]])
+            for name, part in wanted.items()
+        }
+
+
+def _reader(place: Path) -> ocp.CheckpointManager:
+    # Made where the log is silent: orbax warns of what read_only implies.
+    return ocp.CheckpointManager(place.absolute(), options=ocp.CheckpointManagerOptions(read_only=True))
+
+
+def _read_notes(folder: Path, count: int | None = None) -> tuple[Position, dict[str, dict[str, str]]]:
+    place = folder / FOLDER
+    if not place.is_dir():
+        raise CheckpointError(f"{folder}: holds no checkpoint; a run writes them with --checkpoint-every")
+    with _errors(f"{place}: cannot be read"), _reader(place) as manager:
+        count = manager.latest_step() if count is None else count
+        if count is None:
+            raise CheckpointError(f"{place}: holds no complete checkpoint")
+        with _errors(_unreadable(place / str(count))):
+            restored = manager.restore(count, args=ocp.args.Composite(position=ocp.args.JsonRestore()))  # pyright: ignore[reportCallIssue]
+            notes: dict[str, Any] = dict(restored["position"])
+            layout = notes.pop("layout")
+            notes["schedules"] = tuple((at, text) for at, text in notes["schedules"])
+            notes["resumed"] = tuple(notes["resumed"])
+            return Position(**notes), layout
+
+
+def _unreadable(place: Path) -> str:
+    return f"{place}: truncated or damaged checkpoint; without this folder a resumed run starts at the one before"
+
+
+def _named(tree: Any) -> dict[str, Any]:
+    """The arrays of a tree by their paths: a checkpoint knows no classes of ours."""
+    leaves = jax.tree.leaves_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
+
+
+def _layout(named: Mapping[str, Any]) -> dict[str, str]:
+    return {name: f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]" for name, leaf in named.items()}
+
+
+def _check_layout(place: Path, part: str, saved: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    for name in [*wanted, *saved]:
+        there, here = saved.get(name, "absent"), wanted.get(name, "absent")
+        if there != here:
+            raise CheckpointError(f"{place}: checkpoint of another {part}: {name} is {there} there and {here} here")
+
+
+@contextlib.contextmanager
+def _errors(what: str) -> Iterator[None]:
+    """Makes whatever orbax raises into one line; it has no class of error of its own."""
+    if not isinstance(sys.unraisablehook, _WithoutLateAnswers):
+        sys.unraisablehook = _WithoutLateAnswers(sys.unraisablehook)
+    try:
+        with _silent_log():
+            yield
+    except CheckpointError:
+        raise
+    except Exception as error:
+        place = what.partition(": ")[0]
+        reason = " ".join(str(error).replace(f"{place}/", "").split()) or type(error).__name__
+        # What the system said, which tensorstore hides behind what it was about to do.
+        if code := re.search(r"os_error_code='(\d+)'", reason):
+            reason = os.strerror(int(code[1]))
+        raise CheckpointError(f"{what} ({reason[:_MESSAGE_LENGTH]})") from error
+
+
+@contextlib.contextmanager
+def _silent_log() -> Iterator[None]:
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+class _WithoutLateAnswers:
+    """A `sys.unraisablehook` without what the other reads or writes of a checkpoint say after one of them has failed.
+
+    Tensorstore's threads answer to a loop that orbax has closed by then; they may do so until the process ends.
+    """
+
+    def __init__(self, hook: Callable[[Any], None]):
+        self._hook = hook
+
+    def __call__(self, unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            self._hook(unraisable)

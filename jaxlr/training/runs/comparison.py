@@ -1,0 +1,118 @@
+"""The picture of several runs: rate, loss and validation accuracy over the updates, one colour a run."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxlr import plotting
+from jaxlr.training.runs.past_runs import PastRun
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["moving_mean", "plot_runs"]
+
+_POINTS = 1000
+_WINDOWS = 12  # in the longest run
+_FAR_APART = 5  # highest rates
+_STYLES = ("-", "--", ":", "-.")
+
+
+def plot_runs(runs: Sequence[tuple[str, PastRun]]) -> Figure:
+    """Draws the learning rate, the loss and the validation accuracy of runs over the updates.
+
+    Args:
+      runs: (label, run), at least one; a run that is not done ends in a ring.
+
+    Returns:
+      A Matplotlib figure; `jaxlr.plotting.save_figure` writes it to a file.
+
+    Raises:
+      ModuleNotFoundError: Matplotlib is missing.
+    """
+    window = max(1, max(len(run.count) for _, run in runs) // _WINDOWS)
+    with plotting.style():
+        from matplotlib.figure import Figure
+
+        labels = [textwrap.wrap(label, 76, subsequent_indent="  ") for label, _ in runs]
+        figure = Figure(figsize=(7.2, 7.4 + 0.22 * sum(map(len, labels))), layout="constrained")
+        rate, loss, accuracy = figure.subplots(3, sharex=True, height_ratios=(1.0, 1.3, 1.3))
+        for index, (_, run) in enumerate(runs):
+            look = {
+                "color": plotting.COLOURS[index % len(plotting.COLOURS)],
+                "linestyle": _STYLES[index // len(plotting.COLOURS) % len(_STYLES)],
+                "zorder": 3.0 - index / len(runs),  # the first, which is the best, lies on top
+            }
+            places = np.unique(np.linspace(0, len(run.count) - 1, _POINTS).round().astype(np.int64))
+            counts, losses = run.count[places], moving_mean(run.loss, places, window)
+            rate.plot(counts, run.learning_rate[places], label="\n".join(labels[index]), **look)
+            loss.plot(counts, np.where(losses > 0.0, losses, np.nan), **look)
+            dots = {"marker": "o", "markersize": 4.5} if len(run.epoch_end) <= 40 else {}
+            accuracy.plot(run.epoch_end, run.validation_accuracy, **dots, **look)
+            if run.status != "done":
+                _mark_end(rate, counts, run.learning_rate[places], look)
+                _mark_end(loss, counts, losses, look)
+                _mark_end(accuracy, run.epoch_end, run.validation_accuracy, look)
+        rate.set_title("learning rate")
+        _scale_rate(rate, [run.learning_rate for _, run in runs])
+        loss.set_title("training loss" if window == 1 else f"training loss, mean of {window} updates")
+        plotting.make_logarithmic(loss)
+        accuracy.set_title("validation accuracy")
+        _show_late(accuracy, [run for _, run in runs])
+        accuracy.set_xlabel("updates")
+        accuracy.margins(x=0.01)
+        figure.legend(loc="outside upper left", frameon=False, prop={"family": "monospace", "size": 10.5})
+    return figure
+
+
+def moving_mean(values: np.ndarray, places: np.ndarray, window: int) -> np.ndarray:
+    """The means of `window` values around some places, of fewer at the ends; what is not finite is left out.
+
+    Example:
+      >>> moving_mean(np.array([0.0, 3.0, 6.0, np.nan, 8.0]), np.array([0, 1, 4]), window=3).tolist()
+      [1.5, 3.0, 8.0]
+    """
+    means = []
+    for place in places:
+        around = values[max(0, place - window // 2) : place + (window + 1) // 2]
+        around = around[np.isfinite(around)]
+        means.append(around.mean() if len(around) else np.nan)
+    return np.array(means)
+
+
+def _mark_end(axes: Axes, counts: np.ndarray, values: np.ndarray, look: Mapping[str, Any]) -> None:
+    axes.plot(
+        counts[-1:],
+        values[-1:],
+        marker="o",
+        markersize=9,
+        markerfacecolor="white",
+        markeredgewidth=2.2,
+        clip_on=False,
+        color=look["color"],
+        zorder=look["zorder"] + 1.0,
+    )
+
+
+def _scale_rate(axes: Axes, rates: Sequence[np.ndarray]) -> None:
+    """Makes the axis logarithmic where the highest rate of one run would leave another's on the ground."""
+    highest = [float(np.nanmax(each)) for each in rates if np.isfinite(each).any()]
+    if not highest or min(highest) <= 0 or max(highest) / min(highest) < _FAR_APART:
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        return
+    axes.set_ylim(min(highest) / 30, max(highest) * 2)
+    plotting.make_logarithmic(axes)
+
+
+def _show_late(axes: Axes, runs: list[PastRun]) -> None:
+    """Lets the first epochs come in from below the frame, so that the last ones can be told apart."""
+    late = np.concatenate([run.validation_accuracy[len(run.validation_accuracy) // 4 :] for run in runs])
+    late = late[np.isfinite(late)]
+    if len(late) and late.max() > late.min():
+        height = late.max() - late.min()
+        axes.set_ylim(max(axes.get_ylim()[0], late.min() - 0.5 * height), late.max() + 0.1 * height)

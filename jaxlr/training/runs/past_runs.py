@@ -1,0 +1,154 @@
+"""Runs read back from their folders, to be compared; one that still goes on or was cut off is read up to there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxlr.training.runs.config import TrainConfig, load_config, to_json
+
+__all__ = ["UNFINISHED", "PastRun", "read_run", "split_options"]
+
+UNFINISHED = "unfinished"  # it goes on, or was killed
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """What a run's folder says."""
+
+    folder: Path
+    config: TrainConfig
+    status: str  # done, stopped, interrupted, diverged, or UNFINISHED
+    count: np.ndarray  # int64, (updates,): updates applied before each one
+    learning_rate: np.ndarray  # float64, (updates,)
+    loss: np.ndarray  # float64, (updates,)
+    epoch_end: np.ndarray  # int64, (epochs,): updates applied at each epoch's end
+    validation_accuracy: np.ndarray  # float64, (epochs,)
+    test_accuracy: float | None  # None unless the run is done
+    images_per_second: float | None  # None while the run is not over
+
+    @property
+    def best_validation_accuracy(self) -> float | None:
+        """The highest of all epochs; None before the first one ends."""
+        finite = self.validation_accuracy[np.isfinite(self.validation_accuracy)]
+        return float(finite.max()) if len(finite) else None
+
+
+def read_run(folder: Path) -> PastRun:
+    """Reads the files of a run.
+
+    Args:
+      folder: of the run.
+
+    Raises:
+      ValueError: the folder is no run's, has no update yet, or a file of it is damaged; the message is one line.
+    """
+    content = _read(folder / "metrics.jsonl")
+    config = load_config(folder / "config.json")
+    summary = _read_summary(folder / "summary.json")
+    records = _records(folder / "metrics.jsonl", content, whole=summary is not None)
+    updates = [record for record in records if "learning_rate" in record]
+    epochs = [record for record in records if "epoch" in record]
+    if summary is not None and summary["updates"] != len(updates):
+        said = f"{len(updates):,} updates, but summary.json tells of {summary['updates']:,}"
+        raise ValueError(f"{folder / 'metrics.jsonl'}: damaged: {said}")
+    if not updates:
+        raise ValueError(f"{folder}: has no update yet")
+    summary = summary or {"status": UNFINISHED, "test_accuracy": None, "images_per_second": None}
+    return PastRun(
+        folder,
+        config,
+        status=summary["status"],
+        count=_column(updates, "count", np.int64),
+        learning_rate=_column(updates, "learning_rate", np.float64),
+        loss=_column(updates, "loss", np.float64),
+        epoch_end=_column(epochs, "count", np.int64),
+        validation_accuracy=_column(epochs, "validation_accuracy", np.float64),
+        test_accuracy=summary["test_accuracy"],
+        images_per_second=summary["images_per_second"],
+    )
+
+
+def split_options(runs: Sequence[PastRun]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The options that all runs share, and for each run those in which they differ; what saves and reports is left out.
+
+    Example:
+      >>> import dataclasses
+      >>> none = np.array([])
+      >>> first = PastRun(Path("a"), TrainConfig(), "done", none, none, none, none, none, 0.5, 1.0)
+      >>> common, differing = split_options([first, dataclasses.replace(first, config=TrainConfig(epochs=3))])
+      >>> differing, "epochs" in common, common["seed"]
+      ([{'epochs': 16}, {'epochs': 3}], False, 0)
+    """
+    options = [to_json(run.config) for run in runs]
+    names = [name for name in options[0] if name not in _OF_NO_MATTER]
+    differing = [name for name in names if any(each[name] != options[0][name] for each in options)]
+    common = {name: options[0][name] for name in names if name not in differing}
+    return common, [{name: each[name] for name in differing} for each in options]
+
+
+_UPDATE = ("count", "learning_rate", "loss")
+_EPOCH = ("count", "validation_accuracy")
+_SUMMARY: Mapping[str, Callable[[Any], bool]] = {
+    "status": lambda value: isinstance(value, str),
+    "updates": lambda value: isinstance(value, int),
+    "test_accuracy": lambda value: value is None or isinstance(value, float),
+    "images_per_second": lambda value: isinstance(value, int | float),
+}
+_OF_NO_MATTER = ("data_dir", "checkpoint_every", "keep_checkpoints", "events")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"{path.parent}: no folder of jaxlr train: it has no {path.name}") from None
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: damaged: not a text") from None
+
+
+def _read_summary(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    try:
+        summary = json.loads(_read(path))
+        if all(fits(summary[name]) for name, fits in _SUMMARY.items()):
+            return summary
+    except (KeyError, TypeError, json.JSONDecodeError):
+        pass
+    raise ValueError(f"{path}: damaged: not a run's summary")
+
+
+def _records(path: Path, content: str, *, whole: bool) -> list[dict[str, Any]]:
+    """The records of metrics.jsonl; unless it must be whole, a last line that is cut off is left out."""
+    lines = content.split("\n")
+    last = lines.pop()
+    if last and whole:
+        raise ValueError(f"{path}: damaged: line {len(lines) + 1} is cut off")
+    records = []
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+            wanted = _EPOCH if "epoch" in record else () if "skipped" in record else _UPDATE
+            if not all(_is_number(record[name], name) for name in wanted):
+                raise TypeError
+        except (KeyError, TypeError, json.JSONDecodeError):
+            raise ValueError(f"{path}: damaged: line {number} is no record") from None
+        records.append(record)
+    return records
+
+
+def _is_number(value: Any, name: str) -> bool:
+    """Whether a field may have this value: a number, or null where one is not finite."""
+    return type(value) is int if name == "count" else value is None or type(value) in (int, float)
+
+
+def _column(records: Sequence[Mapping[str, Any]], name: str, dtype: type) -> np.ndarray:
+    return np.array([np.nan if record[name] is None else record[name] for record in records], dtype)

@@ -1,0 +1,199 @@
+"""Taking a run up again: which options may change, what becomes of the schedule, and what has been recorded so far."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxlr.schedules import Schedule, leaves, parse, retime
+from jaxlr.training.loop.trainer import EpochEnd, Skipped, Updates
+from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.runs.position import Position
+
+__all__ = [
+    "changed_schedule",
+    "check_changes",
+    "check_epochs",
+    "epoch_accuracies",
+    "is_done",
+    "read_items",
+    "read_metrics",
+    "schedule_of",
+]
+
+_MAY_CHANGE = ("schedule", "epochs", "data_dir", "devices", "zero", "images_on")
+_MAY_CHANGE += ("checkpoint_every", "keep_checkpoints", "events")
+
+
+def check_changes(kept: TrainConfig, config: TrainConfig) -> None:
+    """Refuses the changes that would make another run.
+
+    Raises:
+      ValueError: an option differs that must not.
+
+    Example:
+      >>> check_changes(TrainConfig(), TrainConfig(batch_size=32))
+      Traceback (most recent call last):
+      ValueError: resume: batch_size must stay 64, got 32; a run from these weights with other options is --from
+    """
+    for field in dataclasses.fields(TrainConfig):
+        before, now = getattr(kept, field.name), getattr(config, field.name)
+        if before != now and field.name not in _MAY_CHANGE:
+            raise ValueError(
+                f"resume: {field.name} must stay {before!r}, got {now!r}; "
+                "a run from these weights with other options is --from"
+            )
+
+
+def check_epochs(folder: Path, epochs: int, position: Position, updates_total: Callable[[int], int]) -> None:
+    """Refuses epochs that end before the place that the run has reached, and those of a run that is over.
+
+    Args:
+      folder: of the run.
+      epochs: that are asked for.
+      position: where the run stands.
+      updates_total: the updates in some epochs.
+
+    Raises:
+      ValueError: there are too few.
+    """
+    if is_done(folder) and epochs <= position.epoch:
+        raise ValueError(
+            f"resume: {folder}: the run of {position.epoch} epochs is over; more --epochs go on, --from starts anew"
+        )
+    made = position.count + position.skipped
+    reached = next(epoch for epoch in itertools.count(position.epoch) if updates_total(epoch) >= made)
+    if epochs < reached:
+        raise ValueError(
+            f"resume: epochs must be at least {reached}, got {epochs}: "
+            f"{folder} has reached count {position.count:,} in epoch {reached}"
+        )
+
+
+def schedule_of(history: Sequence[tuple[int, str]], *, steps_per_epoch: float) -> Schedule:
+    """The schedule of a run that may have been changed on the way.
+
+    Args:
+      history: what was asked for, and from which count on; the first from 0.
+      steps_per_epoch: updates in an epoch.
+
+    Raises:
+      ValueError: a change that `retime` refuses.
+
+    Example:
+      >>> schedule_of([(0, "linear(1.0, 0.0, 100)"), (50, "linear(1.0, 0.0, 150)")], steps_per_epoch=10)(100)
+      Array(0.25, dtype=float32)
+    """
+    (_, text), *changes = history
+    schedule = asked = parse(text, steps_per_epoch=steps_per_epoch)
+    for count, text in changes:
+        new = parse(text, steps_per_epoch=steps_per_epoch)
+        schedule, asked = changed_schedule(schedule, asked, new, count), new
+    return schedule
+
+
+def changed_schedule(schedule: Schedule, asked: Schedule, new: Schedule, count: int) -> Schedule:
+    """The schedule that goes on with other numbers from a count on, by the rule of `retime`.
+
+    Args:
+      schedule: that of the run so far.
+      asked: what was asked for it, before any change.
+      new: what is asked for now: the same family, with other numbers.
+      count: updates applied.
+
+    Raises:
+      ValueError: another family, or a change that `retime` refuses.
+    """
+    inner = [each.arguments["schedule"] if each.name == "warmup" else each for each in (asked, new)]
+    if asked.name != new.name or inner[0].name != inner[1].name:
+        raise ValueError(f"resume: schedule must stay {_family(asked)}, only its numbers may change; got {new!r}")
+    if asked.name == "warmup" and (moved := [n for n in _differing(asked, new) if n != "schedule"]):
+        raise ValueError(f"resume: {moved[0]} of the warm-up must stay, only the schedule after it may change")
+    names = _differing(*inner)
+    if not names:
+        return schedule
+    try:
+        return retime(schedule, count, **{name: inner[1].arguments[name] for name in names})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"resume: schedule cannot become {new!r} at count {count}: {error}") from None
+
+
+def read_items(metrics: bytes) -> Iterator[Updates | Skipped | EpochEnd]:
+    """What the loop gave out, from the lines of metrics.jsonl.
+
+    Raises:
+      ValueError: a line that is none of them.
+    """
+    for line in metrics.splitlines():
+        record = json.loads(line)
+        if "epoch" in record:
+            figures = ("train_accuracy", "validation_accuracy", "validation_loss")
+            yield EpochEnd(record["epoch"], record["count"], *(_number(record[name]) for name in figures))
+        elif "skipped" in record:
+            yield Skipped(record["count"], record["skipped"])
+        else:
+            figures = (np.array([_number(record.get(name))], np.float32) for name in Updates._fields[1:])
+            yield Updates(np.array([record["count"]], np.int32), *figures)
+
+
+def epoch_accuracies(items: Sequence[Updates | Skipped | EpochEnd]) -> np.ndarray:
+    """The accuracies of the updates since the last epoch's end."""
+    ends = [place for place, item in enumerate(items) if isinstance(item, EpochEnd)]
+    rest = items[ends[-1] + 1 :] if ends else items
+    return np.array([item.accuracy[0] for item in rest if isinstance(item, Updates)], np.float32)
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a run has gone through to its summary."""
+    try:
+        return json.loads((folder / "summary.json").read_text(encoding="utf-8"))["status"] == "done"
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def read_metrics(path: Path, length: int) -> bytes:
+    """The first bytes of metrics.jsonl, as many as a checkpoint has seen.
+
+    Raises:
+      ValueError: the file is missing or shorter.
+    """
+    if not length:
+        return b""
+    try:
+        with path.open("rb") as file:
+            content = file.read(length)
+    except OSError as error:
+        raise ValueError(f"resume: {path}: {error.strerror}") from None
+    if len(content) < length:
+        raise ValueError(f"resume: {path}: {len(content):,} bytes, but the checkpoint has seen {length:,}")
+    return content
+
+
+def _differing(old: Schedule, new: Schedule) -> list[str]:
+    return [name for name in new.arguments if _plain(old.arguments[name]) != _plain(new.arguments[name])]
+
+
+def _plain(value: Any) -> Any:
+    """An argument as something that can be compared."""
+    if isinstance(value, Schedule):
+        return value.to_dict()
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value if value is None or isinstance(value, str | bool) or callable(value) else leaves.plain(value)
+
+
+def _family(schedule: Schedule) -> str:
+    if schedule.name == "warmup":
+        return f"warmup({schedule.arguments['schedule'].name})"
+    return schedule.name
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

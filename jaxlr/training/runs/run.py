@@ -1,0 +1,384 @@
+"""A run: checks the options, trains, and writes config.json, metrics.jsonl, summary.json and report.png."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import jaxlr
+from jaxlr import plotting
+from jaxlr.schedules import Schedule, parse
+from jaxlr.training.data.datasets import Dataset, load_dataset
+from jaxlr.training.loop import hosts
+from jaxlr.training.loop.trainer import EpochEnd, Skipped, Trainer, TrainingDiverged, Updates
+from jaxlr.training.runs.assembly import make_model, make_optimizer
+from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
+from jaxlr.training.runs.folder import FolderLock, check_folder, make_folder, write_json
+from jaxlr.training.runs.position import Position
+from jaxlr.training.runs.rates import check_rates
+from jaxlr.training.runs.recording import NoRecords, Records
+from jaxlr.training.runs.resuming import (
+    check_changes,
+    check_epochs,
+    epoch_accuracies,
+    read_items,
+    read_metrics,
+    schedule_of,
+)
+from jaxlr.training.runs.saving import Clock, Saving
+from jaxlr.training.runs.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
+
+__all__ = ["Run", "Stopped", "TrainConfig", "execute", "prepare", "resume", "train"]
+
+
+class Stopped(Exception):  # noqa: N818, a run that was told to stop has not failed
+    """A run that was told to stop; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is ready to go: everything checked, its folder made and held."""
+
+    config: TrainConfig
+    data: Dataset
+    schedule: Schedule
+    trainer: Trainer
+    parameters: int  # how many numbers the network learns
+    updates: int
+    folder: Path
+    lock: FolderLock | None  # None where another host holds the folder
+    start: Position  # where it goes on
+    notes: tuple[str, ...] = ()  # what is to be said of its start
+    save_start: bool = False  # whether its start is known to nobody else
+
+
+def train(
+    config: TrainConfig, *, out: Path | None = None, watch: Callable[[Updates | EpochEnd], None] | None = None
+) -> dict[str, Any]:
+    """Trains a network as `config` says and writes the run's folder.
+
+    Args:
+      config: the options.
+      out: the folder, new or empty; None is a new one under `runs/`.
+      watch: called with each item that the loop gives out, for a progress bar.
+
+    Returns:
+      The summary, as summary.json holds it.
+
+    Raises:
+      ValueError: an option, the data or the folder cannot be used; then nothing has been written.
+      TrainingDiverged: the loss became NaN or infinite; the folder holds the run up to there.
+      CheckpointError: a checkpoint cannot be written; those before it are whole.
+    """
+    return execute(prepare(config, out=out), watch=watch)
+
+
+def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | None = None) -> Run:
+    """Checks everything that can be wrong before a run, then makes its folder.
+
+    Args:
+      config: the options.
+      out: the folder, new or empty; None is a new one under `runs/`.
+      weights: the folder of a run whose last checkpoint has the weights to start from; the optimizer, its count and
+        dropout's keys are new. None starts from random weights.
+
+    Returns:
+      The run, for `execute`.
+
+    Raises:
+      ValueError: an option, the data or the folder cannot be used; then nothing has been written.
+      CheckpointError: `weights` holds no checkpoint of this network.
+    """
+    if out is not None:
+        hosts.first_host(lambda: check_folder(out))
+    text = default_schedule(config.epochs) if config.schedule is None else config.schedule
+    config = dataclasses.replace(config, schedule=text)
+    data = _load_data(config)
+    # An accumulation goes on across an epoch's end, so an epoch may hold half an update.
+    schedule = parse(text, steps_per_epoch=_steps_per_epoch(config, data))
+    trainer = _make_trainer(config, data, schedule)
+    instead = "give a --schedule with a rate above 0 there"
+    check_rates(text, schedule, 0, trainer.updates_total(config.epochs), instead=instead)
+    notes = ()
+    if weights is not None:
+        from jaxlr.training.runs import checkpoints
+
+        position = checkpoints.read_position(weights)
+        trainer.load_network(checkpoints.load_network(weights, trainer.state[0]))
+        notes = (f"weights of {weights} at count {position.count:,}",)
+    folder = Path(hosts.first_host(lambda: str(make_folder(out, Path(config.data).stem))))
+    run = _run(config, data, schedule, trainer, folder, _hold(folder), _beginning(text), notes)
+    return dataclasses.replace(run, save_start=weights is not None)
+
+
+def resume(folder: Path, config: TrainConfig | None = None) -> Run:
+    """Goes back to the last checkpoint of a run; `execute` then does what the run would have done.
+
+    Args:
+      folder: of the run.
+      config: its options, with other epochs or other numbers of the schedule; then the rate goes on from where it is,
+        by the rule of `retime`. None: as they were.
+
+    Returns:
+      The run, for `execute`.
+
+    Raises:
+      ValueError: the folder is no run's or another run's at this moment, the run is over or beyond its epochs, or an
+        option differs that must not.
+      CheckpointError: there is no checkpoint, or it cannot be read.
+    """
+    from jaxlr.training.runs import checkpoints  # orbax takes a second to import
+
+    kept = load_config(folder / "config.json")
+    config = kept if config is None else config
+    check_changes(kept, config)
+    lock = _hold(folder)
+    try:
+        # A run that has ended has a summary; without either it was killed before its first checkpoint.
+        saved = (folder / "summary.json").exists() or checkpoints.has_checkpoint(folder)
+        text = config.schedule or kept.schedule or default_schedule(kept.epochs)
+        position = checkpoints.read_position(folder) if saved else _beginning(text)
+        data = _load_data(config)
+        history = list(position.schedules)
+        if text != history[-1][1]:
+            history.append((position.count, text))
+        schedule = schedule_of(history, steps_per_epoch=_steps_per_epoch(config, data))
+        trainer = _make_trainer(config, data, schedule)
+        check_epochs(folder, config.epochs, position, trainer.updates_total)
+        # A run that was let start with a rate of 0 at its end may also go through to that.
+        more = len(history) > len(position.schedules) or config.epochs > kept.epochs
+        left = trainer.updates_total(config.epochs) - position.count - position.skipped
+        check_rates(text, schedule, position.count, left, instead=_instead(folder) if more else None)
+        if saved:
+            items = list(read_items(read_metrics(folder / "metrics.jsonl", position.metrics_bytes)))
+            state = checkpoints.load_state(folder, position.count, trainer.state)
+            trainer.load(
+                state,
+                count=position.count,
+                epoch=position.epoch,
+                accuracies=epoch_accuracies(items),
+                skipped=position.skipped,
+            )
+    except BaseException:
+        if lock is not None:
+            lock.release()
+        raise
+    if not saved:
+        place = "the start, since it has no checkpoint yet"
+    else:
+        place = f"epoch {position.epoch + 1}" if position.epoch < config.epochs else "the end"
+    notes = [f"resumed at count {position.count:,}, {place}"]
+    if len(history) > len(position.schedules):
+        notes.append(f"schedule {position.schedules[-1][1]} becomes {schedule!r}: the rate goes on from where it is")
+    if config.epochs != kept.epochs:
+        notes.append(f"epochs {kept.epochs} becomes {config.epochs}")
+    start = dataclasses.replace(position, schedules=tuple(history), resumed=(*position.resumed, position.count))
+    config = dataclasses.replace(config, schedule=text)
+    return _run(config, data, schedule, trainer, folder, lock, start, tuple(notes))
+
+
+def _instead(folder: Path) -> str:
+    """What to do where a run that goes on would learn nothing."""
+    return (
+        "give a --schedule that does not end at 0, go on from a place before its decay has ended, "
+        f"or start anew from these weights with --from {folder}"
+    )
+
+
+def _hold(folder: Path) -> FolderLock | None:
+    """Holds the folder for the run: on the first host."""
+    locks: list[FolderLock] = []
+    hosts.first_host(lambda: locks.append(FolderLock(folder)))
+    return locks[0] if locks else None
+
+
+def _beginning(schedule: str) -> Position:
+    return Position(0, 0, 0, 0, 0.0, ((0, schedule),))
+
+
+def execute(
+    run: Run,
+    *,
+    watch: Callable[[Updates | EpochEnd], None] | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """Trains, writing each record as it comes, then the summary and the report.
+
+    Args:
+      run: what `prepare` or `resume` returned; it can be executed once.
+      watch: called with each item that the loop gives out, for a progress bar.
+      stop: asked after each item whether to save and stop.
+
+    Returns:
+      The summary, as summary.json holds it.
+
+    Raises:
+      TrainingDiverged: the loss became NaN or infinite; the folder holds the run up to there.
+      Stopped: `stop` said so; the folder holds a checkpoint.
+      KeyboardInterrupt: the user stopped the run; the folder holds the run up to there.
+      CheckpointError: a checkpoint cannot be written; those before it are whole.
+    """
+    writes = hosts.is_first()
+    if writes:
+        # A summary tells of the whole of metrics.jsonl, or is not there.
+        (run.folder / "summary.json").unlink(missing_ok=True)
+    tally, failure, item = Tally(), None, None
+    clock = Clock(run.trainer, run.start.seconds)
+    saving = Saving(run.config, run.trainer, run.folder, run.start, clock)
+    with contextlib.ExitStack() as stack:
+        if run.lock is not None:
+            stack.callback(run.lock.release)
+        events = run.config.events == "tensorboard"
+        records = Records(run.folder, run.start, events=events) if writes else NoRecords()
+        stack.callback(records.close)
+        for item in read_items(read_metrics(run.folder / "metrics.jsonl", run.start.metrics_bytes)):
+            tally.take(item)
+        try:
+            if run.save_start:
+                saving.save(records, None)
+                saving.finish()
+            if writes:
+                write_json(run.folder / "config.json", to_json(run.config))
+            for item in _items(run, saving.updates):
+                tally.take(item)
+                images = (tally.updates + tally.skipped) * run.config.accumulate * run.config.batch_size
+                records.write(item, images_per_second=images / clock.seconds())
+                if watch is not None and not isinstance(item, Skipped):
+                    watch(item)
+                if hosts.any_host(stop()) and run.trainer.settled:
+                    saving.save(records, item)
+                    saving.finish()
+                    raise Stopped(f"stopped at count {run.trainer.count}")
+                if saving.is_due(item):
+                    saving.save(records, item)
+            if isinstance(item, EpochEnd):
+                saving.save_end(records, item)
+        except (TrainingDiverged, KeyboardInterrupt, Stopped) as error:
+            failure = error
+        finally:
+            saving.close()
+        summary = _summarize(run, tally, clock.seconds(), failure)
+        if writes:
+            write_json(run.folder / "summary.json", summary)
+            _draw_report(run.folder / "report.png", run.folder / "metrics.jsonl", summary)
+    if failure is not None:
+        raise failure
+    return summary
+
+
+def _items(run: Run, stop_every: int | None) -> Iterator[Updates | Skipped | EpochEnd]:
+    """What is left of the run: nothing where the process was killed between the last checkpoint and the summary."""
+    epochs = run.config.epochs - run.trainer.epoch
+    return run.trainer.run(epochs, stop_every=stop_every) if epochs else iter(())
+
+
+def _load_data(config: TrainConfig) -> Dataset:
+    return load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
+
+
+def _steps_per_epoch(config: TrainConfig, data: Dataset) -> float:
+    examples = len(data.train.labels)
+    updates = jaxlr.updates(
+        config.epochs, examples=examples, batch_size=config.batch_size, accumulate=config.accumulate
+    )
+    if updates < 1:
+        batches = config.epochs * (examples // config.batch_size)
+        raise ValueError(f"accumulate must be at most the {batches} batches of the run, got {config.accumulate}")
+    return examples // config.batch_size / config.accumulate
+
+
+def _make_trainer(config: TrainConfig, data: Dataset, schedule: Schedule) -> Trainer:
+    return Trainer(
+        make_model(config, data),
+        make_optimizer(config, schedule),
+        data,
+        batch_size=config.batch_size,
+        accumulate=config.accumulate,
+        loss=config.loss,
+        l1=config.l1,
+        l2=config.l2,
+        seed=config.seed,
+        nonfinite=config.nonfinite,
+        devices=config.devices,
+        zero=config.zero,
+        images_on=config.images_on,
+    )
+
+
+def _run(
+    config: TrainConfig,
+    data: Dataset,
+    schedule: Schedule,
+    trainer: Trainer,
+    folder: Path,
+    lock: FolderLock | None,
+    start: Position,
+    notes: tuple[str, ...],
+) -> Run:
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(trainer.parameters))
+    updates = trainer.updates_total(config.epochs)
+    hosts.wait_for_all()  # until all have read what the first is going to write
+    return Run(config, data, schedule, trainer, parameters, updates, folder, lock, start, notes)
+
+
+def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseException | None) -> dict[str, Any]:
+    """What summary.json holds; the network meets the test images here, after a whole run and never before."""
+    config, trainer = run.config, run.trainer
+    test_loss = test_accuracy = digest = None
+    if failure is None:
+        test_loss, test_accuracy = trainer.evaluate(run.data.test)
+        digest = parameters_sha256(trainer.parameters)
+    images = (tally.updates + tally.skipped) * config.accumulate * config.batch_size
+    return {
+        "status": _status(failure),
+        "failure": None if failure is None else str(failure) or "stopped by the user",
+        "test_accuracy": test_accuracy,
+        "test_loss": test_loss,
+        "data": config.data,
+        "split": run.data.split_note,
+        "schedule": config.schedule,
+        "schedule_in_updates": repr(run.schedule),
+        "schedule_changes": [{"count": count, "schedule": text} for count, text in run.start.schedules[1:]],
+        "resumed": list(run.start.resumed),
+        "optimizer": config.optimizer,
+        "batch_size": config.batch_size,
+        "accumulate": config.accumulate,
+        **tally.entries(),
+        **end_entries(run.schedule, tally.updates),
+        "horizon_note": horizon_note(
+            run.schedule, tally.updates, at_zero=tally.at_zero, an_epoch=trainer.updates_total(1)
+        ),
+        "seconds": training_seconds,
+        "compile_seconds": trainer.compile_seconds,
+        "images_per_second": images / training_seconds,
+        "parameters": run.parameters,
+        "parameters_sha256": digest,
+        **machine(trainer.devices),
+    }
+
+
+def _status(failure: BaseException | None) -> str:
+    if failure is None:
+        return "done"
+    if isinstance(failure, Stopped):
+        return "stopped"
+    return "diverged" if isinstance(failure, TrainingDiverged) else "interrupted"
+
+
+def _draw_report(path: Path, metrics: Path, summary: Mapping[str, Any]) -> None:
+    records = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    result = summary["failure"] if summary["test_accuracy"] is None else f"test accuracy {summary['test_accuracy']:.4f}"
+    figure = plotting.plot_run(
+        records,
+        title=summary["schedule"],
+        subtitle=f"{summary['data']} · {summary['optimizer']} · {summary['updates']:,} updates · {result}",
+        test_accuracy=summary["test_accuracy"],
+    )
+    plotting.save_figure(figure, path)

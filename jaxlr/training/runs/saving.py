@@ -1,0 +1,131 @@
+"""When a run saves itself, and what it says of itself then."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jaxlr.training.loop import hosts
+from jaxlr.training.loop.trainer import EpochEnd, Skipped, Trainer, Updates
+from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.runs.position import Position
+from jaxlr.training.runs.recording import NoRecords, Records
+
+if TYPE_CHECKING:
+    from jaxlr.training.runs.checkpoints import Checkpoints
+
+__all__ = ["Clock", "Saving"]
+
+_UNASKED_SECONDS = 60.0  # between two checkpoints that nobody asked for
+
+
+class Clock:
+    """The seconds of training, over all the processes of a run; compilation is left out."""
+
+    def __init__(self, trainer: Trainer, before: float):
+        self._trainer, self._before, self._started = trainer, before, time.perf_counter()
+
+    def seconds(self) -> float:
+        """The seconds up to now."""
+        return self._before + time.perf_counter() - self._started - self._trainer.compile_seconds
+
+
+class Saving:
+    """Saves a run when it is due.
+
+    Args:
+      config: says when.
+      trainer: what is saved.
+      folder: of the run.
+      start: where this process took the run up.
+      clock: the run's.
+    """
+
+    def __init__(self, config: TrainConfig, trainer: Trainer, folder: Path, start: Position, clock: Clock):
+        self.updates, self._epochs = config.checkpoint_interval()
+        self._keep, self._trainer, self._folder, self._start, self._clock = (
+            config.keep_checkpoints,
+            trainer,
+            folder,
+            start,
+            clock,
+        )
+        self._started = self._saved = time.monotonic()
+        self._checkpoints: Checkpoints | None = None
+
+    @property
+    def _asked(self) -> bool:
+        return self.updates is not None or self._epochs is not None
+
+    def is_due(self, item: Updates | Skipped | EpochEnd) -> bool:
+        """Whether to save after this item of the loop."""
+        if isinstance(item, EpochEnd):
+            if not self._asked:
+                return hosts.any_host(time.monotonic() - self._saved >= _UNASKED_SECONDS)
+            return (
+                item.epoch % self._epochs == 0
+                if self._epochs is not None
+                else self._trainer.count % (self.updates or 1) == 0
+            )
+        if self.updates is None or self._trainer.count % self.updates:
+            return False
+        # Where an epoch ends here too, its evaluation comes first: the checkpoint then knows how good it is.
+        trainer = self._trainer
+        return trainer.settled and trainer.count + trainer.skipped != trainer.updates_total(trainer.epoch + 1)
+
+    def save(self, records: Records | NoRecords, item: Updates | Skipped | EpochEnd | None) -> None:
+        """Takes the state as it is after an item, None before the first; it is written while the run goes on.
+
+        Raises:
+          CheckpointError: a checkpoint cannot be written.
+        """
+        accuracy = item.validation_accuracy if isinstance(item, EpochEnd) else math.nan
+        position = dataclasses.replace(
+            self._start,
+            count=self._trainer.count,
+            epoch=self._trainer.epoch,
+            skipped=self._trainer.skipped,
+            # The checkpoint must never know of lines that the disk does not have.
+            metrics_bytes=records.sync(),
+            seconds=self._clock.seconds(),
+        )
+        self._open().save(
+            self._trainer.state, position, validation_accuracy=accuracy if math.isfinite(accuracy) else None
+        )
+        self._saved = time.monotonic()
+
+    def save_end(self, records: Records | NoRecords, last: EpochEnd) -> None:
+        """Saves the end of a run that saves or has taken its time, and waits until everything is on the disk.
+
+        Raises:
+          CheckpointError: a checkpoint cannot be written.
+        """
+        late = hosts.any_host(time.monotonic() - self._started >= _UNASKED_SECONDS)
+        if self._asked or self._checkpoints or late:
+            self.save(records, last)
+            self.finish()
+
+    def finish(self) -> None:
+        """Waits until everything is on the disk.
+
+        Raises:
+          CheckpointError: a checkpoint cannot be written.
+        """
+        if self._checkpoints is not None:
+            self._checkpoints.finish()
+
+    def close(self) -> None:
+        """Ends the threads that write."""
+        if self._checkpoints is not None:
+            self._checkpoints.close()
+
+    def _open(self) -> Checkpoints:
+        if self._checkpoints is None:
+            # Orbax takes a second to import: a short run does without.
+            from jaxlr.training.runs.checkpoints import Checkpoints
+
+            self._checkpoints = Checkpoints(self._folder, keep=self._keep)
+        return self._checkpoints

@@ -1,0 +1,1 @@
+"""Searches for a rate that train as a run would."""

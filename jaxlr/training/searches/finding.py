@@ -1,0 +1,119 @@
+"""The range test of the trainer's network on its images, and the schedule that follows from it."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Literal
+
+from flax import nnx
+
+from jaxlr.schedules import leaves
+from jaxlr.search import RangeTest, constant_rate_test, lr_range_test
+from jaxlr.training.data.datasets import Dataset
+from jaxlr.training.loop.order import BatchOrder
+from jaxlr.training.loop.update import make_objective
+from jaxlr.training.network.convolution import compiler_options
+from jaxlr.training.network.losses import loss_by_name
+from jaxlr.training.runs.assembly import make_model, make_optimizer
+from jaxlr.training.runs.config import TrainConfig, default_schedule
+
+__all__ = ["find_rates", "initial_network", "schedule_of"]
+
+
+def initial_network(config: TrainConfig, data: Dataset) -> Any:
+    """The parameters and the other variables that a run with these options starts from: nested dictionaries.
+
+    Args:
+      config: the options.
+      data: the images.
+    """
+    _, parameters, variables = nnx.split(make_model(config, data), nnx.Param, ...)
+    return nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables)
+
+
+def find_rates(
+    config: TrainConfig,
+    data: Dataset,
+    *,
+    mode: Literal["ramp", "constant"] = "ramp",
+    start: float = 1e-6,
+    end: float = 10.0,
+    num_rates: int = 100,
+    hold: int = 10,
+    seeds: int = 1,
+    network: Any = None,
+) -> RangeTest:
+    """Tests learning rates for a run with these options: its network, its optimizer, its batches in its order.
+
+    The metric is the accuracy, with dropout, on the batch of an update before it; in the mode "constant" on all batches
+    after the updates.
+
+    Args:
+      config: the options; its schedule is not looked at.
+      data: the images.
+      mode: "ramp", one training under a rising rate; "constant", each rate from the same weights.
+      start: the lowest rate.
+      end: the highest rate.
+      num_rates: rates to try; in a ramp each is one update.
+      hold: updates at each rate in the mode "constant".
+      seeds: tests to make, each with the batches in another order; the result has medians and a spread.
+      network: the parameters and variables to start from; None: `initial_network`.
+
+    Returns:
+      The curves and their suggestions.
+
+    Raises:
+      ValueError: a number is out of range, or a batch larger than the training part.
+
+    Example:
+      >>> from jaxlr.training.data.datasets import load_dataset
+      >>> config = TrainConfig(width=2, depth=1, batch_size=256)
+      >>> result = find_rates(config, load_dataset("digits"), start=1e-4, end=1.0, num_rates=5)
+      >>> [float(f"{rate:.2g}") for rate in result.learning_rates]
+      [0.0001, 0.001, 0.01, 0.1, 1.0]
+    """
+    leaves.choice("mode", mode, ("ramp", "constant"))
+    examples = len(data.train.labels)
+    if config.batch_size > examples:
+        raise ValueError(f"batch_size must be at most the {examples} training images, got {config.batch_size}")
+    updates = num_rates if mode == "ramp" else hold
+    rows = BatchOrder(examples, config.batch_size, config.accumulate, config.seed).indices(0, updates)
+    rows = rows.reshape(-1, config.batch_size)
+    batches = data.train.images[rows], data.train.labels[rows]
+    parameters, variables = initial_network(config, data) if network is None else network
+    objective = make_objective(nnx.graphdef(make_model(config, data)), loss_by_name(config.loss), config.l1, config.l2)
+
+    def loss_fn(parameters, variables, batch, _):
+        value, (variables, _) = objective(parameters, variables, *batch)
+        return value, variables
+
+    def accuracy(parameters, variables, batch, _):
+        return objective(parameters, variables, *batch)[1][1]
+
+    options: dict[str, Any] = {
+        "optimizer": functools.partial(make_optimizer, config),
+        "start": start,
+        "end": end,
+        "model_state": variables,
+        "metric_fn": accuracy,
+        "accumulate": config.accumulate,
+        "seeds": seeds,
+        "compiler_options": compiler_options(),
+    }
+    if mode == "ramp":
+        return lr_range_test(loss_fn, parameters, batches, num_steps=num_rates, **options)
+    return constant_rate_test(loss_fn, parameters, batches, num_rates=num_rates, num_steps=hold, **options)
+
+
+def schedule_of(config: TrainConfig, result: RangeTest) -> str:
+    """The schedule that a range test proposes for a run: the default one between its bounds, to two digits.
+
+    Args:
+      config: the options of the run.
+      result: of its range test.
+
+    Raises:
+      NoSuggestion: the test has no bounds; the message says why.
+    """
+    base_lr, max_lr = (float(f"{rate:.2g}") for rate in result.bounds())
+    return default_schedule(config.epochs, base_lr, max_lr)

@@ -1,0 +1,1 @@
+"""Groups of parameters, by their names."""

@@ -1,0 +1,1 @@
+"""The learning rate: the link that applies and records it, and the rules that move it."""

@@ -1,0 +1,1 @@
+"""Optimizer states: found, read, changed, written down."""

@@ -1,0 +1,154 @@
+"""Optimizer states as flat dictionaries whose names outlive a change of the chain."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import DictKey, GetAttrKey, SequenceKey
+
+from jaxlr.transforms.groups import paths
+from jaxlr.transforms.groups.paths import Path
+from jaxlr.transforms.state import search as states
+
+VERSION = 1
+_VERSION_NAME = "jaxlr_state_version"
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadReport:
+    """What `load_state_dict` did, by name."""
+
+    restored: tuple[str, ...]  # taken from the dictionary
+    missing: tuple[str, ...]  # in the optimizer only: as initialized
+    extra: tuple[str, ...]  # in the dictionary only: not used
+    misshapen: tuple[str, ...]  # of another shape in the dictionary: as initialized
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.restored)} restored"]
+        for word, names in (("missing", self.missing), ("extra", self.extra), ("misshapen", self.misshapen)):
+            lines += [f"{len(names)} {word}: {', '.join(names)}"] if names else []
+        return "\n".join(lines)
+
+
+def state_dict(x: Any) -> dict[str, Any]:
+    """An optimizer state as a flat dictionary, for `orbax` or any other store.
+
+    A name tells the link, its field and the parameter: `scale_by_adam/mu/dense/kernel`. It does not depend on where in
+    the chain the link stands, so the dictionary fits a chain with other links around it. The arrays are the state's
+    own: store them before a step that donates the state.
+
+    Args:
+      x: as for `current_learning_rate`.
+
+    Returns:
+      Name -> array, and the version of the naming.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.optimizers import sgd
+      >>> for name, leaf in state_dict(sgd(0.1, momentum=0.9).init({"w": jnp.ones(2)})).items():
+      ...   print(name, leaf)
+      jaxlr_state_version 1
+      scale_by_momentum/count 0
+      scale_by_momentum/momentum 0.9
+      scale_by_momentum/buffer/w [0. 0.]
+      scale_by_learning_rate/count 0
+      scale_by_learning_rate/learning_rate 0.1
+      scale_by_learning_rate/overridden False
+      scale_by_learning_rate/override 0.0
+    """
+    opt_state = states.as_arrays(states.opt_state_of(x))
+    return {_VERSION_NAME: np.asarray(VERSION, np.int32), **dict(_named_leaves(opt_state))}
+
+
+def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
+    """Puts into an optimizer state what a dictionary from `state_dict` has for it.
+
+    What the dictionary lacks, or has in another shape, stays as it is in `x`. Dtypes and sharding are those of `x`.
+
+    Args:
+      x: a freshly initialized optimizer state, or a container as for `current_learning_rate`.
+      saved: name -> array.
+
+    Returns:
+      The container that was given (a new one, or an `nnx.Optimizer` itself, written in place), and a report.
+
+    Raises:
+      ValueError: `saved` is not from `state_dict`, or from a newer version of it.
+
+    Example:
+      >>> import jax.numpy as jnp, optax
+      >>> from jaxlr.optimizers import sgd
+      >>> from jaxlr.transforms import clip_by_global_norm
+      >>> params = {"w": jnp.ones(2)}
+      >>> saved = state_dict(sgd(0.1).init(params))
+      >>> chain = optax.chain(clip_by_global_norm(1.0), sgd(lambda n: 0.1 / (1 + n), momentum=0.9))
+      >>> state, report = load_state_dict(chain.init(params), saved)
+      >>> print(report)
+      4 restored
+      3 missing: scale_by_momentum/count, scale_by_momentum/momentum, scale_by_momentum/buffer/w
+    """
+    if _VERSION_NAME not in saved:
+        raise ValueError(f"saved must come from jaxlr.state_dict: it has no {_VERSION_NAME}")
+    if int(saved[_VERSION_NAME]) > VERSION:
+        raise ValueError(f"saved is of version {int(saved[_VERSION_NAME])}; this jaxlr knows versions up to {VERSION}")
+    opt_state = states.as_arrays(states.opt_state_of(x))
+    named = list(_named_leaves(opt_state))
+    fits = {name: name in saved and np.shape(saved[name]) == np.shape(leaf) for name, leaf in named}
+    leaves = [_like(leaf, saved[name]) if fits[name] else leaf for name, leaf in named]
+    report = LoadReport(
+        restored=tuple(name for name in fits if fits[name]),
+        missing=tuple(name for name in fits if name not in saved),
+        extra=tuple(name for name in saved if name not in fits and name != _VERSION_NAME),
+        misshapen=tuple(name for name in fits if name in saved and not fits[name]),
+    )
+    new = jax.tree.unflatten(jax.tree.structure(opt_state), leaves)
+    return states.with_opt_state(x, new), report
+
+
+def _named_leaves(opt_state: Any) -> Iterator[tuple[str, Any]]:
+    """The leaves in order; the second link of a kind, in one group, is named `kind#2`, and so on."""
+    links: dict[str, list[Path]] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(opt_state):
+        depth, kind = _innermost_state(opt_state, path)
+        label = states.label_of(path[:depth])
+        link = f"{label}:{kind}" if label else kind
+        same = links.setdefault(link, [])
+        if path[:depth] not in same:
+            same.append(path[:depth])
+        number = same.index(path[:depth]) + 1
+        yield paths.text((link if number == 1 else f"{link}#{number}", *paths.names(path[depth:]))), leaf
+
+
+def _innermost_state(node: Any, path: Path) -> tuple[int, str]:
+    """How deep on a path the last state stands, and its kind: `ScaleByAdamState` is `scale_by_adam`."""
+    depth, kind = 0, "state"
+    for position in range(len(path) + 1):
+        name = type(node).__name__
+        if isinstance(node, tuple) and name.endswith("State"):
+            depth, kind = position, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.removesuffix("State")).lower()
+        if position < len(path):
+            node = _child(node, path[position])
+    return depth, kind
+
+
+def _child(node: Any, entry: Any) -> Any:
+    if isinstance(entry, GetAttrKey):
+        return getattr(node, entry.name, None)
+    if isinstance(entry, SequenceKey) and isinstance(node, list | tuple):
+        return node[entry.idx]
+    return node.get(entry.key) if isinstance(entry, DictKey) and isinstance(node, Mapping) else None
+
+
+def _like(leaf: Any, value: Any) -> Any:
+    """A copy of `value` with the dtype and, where it was chosen, the sharding of `leaf`."""
+    value = jnp.array(value, dtype=leaf.dtype)
+    if isinstance(leaf, jax.Array) and leaf.committed:
+        return jax.device_put(value, leaf.sharding)
+    return value

@@ -1,0 +1,55 @@
+"""Reading the hyperparameters that the links of a chain record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from jaxlr.transforms.moments.adam import ScaleByAdamState
+from jaxlr.transforms.moments.adamax import ScaleByAdamaxState
+from jaxlr.transforms.moments.momentum import ScaleByMomentumState
+from jaxlr.transforms.moments.nadam import ScaleByNadamState
+from jaxlr.transforms.moments.radam import ScaleByRadamState
+from jaxlr.transforms.moments.rms import ScaleByRmspropState
+from jaxlr.transforms.penalties import AddWeightDecayState
+from jaxlr.transforms.state import search as states
+
+_RECORDS = [
+    (ScaleByMomentumState, "momentum"),
+    (ScaleByRmspropState, "decay"),
+    (ScaleByAdamState, "b1"),
+    (ScaleByNadamState, "b1"),
+    (ScaleByRadamState, "b1"),
+    (ScaleByAdamaxState, "b1"),
+    (AddWeightDecayState, "weight_decay"),
+]
+
+
+def current_hyperparameters(x: Any) -> dict[str, jax.Array]:
+    """The momentum, decay, b1 and weight decay of the last update; before the first update, those of the first.
+
+    Args:
+      x: as for `current_learning_rate`.
+
+    Returns:
+      Float32 scalars by name; where a name occurs several times, as in groups, by label or path and name.
+
+    Example:
+      One-cycle moves the momentum against the rate:
+
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.optimizers import sgd
+      >>> optimizer = sgd(lambda n: 0.5 + 0.25 * n, momentum=lambda n: 0.5 - 0.25 * n)
+      >>> state = optimizer.init(jnp.zeros(1))
+      >>> for _ in range(2):
+      ...   _, state = optimizer.update(jnp.ones(1), state)
+      >>> {name: float(value) for name, value in current_hyperparameters(state).items()}
+      {'momentum': 0.25}
+    """
+    found = {}
+    for kind, name in _RECORDS:
+        holders = states.find_states(x, kind)
+        for label, state in holders.items():
+            found[name if len(holders) == 1 else f"{label}/{name}"] = states.as_arrays(getattr(state, name))
+    return found

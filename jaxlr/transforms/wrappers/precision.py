@@ -1,0 +1,113 @@
+"""Precision: chains that compute in float32, and float32 master copies of narrower parameters."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxlr.transforms.trees import cast_like, widen, widen_all
+from jaxlr.transforms.waiting import kept, kept_outside
+
+
+class MasterWeightsState(NamedTuple):
+    """State of `with_master_weights`."""
+
+    master: optax.Params  # float32 (wider where the parameters are): the parameters before they are rounded
+    inner_state: optax.OptState  # that of the wrapped transformation
+
+    waits = True  # stands still by itself: see waiting.py
+
+
+def in_float32(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
+    """Runs a chain in float32 and casts once, at its end, to the dtypes that the updates came with.
+
+    Each link alone keeps the dtype of its updates, so between the links of a bare chain bfloat16 gradients are rounded
+    each time: an Adam step of 1 swallows a decoupled weight decay of 0.001.
+
+    Args:
+      inner: a gradient transformation; its state is the state.
+
+    Returns:
+      A gradient transformation.
+
+    Example:
+      >>> import jax.numpy as jnp, optax
+      >>> links = optax.chain(optax.add_decayed_weights(0.003), optax.add_decayed_weights(0.003))
+      >>> one = jnp.array([1.0], jnp.bfloat16)
+      >>> for chain in (links, in_float32(links)):
+      ...   updates, _ = chain.update(one, chain.init(one), one)
+      ...   print(float(updates[0]))
+      1.0
+      1.0078125
+    """
+    inner = optax.with_extra_args_support(inner)
+
+    def update(
+        updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None, **extra: Any
+    ) -> tuple[optax.Updates, optax.OptState]:
+        scaled, state = inner.update(widen_all(updates), state, params, **extra)
+        return cast_like(scaled, updates), state
+
+    return optax.GradientTransformationExtraArgs(inner.init, update)  # pyright: ignore[reportArgumentType]
+
+
+def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
+    """Keeps float32 copies of the parameters, so that updates too small for bfloat16 add up.
+
+    w += inner's update at w, in float32; the parameters follow: p = w rounded to p's dtype
+
+    The updates that come out are float32: `optax.apply_updates` adds them to the narrower parameters, rounds once, and
+    so lands on the rounded copy. Nothing else may change the parameters: a change made elsewhere is undone.
+
+    Args:
+      inner: a finished optimizer, ending with the rate.
+
+    Returns:
+      A gradient transformation; its update needs the parameters.
+
+    Raises:
+      ValueError: the update is called without parameters.
+
+    Example:
+      >>> import jax.numpy as jnp, optax
+      >>> from jaxlr.optimizers import sgd
+      >>> for optimizer in (sgd(1e-3), with_master_weights(sgd(1e-3))):
+      ...   params = jnp.array([1.0], jnp.bfloat16)
+      ...   state = optimizer.init(params)
+      ...   for _ in range(100):
+      ...     updates, state = optimizer.update(jnp.ones(1, jnp.bfloat16), state, params)
+      ...     params = optax.apply_updates(params, updates)
+      ...   print(params)
+      [1]
+      [0.898438]
+
+    References:
+      Micikevicius et al., Mixed Precision Training, 2017, arXiv:1710.03740
+    """
+    inner = optax.with_extra_args_support(inner)
+
+    def init(params: optax.Params) -> MasterWeightsState:
+        master = jax.tree.map(lambda p: jnp.array(widen(p)), params)  # a copy: both may be donated
+        return MasterWeightsState(master, inner.init(master))
+
+    def update(
+        updates: optax.Updates,
+        state: MasterWeightsState,
+        params: optax.Params | None = None,
+        *,
+        due: Any = True,
+        **extra: Any,
+    ) -> tuple[optax.Updates, MasterWeightsState]:
+        if params is None:
+            raise ValueError("with_master_weights needs the parameters: call update(updates, state, params)")
+        steps, inner_state = inner.update(widen_all(updates), state.inner_state, state.master, due=due, **extra)
+        master = jax.tree.map(lambda w, step: w + step.astype(w.dtype), state.master, steps)
+        master = kept(due, master, state.master)
+        inner_state = kept_outside(due, inner_state, state.inner_state)
+        changes = jax.tree.map(lambda w, p: widen(w.astype(p.dtype)) - widen(p), master, params)
+        return changes, MasterWeightsState(master, inner_state)
+
+    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
