@@ -16,6 +16,9 @@ import jaxlr
 PACKAGE = Path(jaxlr.__file__).parent
 # The whole tree, lowest first: a file imports only from its own room or from rooms above it in this list.
 ORDER = [
+    "typing",
+    "errors",
+    "arguments",
     "numerics",
     "schedules.position",
     "schedules.leaves",

@@ -1,0 +1,40 @@
+"""One voice for wrong names: what was given, what was probably meant, or what there is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["meant", "nearest", "unknown"]
+
+
+def nearest(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.5) -> list[str]:
+    """The known names that look most like a given one, the nearest first.
+
+    Example:
+      >>> nearest("cosin", ["linear", "cosine"])
+      ['cosine']
+    """
+    return difflib.get_close_matches(name, list(known), n=most, cutoff=cutoff)
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """What to put behind a message about an unknown name.
+
+    Example:
+      >>> meant("cosin", ["linear", "cosine"]), meant("xyz", ["linear", "cosine"])
+      ("; did you mean 'cosine'?", '; there are cosine, linear')
+    """
+    known = sorted(known)
+    near = nearest(name, known)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The whole message.
+
+    Example:
+      >>> unknown("family", "cosin", ["linear", "cosine"])
+      "unknown family 'cosin'; did you mean 'cosine'?"
+    """
+    return f"unknown {what} {name!r}{meant(name, known)}"
