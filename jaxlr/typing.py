@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import jax
@@ -25,6 +25,8 @@ class Leaf(Protocol):
 Array: TypeAlias = "jax.Array | NDArray[np.number[Any]]"  # known, traced or batched
 Scalar: TypeAlias = "float | np.number[Any] | Array | Leaf"  # one number
 Length: TypeAlias = "int | np.integer[Any] | Array | Leaf"  # a number of updates
+Scalars: TypeAlias = "Sequence[Scalar] | Array | Leaf"  # several numbers
+Lengths: TypeAlias = "Sequence[Length] | Array | Leaf"  # several update counts
 Count: TypeAlias = "int | np.integer[Any] | Array"  # updates already applied, of any shape
 Schedule: TypeAlias = "Callable[[Any], jax.Array]"  # of the update count, as optax has it
 Rate: TypeAlias = "float | np.number[Any] | Array | Schedule"  # a number, or one for each update

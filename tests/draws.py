@@ -10,7 +10,7 @@ import numpy as np
 import reference
 
 from jaxlr.schedules import FAMILIES
-from jaxlr.schedules.schedule import OPERATIONS
+from jaxlr.schedules.family import RECORDS
 
 LAST = 2**31 - 1
 LONGEST = 2_000_000_000
@@ -43,7 +43,7 @@ class Call:
         arguments = {name: _made(value, Call.schedule) for name, value in self.arguments.items()}
         if "fn" in arguments:  # the one argument that a factory takes by position only
             return FAMILIES[self.name](arguments.pop("fn"), **arguments)
-        return (FAMILIES | OPERATIONS)[self.name](**arguments)
+        return RECORDS[self.name].make(**arguments)
 
     def exact(self, count):
         """The exact value at a count, by the reference."""

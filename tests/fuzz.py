@@ -20,10 +20,10 @@ import reference
 from draws import DRAWS, LAST, SMALLEST, Call, Dice, call_of
 
 from jaxlr.schedules import FAMILIES
-from jaxlr.schedules.schedule import OPERATIONS
+from jaxlr.schedules.family import RECORDS
 
 LARGEST = float(np.finfo(np.float32).max)
-COMPOSITIONS = {"warmup", "join", "per_epoch", "at_speed", "with_restarts", *OPERATIONS}
+COMPOSITIONS = {"warmup", "join", "per_epoch", "at_speed", "with_restarts", *(RECORDS.keys() - FAMILIES.keys())}
 
 
 def as_argument(call, counts):
@@ -182,7 +182,7 @@ def main():
     parser.add_argument("--only", nargs="+", choices=DRAWS, default=list(DRAWS), help="these schedules alone")
     parser.add_argument("--out", type=Path, help="where the table goes, as markdown")
     options = parser.parse_args()
-    if different := (FAMILIES.keys() | OPERATIONS.keys()) ^ DRAWS.keys():
+    if different := RECORDS.keys() ^ DRAWS.keys():
         sys.exit(f"draws.py must have one draw for each schedule, it differs in {sorted(different)}")
     results = fuzz(options.draws, options.seed, options.only, options.minutes)
     draws = sum(map(len, results.values()))

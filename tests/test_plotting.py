@@ -7,7 +7,6 @@ from matplotlib.image import imread
 
 import jaxlr
 from jaxlr import plotting
-from jaxlr.schedules import parse
 
 RUN = [
     {"count": 0, "learning_rate": 0.1, "loss": 2.0, "accuracy": 0.1},
@@ -152,42 +151,3 @@ def test_matplotlibs_settings_are_left_alone(tmp_path):
     before = dict(matplotlib.rcParams)
     plotting.save_figure(plotting.plot_run(RUN), tmp_path / "report.png")
     assert dict(matplotlib.rcParams) == before
-
-
-@pytest.mark.parametrize(
-    ("text", "steps"),
-    [
-        ("constant(0.1)", 1000),
-        ("cosine(0.1, 300)", 300),
-        ("linear(0.1, 0.0, 300, transition_begin=50)", 350),
-        ("cosine_restarts(0.1, 100)", 300),
-        ("cosine_restarts(0.1, 100, t_mul=2)", 700),
-        ("triangular2(0.1, 1.0, 50)", 400),
-        ("triangular(0.1, 1.0, 50, step_size_down=150)", 800),
-        ("one_cycle(0.1, 300)", 300),
-        ("one_cycle_momentum(300)", 300),
-        ("warmup_stable_decay(0.1, 10, 20, 30)", 60),
-        ("step_decay(0.1, 0.5, 30)", 120),
-        ("multi_step(0.1, [40, 80], 0.1)", 100),
-        ("piecewise_constant([0.1, 0.2], [80])", 100),
-        ("table([0.3, 0.2, 0.1])", 3),
-        ("rex(0.1, 300)", 300),
-        ("tanh(0.1, 300)", 300),
-        ("flat_cosine(0.1, 300)", 300),
-        ("slanted_triangular(0.1, 300)", 300),
-        ("polynomial_cycles(0.1, 0.0, 2.0, 50)", 200),
-        ("noam(512, 100)", 400),
-        ("inverse_sqrt(0.1, timescale=500)", 2000),
-        ("with_restarts(linear(0.1, 0.0, 50), 100, t_mul=2)", 700),
-        ("at_speed(cosine(0.1, 300), 2.0)", 150),
-        ("warmup(cosine(0.1, 300), 20)", 320),
-        ("join([constant(0.1), cosine(0.1, 300)], [100])", 400),
-        ("per_epoch(cosine(0.1, 30), 10)", 300),
-        ("cosine(0.1, 300) * 0.5 + cosine(0.1, 200)", 300),
-        ("cosine(0.1, 300).repeat(100)", 400),
-        ("cosine(0.1, 300).shift(100)", 200),
-        ("cosine(0.1, 300).clip(0.01, 1.0)", 300),
-    ],
-)
-def test_a_schedule_is_drawn_to_its_end_by_default(text, steps):
-    assert plotting.default_steps(parse(text).to_dict()) == steps

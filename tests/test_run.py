@@ -14,7 +14,6 @@ import pytest
 from jaxlr.schedules import parse
 from jaxlr.training.loop.trainer import EpochEnd, TrainingDiverged, Updates
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
-from jaxlr.training.runs.cycles import horizon, place_in_cycle
 from jaxlr.training.runs.folder import make_folder
 from jaxlr.training.runs.progress import print_summary
 from jaxlr.training.runs.run import execute, prepare, train
@@ -199,48 +198,6 @@ def test_the_updates_at_a_rate_of_0_are_counted_from_the_end_over_all_parts():
     assert seen == [0, 1, 3, 1, 0]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("cosine(0.1, 10)", 10),
-        ("cosine(0.1, 10, after='rise')", None),
-        ("linear(0.1, 0.0, 10, transition_begin=5)", 15),
-        ("warmup(one_cycle(0.1, 10), 3)", 13),
-        ("warmup_stable_decay(0.1, 2, 3, 4)", 9),
-        ("triangular(0.1, 1.0, 4)", None),
-        ("warmup(exponential(0.1, 0.9), 3)", None),
-        ("cosine(0.1, 10) * 0.5", None),
-    ],
-)
-def test_the_end_of_a_schedule(text, expected):
-    assert horizon(parse(text).to_dict()) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "count", "expected"),
-    [
-        ("triangular(0.1, 1.0, 4)", 16, (0, 8)),
-        ("triangular2(0.1, 1.0, 4, step_size_down=6)", 25, (5, 10)),
-        ("exp_range(0.1, 1.0, 4, 0.9)", 9, (1, 8)),
-        ("warmup(triangular(0.1, 1.0, 4), 3)", 19, (0, 8)),
-        ("warmup(triangular(0.1, 1.0, 4), 3)", 3, None),
-        ("join([constant(0.1), triangular(0.1, 1.0, 4)], [5])", 14, (1, 8)),
-        ("join([triangular(0.1, 1.0, 4), constant(0.1)], [8])", 8, (0, 8)),
-        ("join([triangular(0.1, 1.0, 4), constant(0.1)], [8])", 9, None),
-        ("triangular(0.1, 1.0, 4) * 0.5 + 0.01", 9, (1, 8)),
-        ("triangular(0.1, 1.0, 4).shift(3)", 5, (0, 8)),
-        ("cosine(0.1, 10).repeat(10)", 25, (5, 10)),
-        ("per_epoch(triangular(0.1, 1.0, 2), 10)", 83, (3, 40)),
-        ("cosine_restarts(0.1, 10, t_mul=2)", 70, (0, 80)),
-        ("cosine_restarts(0.1, 10, t_mul=2)", 31, (1, 40)),
-        ("cosine(0.1, 10)", 5, None),
-    ],
-)
-def test_the_place_in_a_cycle(text, count, expected):
-    place = place_in_cycle(parse(text).to_dict(), count)
-    assert place is None if expected is None else place == expected
-
-
 def test_a_loss_that_diverges_stops_the_run_and_keeps_what_came_before(tmp_path):
     config = change(SMALL, schedule="join([constant(0.01), constant(1e30)], [4])")
     with pytest.raises(TrainingDiverged) as caught:
@@ -389,14 +346,14 @@ def test_options_survive_their_file(tmp_path):
 @pytest.mark.parametrize("epochs", [2, 3, 4, 7, 8, 12, 16, 17, 100])
 def test_a_run_without_a_schedule_is_made_of_whole_cycles(epochs):
     an_epoch = 21
-    schedule = parse(default_schedule(epochs), steps_per_epoch=an_epoch).to_dict()
-    place = place_in_cycle(schedule, epochs * an_epoch)
-    assert schedule["family"] == "triangular2"
+    schedule = parse(default_schedule(epochs), steps_per_epoch=an_epoch)
+    place = schedule.cycle(epochs * an_epoch)
+    assert schedule.name == "triangular2"
     assert place is not None
     assert place.updates == 0
     if epochs == TrainConfig().epochs:
         assert epochs * an_epoch >= 4 * place.length
-        assert schedule["arguments"]["step_size"] >= 2 * an_epoch
+        assert int(schedule.arguments["step_size"]) >= 2 * an_epoch
 
 
 def test_a_run_without_a_schedule_keeps_the_one_it_took(tmp_path):

@@ -44,7 +44,7 @@ def run(arguments: Sequence[str]) -> None:
         schedules = {text: parse_schedule(text, steps_per_epoch=steps_per_epoch) for text in options.schedules}
         steps = options.steps
         if steps is None:
-            steps = max(plotting.default_steps(schedule.to_dict()) for schedule in schedules.values())
+            steps = max(schedule.span() for schedule in schedules.values())
         figure = plotting.plot_schedules(schedules, steps, log=options.log, steps_per_epoch=steps_per_epoch)
         plotting.save_figure(figure, out)
     print(out)

@@ -52,7 +52,7 @@ def run(arguments: Sequence[str]) -> None:
         lines = python_lines(recipe, ported)
         figure = None
         if isinstance(ported, Schedule):
-            steps = plotting.default_steps(ported.to_dict()) if options.steps is None else options.steps
+            steps = ported.span() if options.steps is None else options.steps
             figure = plotting.plot_schedules({options.recipe: ported}, steps)
             plotting.save_figure(figure, out)
     print("\n".join(lines))

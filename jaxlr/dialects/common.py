@@ -11,8 +11,8 @@ from jaxlr.schedules import Schedule, join, leaves
 
 def length(name: str, value: Any, *, minimum: int = 0) -> Any:
     """A number of updates: a Python int, or an int32 array where it is traced."""
-    leaf = leaves.length(name, value, minimum=minimum)
-    return leaf if leaves.is_traced(leaf) else int(leaf)
+    checked = leaves.integer(name, value, minimum=minimum)
+    return checked if leaves.is_traced(checked) else int(checked)
 
 
 def number(name: str, value: Any, *, minimum: float = 0.0) -> Any:

@@ -5,7 +5,6 @@ Matplotlib comes with the extra `plot` and is imported only inside the functions
 
 import io
 import itertools
-import math
 import os
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -140,63 +139,6 @@ def plot_schedules(
             axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         figure.legend(loc="outside upper left", frameon=False, prop={"family": "monospace", "size": 10.5})
     return figure
-
-
-def default_steps(schedule: Mapping[str, Any]) -> int:
-    """How many updates of a schedule to draw: to its end, four cycles or steps, or 1,000 updates where it has neither.
-
-    Args:
-      schedule: what `Schedule.to_dict` returned.
-
-    Example:
-      >>> import jaxlr
-      >>> default_steps(jaxlr.warmup(jaxlr.cosine(0.1, 1000), 100).to_dict())
-      1100
-    """
-    arguments = schedule["arguments"]
-    match schedule["family"]:
-        case "linear" | "polynomial":
-            return arguments.get("transition_begin", 0) + arguments["transition_steps"]
-        case "cosine" | "tanh" | "k_decay" | "rex":
-            return arguments["decay_steps"]
-        case "polynomial_cycles":
-            return 4 * arguments["decay_steps"]
-        case "cosine_restarts" | "with_restarts":
-            factor = arguments.get("t_mul", 1)
-            first = arguments.get("first_decay_steps", arguments.get("period"))
-            return math.ceil(first * (1 + factor + factor**2))
-        case "triangular" | "triangular2" | "exp_range" | "cyclic":
-            down = arguments.get("step_size_down")
-            return 4 * (arguments["step_size"] + (arguments["step_size"] if down is None else down))
-        case "one_cycle" | "one_cycle_momentum" | "slanted_triangular" | "flat_cosine":
-            return arguments["total_steps"]
-        case "table":
-            return len(arguments["values"])
-        case "noam":
-            return 4 * arguments["warmup_steps"]
-        case "inverse_sqrt":
-            return max(1000, 4 * arguments.get("timescale", 1))
-        case "warmup_stable_decay":
-            return sum(arguments[f"{phase}_steps"] for phase in ("warmup", "stable", "decay"))
-        case "step_decay":
-            return 4 * arguments["step_size"]
-        case "multi_step" | "piecewise_constant":
-            borders = arguments.get("milestones", arguments.get("boundaries"))
-            return max([1, *(border * 5 // 4 for border in borders)])
-        case "warmup":
-            return arguments["warmup_steps"] + default_steps(arguments["schedule"])
-        case "join":
-            return max([0, *arguments["boundaries"]]) + default_steps(arguments["schedules"][-1])
-        case "per_epoch":
-            return arguments["steps_per_epoch"] * default_steps(arguments["schedule"])
-        case "repeat":
-            return 4 * arguments["period"]
-        case "at_speed":
-            return max(1, math.ceil(default_steps(arguments["schedule"]) / arguments["speed"]))
-        case "shift":
-            return max(1, default_steps(arguments["schedule"]) - arguments["k"])
-    children = [value for value in arguments.values() if isinstance(value, Mapping) and "family" in value]
-    return max(map(default_steps, children), default=1000)
 
 
 def plot_run(

@@ -1,5 +1,6 @@
 """Learning-rate schedules: pure functions of the update count, whose numbers are data."""
 
+from jaxlr.schedules.composition import algebra as algebra
 from jaxlr.schedules.composition.phases import at_speed, constant, join, per_epoch, warmup, warmup_stable_decay
 from jaxlr.schedules.families.cosines import cosine, linear, polynomial
 from jaxlr.schedules.families.curves import flat_cosine, k_decay, noam, polynomial_cycles, rex, slanted_triangular, tanh
@@ -10,13 +11,16 @@ from jaxlr.schedules.families.recursions import time_based
 from jaxlr.schedules.families.restarts import cosine_restarts, with_restarts
 from jaxlr.schedules.families.steps import multi_step, piecewise_constant, step_decay, table
 from jaxlr.schedules.families.triangles import cyclic, exp_range, triangular, triangular2
+from jaxlr.schedules.family import FAMILIES, Cycle, Family, family
 from jaxlr.schedules.retiming import retime
-from jaxlr.schedules.schedule import FAMILIES, Schedule
+from jaxlr.schedules.schedule import Schedule
 from jaxlr.schedules.text import parse, signature_text
 from jaxlr.schedules.units import scale_lr, updates
 
 __all__ = [
     "FAMILIES",
+    "Cycle",
+    "Family",
     "Schedule",
     "at_speed",
     "constant",
@@ -26,6 +30,7 @@ __all__ = [
     "cyclic",
     "exp_range",
     "exponential",
+    "family",
     "flat_cosine",
     "inverse_sqrt",
     "inverse_time",

@@ -1,7 +1,8 @@
 """From an argument to a leaf: every number is checked here, at the door, and then stored as float32 or int32.
 
-A float becomes a `Wide` (two float32, 48 bits), a decay factor a `Logarithm`, a length one int32. Traced values pass
-unchecked. A leaf that was made before (as in `Schedule.replace`) passes as it is.
+A number becomes a `Number` (two float32, 48 bits), a decay factor a `Factor`, a number of updates a `Length`, one of
+either sign an `Offset`. Each type passes its own door alone, as it is, so that `Schedule.replace` keeps every bit;
+traced values pass unchecked. A formula gets what a leaf stands for, by `decoded`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import itertools
 import math
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -23,40 +24,113 @@ from jaxlr.numerics import wide
 from jaxlr.numerics.wide import Wide
 
 LARGEST_LENGTH = 2**31 - 1
+_Word = TypeVar("_Word", bound=str)
+
+
+class StoredLeaf:
+    """What the leaves have in common."""
+
+    is_leaf = True
+
+    def decoded(self) -> Any:
+        """What formulas compute with."""
+        raise NotImplementedError
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
-class Logarithm(Wide):
-    """A factor stored as its logarithm: two float32 of 1 - 1e-9 keep too few bits of its distance from 1."""
+class Number(StoredLeaf):
+    """A number: two float32, the nearest one and what it leaves out."""
+
+    high: Any
+    low: Any
+
+    def decoded(self) -> Wide:
+        """The number as formulas compute with it."""
+        return Wide(self.high, self.low)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Factor(StoredLeaf):
+    """A factor, as its logarithm: two float32 of 1 - 1e-9 keep too few bits of its distance from 1."""
+
+    high: Any
+    low: Any
+
+    @property
+    def log(self) -> Wide:
+        """Its natural logarithm."""
+        return Wide(self.high, self.low)
+
+    def decoded(self) -> Factor:
+        """Itself: formulas ask for powers of it."""
+        return self
 
     def power(self, exponent: Wide) -> tuple[Wide, jax.Array]:
         """`(y, k)` with `factor ** exponent = y * 2**k`."""
-        return wide.exp(Wide(self.high, self.low) * exponent)
+        return wide.exp(self.log * exponent)
 
 
-def number(name: str, value: Any, *, minimum: float = -math.inf, shape: tuple[int, ...] = ()) -> Wide:
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Length(StoredLeaf):
+    """A number of updates: int32."""
+
+    count: Any
+
+    def __index__(self) -> int:
+        return operator.index(np.asarray(self.count)[()])
+
+    def decoded(self) -> jax.Array:
+        """As uint32, in which the sum of two lengths does not overflow; a traced negative one is 0."""
+        return jnp.maximum(self.count, 0).astype(jnp.uint32)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Offset(StoredLeaf):
+    """A number of updates of either sign: int32."""
+
+    count: Any
+
+    def decoded(self) -> jax.Array:
+        """As int32."""
+        return jnp.asarray(self.count)
+
+
+def decoded(value: Any) -> Any:
+    """What a formula computes with in place of a leaf; anything else as it is."""
+    return value.decoded() if isinstance(value, StoredLeaf) else value
+
+
+def stored(value: Wide) -> Number:
+    """The leaf of a number that a formula computed."""
+    return Number(value.high, value.low)
+
+
+def number(name: str, value: Any, *, minimum: float = -math.inf, shape: tuple[int, ...] = ()) -> Number:
     """A finite number of any sign as a leaf."""
-    if isinstance(value, Wide):
+    if isinstance(value, Number):
         return value
-    if is_traced(value):
-        return _traced_number(name, value)
+    if isinstance(value, Tracer):
+        return stored(_traced_number(name, value))
     value = _known_array(name, value, shape)
     _require(bool(np.all(np.isfinite(value))), name, value, "finite")
     _require(bool(np.all(np.abs(value) <= wide.LARGEST)), name, value, "within the reach of float32")
     _require(bool(np.all(value >= minimum)), name, value, f"at least {minimum:g}")
-    return Wide(*_split(value))
+    return Number(*_split(value))
 
 
-def positive(name: str, value: Any) -> Wide:
+def positive(name: str, value: Any) -> Number:
     """A finite number above 0 as a leaf."""
     leaf = number(name, value)
     if is_known(leaf) and np.any(_decoded(leaf) <= 0):
-        raise ValueError(f"{name} must be above 0, got {value if not isinstance(value, Wide) else printed(value)!r}")
+        raise ValueError(f"{name} must be above 0, got {printed(leaf)}")
     return leaf
 
 
-def share(name: str, value: Any, *, maximum: float = 1.0) -> Wide:
+def share(name: str, value: Any, *, maximum: float = 1.0) -> Number:
     """A number in [0, maximum] as a leaf."""
     leaf = number(name, value, minimum=0.0)
     if is_known(leaf) and np.any(_decoded(leaf) > maximum):
@@ -71,23 +145,33 @@ def function(name: str, value: Any) -> Any:
     return value
 
 
-def factor(name: str, value: Any, *, shape: tuple[int, ...] = ()) -> Logarithm:
+def factor(name: str, value: Any, *, shape: tuple[int, ...] = ()) -> Factor:
     """A finite factor, at least 0, as the leaf of its logarithm."""
-    if isinstance(value, Logarithm):
+    if isinstance(value, Factor):
         return value
-    if is_traced(value):
+    if isinstance(value, Tracer):
         traced = wide.log(_traced_number(name, value))
-        return Logarithm(traced.high, traced.low)
+        return Factor(traced.high, traced.low)
     value = _known_array(name, value, shape)
     _require(bool(np.all(np.isfinite(value))), name, value, "finite")
     _require(bool(np.all(value >= 0)), name, value, "at least 0")
     tiny = float(np.finfo(np.float32).tiny)
-    return Logarithm(*_split(np.where(value >= tiny, np.log(np.maximum(value, tiny)), wide.LOG_OF_ZERO)))
+    return Factor(*_split(np.where(value >= tiny, np.log(np.maximum(value, tiny)), wide.LOG_OF_ZERO)))
 
 
-def length(name: str, value: Any, *, minimum: int = 1) -> Any:
-    """A number of updates as an int32 leaf."""
-    if is_traced(value):
+def length(name: str, value: Any, *, minimum: int = 1) -> Length:
+    """A number of updates as a leaf."""
+    return value if isinstance(value, Length) else Length(integer(name, value, minimum=minimum))
+
+
+def offset(name: str, value: Any) -> Offset:
+    """A number of updates of either sign as a leaf."""
+    return value if isinstance(value, Offset) else Offset(integer(name, value, minimum=-LARGEST_LENGTH))
+
+
+def integer(name: str, value: Any, *, minimum: int) -> Any:
+    """A number of updates as an int32 scalar, for code that computes with it."""
+    if isinstance(value, Tracer):
         if not jnp.issubdtype(value.dtype, jnp.integer):
             raise TypeError(f"{name} must be an integer number of updates, got an array of dtype {value.dtype}")
         return value.astype(jnp.int32)
@@ -97,49 +181,46 @@ def length(name: str, value: Any, *, minimum: int = 1) -> Any:
     return np.int32(value)
 
 
-def signed(name: str, value: Any) -> Any:
-    """A number of updates of either sign as an int32 leaf."""
-    return length(name, value, minimum=-LARGEST_LENGTH)
-
-
-def lengths(name: str, values: Any, *, minimum: int = 1, strictly: bool = False) -> Any:
-    """Update counts in rising order as one int32 leaf of rank 1."""
-    if is_traced(values) or (hasattr(values, "dtype") and np.ndim(values) > 1):
+def lengths(name: str, values: Any, *, minimum: int = 1, strictly: bool = False) -> Length:
+    """Update counts in rising order as one leaf of rank 1."""
+    if isinstance(values, Length):
         return values
-    items = sequence(name, values)
-    leaves = [length(f"{name}[{i}]", item, minimum=minimum) for i, item in enumerate(items)]
-    if any(is_traced(leaf) for leaf in leaves):
-        return jnp.stack([jnp.asarray(leaf, jnp.int32) for leaf in leaves])
+    if isinstance(values, Tracer) or (hasattr(values, "dtype") and np.ndim(values) > 1):
+        return Length(values)
+    given = enumerate(sequence(name, values))
+    items = [length(f"{name}[{i}]", item, minimum=minimum).count for i, item in given]
+    if any(map(is_traced, items)):
+        return Length(jnp.stack([jnp.asarray(item, jnp.int32) for item in items]))
     order = "strictly rising" if strictly else "rising"
     precedes = operator.lt if strictly else operator.le
-    for before, after in itertools.pairwise(leaves):
-        _require(bool(precedes(before, after)), name, [int(leaf) for leaf in leaves], f"in {order} order")
-    return np.asarray(leaves, np.int32)
+    for before, after in itertools.pairwise(items):
+        _require(bool(precedes(before, after)), name, list(map(int, items)), f"in {order} order")
+    return Length(np.asarray(items, np.int32))
 
 
-def numbers(name: str, values: Any) -> Wide:
+def numbers(name: str, values: Any) -> Number:
     """Finite numbers as one leaf of rank 1."""
-    if isinstance(values, Wide):
+    if isinstance(values, Number):
         return values
-    return _stacked([number(f"{name}[{i}]", item) for i, item in enumerate(sequence(name, values))])
+    return Number(*_stacked([number(f"{name}[{i}]", item) for i, item in enumerate(sequence(name, values))]))
 
 
-def factors(name: str, values: Any) -> Logarithm:
+def factors(name: str, values: Any) -> Factor:
     """One factor, or one for each of several, as one leaf."""
-    if isinstance(values, Logarithm) or (not isinstance(values, list | tuple) and np.ndim(values) == 0):
+    if isinstance(values, Factor) or (not isinstance(values, list | tuple) and np.ndim(values) == 0):
         return factor(name, values)
-    stacked = _stacked([factor(f"{name}[{i}]", item) for i, item in enumerate(sequence(name, values))])
-    return Logarithm(stacked.high, stacked.low)
+    return Factor(*_stacked([factor(f"{name}[{i}]", item) for i, item in enumerate(sequence(name, values))]))
 
 
 def sequence(name: str, values: Any) -> Sequence[Any]:
     """A list, a tuple or an array of rank 1."""
+    _refuse_leaf(name, values, "a list")
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list, got {values!r}")
     return list(values)
 
 
-def choice(name: str, value: Any, options: Sequence[str]) -> str:
+def choice(name: str, value: _Word, options: Sequence[str]) -> _Word:
     """One of a few words."""
     if value not in options:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
@@ -153,7 +234,7 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def ordered(low_name: str, low: Wide, high_name: str, high: Wide) -> None:
+def ordered(low_name: str, low: Number, high_name: str, high: Number) -> None:
     """`low <= high`, where both are known."""
     if is_known(low) and is_known(high) and np.any(_decoded(low) > _decoded(high)):
         raise ValueError(
@@ -161,33 +242,45 @@ def ordered(low_name: str, low: Wide, high_name: str, high: Wide) -> None:
         )
 
 
-def same_length(name: str, leaf: Any, other_name: str, other: Any) -> None:
+def entries(values: Any) -> int:
+    """How many entries a leaf of rank 1, or a list, has."""
+    return jax.tree.leaves(values)[0].shape[-1] if isinstance(values, StoredLeaf) else len(values)
+
+
+def same_length(name: str, leaf: Factor, other_name: str, other: Length) -> None:
     """A leaf of rank 1 has as many entries as another; a scalar stands for all of them."""
-    entries, others = leaf.high.shape, np.shape(other)
+    entries, others = np.shape(leaf.high), np.shape(other.count)
     if entries and entries != others:
         raise ValueError(
             f"{name} must be one number or one for each of {other_name}, got {entries[-1]} for {others[-1]}"
         )
 
 
-def one_fewer(name: str, entries: Any, other_name: str, others: Any) -> None:
+def one_fewer(name: str, values: Any, other_name: str, others: Any) -> None:
     """There is one entry fewer than there are others."""
-    if np.shape(entries)[-1] + 1 != np.shape(others)[-1]:
+    if entries(values) + 1 != entries(others):
         raise ValueError(
             f"{name} must be one fewer than {other_name}, "
-            f"got {np.shape(entries)[-1]} {name} for {np.shape(others)[-1]} {other_name}"
+            f"got {entries(values)} {name} for {entries(others)} {other_name}"
         )
 
 
-def one_or_more(name: str, entries: Any) -> None:
+def one_or_more(name: str, values: Any) -> None:
     """There is an entry."""
-    if not np.shape(entries)[-1]:
+    if not entries(values):
         raise ValueError(f"{name} must have one entry at least, got none")
 
 
 def is_traced(value: Any) -> bool:
     """Whether a value is only known when the program runs."""
-    return isinstance(value, Tracer)
+    return isinstance(value, Tracer) or (
+        isinstance(value, StoredLeaf) and any(isinstance(part, Tracer) for part in jax.tree.leaves(value))
+    )
+
+
+def is_leaf(value: Any) -> bool:
+    """Whether a value is a number that a schedule holds: a leaf, or an array of a custom schedule."""
+    return isinstance(value, StoredLeaf) or hasattr(value, "dtype")
 
 
 def is_known(leaf: Any) -> bool:
@@ -206,7 +299,9 @@ def printed(leaf: Any) -> str:
 
 def plain(leaf: Any) -> Any:
     """A leaf as a Python number, or a list of them."""
-    if not isinstance(leaf, Wide):
+    if isinstance(leaf, Length | Offset):
+        return np.asarray(leaf.count).tolist()
+    if not isinstance(leaf, Number | Factor):
         return np.asarray(leaf).tolist()
     high, low = np.asarray(leaf.high), np.asarray(leaf.low)
     if high.ndim:
@@ -215,9 +310,9 @@ def plain(leaf: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=4096)
-def _shortest(kind: type[Wide], high: np.float32, low: np.float32) -> float:
+def _shortest(kind: type[Number] | type[Factor], high: np.float32, low: np.float32) -> float:
     value = float(_decoded(kind(high, low)))
-    encode = factor if kind is Logarithm else number
+    encode = factor if kind is Factor else number
     for digits in range(1, 17):
         short = float(f"{value:.{digits}g}")
         if abs(short) <= wide.LARGEST and (leaf := encode("", short)).high == high and leaf.low == low:
@@ -225,9 +320,9 @@ def _shortest(kind: type[Wide], high: np.float32, low: np.float32) -> float:
     return value
 
 
-def _decoded(leaf: Wide) -> np.ndarray:
+def _decoded(leaf: Number | Factor) -> np.ndarray:
     value = np.asarray(leaf.high, np.float64) + np.asarray(leaf.low, np.float64)
-    if isinstance(leaf, Logarithm):
+    if isinstance(leaf, Factor):
         value = np.where(value < wide.LOG_OF_ZERO / 2, 0.0, np.exp(np.maximum(value, -1e3)))
     return value
 
@@ -245,6 +340,7 @@ def _traced_number(name: str, value: jax.Array) -> Wide:
 
 
 def _known_array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    _refuse_leaf(name, value, "a number")
     if hasattr(value, "init") and hasattr(value, "update"):
         raise TypeError(f"{name} must be a number, got an optimizer: write its learning rate in its place")
     if isinstance(value, bool | np.bool_ | str | bytes | complex) or value is None or callable(value):
@@ -262,6 +358,7 @@ def _known_array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _as_integer(name: str, value: Any) -> int:
+    _refuse_leaf(name, value, "an integer number of updates")
     if not isinstance(value, bool | np.bool_):
         if np.ndim(value):
             raise TypeError(f"{name} must be one integer, got an array of shape {np.shape(value)}")
@@ -280,11 +377,17 @@ def _split(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return high[()], (value - high.astype(np.float64)).astype(np.float32)[()]
 
 
-def _stacked(leaves: list[Any]) -> Wide:
-    stack = np.stack if all(is_known(leaf) for leaf in leaves) else jnp.stack
+def _stacked(leaves: Sequence[Number | Factor]) -> tuple[Any, Any]:
     if not leaves:
-        return Wide(np.zeros(0, np.float32), np.zeros(0, np.float32))
-    return Wide(stack([leaf.high for leaf in leaves]), stack([leaf.low for leaf in leaves]))
+        return np.zeros(0, np.float32), np.zeros(0, np.float32)
+    stack = np.stack if all(map(is_known, leaves)) else jnp.stack
+    return stack([leaf.high for leaf in leaves]), stack([leaf.low for leaf in leaves])
+
+
+def _refuse_leaf(name: str, value: Any, wanted: str) -> None:
+    if isinstance(value, StoredLeaf):
+        kind = {Number: "number", Factor: "factor", Length: "length", Offset: "offset"}[type(value)]
+        raise TypeError(f"{name} must be {wanted}, got the {kind} {printed(value)} of a schedule; write its value out")
 
 
 def _require(holds: bool, name: str, value: Any, rule: str) -> None:

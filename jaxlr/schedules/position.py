@@ -77,7 +77,7 @@ def shares(position: Position, total: Array, begin: Array, phase: Wide) -> tuple
 
     The rest is taken evenly, so that the way still ends at `total`; before `begin` it stands still.
     """
-    begin = unsigned(begin)
+    begin = begin
     done, left = position.since(begin).parts(jnp.where(total > begin, total - begin, jnp.uint32(0)))
     rest = constant(1.0) - phase
     return phase + rest * done, rest * left
@@ -93,15 +93,10 @@ def way(position: Position, total: Array, begin: Array | None = None, phase: Wid
         behind, ahead = behind + fraction, ahead - fraction
     if begin is None or phase is None:
         return behind, ahead
-    shifted = (unsigned(begin) > 0) | (phase.high != 0.0)
+    shifted = (begin > 0) | (phase.high != 0.0)
     done, left = shares(position, total, begin, phase)
     length = from_integer(total)
     return where(shifted, length * done, behind), where(shifted, length * left, ahead)
-
-
-def unsigned(length: Array) -> Array:
-    """A length as uint32, in which the sum of two int32 lengths does not overflow; a traced negative one is 0."""
-    return jnp.maximum(length, 0).astype(jnp.uint32)
 
 
 def at_least_one(length: Array) -> Array:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxlr.numerics.wide import Wide, constant, from_integer, less, where
+from jaxlr import typing
+from jaxlr.numerics.wide import Wide, constant, less, where
 from jaxlr.schedules import leaves
-from jaxlr.schedules.families.onecycle import run_borders
-from jaxlr.schedules.position import Position, unsigned, way
+from jaxlr.schedules.family import RECORDS, Borders
+from jaxlr.schedules.leaves import Length, Number
+from jaxlr.schedules.position import Position, way
 from jaxlr.schedules.schedule import Schedule, as_schedule
 
 __all__ = ["retime"]
 
 
-class _Form(NamedTuple):
-    """What `retime` has to know of a family."""
-
-    values: tuple[str, ...]  # the rates that grow with the distance from the last one
-    end: str | None  # the last rate; None where the whole curve is in proportion to `values`
-    borders: Callable[[Schedule], tuple[Any, list[Wide]]]  # the count of its end; where each phase starts and ends
-
-
-def retime(schedule: Any, at: Any, *, keep: str = "rate", **numbers: Any) -> Schedule:
+def retime(
+    schedule: Schedule, at: typing.Length, *, keep: Literal["rate", "phase"] = "rate", **numbers: typing.Scalar
+) -> Schedule:
     """The schedule with another horizon, or other numbers, from the count `at` on, where the rate does not jump.
 
     keep="rate": the curve of the new numbers, with its distance from the end value scaled by
@@ -69,30 +65,30 @@ def retime(schedule: Any, at: Any, *, keep: str = "rate", **numbers: Any) -> Sch
     at = leaves.length("at", at, minimum=0)
     if schedule.name == "warmup":
         inner, steps = schedule.arguments["schedule"], schedule.arguments["warmup_steps"]
-        return schedule.replace(schedule=_retimed(inner, jnp.maximum(at - jnp.maximum(steps, 0), 0), keep, numbers))
+        into = Length(jnp.maximum(at.count - jnp.maximum(steps.count, 0), 0))
+        return schedule.replace(schedule=_retimed(inner, into, keep, numbers))
     return _retimed(schedule, at, keep, numbers)
 
 
-def _retimed(schedule: Schedule, at: Any, keep: str, numbers: dict[str, Any]) -> Schedule:
-    form = _FORMS.get(schedule.name)
-    if form is None:
-        raise TypeError(
-            f"schedule must have a horizon ({', '.join(_FORMS)}) or be a warmup before such a one, got {schedule!r}"
-        )
-    by_phase = keep == "phase" and schedule.name not in ("linear", "polynomial")
-    _check(schedule, form, numbers, by_phase, keep)
+def _retimed(schedule: Schedule, at: Length, keep: str, numbers: dict[str, Any]) -> Schedule:
+    family = schedule.family
+    if family.borders is None:
+        known = ", ".join(name for name, each in RECORDS.items() if each.borders is not None)
+        raise TypeError(f"schedule must have a horizon ({known}) or be a warmup before such a one, got {schedule!r}")
+    by_phase = keep == "phase" and not family.repeats_itself
+    _check(schedule, numbers, by_phase, keep)
     new = schedule.replace(**numbers)
     if by_phase:
         return new.replace(begin=at, begin_phase=_begun(schedule, new, at))
     return _keeping_rate(schedule, new, at)
 
 
-def _check(schedule: Schedule, form: _Form, numbers: dict[str, Any], by_phase: bool, keep: str) -> None:
+def _check(schedule: Schedule, numbers: dict[str, Any], by_phase: bool, keep: str) -> None:
     if not numbers:
         raise TypeError(f"retime needs at least one number to change: {', '.join(schedule.arguments)}")
     if by_phase and "begin" not in schedule.arguments:
         raise TypeError(f"keep must be 'rate' for {schedule.name}, got {keep!r}")
-    for name in ("begin", "begin_phase") if by_phase else form.values:
+    for name in ("begin", "begin_phase") if by_phase else schedule.family.scales:
         if name in numbers:
             raise TypeError(f"{name} is what keep={keep!r} sets, got {numbers[name]!r}; leave it out, or use replace")
     for name, value in numbers.items():
@@ -100,7 +96,7 @@ def _check(schedule: Schedule, form: _Form, numbers: dict[str, Any], by_phase: b
             raise TypeError(f"{name} must be a number, got {value!r}; replace changes the form of a schedule")
 
 
-def _keeping_rate(schedule: Schedule, new: Schedule, at: Any) -> Schedule:
+def _keeping_rate(schedule: Schedule, new: Schedule, at: Length) -> Schedule:
     scaled, lost = _scaled(schedule, new, at)
     if leaves.is_known(lost) and np.any(lost):
         raise ValueError(f"at must lie before the new schedule has ended, got {leaves.printed(at)} for {new!r}")
@@ -108,26 +104,27 @@ def _keeping_rate(schedule: Schedule, new: Schedule, at: Any) -> Schedule:
 
 
 @jax.jit
-def _scaled(schedule: Schedule, new: Schedule, at: Any) -> tuple[dict[str, Wide], Any]:
+def _scaled(schedule: Schedule, new: Schedule, at: Length) -> tuple[dict[str, Number], Any]:
     """The rates with which the new curve goes through the old one's value, and where none do."""
-    form = _FORMS[schedule.name]
+    family = schedule.family
     here, (old, fresh) = _hidden(at, (schedule, new))
-    end = constant(0.0) if form.end is None else fresh.arguments[form.end]
+    numbers = _decoded(fresh)
+    end = constant(0.0) if family.towards is None else getattr(numbers, family.towards)
     wanted, given = old.at(here) - end, fresh.at(here) - end
-    lost = (given.high == 0.0) | (here.whole >= form.borders(fresh)[0])
+    lost = (given.high == 0.0) | (here.whole >= _borders(fresh)[0])
     one = constant(1.0)
     scale = where(lost, one, wanted / where(lost, one, given))
-    scaled = {name: end + (fresh.arguments[name] - end) * scale for name in form.values}
-    return {name: Wide(value.high, value.low) for name, value in scaled.items()}, lost & (wanted.high != 0.0)
+    scaled = {name: leaves.stored(end + (getattr(numbers, name) - end) * scale) for name in family.scales}
+    return scaled, lost & (wanted.high != 0.0)
 
 
 @jax.jit
-def _begun(schedule: Schedule, new: Schedule, at: Any) -> Wide:
+def _begun(schedule: Schedule, new: Schedule, at: Length) -> Number:
     """The share of the new curve at which it has to begin."""
-    borders = _FORMS[schedule.name].borders
     here, (old, fresh) = _hidden(at, (schedule, new))
-    (ended, before), (_, after) = borders(old), borders(fresh)
-    place, left = way(here, ended, old.arguments["begin"], old.arguments["begin_phase"])
+    (ended, before), (_, after) = _borders(old), _borders(fresh)
+    numbers = _decoded(old)
+    place, left = way(here, ended, numbers.begin, numbers.begin_phase)
     # In each phase the share of it that is done; the last one counts from its end, where that is the finer measure.
     moved = after[-1] - left * _stretch(before[-2:], after[-2:])
     for start in reversed(range(len(before) - 2)):
@@ -135,7 +132,7 @@ def _begun(schedule: Schedule, new: Schedule, at: Any) -> Wide:
         moved = where(less(place, before[start + 1]), after[start] + done, moved)
     one = constant(1.0)
     phase = moved / where(after[-1].high > 0.0, after[-1], one)
-    return where((here.whole >= ended) | less(one, phase), one, phase)
+    return leaves.stored(where((here.whole >= ended) | less(one, phase), one, phase))
 
 
 def _stretch(before: list[Wide], after: list[Wide]) -> Wide:
@@ -144,43 +141,18 @@ def _stretch(before: list[Wide], after: list[Wide]) -> Wide:
     return new / where(old.high > 0.0, old, constant(1.0))
 
 
-def _hidden(at: Any, schedules: tuple[Schedule, Schedule]) -> tuple[Position, tuple[Schedule, Schedule]]:
+def _hidden(at: Length, schedules: tuple[Schedule, Schedule]) -> tuple[Position, tuple[Schedule, Schedule]]:
     # Behind the barrier nothing is a constant, as in Schedule.__call__.
-    count, schedules = lax.optimization_barrier((unsigned(jnp.asarray(at)), schedules))
-    return Position(count), schedules
+    at, schedules = lax.optimization_barrier((at, schedules))
+    return Position(at.decoded()), schedules
 
 
-def _after(name: str, begin: str | None = None) -> Callable[[Schedule], tuple[Any, list[Wide]]]:
-    """The borders of a family with one length, which may start later."""
-
-    def borders(schedule: Schedule) -> tuple[Any, list[Wide]]:
-        start = jnp.uint32(0) if begin is None else unsigned(schedule.arguments[begin])
-        end = start + unsigned(schedule.arguments[name])
-        return end, [from_integer(start), from_integer(end)]
-
-    return borders
+def _decoded(schedule: Schedule) -> SimpleNamespace:
+    """The arguments as formulas get them."""
+    return SimpleNamespace(**{name: leaves.decoded(value) for name, value in schedule.arguments.items()})
 
 
-def _run(schedule: Schedule) -> tuple[Any, list[Wide]]:
-    total, share, last, three = (schedule.arguments[n] for n in ("total_steps", "pct_start", "last", "three_phase"))
-    return run_borders(total, share, 3 if three else 2, last)
-
-
-def _three(schedule: Schedule) -> tuple[Any, list[Wide]]:
-    rise, stable, fall = (unsigned(schedule.arguments[f"{name}_steps"]) for name in ("warmup", "stable", "decay"))
-    end = rise + stable + jnp.minimum(fall, ~(rise + stable))
-    return end, [constant(0.0), *map(from_integer, (rise, rise + stable, end))]
-
-
-_FORMS = {
-    "linear": _Form(("init_value",), "end_value", _after("transition_steps", "transition_begin")),
-    "polynomial": _Form(("init_value",), "end_value", _after("transition_steps", "transition_begin")),
-    "cosine": _Form(("init_value",), "end_value", _after("decay_steps")),
-    "one_cycle": _Form(("max_lr",), None, _run),
-    "one_cycle_momentum": _Form(("base_momentum",), "max_momentum", _run),
-    "warmup_stable_decay": _Form(("peak_value", "init_value"), "end_value", _three),
-    "flat_cosine": _Form(("init_value",), "end_value", _after("total_steps")),
-    "tanh": _Form(("init_value",), "end_value", _after("decay_steps")),
-    "k_decay": _Form(("init_value",), "end_value", _after("decay_steps")),
-    "rex": _Form(("init_value",), None, _after("decay_steps")),
-}
+def _borders(schedule: Schedule) -> Borders:
+    borders = schedule.family.borders
+    assert borders is not None, schedule.name
+    return borders(_decoded(schedule))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +14,12 @@ from jax import lax
 
 from jaxlr.numerics.fusion import apart, together
 from jaxlr.numerics.wide import Wide
-from jaxlr.schedules import leaves
-from jaxlr.schedules.composition import algebra
+from jaxlr.schedules import leaves, printing
+from jaxlr.schedules.family import RECORDS, Cycle, Family, fact
 from jaxlr.schedules.position import Position
-
-FAMILIES: dict[str, Callable[..., Schedule]] = {}  # the factories that `family` registers, by name
+from jaxlr.typing import Count, Length, Scalar
 
 _DYNAMIC = object()
-_Factory = TypeVar("_Factory", bound=Callable[..., "Schedule"])
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -57,12 +55,12 @@ class Schedule:
     def __init__(self, formula: Callable[..., Wide], /, **arguments: Any):
         self._formula = formula
         self.arguments = arguments
-        dynamic = tuple(value for value in arguments.values() if not _is_static(value))
-        static = tuple((name, value if _is_static(value) else _DYNAMIC) for name, value in arguments.items())
+        dynamic = tuple(value for value in arguments.values() if not printing.is_static(value))
+        static = tuple((name, value if printing.is_static(value) else _DYNAMIC) for name, value in arguments.items())
         self._parts = dynamic, (formula, static)
         self._on_device = None
 
-    def __call__(self, count: Any) -> jax.Array:
+    def __call__(self, count: Count) -> jax.Array:
         """The rate of the update that comes after `count` updates, float32 of the count's shape."""
         count = _as_count(count)
         if leaves.is_traced(count):
@@ -81,24 +79,73 @@ class Schedule:
 
     def formula_at(self, position: Position) -> Wide:
         """The same among the operations around it: what a schedule that stands alone calls."""
-        return self._formula(position, **self.arguments)
+        return self._formula(position, **{name: leaves.decoded(value) for name, value in self.arguments.items()})
 
     @property
     def name(self) -> str:
         """The family's name."""
-        return self._formula.__name__.lstrip("_")
+        return self._formula.__name__.removeprefix("_")
 
-    def replace(self, **numbers: Any) -> Schedule:
+    @property
+    def family(self) -> Family:
+        """What is known of the family."""
+        return RECORDS[self.name]
+
+    def end(self) -> int | None:
+        """The count at which the schedule has come to its end, from which its rate holds; None if it has no horizon.
+
+        Example:
+          >>> import jaxlr
+          >>> jaxlr.warmup(jaxlr.cosine(0.1, 100), 10).end(), jaxlr.triangular(0.1, 1.0, 40).end()
+          (110, None)
+        """
+        return fact(self.family.end, self._plain())
+
+    def cycle(self, count: int) -> Cycle | None:
+        """Where a count lies in its cycle; None if the schedule has no cycles, or has not begun them.
+
+        Example:
+          >>> import jaxlr
+          >>> jaxlr.triangular(0.1, 1.0, 40).cycle(100)
+          Cycle(updates=20, length=80)
+        """
+        if self.family.cycle is not None:
+            return self.family.cycle(self._plain(), count)
+        places = (child.cycle(count) for child in self._children())
+        return next((place for place in places if place is not None), None)
+
+    def span(self) -> int:
+        """As many updates as show the whole of it: to its end, or a few cycles, or 1,000 where it has neither.
+
+        Example:
+          >>> import jaxlr
+          >>> jaxlr.cosine(0.1, 100).span(), jaxlr.triangular(0.1, 1.0, 40).span(), jaxlr.constant(0.1).span()
+          (100, 320, 1000)
+        """
+        numbers = self._plain()
+        known = fact(self.family.span or self.family.end, numbers)
+        return max((child.span() for child in self._children()), default=1000) if known is None else known
+
+    def _children(self) -> list[Schedule]:
+        return [value for value in self.arguments.values() if isinstance(value, Schedule)]
+
+    def _plain(self) -> SimpleNamespace:
+        """The arguments as Python numbers, words and schedules."""
+        is_leaf = leaves.is_leaf
+        return SimpleNamespace(**{n: leaves.plain(v) if is_leaf(v) else v for n, v in self.arguments.items()})
+
+    def replace(self, **numbers: object) -> Schedule:
         """The same schedule with some arguments changed, checked as when it was made."""
         for name in numbers:
             if name not in self.arguments:
                 known = ", ".join(self.arguments)
                 raise TypeError(f"{self.name} has no argument {name!r}; it has {known}")
-        return _make(self.name, {**self.arguments, **numbers})
+        return printing.make(self.name, {**self.arguments, **numbers})
 
     def to_dict(self) -> dict[str, Any]:
         """The schedule as JSON-able data: its family and its arguments by name; a function stands as its own name."""
-        return {"family": self.name, "arguments": {k: _to_data(value) for k, value in self._changed().items()}}
+        shown = printing.changed(self.family, self.arguments)
+        return {"family": self.name, "arguments": {name: printing.to_data(value) for name, value in shown.items()}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None) -> Schedule:
@@ -112,22 +159,10 @@ class Schedule:
           ValueError: an unknown family or function.
           TypeError: an argument that the family does not have.
         """
-        return _from_data(data, functions or {})
+        return printing.from_data(data, functions or {})
 
     def __repr__(self) -> str:
-        if self._formula in algebra.PRINTED:
-            return algebra.PRINTED[self._formula](**{k: _printed(v) for k, v in self.arguments.items()})
-        arguments = ", ".join(f"{name}={_printed(value)}" for name, value in self._changed().items())
-        return f"{self.name}({arguments})"
-
-    def _changed(self) -> dict[str, Any]:
-        """The arguments that differ from their defaults."""
-        parameters = inspect.signature(factory(self.name)).parameters
-        return {
-            name: value
-            for name, value in self.arguments.items()
-            if name not in parameters or not _equals_default(value, parameters[name].default)
-        }
+        return printing.written(self.family, self.arguments)
 
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
         """For jax.tree_util: as `tree_flatten`, with the arguments' names."""
@@ -150,40 +185,32 @@ class Schedule:
         host = jax.tree.map(np.asarray, self)
         return _restored, (self._formula, dict(host.arguments))
 
-    def __mul__(self, other: Any) -> Schedule:
-        return product(self, other)
+    def __mul__(self, other: Scalar | Schedule) -> Schedule:
+        return RECORDS["product"].make(self, other)
 
-    def __add__(self, other: Any) -> Schedule:
-        return total(self, other)
+    def __add__(self, other: Scalar | Schedule) -> Schedule:
+        return RECORDS["total"].make(self, other)
 
-    def __sub__(self, other: Any) -> Schedule:
-        return difference(self, other)
+    def __sub__(self, other: Scalar | Schedule) -> Schedule:
+        return RECORDS["difference"].make(self, other)
 
     __rmul__ = __mul__
     __radd__ = __add__
 
-    def __rsub__(self, other: Any) -> Schedule:
-        return difference(other, self)
+    def __rsub__(self, other: Scalar | Schedule) -> Schedule:
+        return RECORDS["difference"].make(other, self)
 
-    def clip(self, min: Any, max: Any) -> Schedule:
+    def clip(self, min: Scalar, max: Scalar) -> Schedule:
         """The schedule held within `[min, max]`."""
-        low, high = leaves.number("min", min), leaves.number("max", max)
-        leaves.ordered("min", low, "max", high)
-        return Schedule(algebra.clip, schedule=self, min=low, max=high)
+        return RECORDS["clip"].make(self, min, max)
 
-    def shift(self, k: Any) -> Schedule:
+    def shift(self, k: Length) -> Schedule:
         """`s.shift(k)(n) = s(n + k)`; where n + k is below 0 it is s(0)."""
-        return Schedule(algebra.shift, schedule=self, k=leaves.signed("k", k))
+        return RECORDS["shift"].make(self, k)
 
-    def repeat(self, period: Any) -> Schedule:
+    def repeat(self, period: Length) -> Schedule:
         """`s.repeat(period)(n) = s(n mod period)`."""
-        return Schedule(algebra.repeat, schedule=self, period=leaves.length("period", period))
-
-
-def family(make: _Factory) -> _Factory:
-    """Registers a factory under its name, for `repr`, `replace`, `from_dict` and the text notation."""
-    FAMILIES[make.__name__] = make
-    return make
+        return RECORDS["repeat"].make(self, period)
 
 
 def as_schedule(name: str, value: Any) -> Schedule:
@@ -191,42 +218,6 @@ def as_schedule(name: str, value: Any) -> Schedule:
     if not isinstance(value, Schedule):
         raise TypeError(f"{name} must be a jaxlr schedule, got {value!r}; wrap a number in jaxlr.constant(...)")
     return value
-
-
-def _operand(value: Any) -> Any:
-    if isinstance(value, Schedule):
-        return value
-    return leaves.number("the other operand", value)
-
-
-def product(left: Any, right: Any) -> Schedule:
-    """`left * right`."""
-    return Schedule(algebra.product, left=_operand(left), right=_operand(right))
-
-
-def total(left: Any, right: Any) -> Schedule:
-    """`left + right`."""
-    return Schedule(algebra.total, left=_operand(left), right=_operand(right))
-
-
-def difference(left: Any, right: Any) -> Schedule:
-    """`left - right`."""
-    return Schedule(algebra.difference, left=_operand(left), right=_operand(right))
-
-
-OPERATIONS: dict[str, Callable[..., Schedule]] = {
-    "product": product,
-    "total": total,
-    "difference": difference,
-    "clip": lambda schedule, min, max: schedule.clip(min, max),
-    "shift": lambda schedule, k: schedule.shift(k),
-    "repeat": lambda schedule, period: schedule.repeat(period),
-}
-
-
-def factory(name: str) -> Callable[..., Schedule]:
-    """What makes a schedule of this name."""
-    return FAMILIES[name] if name in FAMILIES else OPERATIONS[name]
 
 
 def _value(schedule: Schedule, count: jax.Array) -> jax.Array:
@@ -269,75 +260,5 @@ def _is_schedule(value: Any) -> bool:
     return isinstance(value, Schedule)
 
 
-def _is_static(value: Any) -> bool:
-    return isinstance(value, str | bool) or (callable(value) and not isinstance(value, Schedule))
-
-
 def _restored(formula: Callable[..., Wide], arguments: dict[str, Any]) -> Schedule:
     return Schedule(formula, **arguments)
-
-
-def _make(name: str, arguments: Mapping[str, Any]) -> Schedule:
-    """Calls the factory of this name with arguments by name, also where it takes one by position only."""
-    signature = inspect.signature(factory(name))
-    positional = [p for p, kind in signature.parameters.items() if kind.kind is kind.POSITIONAL_ONLY]
-    missing = [p for p in positional if p not in arguments]
-    if missing:
-        raise TypeError(f"{name}: missing a required argument: {missing[0]!r}")
-    keywords = {key: value for key, value in arguments.items() if key not in positional}
-    try:
-        bound = signature.bind(*(arguments[p] for p in positional), **keywords)
-    except TypeError as error:
-        raise TypeError(f"{name}: {error}") from None
-    return factory(name)(*bound.args, **bound.kwargs)
-
-
-def _equals_default(value: Any, default: Any) -> bool:
-    if default is inspect.Parameter.empty:
-        return False
-    if value is None or _is_static(value):
-        return value is default or value == default
-    if not leaves.is_known(value) or isinstance(value, Schedule) or np.ndim(jax.tree.leaves(value)[0]):
-        return False
-    return default is not None and leaves.plain(value) == default
-
-
-def _printed(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_printed, value))}]"
-    if isinstance(value, Schedule):
-        return repr(value)
-    if callable(value):
-        return value.__name__
-    return repr(value) if value is None or _is_static(value) else leaves.printed(value)
-
-
-def _to_data(value: Any) -> Any:
-    if isinstance(value, Schedule):
-        return value.to_dict()
-    if isinstance(value, list | tuple):
-        return [_to_data(item) for item in value]
-    if callable(value):
-        return {"function": value.__name__}
-    if value is None or _is_static(value):
-        return value
-    if not leaves.is_known(value):
-        raise TypeError("a schedule with traced numbers has no values to write down")
-    return leaves.plain(value)
-
-
-def _from_data(data: Any, functions: Mapping[str, Callable[..., Any]]) -> Any:
-    if isinstance(data, list):
-        return [_from_data(item, functions) for item in data]
-    if not isinstance(data, Mapping):
-        return data
-    if set(data) == {"function"}:
-        if data["function"] not in functions:
-            raise ValueError(f"functions must hold the function {data['function']!r}, got {sorted(functions)}")
-        return functions[data["function"]]
-    name, arguments = data.get("family"), data.get("arguments")
-    if name not in FAMILIES and name not in OPERATIONS:
-        raise ValueError(f"family must be the name of a schedule, got {name!r}")
-    if not isinstance(arguments, Mapping):
-        raise ValueError(f"arguments of {name} must be a mapping of names to values, got {arguments!r}")
-    return _make(name, {key: _from_data(value, functions) for key, value in arguments.items()})

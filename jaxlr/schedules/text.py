@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxlr.schedules.schedule import FAMILIES, Schedule, factory
+from jaxlr.arguments import unknown
+from jaxlr.schedules.family import FAMILIES, RECORDS
+from jaxlr.schedules.schedule import Schedule
 
 _EPOCHS = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)ep\b")
 _MARK = "_epochs"
 _MARKED = re.compile(rf"{_MARK}\(([^()]*)\)")
-_OPERATIONS = {ast.Mult: "product", ast.Add: "total", ast.Sub: "difference"}
-_METHODS = ("clip", "shift", "repeat")
+_SYMBOLS = {ast.Mult: "*", ast.Add: "+", ast.Sub: "-"}
 _DOTTED = re.compile(r"\w+(\.\w+)*")
 
 
@@ -92,26 +92,26 @@ class _Reader:
                 return -node.operand.value  # pyright: ignore
             case ast.List() | ast.Tuple():
                 return [self.read(item) for item in node.elts]
-            case ast.BinOp() if type(node.op) in _OPERATIONS:
-                return self._operation(_OPERATIONS[type(node.op)], node.left, node.right)
-            case ast.Call(func=ast.Attribute(attr=name, value=receiver)) if name in _METHODS:
-                return self._call(name, factory(name), [self.read(receiver)], node)
+            case ast.BinOp() if type(node.op) in _SYMBOLS:
+                return self._operation(_SYMBOLS[type(node.op)], node.left, node.right)
+            case ast.Call(func=ast.Attribute(attr=name, value=receiver)) if name in RECORDS and RECORDS[name].method:
+                return self._call(name, RECORDS[name].make, [self.read(receiver)], node)
             case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=int() | float() as epochs)]) if (
                 name == _MARK
             ):
                 return self._epochs(epochs)
             case ast.Call(func=ast.Name() | ast.Attribute()) if _DOTTED.fullmatch(name := ast.unparse(node.func)):
                 if name not in self.makers:
-                    raise ValueError(_unknown(self.what, name, self.makers))
+                    raise ValueError(unknown(self.what, name, self.makers))
                 return self._call(name, self.makers[name], [], node)
         shown = _as_written(ast.unparse(node))
         raise ValueError(f"{shown!r} has no meaning here; write numbers, lists, words and schedules")
 
-    def _operation(self, name: str, left: ast.AST, right: ast.AST) -> Schedule:
+    def _operation(self, symbol: str, left: ast.AST, right: ast.AST) -> Schedule:
         operands = self.read(left), self.read(right)
         if not any(isinstance(operand, Schedule) for operand in operands):
             raise ValueError("arithmetic is for schedules; write a number out")
-        return factory(name)(*operands)
+        return next(each for each in RECORDS.values() if each.infix == symbol).make(*operands)
 
     def _call(self, name: str, maker: Callable[..., Any], receiver: list[Any], node: ast.Call) -> Any:
         positional = receiver + [self.read(argument) for argument in node.args]
@@ -143,7 +143,7 @@ def _check_arguments(name: str, maker: Callable[..., Any], positional: list[Any]
     signature = inspect.signature(maker)
     for keyword in keywords:
         if keyword not in signature.parameters:
-            raise ValueError(f"{name}: {_unknown('argument', keyword, signature.parameters)}")
+            raise ValueError(f"{name}: {unknown('argument', keyword, signature.parameters)}")
     try:
         signature.bind(*positional, **keywords)
     except TypeError as error:
@@ -152,7 +152,7 @@ def _check_arguments(name: str, maker: Callable[..., Any], positional: list[Any]
 
 def signature_text(name: str) -> str:
     """A family's arguments as `jaxlr list` prints them: names and defaults, without types."""
-    return _printed(inspect.signature(factory(name)))
+    return _printed(inspect.signature(RECORDS[name].make))
 
 
 def _printed(signature: inspect.Signature) -> str:
@@ -165,9 +165,3 @@ def _printed(signature: inspect.Signature) -> str:
         stars = "**" if parameter.kind is parameter.VAR_KEYWORD else ""
         parts.append(f"{stars}{parameter.name}{default}")
     return f"({', '.join(parts)})"
-
-
-def _unknown(what: str, name: str, known: Any) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"
-    return f"unknown {what} {name!r}{hint}"

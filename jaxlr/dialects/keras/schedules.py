@@ -97,7 +97,7 @@ def PiecewiseConstantDecay(boundaries: Any, values: Any, name: str = "PiecewiseC
     del name
     items = enumerate(leaves.sequence("boundaries", boundaries))
     last = leaves.lengths("boundaries", [_updates(f"boundaries[{i}]", item, minimum=0) for i, item in items], minimum=0)
-    return piecewise_constant(values, last + 1)
+    return piecewise_constant(values, leaves.Length(last.count + 1))
 
 
 def PolynomialDecay(
@@ -362,7 +362,7 @@ def _direction(monitor: str, mode: str) -> str:
 def _updates(name: str, value: Any, *, minimum: int = 1) -> Any:
     """A length; Keras reads 1000.0 as 1000."""
     whole = isinstance(value, float) and value.is_integer()
-    return leaves.length(name, int(value) if whole else value, minimum=minimum)
+    return leaves.integer(name, int(value) if whole else value, minimum=minimum)
 
 
 def _share(name: str, share: Any, peak: Any) -> Any:

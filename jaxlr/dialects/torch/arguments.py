@@ -13,7 +13,7 @@ from jaxlr.schedules import Schedule, leaves
 
 def resumed(schedule: Schedule, last_epoch: int) -> Schedule:
     """The schedule from `last_epoch + 1` on."""
-    start = int(leaves.length("last_epoch", last_epoch, minimum=-1)) + 1
+    start = int(leaves.integer("last_epoch", last_epoch, minimum=-1)) + 1
     return schedule.shift(start) if start else schedule
 
 

@@ -297,7 +297,8 @@ def _total(total_steps: Any, epochs: Any, steps_per_epoch: Any) -> Any:
             f"total_steps must be given, or epochs and steps_per_epoch both; got total_steps=None, epochs={epochs!r}, "
             f"steps_per_epoch={steps_per_epoch!r}"
         )
-    epochs, updates = leaves.length("epochs", epochs), leaves.length("steps_per_epoch", steps_per_epoch)
+    epochs = leaves.integer("epochs", epochs, minimum=1)
+    updates = leaves.integer("steps_per_epoch", steps_per_epoch, minimum=1)
     # Known ones as Python integers, so that a product beyond int32 is an error and no other number.
     return int(epochs) * int(updates) if leaves.is_known((epochs, updates)) else epochs * updates
 

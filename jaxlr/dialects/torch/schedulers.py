@@ -354,7 +354,7 @@ def CosineAnnealingWarmRestarts(
       >>> torch.CosineAnnealingWarmRestarts(0.1, T_0=10, T_mult=2)
       cosine_restarts(init_value=0.1, first_decay_steps=10, t_mul=2.0)
     """
-    first, growth = leaves.length("T_0", T_0), leaves.length("T_mult", T_mult)
+    first, growth = leaves.length("T_0", T_0), leaves.integer("T_mult", T_mult, minimum=1)
     rate, eta_min = leaves.number("lr", lr), leaves.number("eta_min", eta_min)
     return resumed(cosine_restarts(rate, first, t_mul=growth, end_value=eta_min), last_epoch)
 

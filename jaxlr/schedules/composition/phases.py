@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +14,44 @@ from jaxlr.numerics import wide
 from jaxlr.numerics.wide import Wide, from_integer, less, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import cosine_between
-from jaxlr.schedules.position import Position, at_least_one, blend, position_of, unsigned, way
-from jaxlr.schedules.schedule import Schedule, as_schedule, family
+from jaxlr.schedules.family import Borders, Cycle, family
+from jaxlr.schedules.position import Position, at_least_one, blend, position_of, way
+from jaxlr.schedules.schedule import Schedule, as_schedule
+from jaxlr.typing import Length, Lengths, Scalar
 
 
-@family
-def constant(value: Any) -> Schedule:
+def _later(end: int | None, updates: int) -> int | None:
+    return None if end is None else updates + end
+
+
+def _times(end: int | None, factor: float) -> int | None:
+    return None if end is None else math.ceil(end * factor)
+
+
+def _cycle_in_turn(a: SimpleNamespace, count: int) -> Cycle | None:
+    started = [boundary for boundary in a.boundaries if boundary < count]
+    return a.schedules[len(started)].cycle(count - (started[-1] if started else 0))
+
+
+def _cycle_of_epochs(a: SimpleNamespace, count: int) -> Cycle | None:
+    whole, inside = divmod(count, a.steps_per_epoch)
+    place = a.schedule.cycle(whole)
+    return place and Cycle(place.updates * a.steps_per_epoch + inside, place.length * a.steps_per_epoch)
+
+
+def _cycle_at_speed(a: SimpleNamespace, count: int) -> Cycle | None:
+    place = a.schedule.cycle(int(count * a.speed))
+    return place and Cycle(round(place.updates / a.speed), round(place.length / a.speed))
+
+
+def _three_phases(a: SimpleNamespace) -> Borders:
+    up, flat = a.warmup_steps, a.warmup_steps + a.stable_steps
+    end = flat + jnp.minimum(a.decay_steps, ~flat)
+    return end, [wide.constant(0.0), *map(from_integer, (up, flat, end))]
+
+
+@family()
+def constant(value: Scalar) -> Schedule:
     """The same rate for every update.
 
     lr(n) = value
@@ -43,8 +78,12 @@ def _constant(position: Position, value: Wide) -> Wide:
     return Wide(value.high + zeros, value.low + zeros)
 
 
-@family
-def join(schedules: Any, boundaries: Any) -> Schedule:
+@family(
+    end=lambda a: _later(a.schedules[-1].end(), max([0, *a.boundaries])),
+    span=lambda a: max([0, *a.boundaries]) + a.schedules[-1].span(),
+    cycle=_cycle_in_turn,
+)
+def join(schedules: Sequence[Schedule], boundaries: Lengths) -> Schedule:
     """One schedule after another, each from its own count 0.
 
     lr(n) = schedules[i](n - boundaries[i - 1]) for boundaries[i - 1] <= n < boundaries[i]
@@ -78,14 +117,23 @@ def join(schedules: Any, boundaries: Any) -> Schedule:
 def _join(position: Position, schedules: tuple[Schedule, ...], boundaries: jax.Array) -> Wide:
     value = schedules[0].at(position)
     for i, schedule in enumerate(schedules[1:]):
-        start = unsigned(boundaries[i])
+        start = boundaries[i]
         value = where(position.whole >= start, schedule.at(position.since(start)), value)
     return value
 
 
-@family
+@family(
+    end=lambda a: _later(a.schedule.end(), a.warmup_steps),
+    span=lambda a: a.warmup_steps + a.schedule.span(),
+    cycle=lambda a, n: a.schedule.cycle(n - a.warmup_steps) if n > a.warmup_steps else None,
+)
 def warmup(
-    schedule: Any, warmup_steps: Any, *, init_value: Any = None, kind: str = "linear", offset: Any = 0
+    schedule: Schedule,
+    warmup_steps: Length,
+    *,
+    init_value: Scalar | None = None,
+    kind: Literal["constant", "linear", "exponential"] = "linear",
+    offset: Length = 0,
 ) -> Schedule:
     """A warm-up in front of any schedule, which starts at its own count 0 when the warm-up ends.
 
@@ -149,10 +197,10 @@ def _warmup(
     kind: str,
     offset: jax.Array,
 ) -> Wide:
-    steps = unsigned(warmup_steps)
+    steps = warmup_steps
     warming = position.whole < steps
     # Past the warm-up its own formula only has to stay finite, so the sum below may not overflow.
-    ahead = Position(jnp.where(warming, position.whole, jnp.uint32(0)) + unsigned(offset), position.fraction)
+    ahead = Position(jnp.where(warming, position.whole, jnp.uint32(0)) + offset, position.fraction)
     value = schedule.at(position.since(steps))  # while warming, that is schedule(0): the target
     first = init_value if init_value is not None else wide.constant(0.0)
     if kind == "constant":
@@ -166,8 +214,12 @@ def _warmup(
     return where(warming, rising, value)
 
 
-@family
-def per_epoch(schedule: Any, steps_per_epoch: Any, *, staircase: bool = True) -> Schedule:
+@family(
+    end=lambda a: _times(a.schedule.end(), a.steps_per_epoch),
+    span=lambda a: a.steps_per_epoch * a.schedule.span(),
+    cycle=_cycle_of_epochs,
+)
+def per_epoch(schedule: Schedule, steps_per_epoch: Length, *, staircase: bool = True) -> Schedule:
     """A schedule written in epochs, driven by updates.
 
     lr(n) = schedule(floor(n / steps_per_epoch)), or schedule(n / steps_per_epoch) if not `staircase`
@@ -201,15 +253,19 @@ def per_epoch(schedule: Any, steps_per_epoch: Any, *, staircase: bool = True) ->
 
 
 def _per_epoch(position: Position, schedule: Schedule, steps_per_epoch: jax.Array, staircase: bool) -> Wide:
-    steps = unsigned(steps_per_epoch)
+    steps = steps_per_epoch
     epoch, inside = position.within(steps)
     if staircase:
         return schedule.at(Position(epoch))
     return schedule.at(Position(epoch, inside.wide() / from_integer(at_least_one(steps))))
 
 
-@family
-def at_speed(schedule: Any, speed: Any) -> Schedule:
+@family(
+    end=lambda a: _times(a.schedule.end(), 1 / a.speed),
+    span=lambda a: max(1, math.ceil(a.schedule.span() / a.speed)),
+    cycle=_cycle_at_speed,
+)
+def at_speed(schedule: Schedule, speed: Scalar) -> Schedule:
     """A schedule run through faster or more slowly.
 
     lr(n) = schedule(n * speed)
@@ -243,18 +299,23 @@ def _at_speed(position: Position, schedule: Schedule, speed: Wide) -> Wide:
     return schedule.at(position_of(position.wide() * speed))
 
 
-@family
+@family(
+    end=lambda a: a.warmup_steps + a.stable_steps + a.decay_steps,
+    scales=("peak_value", "init_value"),
+    towards="end_value",
+    borders=_three_phases,
+)
 def warmup_stable_decay(
-    peak_value: Any,
-    warmup_steps: Any,
-    stable_steps: Any,
-    decay_steps: Any,
+    peak_value: Scalar,
+    warmup_steps: Length,
+    stable_steps: Length,
+    decay_steps: Length,
     *,
-    init_value: Any = 0.0,
-    end_value: Any = 0.0,
-    decay: str = "linear",
-    begin: Any = 0,
-    begin_phase: Any = 0.0,
+    init_value: Scalar = 0.0,
+    end_value: Scalar = 0.0,
+    decay: Literal["linear", "cosine", "1-sqrt"] = "linear",
+    begin: Length = 0,
+    begin_phase: Scalar = 0.0,
 ) -> Schedule:
     """Rises, stays, falls (WSD, the trapezoid).
 
@@ -318,8 +379,8 @@ def _warmup_stable_decay(
     begin: jax.Array,
     begin_phase: Wide,
 ) -> Wide:
-    rise, fall = unsigned(warmup_steps), unsigned(decay_steps)
-    stable = rise + unsigned(stable_steps)
+    rise, fall = warmup_steps, decay_steps
+    stable = rise + stable_steps
     end = stable + jnp.minimum(fall, ~stable)  # no more than a uint32 holds; no count comes so far
     behind, ahead = way(position, end, begin, begin_phase)
     up, length = from_integer(at_least_one(rise)), from_integer(at_least_one(fall))

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Literal
 
 import jax
+import jax.numpy as jnp
 
 from jaxlr.numerics.wide import (
     Wide,
     constant,
     exp_and_rest,
+    from_integer,
     log,
     sine_squared,
     where,
 )
 from jaxlr.schedules import leaves
-from jaxlr.schedules.position import Position, at_least_one, blend, shares, unsigned
-from jaxlr.schedules.schedule import Schedule, family
+from jaxlr.schedules.family import Borders, family
+from jaxlr.schedules.position import Position, at_least_one, blend, shares
+from jaxlr.schedules.schedule import Schedule
+from jaxlr.typing import Length, Scalar
 
 
-@family
-def linear(init_value: Any, end_value: Any, transition_steps: Any, *, transition_begin: Any = 0) -> Schedule:
+def _arrival(a: SimpleNamespace) -> int:
+    return a.transition_begin + a.transition_steps
+
+
+def _way(a: SimpleNamespace) -> Borders:
+    end = a.transition_begin + a.transition_steps
+    return end, [from_integer(a.transition_begin), from_integer(end)]
+
+
+def from_zero(length: jax.Array) -> Borders:
+    """The borders of a curve with one phase, of so many updates."""
+    return length, [from_integer(jnp.uint32(0)), from_integer(length)]
+
+
+@family(end=_arrival, scales=("init_value",), towards="end_value", borders=_way, repeats_itself=True)
+def linear(
+    init_value: Scalar, end_value: Scalar, transition_steps: Length, *, transition_begin: Length = 0
+) -> Schedule:
     """Goes from `init_value` to `end_value` in a straight line, and holds.
 
     lr(n) = init_value + (end_value - init_value) * x, x = (n - transition_begin) / transition_steps within [0, 1]
@@ -58,12 +79,12 @@ def linear(init_value: Any, end_value: Any, transition_steps: Any, *, transition
 def _linear(
     position: Position, init_value: Wide, end_value: Wide, transition_steps: jax.Array, transition_begin: jax.Array
 ) -> Wide:
-    return blend(init_value, end_value, position.since(unsigned(transition_begin)), unsigned(transition_steps))
+    return blend(init_value, end_value, position.since(transition_begin), transition_steps)
 
 
-@family
+@family(end=_arrival, scales=("init_value",), towards="end_value", borders=_way, repeats_itself=True)
 def polynomial(
-    init_value: Any, end_value: Any, power: Any, transition_steps: Any, *, transition_begin: Any = 0
+    init_value: Scalar, end_value: Scalar, power: Scalar, transition_steps: Length, *, transition_begin: Length = 0
 ) -> Schedule:
     """Goes from `init_value` to `end_value` along a power of what is left, and holds.
 
@@ -109,7 +130,7 @@ def _polynomial(
     transition_steps: jax.Array,
     transition_begin: jax.Array,
 ) -> Wide:
-    done, left = position.since(unsigned(transition_begin)).parts(unsigned(transition_steps))
+    done, left = position.since(transition_begin).parts(transition_steps)
     kept, scale, gone = rest_to_the_power(done, left, power)
     return (init_value * kept).scaled(scale) + end_value * gone
 
@@ -119,15 +140,21 @@ def rest_to_the_power(done: Wide, left: Wide, power: Wide) -> tuple[Wide, jax.Ar
     return exp_and_rest(log(left, -done) * power)
 
 
-@family
+@family(
+    end=lambda a: None if a.after == "rise" else a.decay_steps,  # after a cosine that rises comes another one
+    span="decay_steps",
+    scales=("init_value",),
+    towards="end_value",
+    borders=lambda a: from_zero(a.decay_steps),
+)
 def cosine(
-    init_value: Any,
-    decay_steps: Any,
+    init_value: Scalar,
+    decay_steps: Length,
     *,
-    end_value: Any = 0.0,
-    after: str = "hold",
-    begin: Any = 0,
-    begin_phase: Any = 0.0,
+    end_value: Scalar = 0.0,
+    after: Literal["hold", "rise"] = "hold",
+    begin: Length = 0,
+    begin_phase: Scalar = 0.0,
 ) -> Schedule:
     """Falls from `init_value` to `end_value` along half a cosine.
 
@@ -181,7 +208,7 @@ def _cosine(
     begin: jax.Array,
     begin_phase: Wide,
 ) -> Wide:
-    steps = unsigned(decay_steps)
+    steps = decay_steps
     done, left = shares(position, steps, begin, begin_phase)
     if after == "rise":
         cycle, inside = position.within(steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,14 +10,18 @@ import jax.numpy as jnp
 from jaxlr.numerics import wide
 from jaxlr.numerics.wide import Wide, constant, from_integer
 from jaxlr.schedules import leaves
-from jaxlr.schedules.families.cosines import cosine_weights, rest_to_the_power
+from jaxlr.schedules.families.cosines import cosine_weights, from_zero, rest_to_the_power
 from jaxlr.schedules.families.onecycle import one_cycle, through
-from jaxlr.schedules.position import Position, at_least_one, unsigned
-from jaxlr.schedules.schedule import Schedule, family
+from jaxlr.schedules.family import Cycle, family
+from jaxlr.schedules.position import Position, at_least_one
+from jaxlr.schedules.schedule import Schedule
+from jaxlr.typing import Length, Scalar
 
 
-@family
-def slanted_triangular(max_lr: Any, total_steps: Any, *, cut_frac: Any = 0.1, ratio: Any = 32.0) -> Schedule:
+@family()
+def slanted_triangular(
+    max_lr: Scalar, total_steps: Length, *, cut_frac: Scalar = 0.1, ratio: Scalar = 32.0
+) -> Schedule:
     """A short rise and a long fall in straight lines (ULMFiT).
 
     From max_lr / ratio up to max_lr at n = cut_frac * total_steps, back to max_lr / ratio at n = total_steps; holds. It
@@ -52,8 +56,10 @@ def slanted_triangular(max_lr: Any, total_steps: Any, *, cut_frac: Any = 0.1, ra
     )
 
 
-@family
-def flat_cosine(init_value: Any, total_steps: Any, *, pct_start: Any = 0.75, end_value: Any = 0.0) -> Schedule:
+@family(end="total_steps", scales=("init_value",), towards="end_value", borders=lambda a: from_zero(a.total_steps))
+def flat_cosine(
+    init_value: Scalar, total_steps: Length, *, pct_start: Scalar = 0.75, end_value: Scalar = 0.0
+) -> Schedule:
     """Stays, then falls along half a cosine (fastai's fit_flat_cos).
 
     lr(n) = init_value up to n = pct_start * total_steps, then a cosine down to end_value at n = total_steps; holds.
@@ -92,8 +98,10 @@ def _flat_cosine(
     return through([init_value, init_value, end_value], position, total_steps, pct_start, "cos", "total")
 
 
-@family
-def tanh(init_value: Any, decay_steps: Any, *, end_value: Any = 0.0, lower: Any = -7.0, upper: Any = 3.0) -> Schedule:
+@family(end="decay_steps", scales=("init_value",), towards="end_value", borders=lambda a: from_zero(a.decay_steps))
+def tanh(
+    init_value: Scalar, decay_steps: Length, *, end_value: Scalar = 0.0, lower: Scalar = -7.0, upper: Scalar = 3.0
+) -> Schedule:
     """Falls along a hyperbolic tangent between two of its arguments.
 
     lr(n) = end_value + (init_value - end_value) * (1 - tanh(lower * (1 - x) + upper * x)) / 2, x = n / decay_steps <= 1
@@ -140,22 +148,22 @@ def tanh(init_value: Any, decay_steps: Any, *, end_value: Any = 0.0, lower: Any 
 def _tanh(
     position: Position, init_value: Wide, decay_steps: jax.Array, end_value: Wide, lower: Wide, upper: Wide
 ) -> Wide:
-    done, left = position.parts(unsigned(decay_steps))
+    done, left = position.parts(decay_steps)
     argument = lower * left + upper * done
     power, scale = wide.exp(argument + argument)
     growth = power.scaled(scale)
     return (init_value + end_value * growth) / (constant(1.0) + growth)
 
 
-@family
+@family(end="decay_steps", scales=("init_value",), towards="end_value", borders=lambda a: from_zero(a.decay_steps))
 def k_decay(
-    init_value: Any,
-    decay_steps: Any,
+    init_value: Scalar,
+    decay_steps: Length,
     *,
-    k: Any = 1.0,
-    end_value: Any = 0.0,
-    power: Any = 1.0,
-    shape: str = "cosine",
+    k: Scalar = 1.0,
+    end_value: Scalar = 0.0,
+    power: Scalar = 1.0,
+    shape: Literal["cosine", "linear"] = "cosine",
 ) -> Schedule:
     """A power of a cosine, or of a straight line, over a power of the time (timm's k_decay, optax's exponent).
 
@@ -201,7 +209,7 @@ def k_decay(
 def _k_decay(
     position: Position, init_value: Wide, decay_steps: jax.Array, k: Wide, end_value: Wide, power: Wide, shape: str
 ) -> Wide:
-    done, left = position.parts(unsigned(decay_steps))
+    done, left = position.parts(decay_steps)
     mantissa, exponent, left = rest_to_the_power(left, done, k)
     done = mantissa.scaled(exponent)
     kept, gone = (left, done) if shape == "linear" else cosine_weights(done, left)
@@ -209,8 +217,8 @@ def _k_decay(
     return (init_value * kept).scaled(scale) + end_value * gone
 
 
-@family
-def rex(init_value: Any, decay_steps: Any) -> Schedule:
+@family(end="decay_steps", scales=("init_value",), borders=lambda a: from_zero(a.decay_steps))
+def rex(init_value: Scalar, decay_steps: Length) -> Schedule:
     """Falls ever faster to 0 (reflected exponential).
 
     lr(n) = init_value * (1 - x) / (1 - x / 2), x = n / decay_steps <= 1
@@ -242,12 +250,12 @@ def rex(init_value: Any, decay_steps: Any) -> Schedule:
 
 
 def _rex(position: Position, init_value: Wide, decay_steps: jax.Array) -> Wide:
-    _, left = position.parts(unsigned(decay_steps))
+    _, left = position.parts(decay_steps)
     return init_value * ((left + left) / (constant(1.0) + left))
 
 
-@family
-def polynomial_cycles(init_value: Any, end_value: Any, power: Any, decay_steps: Any) -> Schedule:
+@family(span=lambda a: 4 * a.decay_steps, cycle=lambda a, n: Cycle(n % a.decay_steps, a.decay_steps))
+def polynomial_cycles(init_value: Scalar, end_value: Scalar, power: Scalar, decay_steps: Length) -> Schedule:
     """A polynomial whose horizon grows by `decay_steps` whenever it is reached (Keras' PolynomialDecay, cycle=True).
 
     lr(n) = end_value + (init_value - end_value) * (1 - n / T) ** power, T = decay_steps * max(1, ceil(n / decay_steps))
@@ -285,7 +293,7 @@ def polynomial_cycles(init_value: Any, end_value: Any, power: Any, decay_steps: 
 def _polynomial_cycles(
     position: Position, init_value: Wide, end_value: Wide, power: Wide, decay_steps: jax.Array
 ) -> Wide:
-    steps = at_least_one(unsigned(decay_steps))
+    steps = at_least_one(decay_steps)
     whole = position.whole // steps
     exactly = whole * steps == position.whole
     if position.fraction is not None:
@@ -296,8 +304,8 @@ def _polynomial_cycles(
     return (init_value * kept).scaled(scale) + end_value * gone
 
 
-@family
-def noam(d_model: Any, warmup_steps: Any, *, factor: Any = 1.0) -> Schedule:
+@family(span=lambda a: 4 * a.warmup_steps)
+def noam(d_model: Length, warmup_steps: Length, *, factor: Scalar = 1.0) -> Schedule:
     """The Transformer paper's schedule: up in a straight line, down as one over the square root.
 
     lr(n) = factor / sqrt(d_model) * min(1 / sqrt(k), k / warmup_steps ** 1.5), k = n + 1
@@ -333,9 +341,9 @@ def noam(d_model: Any, warmup_steps: Any, *, factor: Any = 1.0) -> Schedule:
 
 
 def _noam(position: Position, d_model: jax.Array, warmup_steps: jax.Array, factor: Wide) -> Wide:
-    warmup = at_least_one(unsigned(warmup_steps))
+    warmup = at_least_one(warmup_steps)
     k = position.wide() + constant(1.0)
-    peak = factor * wide.sqrt(constant(1.0) / (from_integer(at_least_one(unsigned(d_model))) * from_integer(warmup)))
+    peak = factor * wide.sqrt(constant(1.0) / (from_integer(at_least_one(d_model)) * from_integer(warmup)))
     rising = k / from_integer(warmup)
     falling = wide.sqrt(from_integer(warmup) / wide.where(position.whole < warmup, from_integer(warmup), k))
     return peak * wide.where(position.whole < warmup, rising, falling)

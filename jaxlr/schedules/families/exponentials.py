@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from jaxlr.numerics.wide import Wide, constant, exp, from_integer, sqrt, where
 from jaxlr.schedules import leaves
-from jaxlr.schedules.leaves import Logarithm
-from jaxlr.schedules.position import Position, at_least_one, unsigned
-from jaxlr.schedules.schedule import Schedule, family
+from jaxlr.schedules.family import family
+from jaxlr.schedules.leaves import Factor
+from jaxlr.schedules.position import Position, at_least_one
+from jaxlr.schedules.schedule import Schedule
+from jaxlr.typing import Length, Scalar
 
 
-@family
+@family()
 def exponential(
-    init_value: Any,
-    decay_rate: Any,
+    init_value: Scalar,
+    decay_rate: Scalar,
     *,
-    transition_steps: Any = 1,
+    transition_steps: Length = 1,
     staircase: bool = False,
-    end_value: Any = None,
+    end_value: Scalar | None = None,
 ) -> Schedule:
     """Multiplies the rate by `decay_rate` over every `transition_steps` updates, smoothly or in steps.
 
@@ -63,7 +63,7 @@ def exponential(
 def _exponential(
     position: Position,
     init_value: Wide,
-    decay_rate: Logarithm,
+    decay_rate: Factor,
     transition_steps: jax.Array,
     staircase: bool,
     end_value: Wide | None,
@@ -77,9 +77,9 @@ def _exponential(
     return where(past, end_value, value)
 
 
-@family
+@family()
 def natural_exponential(
-    init_value: Any, decay_rate: Any, *, transition_steps: Any = 1, staircase: bool = False
+    init_value: Scalar, decay_rate: Scalar, *, transition_steps: Length = 1, staircase: bool = False
 ) -> Schedule:
     """Falls by the factor e over every `transition_steps / decay_rate` updates, smoothly or in steps.
 
@@ -120,8 +120,10 @@ def _natural_exponential(
     return (init_value * power).scaled(scale)
 
 
-@family
-def inverse_time(init_value: Any, decay_rate: Any, *, transition_steps: Any = 1, staircase: bool = False) -> Schedule:
+@family()
+def inverse_time(
+    init_value: Scalar, decay_rate: Scalar, *, transition_steps: Length = 1, staircase: bool = False
+) -> Schedule:
     """Falls as one over the count; the other formula that people call time-based.
 
     lr(n) = init_value / (1 + decay_rate * n / transition_steps), with the floor of n / transition_steps if `staircase`
@@ -160,8 +162,8 @@ def _inverse_time(
     return init_value / (constant(1.0) + decay_rate * _transitions(position, transition_steps, staircase))
 
 
-@family
-def inverse_sqrt(init_value: Any, *, timescale: Any = 1) -> Schedule:
+@family(span=lambda a: max(1000, 4 * a.timescale))
+def inverse_sqrt(init_value: Scalar, *, timescale: Length = 1) -> Schedule:
     """Holds for `timescale` updates, then falls as one over the square root of the count.
 
     lr(n) = init_value * sqrt(timescale / max(n, timescale))
@@ -194,18 +196,18 @@ def inverse_sqrt(init_value: Any, *, timescale: Any = 1) -> Schedule:
 
 
 def _inverse_sqrt(position: Position, init_value: Wide, timescale: jax.Array) -> Wide:
-    scale = at_least_one(unsigned(timescale))
+    scale = at_least_one(timescale)
     later = where(position.whole < scale, from_integer(scale), position.wide())
     return init_value * sqrt(from_integer(scale) / later)
 
 
 def _transitions(position: Position, transition_steps: jax.Array, staircase: bool) -> Wide:
     """n / transition_steps, or its floor."""
-    steps = at_least_one(unsigned(transition_steps))
+    steps = at_least_one(transition_steps)
     return from_integer(position.whole // steps) if staircase else position.wide() / from_integer(steps)
 
 
-def decayed(value: Wide, rate: Logarithm, exponent: Wide) -> Wide:
+def decayed(value: Wide, rate: Factor, exponent: Wide) -> Wide:
     """value * rate ** exponent."""
     power, scale = rate.power(exponent)
     return (value * power).scaled(scale)

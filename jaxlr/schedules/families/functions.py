@@ -11,12 +11,14 @@ import numpy as np
 
 from jaxlr.numerics.wide import Wide, from_float32
 from jaxlr.schedules import leaves
+from jaxlr.schedules.family import family
 from jaxlr.schedules.position import Position
-from jaxlr.schedules.schedule import Schedule, family
+from jaxlr.schedules.schedule import Schedule
+from jaxlr.typing import Scalar
 
 
-@family
-def custom(fn: Callable[..., Any], /, **numbers: Any) -> Schedule:
+@family()
+def custom(fn: Callable[..., Any], /, **numbers: Scalar) -> Schedule:
     """Any function of the count as a schedule (PyTorch's LambdaLR).
 
     lr(n) = fn(n, **numbers)
@@ -50,8 +52,8 @@ def _custom(position: Position, fn: Callable[..., Any], **numbers: Any) -> Wide:
 
 
 def _leaf(name: str, value: Any) -> Any:
-    if isinstance(value, Wide | jax.Array) or np.ndim(value):
+    if isinstance(value, leaves.StoredLeaf | jax.Array) or np.ndim(value):
         return value
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        return leaves.signed(name, value)
+        return leaves.offset(name, value)
     return leaves.number(name, value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,23 +11,29 @@ import jax.numpy as jnp
 from jaxlr.numerics.wide import Wide, constant, from_integer, less, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import cosine_between
-from jaxlr.schedules.position import Position, unsigned, way
-from jaxlr.schedules.schedule import Schedule, family
+from jaxlr.schedules.family import Borders, family
+from jaxlr.schedules.position import Position, way
+from jaxlr.schedules.schedule import Schedule
+from jaxlr.typing import Length, Scalar
 
 
-@family
+def _run(a: SimpleNamespace) -> Borders:
+    return run_borders(a.total_steps, a.pct_start, 3 if a.three_phase else 2, a.last)
+
+
+@family(end="total_steps", scales=("max_lr",), borders=_run)
 def one_cycle(
-    max_lr: Any,
-    total_steps: Any,
+    max_lr: Scalar,
+    total_steps: Length,
     *,
-    pct_start: Any = 0.3,
-    div_factor: Any = 25.0,
-    final_div_factor: Any = 1e4,
-    anneal: str = "cos",
+    pct_start: Scalar = 0.3,
+    div_factor: Scalar = 25.0,
+    final_div_factor: Scalar = 1e4,
+    anneal: Literal["cos", "linear"] = "cos",
     three_phase: bool = False,
-    last: str = "total-1",
-    begin: Any = 0,
-    begin_phase: Any = 0.0,
+    last: Literal["total-1", "total"] = "total-1",
+    begin: Length = 0,
+    begin_phase: Scalar = 0.0,
 ) -> Schedule:
     """Rises from `max_lr / div_factor` to `max_lr`, falls to `max_lr / (div_factor * final_div_factor)`, and holds.
 
@@ -99,18 +106,18 @@ def _one_cycle(
     return through(values, position, total_steps, pct_start, anneal, last, begin, begin_phase)
 
 
-@family
+@family(end="total_steps", scales=("base_momentum",), towards="max_momentum", borders=_run)
 def one_cycle_momentum(
-    total_steps: Any,
+    total_steps: Length,
     *,
-    base_momentum: Any = 0.85,
-    max_momentum: Any = 0.95,
-    pct_start: Any = 0.3,
-    anneal: str = "cos",
+    base_momentum: Scalar = 0.85,
+    max_momentum: Scalar = 0.95,
+    pct_start: Scalar = 0.3,
+    anneal: Literal["cos", "linear"] = "cos",
     three_phase: bool = False,
-    last: str = "total-1",
-    begin: Any = 0,
-    begin_phase: Any = 0.0,
+    last: Literal["total-1", "total"] = "total-1",
+    begin: Length = 0,
+    begin_phase: Scalar = 0.0,
 ) -> Schedule:
     """The momentum that goes with `one_cycle`: down while the rate rises, up while it falls.
 
@@ -207,7 +214,7 @@ def through(
 
 def run_borders(total_steps: jax.Array, pct_start: Wide, phases: int, last: str) -> tuple[jax.Array, list[Wide]]:
     """The count of the end, and where each of the two or three phases starts and the last one ends."""
-    total = unsigned(total_steps)
+    total = total_steps
     lead = constant(1.0 if last == "total-1" else 0.0)
     end = total if last == "total" else jnp.maximum(total, jnp.uint32(1)) - jnp.uint32(1)
     share = pct_start * from_integer(total)

@@ -10,15 +10,17 @@ from jax import lax
 
 from jaxlr.numerics.wide import Wide, constant, exp, frexp, from_float32, from_integer, log, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.family import family
 from jaxlr.schedules.position import Position
-from jaxlr.schedules.schedule import Schedule, family
+from jaxlr.schedules.schedule import Schedule
+from jaxlr.typing import Scalar
 
 _DIRECT = 16  # factors multiplied one by one; after them Euler and Maclaurin's remainder is below 2**-37
 _ONE_OVER_B = (1 / 12, -2 / 720, 24 / 30240, -720 / 1209600)  # B_2j / (2j)! times the derivative's factorial
 
 
-@family
-def time_based(init_value: Any, decay_rate: Any) -> Schedule:
+@family()
+def time_based(init_value: Scalar, decay_rate: Scalar) -> Schedule:
     """Divides the rate, after update n, by `1 + decay_rate * n`.
 
     e[n+1] = e[n] / (1 + decay_rate * n), e[0] = init_value; so lr(n) = init_value / prod_{k<n} (1 + decay_rate * k)

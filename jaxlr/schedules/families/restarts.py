@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -12,14 +13,30 @@ from jaxlr.numerics.triple import integer_power, triple, where_triple
 from jaxlr.numerics.wide import Wide, constant, from_integer, less, log, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import cosine_weights
-from jaxlr.schedules.leaves import Logarithm
-from jaxlr.schedules.position import Position, at_least_one, position_of, unsigned
-from jaxlr.schedules.schedule import Schedule, as_schedule, family
+from jaxlr.schedules.family import Cycle, family
+from jaxlr.schedules.leaves import Factor
+from jaxlr.schedules.position import Position, at_least_one, position_of
+from jaxlr.schedules.schedule import Schedule, as_schedule
+from jaxlr.typing import Length, Scalar
 
 
-@family
+def _three_cycles(first: int, t_mul: float) -> int:
+    return math.ceil(first * (1 + t_mul + t_mul**2))
+
+
+def _place(first: int, t_mul: float, count: int, limit: int | None = None) -> Cycle | None:
+    rest, length, cycle = float(count), float(first), 0
+    while rest >= length:
+        rest, length, cycle = rest - length, length * t_mul, cycle + 1
+    return None if limit is not None and cycle >= limit else Cycle(int(rest), round(length))
+
+
+@family(
+    span=lambda a: _three_cycles(a.first_decay_steps, a.t_mul),
+    cycle=lambda a, n: _place(a.first_decay_steps, a.t_mul, n),
+)
 def cosine_restarts(
-    init_value: Any, first_decay_steps: Any, *, t_mul: Any = 1, m_mul: Any = 1.0, end_value: Any = 0.0
+    init_value: Scalar, first_decay_steps: Length, *, t_mul: Scalar = 1, m_mul: Scalar = 1.0, end_value: Scalar = 0.0
 ) -> Schedule:
     """Half a cosine again and again, each cycle `t_mul` times as long as the one before (SGDR).
 
@@ -67,10 +84,10 @@ def _cosine_restarts(
     init_value: Wide,
     first_decay_steps: jax.Array,
     t_mul: Wide,
-    m_mul: Logarithm,
+    m_mul: Factor,
     end_value: Wide,
 ) -> Wide:
-    cycle, done, left = _cycle_of(position, at_least_one(unsigned(first_decay_steps)), t_mul)
+    cycle, done, left = _cycle_of(position, at_least_one(first_decay_steps), t_mul)
     kept, gone = cosine_weights(done, left)
     power, scale = m_mul.power(from_integer(cycle))
     later = end_value + ((init_value - end_value) * kept * power).scaled(scale)
@@ -78,9 +95,15 @@ def _cosine_restarts(
     return where(cycle == 0, init_value * kept + end_value * gone, later)
 
 
-@family
+@family(span=lambda a: _three_cycles(a.period, a.t_mul), cycle=lambda a, n: _place(a.period, a.t_mul, n, a.limit))
 def with_restarts(
-    schedule: Any, period: Any, *, t_mul: Any = 1, m_mul: Any = 1.0, limit: Any = None, end_value: Any = 0.0
+    schedule: Schedule,
+    period: Length,
+    *,
+    t_mul: Scalar = 1,
+    m_mul: Scalar = 1.0,
+    limit: Length | None = None,
+    end_value: Scalar = 0.0,
 ) -> Schedule:
     """The first `period` updates of any schedule again and again, each time `t_mul` times as slowly.
 
@@ -125,17 +148,17 @@ def _with_restarts(
     schedule: Schedule,
     period: jax.Array,
     t_mul: Wide,
-    m_mul: Logarithm,
+    m_mul: Factor,
     limit: jax.Array | None,
     end_value: Wide,
 ) -> Wide:
-    first = at_least_one(unsigned(period))
+    first = at_least_one(period)
     cycle, done, left = _cycle_of(position, first, t_mul)
     length = from_integer(first)
     inside = position_of(where(less(done, left), length * done, length - length * left))
     power, scale = m_mul.power(from_integer(cycle))
     value = (schedule.at(inside) * power).scaled(scale)
-    return value if limit is None else where(cycle >= unsigned(limit), end_value, value)
+    return value if limit is None else where(cycle >= limit, end_value, value)
 
 
 def _cycle_of(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:

@@ -11,13 +11,20 @@ from jax import lax
 from jaxlr.numerics.wide import Wide, from_integer, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.exponentials import decayed
-from jaxlr.schedules.leaves import Logarithm
-from jaxlr.schedules.position import Position, at_least_one, unsigned
-from jaxlr.schedules.schedule import Schedule, family
+from jaxlr.schedules.family import family
+from jaxlr.schedules.leaves import Factor
+from jaxlr.schedules.position import Position, at_least_one
+from jaxlr.schedules.schedule import Schedule
+from jaxlr.typing import Length, Lengths, Scalar, Scalars
 
 
-@family
-def step_decay(init_value: Any, decay_rate: Any, step_size: Any, *, offset: Any = 0) -> Schedule:
+def _past(borders: list[int]) -> int:
+    """Some updates past the last border."""
+    return max([1, *(border * 5 // 4 for border in borders)])
+
+
+@family(span=lambda a: 4 * a.step_size)
+def step_decay(init_value: Scalar, decay_rate: Scalar, step_size: Length, *, offset: Length = 0) -> Schedule:
     """Multiplies the rate by `decay_rate` every `step_size` updates.
 
     lr(n) = init_value * decay_rate ** floor((n + offset) / step_size)
@@ -56,16 +63,16 @@ def step_decay(init_value: Any, decay_rate: Any, step_size: Any, *, offset: Any 
 
 
 def _step_decay(
-    position: Position, init_value: Wide, decay_rate: Logarithm, step_size: jax.Array, offset: jax.Array
+    position: Position, init_value: Wide, decay_rate: Factor, step_size: jax.Array, offset: jax.Array
 ) -> Wide:
     # uint32 holds the sum of two int32; only a position shifted past int32 could overflow, so it saturates.
-    ahead = jnp.minimum(position.whole, jnp.uint32(0xFFFFFFFF) - unsigned(offset)) + unsigned(offset)
-    drops = ahead // at_least_one(unsigned(step_size))
+    ahead = jnp.minimum(position.whole, jnp.uint32(0xFFFFFFFF) - offset) + offset
+    drops = ahead // at_least_one(step_size)
     return decayed(init_value, decay_rate, from_integer(drops))
 
 
-@family
-def multi_step(init_value: Any, milestones: Any, decay_rate: Any) -> Schedule:
+@family(span=lambda a: _past(a.milestones))
+def multi_step(init_value: Scalar, milestones: Lengths, decay_rate: Scalar | Scalars) -> Schedule:
     """Multiplies the rate by a factor at each milestone.
 
     lr(n) = init_value * product of the factors of all milestones <= n
@@ -98,30 +105,30 @@ def multi_step(init_value: Any, milestones: Any, decay_rate: Any) -> Schedule:
     )
 
 
-def _multi_step(position: Position, init_value: Wide, milestones: jax.Array, decay_rate: Logarithm) -> Wide:
+def _multi_step(position: Position, init_value: Wide, milestones: jax.Array, decay_rate: Factor) -> Wide:
     if decay_rate.high.ndim == 0:
         return decayed(init_value, decay_rate, from_integer(passed(position.whole, milestones)))
 
     def add(exponent: Wide, milestone_and_factor: Any) -> tuple[Wide, None]:
         milestone, factor = milestone_and_factor
-        return where(position.whole >= unsigned(milestone), exponent + factor, exponent), None
+        return where(position.whole >= milestone, exponent + factor, exponent), None
 
     zeros = jnp.zeros(position.whole.shape, jnp.float32)
     exponent, _ = lax.scan(add, Wide(zeros, zeros), (milestones, Wide(decay_rate.high, decay_rate.low)))
-    return decayed(init_value, Logarithm(exponent.high, exponent.low), from_integer(jnp.uint32(1)))
+    return decayed(init_value, Factor(exponent.high, exponent.low), from_integer(jnp.uint32(1)))
 
 
 def passed(count: jax.Array, milestones: jax.Array) -> jax.Array:
     """How many milestones are at or below the count."""
 
     def add(passed: jax.Array, milestone: jax.Array) -> tuple[jax.Array, None]:
-        return passed + (count >= unsigned(milestone)).astype(jnp.uint32), None
+        return passed + (count >= milestone).astype(jnp.uint32), None
 
     return lax.scan(add, jnp.zeros_like(count), milestones)[0]
 
 
-@family
-def piecewise_constant(values: Any, boundaries: Any) -> Schedule:
+@family(span=lambda a: _past(a.boundaries))
+def piecewise_constant(values: Scalars, boundaries: Lengths) -> Schedule:
     """A table of rates: each holds from its boundary to the next.
 
     lr(n) = values[i] for boundaries[i - 1] <= n < boundaries[i]
@@ -157,8 +164,8 @@ def _piecewise_constant(position: Position, values: Wide, boundaries: jax.Array)
     return Wide(values.high[piece], values.low[piece])
 
 
-@family
-def table(values: Any) -> Schedule:
+@family(span=lambda a: len(a.values))
+def table(values: Scalars) -> Schedule:
     """One rate for each update, recorded beforehand; the last one holds.
 
     lr(n) = values[min(n, len(values) - 1)]

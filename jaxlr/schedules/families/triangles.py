@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
 from jaxlr.numerics.wide import Wide, where
 from jaxlr.schedules import leaves
-from jaxlr.schedules.leaves import Logarithm
-from jaxlr.schedules.position import Position, unsigned
-from jaxlr.schedules.schedule import Schedule, family
+from jaxlr.schedules.family import Cycle, family
+from jaxlr.schedules.leaves import Factor
+from jaxlr.schedules.position import Position
+from jaxlr.schedules.schedule import Schedule
+from jaxlr.typing import Length, Scalar
 
 
-@family
-def triangular(base_lr: Any, max_lr: Any, step_size: Any, *, step_size_down: Any = None) -> Schedule:
+def _cycle_length(a: SimpleNamespace) -> int:
+    return a.step_size + (a.step_size if a.step_size_down is None else a.step_size_down)
+
+
+def four_cycles(a: SimpleNamespace) -> int:
+    """As many updates as show how the cycles go on."""
+    return 4 * _cycle_length(a)
+
+
+def place(a: SimpleNamespace, count: int) -> Cycle:
+    """Where a count lies in its cycle."""
+    length = _cycle_length(a)
+    return Cycle(count % length, length)
+
+
+@family(span=four_cycles, cycle=place)
+def triangular(base_lr: Scalar, max_lr: Scalar, step_size: Length, *, step_size_down: Length | None = None) -> Schedule:
     """Rises from `base_lr` to `max_lr` in `step_size` updates, falls back, and repeats.
 
     lr(n) = base_lr + (max_lr - base_lr) * rise(n), rise = 0 at n = 0, 1 at n = step_size
@@ -53,8 +71,10 @@ def _triangular(
     return base_lr + (max_lr - base_lr) * rise
 
 
-@family
-def triangular2(base_lr: Any, max_lr: Any, step_size: Any, *, step_size_down: Any = None) -> Schedule:
+@family(span=four_cycles, cycle=place)
+def triangular2(
+    base_lr: Scalar, max_lr: Scalar, step_size: Length, *, step_size_down: Length | None = None
+) -> Schedule:
     """`triangular` with the height halved after each cycle.
 
     lr(n) = base_lr + (max_lr - base_lr) * rise(n) / 2 ** cycle, cycle = 0, 1, ...
@@ -92,14 +112,14 @@ def _triangular2(
     return base_lr + ((max_lr - base_lr) * rise).scaled(-halvings)
 
 
-@family
+@family(span=four_cycles, cycle=place)
 def exp_range(
-    base_lr: Any,
-    max_lr: Any,
-    step_size: Any,
-    gamma: Any,
+    base_lr: Scalar,
+    max_lr: Scalar,
+    step_size: Length,
+    gamma: Scalar,
     *,
-    step_size_down: Any = None,
+    step_size_down: Length | None = None,
     decay_base: bool = False,
 ) -> Schedule:
     """`triangular` with the height times `gamma ** n`, n the update count.
@@ -149,7 +169,7 @@ def _exp_range(
     base_lr: Wide,
     max_lr: Wide,
     step_size: jax.Array,
-    gamma: Logarithm,
+    gamma: Factor,
     step_size_down: jax.Array | None,
     decay_base: bool,
 ) -> Wide:
@@ -161,15 +181,15 @@ def _exp_range(
     return base_lr + (height * power).scaled(scale)
 
 
-@family
+@family(span=four_cycles, cycle=place)
 def cyclic(
-    base_lr: Any,
-    max_lr: Any,
-    step_size: Any,
+    base_lr: Scalar,
+    max_lr: Scalar,
+    step_size: Length,
     scale_fn: Callable[[jax.Array], Any],
     *,
-    scale_by: str = "cycle",
-    step_size_down: Any = None,
+    scale_by: Literal["cycle", "update"] = "cycle",
+    step_size_down: Length | None = None,
 ) -> Schedule:
     """`triangular` with the height times any function of the cycle or of the count.
 
@@ -226,8 +246,8 @@ def _cyclic(
 
 def rise_in_cycle(position: Position, step_size: jax.Array, step_size_down: jax.Array | None) -> tuple[jax.Array, Wide]:
     """The cycle's index (0, 1, ...) and the height in [0, 1]: 0 at its ends, 1 after `step_size` updates."""
-    up = unsigned(step_size)
-    down = up if step_size_down is None else unsigned(step_size_down)
+    up = step_size
+    down = up if step_size_down is None else step_size_down
     cycle, inside = position.within(up + down)
     risen, _ = inside.parts(up)
     _, fallen = inside.since(up).parts(down)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from jaxlr.numerics.wide import Wide
 from jaxlr.schedules import Schedule, leaves
 
 __all__ = ["full_name", "numbers_of", "with_number"]
@@ -90,7 +89,7 @@ def _walk(name: str, value: Any) -> Iterator[tuple[str, int | float]]:
             yield from _walk(f"{name}[{index}]", inner)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield name, value
-    elif isinstance(value, Wide) or hasattr(value, "dtype"):
+    elif leaves.is_leaf(value):
         yield from _walk(name, leaves.plain(value))
 
 

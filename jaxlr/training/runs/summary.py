@@ -14,7 +14,6 @@ import numpy as np
 
 from jaxlr.schedules import Schedule
 from jaxlr.training.loop.trainer import EpochEnd, Skipped, Updates
-from jaxlr.training.runs.cycles import horizon, place_in_cycle
 
 __all__ = ["Tally", "end_entries", "finite", "horizon_note", "machine", "parameters_sha256"]
 
@@ -72,7 +71,7 @@ def end_entries(schedule: Schedule, updates: int) -> dict[str, Any]:
       >>> end_entries(jaxlr.triangular(0.1, 1.0, 40), 100)["cycle_note"]
       'the run ends inside a cycle, 20 updates into 80; 60 more would complete it'
     """
-    place = place_in_cycle(schedule.to_dict(), updates)
+    place = schedule.cycle(updates)
     inside = place is not None and place.updates != 0
     note = None
     if place is not None and inside:
@@ -105,7 +104,7 @@ def horizon_note(schedule: Schedule, updates: int, *, at_zero: int, an_epoch: in
             f"the rate is 0 at the last {at_zero} updates, from count {updates - at_zero} on; "
             f"a schedule of {updates} would use them"
         )
-    end = horizon(schedule.to_dict())
+    end = schedule.end()
     if end is None or updates >= end:
         return None
     return f"the run ends before its schedule, {updates} updates into {end}; {end - updates} more would complete it"

@@ -1,0 +1,112 @@
+"""Schedules written down: as the call that makes them, and as JSON-able data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxlr.schedules import leaves
+from jaxlr.schedules.family import RECORDS, Family
+
+__all__ = ["changed", "from_data", "is_static", "make", "to_data", "written"]
+
+
+def is_static(value: Any) -> bool:
+    """Whether an argument selects the program: a word, a flag, a function."""
+    return isinstance(value, str | bool) or (callable(value) and not _is_schedule(value))
+
+
+def written(family: Family, arguments: Mapping[str, Any]) -> str:
+    """The call that makes a schedule, as Python and the command line read it."""
+    if family.infix is not None:
+        left, right = map(_printed, arguments.values())
+        return f"({left} {family.infix} {right})"
+    shown = changed(family, arguments)
+    receiver = f"{shown.pop('schedule')!r}." if family.method else ""
+    if family.method and len(shown) == 1:
+        return f"{receiver}{family.name}({_printed(*shown.values())})"
+    listed = ", ".join(f"{name}={_printed(value)}" for name, value in shown.items())
+    return f"{receiver}{family.name}({listed})"
+
+
+def changed(family: Family, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that differ from their defaults."""
+    defaults = {name: parameter.default for name, parameter in family.parameters.items()}
+    nothing = inspect.Parameter.empty
+    return {name: value for name, value in arguments.items() if not _equals(value, defaults.get(name, nothing))}
+
+
+def to_data(value: Any) -> Any:
+    """An argument as JSON-able data; a function stands as its own name."""
+    if _is_schedule(value):
+        return value.to_dict()
+    if isinstance(value, list | tuple):
+        return [to_data(item) for item in value]
+    if callable(value):
+        return {"function": value.__name__}
+    if value is None or is_static(value):
+        return value
+    if not leaves.is_known(value):
+        raise TypeError("a schedule with traced numbers has no values to write down")
+    return leaves.plain(value)
+
+
+def from_data(data: Any, functions: Mapping[str, Callable[..., Any]]) -> Any:
+    """What `to_data` described; functions are given, never imported by name."""
+    if isinstance(data, list):
+        return [from_data(item, functions) for item in data]
+    if not isinstance(data, Mapping):
+        return data
+    if set(data) == {"function"}:
+        if data["function"] not in functions:
+            raise ValueError(f"functions must hold the function {data['function']!r}, got {sorted(functions)}")
+        return functions[data["function"]]
+    name, arguments = data.get("family"), data.get("arguments")
+    if name not in RECORDS:
+        raise ValueError(f"family must be the name of a schedule, got {name!r}")
+    if not isinstance(arguments, Mapping):
+        raise ValueError(f"arguments of {name} must be a mapping of names to values, got {arguments!r}")
+    return make(name, {key: from_data(value, functions) for key, value in arguments.items()})
+
+
+def make(name: str, arguments: Mapping[str, Any]) -> Any:
+    """Calls the factory of this name with arguments by name, also where it takes one by position only."""
+    signature = inspect.signature(RECORDS[name].make)
+    positional = [p for p, kind in signature.parameters.items() if kind.kind is kind.POSITIONAL_ONLY]
+    missing = [p for p in positional if p not in arguments]
+    if missing:
+        raise TypeError(f"{name}: missing a required argument: {missing[0]!r}")
+    keywords = {key: value for key, value in arguments.items() if key not in positional}
+    try:
+        bound = signature.bind(*(arguments[p] for p in positional), **keywords)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
+    return RECORDS[name].make(*bound.args, **bound.kwargs)
+
+
+def _is_schedule(value: Any) -> bool:
+    return hasattr(value, "formula_at")
+
+
+def _equals(value: Any, default: Any) -> bool:
+    if default is inspect.Parameter.empty:
+        return False
+    if value is None or is_static(value):
+        return value is default or value == default
+    if _is_schedule(value) or not leaves.is_known(value) or np.ndim(jax.tree.leaves(value)[0]):
+        return False
+    return default is not None and leaves.plain(value) == default
+
+
+def _printed(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_printed, value))}]"
+    if _is_schedule(value):
+        return repr(value)
+    if callable(value):
+        return value.__name__
+    return repr(value) if value is None or is_static(value) else leaves.printed(value)
