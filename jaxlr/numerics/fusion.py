@@ -23,8 +23,8 @@ _TOGETHER = 1500  # operations of a composition whose parts need not stand apart
 _inline = ContextVar("inline", default=False)
 
 
-def together(function: Callable[[], _Result]) -> _Result:
-    """What the function returns, its parts `apart` only where they are too large together."""
+def fused_if_small(function: Callable[[], _Result]) -> _Result:
+    """What the function returns, its parts `isolated` only where they are too large together."""
     token = _inline.set(True)
     try:
         program, shapes = jax.make_jaxpr(function, return_shape=True)()
@@ -35,7 +35,7 @@ def together(function: Callable[[], _Result]) -> _Result:
     return jax.tree.unflatten(jax.tree.structure(shapes), jaxpr_as_fun(program)())
 
 
-def apart(function: Callable[[], _Result]) -> _Result:
+def isolated(function: Callable[[], _Result]) -> _Result:
     """What the function returns, computed where XLA fuses it with nothing around it, if it is large.
 
     Nothing is fused across a condition, and this one is known to be true only after XLA has simplified.

@@ -1,15 +1,18 @@
 """Learning-rate schedules: pure functions of the update count, whose numbers are data."""
 
 from jaxlr.schedules.composition import algebra as algebra
-from jaxlr.schedules.composition.phases import at_speed, constant, join, per_epoch, warmup, warmup_stable_decay
-from jaxlr.schedules.families.cosines import cosine, linear, polynomial
-from jaxlr.schedules.families.curves import flat_cosine, k_decay, noam, polynomial_cycles, rex, slanted_triangular, tanh
-from jaxlr.schedules.families.exponentials import exponential, inverse_sqrt, inverse_time, natural_exponential
+from jaxlr.schedules.composition.clocks import at_speed, per_epoch
+from jaxlr.schedules.composition.phases import join, warmup
+from jaxlr.schedules.families.cosines import cosine, k_decay
+from jaxlr.schedules.families.exponentials import exponential, natural_exponential, tanh
 from jaxlr.schedules.families.functions import custom
-from jaxlr.schedules.families.onecycle import one_cycle, one_cycle_momentum
+from jaxlr.schedules.families.inverses import inverse_sqrt, inverse_time, noam, rex
+from jaxlr.schedules.families.lines import constant, linear, polynomial, polynomial_cycles
+from jaxlr.schedules.families.onecycle import flat_cosine, one_cycle, one_cycle_momentum, slanted_triangular
 from jaxlr.schedules.families.recursions import time_based
 from jaxlr.schedules.families.restarts import cosine_restarts, with_restarts
 from jaxlr.schedules.families.steps import multi_step, piecewise_constant, step_decay, table
+from jaxlr.schedules.families.trapezoids import warmup_stable_decay
 from jaxlr.schedules.families.triangles import cyclic, exp_range, triangular, triangular2
 from jaxlr.schedules.family import FAMILIES, Cycle, Family, family
 from jaxlr.schedules.retiming import retime

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxlr.numerics import wide
+from jaxlr.numerics import elementary, wide
 from jaxlr.numerics.wide import Wide
 
 LARGEST_LENGTH = 2**31 - 1
@@ -69,7 +69,7 @@ class Factor(StoredLeaf):
 
     def power(self, exponent: Wide) -> tuple[Wide, jax.Array]:
         """`(y, k)` with `factor ** exponent = y * 2**k`."""
-        return wide.exp(self.log * exponent)
+        return elementary.exp(self.log * exponent)
 
 
 @jax.tree_util.register_dataclass
@@ -150,7 +150,7 @@ def factor(name: str, value: Any, *, shape: tuple[int, ...] = ()) -> Factor:
     if isinstance(value, Factor):
         return value
     if isinstance(value, Tracer):
-        traced = wide.log(_traced_number(name, value))
+        traced = elementary.log(_traced_number(name, value))
         return Factor(traced.high, traced.low)
     value = _known_array(name, value, shape)
     _require(bool(np.all(np.isfinite(value))), name, value, "finite")

@@ -83,7 +83,9 @@ def shares(position: Position, total: Array, begin: Array, phase: Wide) -> tuple
     return phase + rest * done, rest * left
 
 
-def way(position: Position, total: Array, begin: Array | None = None, phase: Wide | None = None) -> tuple[Wide, Wide]:
+def progress(
+    position: Position, total: Array, begin: Array | None = None, phase: Wide | None = None
+) -> tuple[Wide, Wide]:
     """`shares` in updates: what lies behind and what lies ahead; exact integers where nothing was shifted."""
     inside = position.whole < total
     behind = from_integer(jnp.where(inside, position.whole, total))

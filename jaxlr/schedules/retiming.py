@@ -15,7 +15,7 @@ from jaxlr.numerics.wide import Wide, constant, less, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import RECORDS, Borders
 from jaxlr.schedules.leaves import Length, Number
-from jaxlr.schedules.position import Position, way
+from jaxlr.schedules.position import Position, progress
 from jaxlr.schedules.schedule import Schedule, as_schedule
 
 __all__ = ["retime"]
@@ -124,7 +124,7 @@ def _begun(schedule: Schedule, new: Schedule, at: Length) -> Number:
     here, (old, fresh) = _hidden(at, (schedule, new))
     (ended, before), (_, after) = _borders(old), _borders(fresh)
     numbers = _decoded(old)
-    place, left = way(here, ended, numbers.begin, numbers.begin_phase)
+    place, left = progress(here, ended, numbers.begin, numbers.begin_phase)
     # In each phase the share of it that is done; the last one counts from its end, where that is the finer measure.
     moved = after[-1] - left * _stretch(before[-2:], after[-2:])
     for start in reversed(range(len(before) - 2)):

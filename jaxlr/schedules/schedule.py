@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxlr.numerics.fusion import apart, together
+from jaxlr.numerics.fusion import fused_if_small, isolated
 from jaxlr.numerics.wide import Wide
 from jaxlr.schedules import leaves, printing
 from jaxlr.schedules.family import RECORDS, Cycle, Family, fact
@@ -75,7 +75,7 @@ class Schedule:
 
     def at(self, position: Position) -> Wide:
         """The exact value at a position: what formulas that contain schedules call."""
-        return apart(lambda: self.formula_at(position))
+        return isolated(lambda: self.formula_at(position))
 
     def formula_at(self, position: Position) -> Wide:
         """The same among the operations around it: what a schedule that stands alone calls."""
@@ -225,7 +225,7 @@ def _value(schedule: Schedule, count: jax.Array) -> jax.Array:
     # Behind the barrier nothing is a constant, so literal, closed-over and traced numbers make one program.
     schedule, whole = lax.optimization_barrier((schedule, whole))
     composed = any(map(_is_schedule, jax.tree.leaves(schedule._parts[0], is_leaf=_is_schedule)))
-    value = (together if composed else operator.call)(lambda: schedule.formula_at(Position(whole)).nearest())
+    value = (fused_if_small if composed else operator.call)(lambda: schedule.formula_at(Position(whole)).nearest())
     if value.shape != whole.shape and value.ndim:
         raise TypeError(f"the numbers of this schedule are batched, with shape {value.shape}: call it under jax.vmap")
     return jnp.broadcast_to(value, whole.shape)

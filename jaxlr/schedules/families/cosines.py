@@ -1,143 +1,19 @@
-"""Annealing: from one rate to another along a curve, once or with warm restarts."""
+"""Half a cosine, once."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Literal
 
 import jax
-import jax.numpy as jnp
 
-from jaxlr.numerics.wide import (
-    Wide,
-    constant,
-    exp_and_rest,
-    from_integer,
-    log,
-    sine_squared,
-    where,
-)
+from jaxlr.numerics.elementary import sine_squared
+from jaxlr.numerics.wide import Wide, constant, where
 from jaxlr.schedules import leaves
-from jaxlr.schedules.family import Borders, family
-from jaxlr.schedules.position import Position, at_least_one, blend, shares
+from jaxlr.schedules.families.lines import from_zero, rest_to_the_power
+from jaxlr.schedules.family import family
+from jaxlr.schedules.position import Position, at_least_one, shares
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
-
-
-def _arrival(a: SimpleNamespace) -> int:
-    return a.transition_begin + a.transition_steps
-
-
-def _way(a: SimpleNamespace) -> Borders:
-    end = a.transition_begin + a.transition_steps
-    return end, [from_integer(a.transition_begin), from_integer(end)]
-
-
-def from_zero(length: jax.Array) -> Borders:
-    """The borders of a curve with one phase, of so many updates."""
-    return length, [from_integer(jnp.uint32(0)), from_integer(length)]
-
-
-@family(end=_arrival, scales=("init_value",), towards="end_value", borders=_way, repeats_itself=True)
-def linear(
-    init_value: Scalar, end_value: Scalar, transition_steps: Length, *, transition_begin: Length = 0
-) -> Schedule:
-    """Goes from `init_value` to `end_value` in a straight line, and holds.
-
-    lr(n) = init_value + (end_value - init_value) * x, x = (n - transition_begin) / transition_steps within [0, 1]
-
-    The end value is reached at n = transition_begin + transition_steps, exactly.
-
-    Args:
-      init_value: the first rate.
-      end_value: the last rate.
-      transition_steps: updates from the first to the last; an integer, at least 1.
-      transition_begin: updates at `init_value` before; an integer, at least 0.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
-      TypeError: a length is no integer.
-
-    Example:
-      >>> import jaxlr
-      >>> rate = jaxlr.linear(1.0, 0.0, 4)
-      >>> [float(rate(n)) for n in (0, 1, 2, 3, 4, 5)]
-      [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
-    """
-    return Schedule(
-        _linear,
-        init_value=leaves.number("init_value", init_value),
-        end_value=leaves.number("end_value", end_value),
-        transition_steps=leaves.length("transition_steps", transition_steps),
-        transition_begin=leaves.length("transition_begin", transition_begin, minimum=0),
-    )
-
-
-def _linear(
-    position: Position, init_value: Wide, end_value: Wide, transition_steps: jax.Array, transition_begin: jax.Array
-) -> Wide:
-    return blend(init_value, end_value, position.since(transition_begin), transition_steps)
-
-
-@family(end=_arrival, scales=("init_value",), towards="end_value", borders=_way, repeats_itself=True)
-def polynomial(
-    init_value: Scalar, end_value: Scalar, power: Scalar, transition_steps: Length, *, transition_begin: Length = 0
-) -> Schedule:
-    """Goes from `init_value` to `end_value` along a power of what is left, and holds.
-
-    lr(n) = end_value + (init_value - end_value) * (1 - x) ** power, x as in `linear`
-
-    The end value is reached at n = transition_begin + transition_steps, exactly, whatever the power.
-
-    Args:
-      init_value: the first rate.
-      end_value: the last rate.
-      power: the power, above 0; 1 is `linear`.
-      transition_steps: updates from the first to the last; an integer, at least 1.
-      transition_begin: updates at `init_value` before; an integer, at least 0.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
-      TypeError: a length is no integer.
-
-    Example:
-      >>> import jaxlr
-      >>> rate = jaxlr.polynomial(1.0, 0.0, 2.0, 4)
-      >>> [float(rate(n)) for n in (0, 1, 2, 3, 4, 5)]
-      [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
-    """
-    return Schedule(
-        _polynomial,
-        init_value=leaves.number("init_value", init_value),
-        end_value=leaves.number("end_value", end_value),
-        power=leaves.positive("power", power),
-        transition_steps=leaves.length("transition_steps", transition_steps),
-        transition_begin=leaves.length("transition_begin", transition_begin, minimum=0),
-    )
-
-
-def _polynomial(
-    position: Position,
-    init_value: Wide,
-    end_value: Wide,
-    power: Wide,
-    transition_steps: jax.Array,
-    transition_begin: jax.Array,
-) -> Wide:
-    done, left = position.since(transition_begin).parts(transition_steps)
-    kept, scale, gone = rest_to_the_power(done, left, power)
-    return (init_value * kept).scaled(scale) + end_value * gone
-
-
-def rest_to_the_power(done: Wide, left: Wide, power: Wide) -> tuple[Wide, jax.Array, Wide]:
-    """`(y, k, 1 - left ** power)` with `left ** power = y * 2**k`, for done + left = 1."""
-    return exp_and_rest(log(left, -done) * power)
 
 
 @family(
@@ -232,3 +108,65 @@ def cosine_weights(done: Wide, left: Wide) -> tuple[Wide, Wide]:
     near = sine_squared(where(early, done, left))
     far = constant(1.0) - near
     return where(early, far, near), where(early, near, far)
+
+
+@family(end="decay_steps", scales=("init_value",), towards="end_value", borders=lambda a: from_zero(a.decay_steps))
+def k_decay(
+    init_value: Scalar,
+    decay_steps: Length,
+    *,
+    k: Scalar = 1.0,
+    end_value: Scalar = 0.0,
+    power: Scalar = 1.0,
+    shape: Literal["cosine", "linear"] = "cosine",
+) -> Schedule:
+    """A power of a cosine, or of a straight line, over a power of the time (timm's k_decay, optax's exponent).
+
+    lr(n) = end_value + (init_value - end_value) * f(x ** k) ** power, x = n / decay_steps <= 1
+    with f(y) = (1 + cos(pi y)) / 2 ("cosine") or 1 - y ("linear")
+
+    Args:
+      init_value: the first rate.
+      decay_steps: updates of the fall; an integer, at least 1.
+      k: the power of the time, above 0; above 1 it falls later.
+      end_value: the last rate.
+      power: the power of the curve, above 0; above 1 it falls earlier.
+      shape: "cosine" or "linear".
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range, another word for `shape`.
+      TypeError: `decay_steps` is no integer.
+
+    Example:
+      >>> from jaxlr.schedules import k_decay
+      >>> [round(float(k_decay(1.0, 10, k=2.0)(n)), 4) for n in (0, 5, 10)]
+      [1.0, 0.8536, 0.0]
+      >>> [float(k_decay(1.0, 10, power=2.0)(n)) for n in (0, 5, 10)]
+      [1.0, 0.25, 0.0]
+
+    References:
+      Zhang and Li, k-decay: A New Method for Learning Rate Schedule, 2020, arXiv:2004.05909
+    """
+    return Schedule(
+        _k_decay,
+        init_value=leaves.number("init_value", init_value),
+        decay_steps=leaves.length("decay_steps", decay_steps),
+        k=leaves.positive("k", k),
+        end_value=leaves.number("end_value", end_value),
+        power=leaves.positive("power", power),
+        shape=leaves.choice("shape", shape, ("cosine", "linear")),
+    )
+
+
+def _k_decay(
+    position: Position, init_value: Wide, decay_steps: jax.Array, k: Wide, end_value: Wide, power: Wide, shape: str
+) -> Wide:
+    done, left = position.parts(decay_steps)
+    mantissa, exponent, left = rest_to_the_power(left, done, k)
+    done = mantissa.scaled(exponent)
+    kept, gone = (left, done) if shape == "linear" else cosine_weights(done, left)
+    kept, scale, gone = rest_to_the_power(gone, kept, power)
+    return (init_value * kept).scaled(scale) + end_value * gone

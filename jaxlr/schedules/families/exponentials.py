@@ -1,12 +1,15 @@
-"""Smooth decays: exponential, inverse time, inverse square root."""
+"""Powers of a factor, smoothly or in steps, and the hyperbolic tangent."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 
-from jaxlr.numerics.wide import Wide, constant, exp, from_integer, sqrt, where
+from jaxlr.numerics import elementary
+from jaxlr.numerics.elementary import exp
+from jaxlr.numerics.wide import Wide, constant, from_integer, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.families.lines import from_zero
 from jaxlr.schedules.family import family
 from jaxlr.schedules.leaves import Factor
 from jaxlr.schedules.position import Position, at_least_one
@@ -68,7 +71,7 @@ def _exponential(
     staircase: bool,
     end_value: Wide | None,
 ) -> Wide:
-    value = decayed(init_value, decay_rate, _transitions(position, transition_steps, staircase))
+    value = decayed(init_value, decay_rate, transitions(position, transition_steps, staircase))
     if end_value is None:
         return value
     difference = value - end_value
@@ -116,92 +119,11 @@ def natural_exponential(
 def _natural_exponential(
     position: Position, init_value: Wide, decay_rate: Wide, transition_steps: jax.Array, staircase: bool
 ) -> Wide:
-    power, scale = exp(-decay_rate * _transitions(position, transition_steps, staircase))
+    power, scale = exp(-decay_rate * transitions(position, transition_steps, staircase))
     return (init_value * power).scaled(scale)
 
 
-@family()
-def inverse_time(
-    init_value: Scalar, decay_rate: Scalar, *, transition_steps: Length = 1, staircase: bool = False
-) -> Schedule:
-    """Falls as one over the count; the other formula that people call time-based.
-
-    lr(n) = init_value / (1 + decay_rate * n / transition_steps), with the floor of n / transition_steps if `staircase`
-
-    Args:
-      init_value: the first rate.
-      decay_rate: how much the divisor grows over `transition_steps` updates, at least 0.
-      transition_steps: updates in the unit of `decay_rate`; an integer, at least 1.
-      staircase: whether the rate changes only at multiples of `transition_steps`.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
-      TypeError: `transition_steps` is no integer.
-
-    Example:
-      >>> import jaxlr
-      >>> rate = jaxlr.inverse_time(1.0, 1.0)
-      >>> [float(rate(n)) for n in (0, 1, 3, 7)]
-      [1.0, 0.5, 0.25, 0.125]
-    """
-    return Schedule(
-        _inverse_time,
-        init_value=leaves.number("init_value", init_value),
-        decay_rate=leaves.number("decay_rate", decay_rate, minimum=0.0),
-        transition_steps=leaves.length("transition_steps", transition_steps),
-        staircase=leaves.flag("staircase", staircase),
-    )
-
-
-def _inverse_time(
-    position: Position, init_value: Wide, decay_rate: Wide, transition_steps: jax.Array, staircase: bool
-) -> Wide:
-    return init_value / (constant(1.0) + decay_rate * _transitions(position, transition_steps, staircase))
-
-
-@family(span=lambda a: max(1000, 4 * a.timescale))
-def inverse_sqrt(init_value: Scalar, *, timescale: Length = 1) -> Schedule:
-    """Holds for `timescale` updates, then falls as one over the square root of the count.
-
-    lr(n) = init_value * sqrt(timescale / max(n, timescale))
-
-    Finite at n = 0. Behind a linear warm-up of the same length it is the schedule of T5 and, with another scale, of the
-    Transformer's paper (`jaxlr.schedules.noam`).
-
-    Args:
-      init_value: the rate up to n = timescale.
-      timescale: the count from which the rate falls; an integer, at least 1.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
-      TypeError: `timescale` is no integer.
-
-    Example:
-      >>> import jaxlr
-      >>> rate = jaxlr.inverse_sqrt(1.0, timescale=4)
-      >>> [float(rate(n)) for n in (0, 4, 16, 64)]
-      [1.0, 1.0, 0.5, 0.25]
-    """
-    return Schedule(
-        _inverse_sqrt,
-        init_value=leaves.number("init_value", init_value),
-        timescale=leaves.length("timescale", timescale),
-    )
-
-
-def _inverse_sqrt(position: Position, init_value: Wide, timescale: jax.Array) -> Wide:
-    scale = at_least_one(timescale)
-    later = where(position.whole < scale, from_integer(scale), position.wide())
-    return init_value * sqrt(from_integer(scale) / later)
-
-
-def _transitions(position: Position, transition_steps: jax.Array, staircase: bool) -> Wide:
+def transitions(position: Position, transition_steps: jax.Array, staircase: bool) -> Wide:
     """n / transition_steps, or its floor."""
     steps = at_least_one(transition_steps)
     return from_integer(position.whole // steps) if staircase else position.wide() / from_integer(steps)
@@ -211,3 +133,60 @@ def decayed(value: Wide, rate: Factor, exponent: Wide) -> Wide:
     """value * rate ** exponent."""
     power, scale = rate.power(exponent)
     return (value * power).scaled(scale)
+
+
+@family(end="decay_steps", scales=("init_value",), towards="end_value", borders=lambda a: from_zero(a.decay_steps))
+def tanh(
+    init_value: Scalar, decay_steps: Length, *, end_value: Scalar = 0.0, lower: Scalar = -7.0, upper: Scalar = 3.0
+) -> Schedule:
+    """Falls along a hyperbolic tangent between two of its arguments.
+
+    lr(n) = end_value + (init_value - end_value) * (1 - tanh(lower * (1 - x) + upper * x)) / 2, x = n / decay_steps <= 1
+
+    It starts just below init_value and holds, from n = decay_steps on, just above end_value: a tangent has no ends.
+
+    Args:
+      init_value: the rate that it comes from.
+      decay_steps: updates of the fall; an integer, at least 1.
+      end_value: the rate that it goes to.
+      lower: the tangent's first argument, in [-40, 40].
+      upper: the tangent's last argument, in [-40, 40].
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `decay_steps` is no integer.
+
+    Example:
+      >>> from jaxlr.schedules import tanh
+      >>> [round(float(tanh(1.0, 10)(n)), 4) for n in (0, 5, 7, 10)]
+      [1.0, 0.982, 0.5, 0.0025]
+
+    References:
+      Hsueh, Li and Wu, Stochastic Gradient Descent with Hyperbolic-Tangent Decay on Classification, 2018,
+      arXiv:1806.01593
+    """
+    bounds = {"lower": lower, "upper": upper}
+    arguments = {name: leaves.number(name, value, minimum=-40.0) for name, value in bounds.items()}
+    for name, leaf in arguments.items():
+        if leaves.is_known(leaf) and leaves.plain(leaf) > 40:
+            raise ValueError(f"{name} must be at most 40, got {leaves.printed(leaf)}")
+    return Schedule(
+        _tanh,
+        init_value=leaves.number("init_value", init_value),
+        decay_steps=leaves.length("decay_steps", decay_steps),
+        end_value=leaves.number("end_value", end_value),
+        **arguments,
+    )
+
+
+def _tanh(
+    position: Position, init_value: Wide, decay_steps: jax.Array, end_value: Wide, lower: Wide, upper: Wide
+) -> Wide:
+    done, left = position.parts(decay_steps)
+    argument = lower * left + upper * done
+    power, scale = elementary.exp(argument + argument)
+    growth = power.scaled(scale)
+    return (init_value + end_value * growth) / (constant(1.0) + growth)

@@ -1,4 +1,4 @@
-"""One cycle: up once and down once, over the whole training; the momentum runs against the rate."""
+"""Curves in shares of the run: one cycle up and down, and what goes with it; a flat part and a fall."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from jaxlr.numerics.wide import Wide, constant, from_integer, less, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import cosine_between
+from jaxlr.schedules.families.lines import from_zero
 from jaxlr.schedules.family import Borders, family
-from jaxlr.schedules.position import Position, way
+from jaxlr.schedules.position import Position, progress
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
@@ -197,7 +198,7 @@ def through(
 ) -> Wide:
     """From each value to the next, the borders between them being shares of the run (real numbers, not counts)."""
     end, borders = run_borders(total_steps, pct_start, len(values) - 1, last)
-    now, ahead = way(position, end, begin, begin_phase)
+    now, ahead = progress(position, end, begin, begin_phase)
     start, first, then = borders[-2], values[-2], values[-1]
     for i in reversed(range(len(borders) - 2)):
         earlier = less(now, borders[i + 1])
@@ -223,3 +224,83 @@ def run_borders(total_steps: jax.Array, pct_start: Wide, phases: int, last: str)
     first_end = where(jnp.abs(first_end.high) <= share.high * 2.0**-40, constant(0.0), first_end)
     risen = [first_end, first_end + first_end][: phases - 1]
     return end, [constant(0.0), *risen, from_integer(end)]
+
+
+@family()
+def slanted_triangular(
+    max_lr: Scalar, total_steps: Length, *, cut_frac: Scalar = 0.1, ratio: Scalar = 32.0
+) -> Schedule:
+    """A short rise and a long fall in straight lines (ULMFiT).
+
+    From max_lr / ratio up to max_lr at n = cut_frac * total_steps, back to max_lr / ratio at n = total_steps; holds. It
+    is `one_cycle` with other numbers, and prints as that.
+
+    Args:
+      max_lr: the peak.
+      total_steps: updates in the run; an integer, at least 1.
+      cut_frac: the share of the run that rises, in [0, 1].
+      ratio: peak over first and last rate, above 0.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `total_steps` is no integer.
+
+    Example:
+      >>> from jaxlr.schedules import slanted_triangular
+      >>> rate = slanted_triangular(1.0, 8, cut_frac=0.25, ratio=4.0)
+      >>> [float(rate(n)) for n in (0, 1, 2, 5, 8, 9)]
+      [0.25, 0.625, 1.0, 0.625, 0.25, 0.25]
+
+    References:
+      Howard and Ruder, Universal Language Model Fine-tuning for Text Classification, 2018, arXiv:1801.06146
+    """
+    share = leaves.share("cut_frac", cut_frac)
+    leaves.positive("ratio", ratio)
+    return one_cycle(
+        max_lr, total_steps, pct_start=share, div_factor=ratio, final_div_factor=1.0, anneal="linear", last="total"
+    )
+
+
+@family(end="total_steps", scales=("init_value",), towards="end_value", borders=lambda a: from_zero(a.total_steps))
+def flat_cosine(
+    init_value: Scalar, total_steps: Length, *, pct_start: Scalar = 0.75, end_value: Scalar = 0.0
+) -> Schedule:
+    """Stays, then falls along half a cosine (fastai's fit_flat_cos).
+
+    lr(n) = init_value up to n = pct_start * total_steps, then a cosine down to end_value at n = total_steps; holds.
+
+    Args:
+      init_value: the rate of the flat part.
+      total_steps: updates in the run; an integer, at least 1.
+      pct_start: the share of the run that is flat, in [0, 1].
+      end_value: the last rate.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `total_steps` is no integer.
+
+    Example:
+      >>> from jaxlr.schedules import flat_cosine
+      >>> rate = flat_cosine(1.0, 8, pct_start=0.75)
+      >>> [round(float(rate(n)), 4) for n in (0, 6, 7, 8)]
+      [1.0, 1.0, 0.5, 0.0]
+    """
+    return Schedule(
+        _flat_cosine,
+        init_value=leaves.number("init_value", init_value),
+        total_steps=leaves.length("total_steps", total_steps),
+        pct_start=leaves.share("pct_start", pct_start),
+        end_value=leaves.number("end_value", end_value),
+    )
+
+
+def _flat_cosine(
+    position: Position, init_value: Wide, total_steps: jax.Array, pct_start: Wide, end_value: Wide
+) -> Wide:
+    return through([init_value, init_value, end_value], position, total_steps, pct_start, "cos", "total")

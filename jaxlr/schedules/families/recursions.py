@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxlr.numerics.wide import Wide, constant, exp, frexp, from_float32, from_integer, log, where
+from jaxlr.numerics.elementary import exp, log
+from jaxlr.numerics.wide import Wide, constant, frexp, from_float32, from_integer, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import family
 from jaxlr.schedules.position import Position

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxlr.numerics.elementary import log
 from jaxlr.numerics.triple import integer_power, triple, where_triple
-from jaxlr.numerics.wide import Wide, constant, from_integer, less, log, where
+from jaxlr.numerics.wide import Wide, constant, from_integer, less, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import cosine_weights
 from jaxlr.schedules.family import Cycle, family

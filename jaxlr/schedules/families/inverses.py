@@ -1,0 +1,179 @@
+"""One over the count, over its root, and over what is left."""
+
+from __future__ import annotations
+
+import jax
+
+from jaxlr.numerics import elementary, wide
+from jaxlr.numerics.elementary import sqrt
+from jaxlr.numerics.wide import Wide, constant, from_integer, where
+from jaxlr.schedules import leaves
+from jaxlr.schedules.families.exponentials import transitions
+from jaxlr.schedules.families.lines import from_zero
+from jaxlr.schedules.family import family
+from jaxlr.schedules.position import Position, at_least_one
+from jaxlr.schedules.schedule import Schedule
+from jaxlr.typing import Length, Scalar
+
+
+@family()
+def inverse_time(
+    init_value: Scalar, decay_rate: Scalar, *, transition_steps: Length = 1, staircase: bool = False
+) -> Schedule:
+    """Falls as one over the count; the other formula that people call time-based.
+
+    lr(n) = init_value / (1 + decay_rate * n / transition_steps), with the floor of n / transition_steps if `staircase`
+
+    Args:
+      init_value: the first rate.
+      decay_rate: how much the divisor grows over `transition_steps` updates, at least 0.
+      transition_steps: updates in the unit of `decay_rate`; an integer, at least 1.
+      staircase: whether the rate changes only at multiples of `transition_steps`.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `transition_steps` is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.inverse_time(1.0, 1.0)
+      >>> [float(rate(n)) for n in (0, 1, 3, 7)]
+      [1.0, 0.5, 0.25, 0.125]
+    """
+    return Schedule(
+        _inverse_time,
+        init_value=leaves.number("init_value", init_value),
+        decay_rate=leaves.number("decay_rate", decay_rate, minimum=0.0),
+        transition_steps=leaves.length("transition_steps", transition_steps),
+        staircase=leaves.flag("staircase", staircase),
+    )
+
+
+def _inverse_time(
+    position: Position, init_value: Wide, decay_rate: Wide, transition_steps: jax.Array, staircase: bool
+) -> Wide:
+    return init_value / (constant(1.0) + decay_rate * transitions(position, transition_steps, staircase))
+
+
+@family(span=lambda a: max(1000, 4 * a.timescale))
+def inverse_sqrt(init_value: Scalar, *, timescale: Length = 1) -> Schedule:
+    """Holds for `timescale` updates, then falls as one over the square root of the count.
+
+    lr(n) = init_value * sqrt(timescale / max(n, timescale))
+
+    Finite at n = 0. Behind a linear warm-up of the same length it is the schedule of T5 and, with another scale, of the
+    Transformer's paper (`jaxlr.schedules.noam`).
+
+    Args:
+      init_value: the rate up to n = timescale.
+      timescale: the count from which the rate falls; an integer, at least 1.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `timescale` is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.inverse_sqrt(1.0, timescale=4)
+      >>> [float(rate(n)) for n in (0, 4, 16, 64)]
+      [1.0, 1.0, 0.5, 0.25]
+    """
+    return Schedule(
+        _inverse_sqrt,
+        init_value=leaves.number("init_value", init_value),
+        timescale=leaves.length("timescale", timescale),
+    )
+
+
+def _inverse_sqrt(position: Position, init_value: Wide, timescale: jax.Array) -> Wide:
+    scale = at_least_one(timescale)
+    later = where(position.whole < scale, from_integer(scale), position.wide())
+    return init_value * sqrt(from_integer(scale) / later)
+
+
+@family(end="decay_steps", scales=("init_value",), borders=lambda a: from_zero(a.decay_steps))
+def rex(init_value: Scalar, decay_steps: Length) -> Schedule:
+    """Falls ever faster to 0 (reflected exponential).
+
+    lr(n) = init_value * (1 - x) / (1 - x / 2), x = n / decay_steps <= 1
+
+    Args:
+      init_value: the first rate.
+      decay_steps: updates of the fall; an integer, at least 1.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `decay_steps` is no integer.
+
+    Example:
+      >>> from jaxlr.schedules import rex
+      >>> [round(float(rex(1.0, 10)(n)), 4) for n in (0, 5, 10, 11)]
+      [1.0, 0.6667, 0.0, 0.0]
+
+    References:
+      Chen, Wolfe and Kyrillidis, REX: Revisiting Budgeted Training with an Improved Schedule, 2021, arXiv:2107.04197
+    """
+    return Schedule(
+        _rex,
+        init_value=leaves.number("init_value", init_value),
+        decay_steps=leaves.length("decay_steps", decay_steps),
+    )
+
+
+def _rex(position: Position, init_value: Wide, decay_steps: jax.Array) -> Wide:
+    _, left = position.parts(decay_steps)
+    return init_value * ((left + left) / (constant(1.0) + left))
+
+
+@family(span=lambda a: 4 * a.warmup_steps)
+def noam(d_model: Length, warmup_steps: Length, *, factor: Scalar = 1.0) -> Schedule:
+    """The Transformer paper's schedule: up in a straight line, down as one over the square root.
+
+    lr(n) = factor / sqrt(d_model) * min(1 / sqrt(k), k / warmup_steps ** 1.5), k = n + 1
+
+    The paper counts from 1, so the first update has a rate above 0 and the peak lies at n = warmup_steps - 1.
+
+    Args:
+      d_model: the model's width; an integer, at least 1.
+      warmup_steps: updates of the rise; an integer, at least 1.
+      factor: a factor for all of it.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `d_model` or `warmup_steps` is no integer.
+
+    Example:
+      >>> from jaxlr.schedules import noam
+      >>> [round(float(noam(4, 4)(n)), 4) for n in (0, 3, 15)]
+      [0.0625, 0.25, 0.125]
+
+    References:
+      Vaswani et al., Attention Is All You Need, 2017, arXiv:1706.03762
+    """
+    return Schedule(
+        _noam,
+        d_model=leaves.length("d_model", d_model),
+        warmup_steps=leaves.length("warmup_steps", warmup_steps),
+        factor=leaves.number("factor", factor),
+    )
+
+
+def _noam(position: Position, d_model: jax.Array, warmup_steps: jax.Array, factor: Wide) -> Wide:
+    warmup = at_least_one(warmup_steps)
+    k = position.wide() + constant(1.0)
+    peak = factor * elementary.sqrt(constant(1.0) / (from_integer(at_least_one(d_model)) * from_integer(warmup)))
+    rising = k / from_integer(warmup)
+    falling = elementary.sqrt(from_integer(warmup) / wide.where(position.whole < warmup, from_integer(warmup), k))
+    return peak * wide.where(position.whole < warmup, rising, falling)

@@ -1,0 +1,124 @@
+"""Trapezoids: up, along, down."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from jaxlr.numerics import elementary, wide
+from jaxlr.numerics.wide import Wide, from_integer, less, where
+from jaxlr.schedules import leaves
+from jaxlr.schedules.families.cosines import cosine_between
+from jaxlr.schedules.family import Borders, family
+from jaxlr.schedules.position import Position, at_least_one, progress
+from jaxlr.schedules.schedule import Schedule
+from jaxlr.typing import Length, Scalar
+
+
+def _three_phases(a: SimpleNamespace) -> Borders:
+    up, flat = a.warmup_steps, a.warmup_steps + a.stable_steps
+    end = flat + jnp.minimum(a.decay_steps, ~flat)
+    return end, [wide.constant(0.0), *map(from_integer, (up, flat, end))]
+
+
+@family(
+    end=lambda a: a.warmup_steps + a.stable_steps + a.decay_steps,
+    scales=("peak_value", "init_value"),
+    towards="end_value",
+    borders=_three_phases,
+)
+def warmup_stable_decay(
+    peak_value: Scalar,
+    warmup_steps: Length,
+    stable_steps: Length,
+    decay_steps: Length,
+    *,
+    init_value: Scalar = 0.0,
+    end_value: Scalar = 0.0,
+    decay: Literal["linear", "cosine", "1-sqrt"] = "linear",
+    begin: Length = 0,
+    begin_phase: Scalar = 0.0,
+) -> Schedule:
+    """Rises, stays, falls (WSD, the trapezoid).
+
+    lr(n) = init_value + (peak_value - init_value) * n / warmup_steps      for n < warmup_steps
+    lr(n) = peak_value                                                     for the next stable_steps
+    lr(n) = peak_value + (end_value - peak_value) * f(x)                   then, x from 0 to 1 in decay_steps, and holds
+    with f(x) = x ("linear"), (1 - cos(pi x)) / 2 ("cosine") or sqrt(x) ("1-sqrt")
+
+    Args:
+      peak_value: the rate of the stable phase.
+      warmup_steps: updates of the rise; an integer, at least 0.
+      stable_steps: updates at the peak; an integer, at least 0.
+      decay_steps: updates of the fall; an integer, at least 1.
+      init_value: the rate of the first update.
+      end_value: the rate at the end.
+      decay: "linear", "cosine" or "1-sqrt".
+      begin: the count at which it begins to move; an integer, at least 0. `jaxlr.retime` sets it where the horizon of a
+        run changes.
+      begin_phase: the share of all three phases that it counts as over by then, in [0, 1]; the rest comes evenly.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range, another word for `decay`.
+      TypeError: a length is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.warmup_stable_decay(1.0, 2, 2, 4)
+      >>> [float(rate(n)) for n in range(9)]
+      [0.0, 0.5, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]
+
+    References:
+      Hu et al., MiniCPM, 2024, arXiv:2404.06395
+      Haegele et al., Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations, 2024, arXiv:2405.18392
+    """
+    return Schedule(
+        _warmup_stable_decay,
+        peak_value=leaves.number("peak_value", peak_value),
+        warmup_steps=leaves.length("warmup_steps", warmup_steps, minimum=0),
+        stable_steps=leaves.length("stable_steps", stable_steps, minimum=0),
+        decay_steps=leaves.length("decay_steps", decay_steps),
+        init_value=leaves.number("init_value", init_value),
+        end_value=leaves.number("end_value", end_value),
+        decay=leaves.choice("decay", decay, ("linear", "cosine", "1-sqrt")),
+        begin=leaves.length("begin", begin, minimum=0),
+        begin_phase=leaves.share("begin_phase", begin_phase),
+    )
+
+
+def _warmup_stable_decay(
+    position: Position,
+    peak_value: Wide,
+    warmup_steps: jax.Array,
+    stable_steps: jax.Array,
+    decay_steps: jax.Array,
+    init_value: Wide,
+    end_value: Wide,
+    decay: str,
+    begin: jax.Array,
+    begin_phase: Wide,
+) -> Wide:
+    rise, fall = warmup_steps, decay_steps
+    stable = rise + stable_steps
+    end = stable + jnp.minimum(fall, ~stable)  # no more than a uint32 holds; no count comes so far
+    behind, ahead = progress(position, end, begin, begin_phase)
+    up, length = from_integer(at_least_one(rise)), from_integer(at_least_one(fall))
+    rising = init_value * ((up - behind) / up) + peak_value * (behind / up)
+    none, whole = wide.constant(0.0), wide.constant(1.0)
+    falls, ended = less(from_integer(stable), behind), position.whole >= end
+    done = where(ended, whole, where(falls, (behind - from_integer(stable)) / length, none))
+    left = where(ended, none, where(falls, ahead / length, whole))
+    if decay == "cosine":
+        falling = cosine_between(peak_value, end_value, done, left)
+    elif decay == "linear":
+        falling = peak_value * left + end_value * done
+    else:
+        root = elementary.sqrt(done)
+        falling = peak_value * (left / (wide.constant(1.0) + root)) + end_value * root
+    return where(less(behind, from_integer(rise)), rising, falling)
