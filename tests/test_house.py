@@ -35,6 +35,7 @@ ORDER = [
     "schedules.retiming",
     "schedules.units",
     "schedules",
+    "plotting.styles",
     "plotting",
     "transforms.trees",
     "transforms.waiting",

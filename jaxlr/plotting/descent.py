@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxlr.plotting import COLOURS, INK, PALE, make_logarithmic, style
+from jaxlr.plotting.styles import COLOURS, INK, PALE, make_logarithmic, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

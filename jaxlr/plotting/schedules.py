@@ -1,0 +1,78 @@
+"""Pictures of schedules."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxlr.plotting.styles import COLOURS, make_logarithmic, positive, style, thinned
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def plot_schedules(
+    schedules: Mapping[str, Callable[[Any], Any]] | Sequence[Callable[[Any], Any]],
+    steps: int,
+    *,
+    log: bool = False,
+    steps_per_epoch: int | None = None,
+) -> Figure:
+    """Draws one or several schedules in one picture, from the first update to count `steps`.
+
+    Args:
+      schedules: schedules, labelled with their `repr`, or a mapping from label to schedule.
+      steps: the last count drawn; an integer, at least 1.
+      log: whether the rate is drawn on a logarithmic axis.
+      steps_per_epoch: updates in an epoch; with it the horizontal axis is in epochs.
+
+    Returns:
+      A Matplotlib figure; `save_figure` writes it to a file.
+
+    Raises:
+      ValueError: there is no schedule, or `steps` or `steps_per_epoch` is below 1.
+      ModuleNotFoundError: Matplotlib is missing.
+
+    Example:
+      >>> figure = plot_schedules({"half": lambda count: 0.5 + 0.0 * count}, 10)
+      >>> [line.get_ydata()[-1].item() for line in figure.axes[0].lines]
+      [0.5]
+    """
+    labelled = dict(schedules) if isinstance(schedules, Mapping) else {repr(each): each for each in schedules}
+    if not labelled:
+        raise ValueError("schedules must hold at least one schedule, got none")
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    if steps_per_epoch is not None and steps_per_epoch < 1:
+        raise ValueError(f"steps_per_epoch must be at least 1, got {steps_per_epoch}")
+    counts = thinned(steps + 1)
+    labels = ["\n".join(textwrap.wrap(label, 76, subsequent_indent="  ")) for label in labelled]
+    with style():
+        from matplotlib.figure import Figure
+
+        lines = "\n".join(labels).count("\n") + 1
+        figure = Figure(
+            figsize=(7.2, 4.2 + 0.2 * max(0, lines - 2)), layout="constrained"
+        )  # the curves keep their room
+        axes = figure.add_subplot()
+        for index, (label, schedule) in enumerate(zip(labels, labelled.values(), strict=True)):
+            rates = np.asarray(schedule(counts), np.float64)
+            axes.plot(
+                counts / (steps_per_epoch or 1),
+                positive(rates) if log else rates,
+                color=COLOURS[index % len(COLOURS)],
+                linestyle=("-", "--", ":", "-.")[index // len(COLOURS) % 4],
+                label=label,
+            )
+        axes.set_title("learning rate")
+        axes.set_xlabel("updates" if steps_per_epoch is None else f"epochs of {steps_per_epoch} updates")
+        axes.margins(x=0.01)
+        if log:
+            make_logarithmic(axes)
+        else:
+            axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        figure.legend(loc="outside upper left", frameon=False, prop={"family": "monospace", "size": 10.5})
+    return figure

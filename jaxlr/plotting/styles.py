@@ -1,0 +1,158 @@
+"""One style for all pictures: colours that colour-blind readers tell apart, labels on the curves.
+
+Matplotlib comes with the extra `plot` and is imported only inside the functions.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INSTALL = 'pip install "jaxlr[plot]"'
+FORMATS = (".png", ".svg", ".pdf")
+
+# Okabe and Ito's palette, without the yellow that is too light for a line on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+INK, PALE, GRID = "#222222", "#6B6B6B", "#E3E3E3"
+STYLE: dict[Any, Any] = {
+    "font.size": 13.0,
+    "axes.titlesize": 13.0,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.titlepad": 8.0,
+    "axes.labelsize": 12.0,
+    "axes.labelcolor": PALE,
+    "axes.edgecolor": "#B0B0B0",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.limits": (-3, 5),
+    "axes.formatter.use_mathtext": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 2.2,
+    "lines.solid_capstyle": "round",
+    "text.color": INK,
+    "xtick.color": PALE,
+    "ytick.color": PALE,
+    "xtick.labelsize": 11.5,
+    "ytick.labelsize": 11.5,
+    "figure.dpi": 200,
+    "savefig.dpi": 200,
+    "savefig.facecolor": "white",
+    "svg.hashsalt": "jaxlr",
+}
+_POINTS = 4000
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Makes Matplotlib draw in the style of this package inside a `with` block.
+
+    Raises:
+      ModuleNotFoundError: Matplotlib is missing; the message is the line that installs it.
+
+    Example:
+      >>> import matplotlib
+      >>> with style():
+      ...     matplotlib.rcParams["font.size"]
+      13.0
+    """
+    try:
+        import matplotlib
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"pictures need matplotlib: {INSTALL}", name=error.name) from error
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Writes a figure to a .png, .svg or .pdf file; a file that existed stays whole until the new one is.
+
+    Raises:
+      ValueError: the name ends otherwise.
+      OSError: the file cannot be written.
+
+    Example:
+      >>> from jaxlr.plotting import plot_schedules
+      >>> save_figure(plot_schedules([abs], 3), "rates.gif")
+      Traceback (most recent call last):
+      ValueError: a picture's name must end in .png, .svg or .pdf, got 'rates.gif'
+    """
+    path = require_format(path)
+    content = io.BytesIO()
+    with style():
+        figure.savefig(content, format=path.suffix[1:].lower())
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(content.getvalue())
+        part.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def require_format(path: str | os.PathLike[str]) -> Path:
+    """Gives the path back if its name ends in a format that pictures are written in.
+
+    Raises:
+      ValueError: it does not.
+
+    Example:
+      >>> require_format("rates.svg").suffix
+      '.svg'
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise ValueError(f"a picture's name must end in {FORMATS[0]}, {FORMATS[1]} or {FORMATS[2]}, got {str(path)!r}")
+    return path
+
+
+def write_heading(figure: Figure, title: str, subtitle: str) -> float:
+    """Writes the headline and the smaller line in rows at the top; gives back how high the rest may reach."""
+    top = 0.985
+    for line in textwrap.wrap(title, 62, subsequent_indent="    "):
+        figure.text(0.015, top, line, va="top", fontsize=14, fontweight="bold")
+        top -= 0.03
+    for line in textwrap.wrap(subtitle, 76):
+        figure.text(0.015, top, line, va="top", fontsize=11.5, color=PALE)
+        top -= 0.025
+    return top - 0.005
+
+
+def make_logarithmic(axes: Axes) -> None:
+    """Makes the vertical axis of finished curves logarithmic, with plain numbers, and enough of them, at its ticks."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_formatter("{x:g}")
+    if high / low < 100:
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        axes.yaxis.set_minor_formatter("{x:g}")
+    else:
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def positive(values: np.ndarray) -> np.ndarray:
+    """The values with NaN in place of what a logarithmic axis cannot show."""
+    return np.where(values > 0.0, values, np.nan)
+
+
+def thinned(length: int) -> np.ndarray:
+    """At most `_POINTS` indices below `length`, evenly spread, both ends among them."""
+    return np.unique(np.linspace(0, length - 1, min(length, _POINTS)).round().astype(np.int64))
