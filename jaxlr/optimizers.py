@@ -5,6 +5,8 @@ A link whose number is known to be 0 is left out. Every optimizer computes in fl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import optax
 
 from jaxlr.transforms.groups.masks import Mask
@@ -218,7 +220,7 @@ def adamw(
 
 
 def _chain(
-    links: list[optax.GradientTransformation],
+    links: Sequence[optax.GradientTransformation],
     learning_rate: NumberOrSchedule | ReduceOnPlateau,
     weight_decay: NumberOrSchedule,
     decoupled: bool,

@@ -40,6 +40,8 @@ ORDER = [
     "transforms.trees",
     "transforms.waiting",
     "transforms.hyperparameters",
+    "transforms.debiasing",
+    "transforms.link",
     "transforms.groups.paths",
     "transforms.groups.masks",
     "transforms.penalties",

@@ -26,7 +26,8 @@ from jaxlr.transforms import (
     scale_by_rmsprop,
     with_master_weights,
 )
-from jaxlr.transforms.moments.debiasing import one_minus_power
+from jaxlr.transforms.debiasing import one_minus_power
+from jaxlr.transforms.hyperparameters import Hyperparameter
 from jaxlr.transforms.state.search import change_states, find_states
 
 GRADIENTS = np.random.default_rng(3).normal(size=(12, 5)) * np.logspace(0, -4, 5)
@@ -171,7 +172,7 @@ def test_is_optax_where_optax_has_the_formula(link, peer):
 def test_bias_correction_is_right_to_a_few_ulps(base, known):
     counts = np.unique(np.concatenate([np.arange(1, 40), np.geomspace(40, 2**31 - 1, 60).astype(np.int64)]))
     given = base if known else lambda count: jnp.float32(base)
-    got = jax.vmap(lambda t: one_minus_power("b", given, t - 1, t))(jnp.asarray(counts, jnp.int32))
+    got = jax.vmap(lambda t: one_minus_power(Hyperparameter("b", given), t - 1, t))(jnp.asarray(counts, jnp.int32))
     with mpmath.workdps(40):
         exact_base = mpmath.mpf(base if known else float(np.float32(base)))
         exact = [1 - exact_base ** int(t) for t in counts]

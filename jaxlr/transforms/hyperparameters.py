@@ -6,6 +6,7 @@ one number; anything else that it may return, as a mask does, is an error.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import operator
 from collections.abc import Callable
@@ -56,6 +57,27 @@ def one_minus_at_count(name: str, value: NumberOrSchedule, count: jax.Array) -> 
     if isinstance(value, float):
         return jnp.array(1.0 - value, dtype=jnp.float32)
     return 1.0 - at_count(name, value, count)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hyperparameter:
+    """A number or a schedule of the update count, with the name that errors call it by."""
+
+    name: str
+    value: Any  # checked
+
+    def at(self, count: jax.Array) -> jax.Array:
+        """Its value at a count, as a new float32 scalar."""
+        return at_count(self.name, self.value, count)
+
+    def one_minus(self, count: jax.Array) -> jax.Array:
+        """One minus the above, in the host's float64 where it can be."""
+        return one_minus_at_count(self.name, self.value, count)
+
+
+def share(name: str, value: NumberOrSchedule) -> Hyperparameter:
+    """What stays of a running mean: a number in [0, 1), or a schedule."""
+    return Hyperparameter(name, number_or_schedule(name, value, minimum=0.0, below=1.0))
 
 
 def choice(name: str, value: Any, options: tuple[Any, ...]) -> Any:

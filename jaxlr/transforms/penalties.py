@@ -11,21 +11,21 @@ import optax
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.groups import masks
 from jaxlr.transforms.groups.masks import Mask
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.trees import beside, cast_like, increment, widen
-from jaxlr.transforms.waiting import kept
+from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
+from jaxlr.transforms.link import Step, link, link_state
+from jaxlr.transforms.trees import cast_like, widen
+from jaxlr.typing import PyTree
 
 
+@link_state("weight_decay")
 class AddWeightDecayState(NamedTuple):
     """State of `add_weight_decay`."""
 
-    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1  # pyright: ignore[reportIncompatibleMethodOverride]
+    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
     weight_decay: jax.Array  # float32, (): weight decay of the last update
 
-    waits = True  # stands still by itself: see waiting.py
 
-
-def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> optax.GradientTransformation:
+def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> optax.GradientTransformationExtraArgs:
     """Adds a multiple of the parameters to the updates.
 
     u -> u + weight_decay p
@@ -58,32 +58,21 @@ def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> op
     References:
       Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017, arXiv:1711.05101
     """
-    weight_decay = hyperparameters.number_or_schedule("weight_decay", weight_decay)
+    decay = Hyperparameter("weight_decay", hyperparameters.number_or_schedule("weight_decay", weight_decay))
 
-    def init(params: optax.Params) -> AddWeightDecayState:
+    def start(params: PyTree) -> dict[str, PyTree]:
         masks.resolve(mask, params)
-        count = jnp.zeros([], jnp.int32)
-        weight = hyperparameters.at_count("weight_decay", weight_decay, count)
-        return beside(params, AddWeightDecayState(count, weight))
+        return {}
 
-    def update(
-        updates: optax.Updates,
-        state: AddWeightDecayState,
-        params: optax.Params | None = None,
-        *,
-        due: Any = True,
-        decays: Mask = None,
-        **extra: Any,
-    ) -> tuple[optax.Updates, AddWeightDecayState]:
-        del extra
-        weight = hyperparameters.at_count("weight_decay", weight_decay, state.count)
-        updates = _add("add_weight_decay", lambda p: weight * p, updates, params, mask, decays)
-        return updates, kept(due, AddWeightDecayState(increment(state.count), weight), state)
+    def direction(step: Step, moments: AddWeightDecayState, updates: PyTree) -> PyTree:
+        del moments
+        weight = step.at(decay)
+        return _add("add_weight_decay", lambda p: weight * p, updates, step.params, mask, step.extra.get("decays"))
 
-    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
+    return link(AddWeightDecayState, start=start, direction=direction, records={"weight_decay": decay})
 
 
-def add_l1_penalty(weight: Number, *, mask: Mask = None) -> optax.GradientTransformation:
+def add_l1_penalty(weight: Number, *, mask: Mask = None) -> optax.GradientTransformationExtraArgs:
     """Adds the gradient of an L1 penalty to the updates.
 
     u -> u + weight sign(p)

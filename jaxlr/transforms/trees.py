@@ -52,7 +52,7 @@ def increment(count: jax.Array) -> jax.Array:
     return jnp.asarray(optax.safe_increment(count))
 
 
-def beside(params: PyTree, state: State) -> State:
+def place_like(params: PyTree, state: State) -> State:
     """The state with its scalars on the devices of the parameters.
 
     A jitted step returns them there. Were they elsewhere before the first step, the second would be compiled again.
@@ -71,7 +71,7 @@ def absolute_square(x: jax.Array) -> jax.Array:
     return jnp.real(x * jnp.conj(x))
 
 
-def towards(mean: PyTree, samples: PyTree, weight: jax.Array) -> PyTree:
+def update_moment(mean: PyTree, samples: PyTree, weight: jax.Array) -> PyTree:
     """The running mean moved by `weight` of the way to the samples: `mean + weight (samples - mean)`.
 
     In this form the weight is the host's `1 - b`; as `b mean + (1 - b) samples`, a b of 0.999999 would be rounded by 3%

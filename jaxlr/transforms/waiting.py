@@ -14,16 +14,16 @@ import jax.numpy as jnp
 PyTree = Any
 
 
-def kept(due: Any, new: PyTree, old: PyTree) -> PyTree:
+def where_due(due: Any, new: PyTree, old: PyTree) -> PyTree:
     """`new` where an update is due, else `old`; `due` is True outside `accumulate`."""
     if due is True:
         return new
     return jax.tree.map(lambda n, o: jnp.where(due, n, jnp.asarray(o).astype(n.dtype)), new, old)
 
 
-def kept_outside(due: Any, new: PyTree, old: PyTree) -> PyTree:
+def where_due_outside(due: Any, new: PyTree, old: PyTree) -> PyTree:
     """The same for states of any links: those with the attribute `waits` have chosen already."""
-    return jax.tree.map(lambda n, o: n if _waits(n) else kept(due, n, o), new, old, is_leaf=_waits)
+    return jax.tree.map(lambda n, o: n if _waits(n) else where_due(due, n, o), new, old, is_leaf=_waits)
 
 
 def _waits(node: Any) -> bool:

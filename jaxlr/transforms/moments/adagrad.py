@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,30 +10,26 @@ import optax
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Number
+from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.trees import (
     absolute_square,
-    beside,
-    cast_like,
-    increment,
     moments_like,
     widen,
-    widen_all,
 )
-from jaxlr.transforms.waiting import kept
+from jaxlr.typing import PyTree
 
 
+@link_state()
 class ScaleByAdagradState(NamedTuple):
     """State of `scale_by_adagrad`."""
 
-    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1  # pyright: ignore[reportIncompatibleMethodOverride]
+    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
     total: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: sum of the squares
-
-    waits = True  # stands still by itself: see waiting.py
 
 
 def scale_by_adagrad(
     *, eps: Number = 1e-10, initial_total: Number = 0.0, rate_decay: Number = 0.0
-) -> optax.GradientTransformation:
+) -> optax.GradientTransformationExtraArgs:
     """Divides each update by the root of the sum of all squares so far.
 
     s = s + u^2, and after n earlier updates the new update is u / (sqrt(s) + eps) / (1 + rate_decay n)
@@ -67,25 +63,15 @@ def scale_by_adagrad(
     initial_total = hyperparameters.number("initial_total", initial_total, minimum=0.0)
     rate_decay = hyperparameters.number("rate_decay", rate_decay, minimum=0.0)
 
-    def init(params: optax.Params) -> ScaleByAdagradState:
-        total = moments_like(params, fill=initial_total, real=True)
-        return beside(params, ScaleByAdagradState(jnp.zeros([], jnp.int32), total))
+    def start(params: PyTree) -> dict[str, PyTree]:
+        return {"total": moments_like(params, fill=initial_total, real=True)}
 
-    def update(
-        updates: optax.Updates,
-        state: ScaleByAdagradState,
-        params: optax.Params | None = None,
-        *,
-        due: Any = True,
-        **extra: Any,
-    ) -> tuple[optax.Updates, ScaleByAdagradState]:
-        del params, extra
-        gradients = widen_all(updates)
-        total = jax.tree.map(lambda s, g: widen(s) + absolute_square(g), state.total, gradients)
-        total = kept(due, total, state.total)
-        share = 1.0 / (1.0 + rate_decay * state.count.astype(jnp.float32))
-        scaled = jax.tree.map(lambda g, s: share * g / (jnp.sqrt(s) + eps), gradients, total)
-        state = ScaleByAdagradState(kept(due, increment(state.count), state.count), cast_like(total, state.total))
-        return cast_like(scaled, updates), state
+    def advance(step: Step, old: ScaleByAdagradState, gradients: PyTree) -> dict[str, PyTree]:
+        del step
+        return {"total": jax.tree.map(lambda s, g: widen(s) + absolute_square(g), old.total, gradients)}
 
-    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
+    def direction(step: Step, moments: ScaleByAdagradState, gradients: PyTree) -> PyTree:
+        share = 1.0 / (1.0 + rate_decay * step.count.astype(jnp.float32))
+        return jax.tree.map(lambda g, s: share * g / (jnp.sqrt(s) + eps), gradients, moments.total)
+
+    return link(ScaleByAdagradState, start=start, advance=advance, direction=direction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -9,31 +10,28 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.moments.debiasing import one_minus_power
+from jaxlr.transforms.debiasing import one_minus_power
+from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
+from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.trees import (
     absolute_square,
-    beside,
-    cast_like,
     increment,
     moments_like,
-    towards,
+    update_moment,
     widen,
-    widen_all,
 )
-from jaxlr.transforms.waiting import kept
+from jaxlr.typing import PyTree
 
 
+@link_state("b1")
 class ScaleByAdamState(NamedTuple):
     """State of `scale_by_adam`."""
 
-    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1  # pyright: ignore[reportIncompatibleMethodOverride]
+    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
     b1: jax.Array  # float32, (): b1 of the last update
     mu: optax.Updates  # mu_dtype, shaped like the parameters: mean of the updates
     nu: optax.Updates  # nu_dtype, shaped like the parameters: mean of the squares
     nu_max: optax.Updates  # like nu: the largest so far; () without amsgrad
-
-    waits = True  # stands still by itself: see waiting.py
 
 
 def scale_by_adam(
@@ -46,7 +44,7 @@ def scale_by_adam(
     nesterov: bool = False,
     mu_dtype: Any = None,
     nu_dtype: Any = None,
-) -> optax.GradientTransformation:
+) -> optax.GradientTransformationExtraArgs:
     """Divides the running mean of the updates by the root of the running mean of their squares.
 
     m = b1 m + (1 - b1) u, v = b2 v + (1 - b2) u^2, and after t updates (this one included) the new update is
@@ -84,8 +82,8 @@ def scale_by_adam(
       Reddi et al., On the Convergence of Adam and Beyond, 2018, arXiv:1904.09237 (amsgrad)
       Dozat, Incorporating Nesterov Momentum into Adam, 2016
     """
-    b1 = hyperparameters.number_or_schedule("b1", b1, minimum=0.0, below=1.0)
-    b2 = hyperparameters.number("b2", b2, minimum=0.0, below=1.0)
+    beta1 = hyperparameters.share("b1", b1)
+    beta2 = Hyperparameter("b2", hyperparameters.number("b2", b2, minimum=0.0, below=1.0))
     eps = hyperparameters.number("eps", eps, minimum=0.0)
     hyperparameters.choice("eps_mode", eps_mode, ("outside", "hat"))
     hyperparameters.choice("amsgrad", amsgrad, (False, "raw", "corrected"))
@@ -93,59 +91,41 @@ def scale_by_adam(
     mu_dtype = hyperparameters.floating_dtype("mu_dtype", mu_dtype)
     nu_dtype = hyperparameters.floating_dtype("nu_dtype", nu_dtype)
 
-    def init(params: optax.Params) -> ScaleByAdamState:
-        count = jnp.zeros([], jnp.int32)
-        state = ScaleByAdamState(
-            count=count,
-            b1=hyperparameters.at_count("b1", b1, count),
-            mu=moments_like(params, mu_dtype),
-            nu=moments_like(params, nu_dtype, real=True),
-            nu_max=moments_like(params, nu_dtype, real=True) if amsgrad else (),
-        )
-        return beside(params, state)
+    def start(params: PyTree) -> dict[str, PyTree]:
+        squares = moments_like(params, nu_dtype, real=True)
+        largest = moments_like(params, nu_dtype, real=True) if amsgrad else ()
+        return {"mu": moments_like(params, mu_dtype), "nu": squares, "nu_max": largest}
 
-    def update(
-        updates: optax.Updates,
-        state: ScaleByAdamState,
-        params: optax.Params | None = None,
-        *,
-        due: Any = True,
-        **extra: Any,
-    ) -> tuple[optax.Updates, ScaleByAdamState]:
-        del params, extra
-        gradients = widen_all(updates)
-        share1 = hyperparameters.one_minus_at_count("b1", b1, state.count)
-        share2 = hyperparameters.one_minus_at_count("b2", b2, state.count)
-        mu = kept(due, towards(state.mu, gradients, share1), state.mu)
-        nu = kept(due, towards(state.nu, jax.tree.map(absolute_square, gradients), share2), state.nu)
+    def advance(step: Step, old: ScaleByAdamState, gradients: PyTree) -> dict[str, PyTree]:
+        mu = update_moment(old.mu, gradients, step.one_minus(beta1))
+        nu = update_moment(old.nu, jax.tree.map(absolute_square, gradients), step.one_minus(beta2))
+        return {"mu": mu, "nu": nu, "nu_max": partial(largest, step, old) if amsgrad else ()}
 
-        count = increment(state.count)
-        gathered1 = one_minus_power("b1", b1, state.count, count)
-        gathered2 = one_minus_power("b2", b2, state.count, count)
-        correction = 1.0 / jnp.sqrt(gathered2)
-        if amsgrad:
-            samples = jax.tree.map(lambda v: v / gathered2, nu) if amsgrad == "corrected" else nu
-            nu_max = jax.tree.map(lambda v, sample: jnp.maximum(widen(v), sample), state.nu_max, samples)
-            nu_max = kept(due, nu_max, state.nu_max)
-        else:
-            nu_max = ()
-        square = nu_max if amsgrad else nu
+    def largest(step: Step, old: ScaleByAdamState, moments: ScaleByAdamState) -> PyTree:
+        samples = moments.nu
+        if amsgrad == "corrected":
+            gathered = step.debiasing(beta2)
+            samples = jax.tree.map(lambda v: v / gathered, moments.nu)
+        return jax.tree.map(lambda v, sample: jnp.maximum(widen(v), sample), old.nu_max, samples)
+
+    def direction(step: Step, moments: ScaleByAdamState, gradients: PyTree) -> PyTree:
+        correction = 1.0 / jnp.sqrt(step.debiasing(beta2))
+        square = moments.nu_max if amsgrad else moments.nu
         scale = 1.0 if amsgrad == "corrected" else correction
         least = eps * correction if eps_mode == "hat" else eps
-        if nesterov:
-            following = one_minus_power("b1", b1, state.count, increment(count))
-            ahead, here = (1.0 - share1) / following, share1 / gathered1
-            mean = jax.tree.map(lambda m, g: ahead * m + here * g, mu, gradients)
-        else:
-            mean = jax.tree.map(lambda m: m * (1.0 / gathered1), mu)
-        scaled = jax.tree.map(lambda m, v: m / (jnp.sqrt(v) * scale + least), mean, square)
-        state = ScaleByAdamState(
-            count=kept(due, count, state.count),
-            b1=kept(due, hyperparameters.at_count("b1", b1, state.count), state.b1),
-            mu=cast_like(mu, state.mu),
-            nu=cast_like(nu, state.nu),
-            nu_max=cast_like(nu_max, state.nu_max),
-        )
-        return cast_like(scaled, updates), state
+        mean = _looking_ahead(beta1, step, moments.mu, gradients) if nesterov else _corrected(beta1, step, moments.mu)
+        return jax.tree.map(lambda m, v: m / (jnp.sqrt(v) * scale + least), mean, square)
 
-    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
+    return link(ScaleByAdamState, start=start, advance=advance, direction=direction, records={"b1": beta1})
+
+
+def _corrected(b1: Hyperparameter, step: Step, mu: PyTree) -> PyTree:
+    gathered = step.debiasing(b1)
+    return jax.tree.map(lambda m: m * (1.0 / gathered), mu)
+
+
+def _looking_ahead(b1: Hyperparameter, step: Step, mu: PyTree, gradients: PyTree) -> PyTree:
+    share, gathered = step.one_minus(b1), step.debiasing(b1)
+    following = one_minus_power(b1, step.count, increment(step.number))
+    ahead, here = (1.0 - share) / following, share / gathered
+    return jax.tree.map(lambda m, g: ahead * m + here * g, mu, gradients)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,20 +10,19 @@ import optax
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.moments.debiasing import one_minus_power
-from jaxlr.transforms.trees import beside, cast_like, increment, moments_like, towards, widen_all
-from jaxlr.transforms.waiting import kept
+from jaxlr.transforms.link import Step, link, link_state
+from jaxlr.transforms.trees import moments_like, update_moment
+from jaxlr.typing import PyTree
 
 
+@link_state("b1")
 class ScaleByAdamaxState(NamedTuple):
     """State of `scale_by_adamax`."""
 
-    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1  # pyright: ignore[reportIncompatibleMethodOverride]
+    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
     b1: jax.Array  # float32, (): b1 of the last update
     mu: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: mean of the updates
     largest: optax.Updates  # likewise: fading maximum of the updates' absolute values
-
-    waits = True  # stands still by itself: see waiting.py
 
 
 def scale_by_adamax(
@@ -32,7 +31,7 @@ def scale_by_adamax(
     *,
     eps: Number = 1e-8,
     eps_mode: Literal["inside", "outside"] = "inside",
-) -> optax.GradientTransformation:
+) -> optax.GradientTransformationExtraArgs:
     """Divides the running mean of the updates by a maximum of their absolute values that fades.
 
     m = b1 m + (1 - b1) u, w = max(b2 w, |u| + eps), and after t updates the new update is m / (1 - b1^t) / w
@@ -60,47 +59,25 @@ def scale_by_adamax(
     References:
       Kingma and Ba, Adam: A Method for Stochastic Optimization, 2014, arXiv:1412.6980, section 7.1
     """
-    b1 = hyperparameters.number_or_schedule("b1", b1, minimum=0.0, below=1.0)
+    beta1 = hyperparameters.share("b1", b1)
     b2 = hyperparameters.number("b2", b2, minimum=0.0, below=1.0)
     eps = hyperparameters.number("eps", eps, minimum=0.0)
     inside = hyperparameters.choice("eps_mode", eps_mode, ("inside", "outside")) == "inside"
 
-    def init(params: optax.Params) -> ScaleByAdamaxState:
-        count = jnp.zeros([], jnp.int32)
-        state = ScaleByAdamaxState(
-            count=count,
-            b1=hyperparameters.at_count("b1", b1, count),
-            mu=moments_like(params),
-            largest=moments_like(params, real=True),
-        )
-        return beside(params, state)
+    def start(params: PyTree) -> dict[str, PyTree]:
+        return {"mu": moments_like(params), "largest": moments_like(params, real=True)}
 
-    def update(
-        updates: optax.Updates,
-        state: ScaleByAdamaxState,
-        params: optax.Params | None = None,
-        *,
-        due: Any = True,
-        **extra: Any,
-    ) -> tuple[optax.Updates, ScaleByAdamaxState]:
-        del params, extra
-        gradients = widen_all(updates)
-        share = hyperparameters.one_minus_at_count("b1", b1, state.count)
-        mu = kept(due, towards(state.mu, gradients, share), state.mu)
+    def advance(step: Step, old: ScaleByAdamaxState, gradients: PyTree) -> dict[str, PyTree]:
         sizes = jax.tree.map(lambda g: jnp.abs(g) + eps if inside else jnp.abs(g), gradients)
-        largest = jax.tree.map(lambda w, size: jnp.maximum(b2 * w, size), state.largest, sizes)
-        largest = kept(due, largest, state.largest)
+        return {
+            "mu": update_moment(old.mu, gradients, step.one_minus(beta1)),
+            "largest": jax.tree.map(lambda w, size: jnp.maximum(b2 * w, size), old.largest, sizes),
+        }
 
-        count = increment(state.count)
-        correction = 1.0 / one_minus_power("b1", b1, state.count, count)
+    def direction(step: Step, moments: ScaleByAdamaxState, gradients: PyTree) -> PyTree:
+        del gradients
+        correction = 1.0 / step.debiasing(beta1)
         least = 0.0 if inside else eps
-        scaled = jax.tree.map(lambda m, w: m * correction / (w + least), mu, largest)
-        state = ScaleByAdamaxState(
-            count=kept(due, count, state.count),
-            b1=kept(due, hyperparameters.at_count("b1", b1, state.count), state.b1),
-            mu=cast_like(mu, state.mu),
-            largest=cast_like(largest, state.largest),
-        )
-        return cast_like(scaled, updates), state
+        return jax.tree.map(lambda m, w: m * correction / (w + least), moments.mu, moments.largest)
 
-    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
+    return link(ScaleByAdamaxState, start=start, advance=advance, direction=direction, records={"b1": beta1})

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.trees import beside, cast_like, increment, moments_like, widen, widen_all
-from jaxlr.transforms.waiting import kept
+from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
+from jaxlr.transforms.link import Step, link, link_state
+from jaxlr.transforms.trees import moments_like, widen
+from jaxlr.typing import PyTree
 
 
+@link_state("momentum")
 class ScaleByMomentumState(NamedTuple):
     """State of `scale_by_momentum`."""
 
-    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1  # pyright: ignore[reportIncompatibleMethodOverride]
+    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
     momentum: jax.Array  # float32, (): decay of the last update
     buffer: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: the running sum
-
-    waits = True  # stands still by itself: see waiting.py
 
 
 def scale_by_momentum(
@@ -30,7 +30,7 @@ def scale_by_momentum(
     dampening: Number = 0.0,
     nesterov: bool = False,
     first: Literal["gradient", "average"] = "gradient",
-) -> optax.GradientTransformation:
+) -> optax.GradientTransformationExtraArgs:
     """Replaces each update by a running sum of the updates.
 
     m = decay m + (1 - dampening) u, and the new update is m, or u + decay m with `nesterov`
@@ -63,38 +63,24 @@ def scale_by_momentum(
     References:
       Sutskever et al., On the importance of initialization and momentum in deep learning, 2013
     """
-    decay = hyperparameters.number_or_schedule("decay", decay, minimum=0.0, below=1.0)
-    dampening = hyperparameters.number("dampening", dampening)
+    beta = hyperparameters.share("decay", decay)
+    damping = Hyperparameter("dampening", hyperparameters.number("dampening", dampening))
     hyperparameters.choice("nesterov", nesterov, (False, True))
     hyperparameters.choice("first", first, ("gradient", "average"))
 
-    def init(params: optax.Params) -> ScaleByMomentumState:
-        count = jnp.zeros([], jnp.int32)
-        momentum = hyperparameters.at_count("decay", decay, count)
-        return beside(params, ScaleByMomentumState(count, momentum, moments_like(params)))
+    def start(params: PyTree) -> dict[str, PyTree]:
+        return {"buffer": moments_like(params)}
 
-    def update(
-        updates: optax.Updates,
-        state: ScaleByMomentumState,
-        params: optax.Params | None = None,
-        *,
-        due: Any = True,
-        **extra: Any,
-    ) -> tuple[optax.Updates, ScaleByMomentumState]:
-        del params, extra
-        momentum = hyperparameters.at_count("decay", decay, state.count)
-        share = hyperparameters.one_minus_at_count("dampening", dampening, state.count)
+    def advance(step: Step, old: ScaleByMomentumState, gradients: PyTree) -> dict[str, PyTree]:
+        momentum, share = step.at(beta), step.one_minus(damping)
         if first == "gradient":
-            share = jnp.where(state.count == 0, 1.0, share)
-        gradients = widen_all(updates)
-        buffer = jax.tree.map(lambda m, g: momentum * widen(m) + share * g, state.buffer, gradients)
-        buffer = kept(due, buffer, state.buffer)
-        ahead = jax.tree.map(lambda m, g: g + momentum * m, buffer, gradients) if nesterov else buffer
-        state = ScaleByMomentumState(
-            count=kept(due, increment(state.count), state.count),
-            momentum=kept(due, momentum, state.momentum),
-            buffer=cast_like(buffer, state.buffer),
-        )
-        return cast_like(ahead, updates), state
+            share = jnp.where(step.count == 0, 1.0, share)
+        return {"buffer": jax.tree.map(lambda m, g: momentum * widen(m) + share * g, old.buffer, gradients)}
 
-    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
+    def direction(step: Step, moments: ScaleByMomentumState, gradients: PyTree) -> PyTree:
+        if not nesterov:
+            return moments.buffer
+        momentum = step.at(beta)
+        return jax.tree.map(lambda m, g: g + momentum * m, moments.buffer, gradients)
+
+    return link(ScaleByMomentumState, start=start, advance=advance, direction=direction, records={"momentum": beta})

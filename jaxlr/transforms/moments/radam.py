@@ -3,43 +3,38 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.moments.debiasing import one_minus_power
+from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
+from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.trees import (
     absolute_square,
-    beside,
-    cast_like,
-    increment,
     moments_like,
-    towards,
-    widen_all,
+    update_moment,
 )
-from jaxlr.transforms.waiting import kept
+from jaxlr.typing import PyTree
 
 _THRESHOLD = 5.0
 
 
+@link_state("b1")
 class ScaleByRadamState(NamedTuple):
     """State of `scale_by_radam`."""
 
-    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1  # pyright: ignore[reportIncompatibleMethodOverride]
+    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
     b1: jax.Array  # float32, (): b1 of the last update
     mu: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: mean of the updates
     nu: optax.Updates  # likewise, real: mean of the squares
 
-    waits = True  # stands still by itself: see waiting.py
-
 
 def scale_by_radam(
     b1: NumberOrSchedule = 0.9, b2: Number = 0.999, *, eps: Number = 1e-8
-) -> optax.GradientTransformation:
+) -> optax.GradientTransformationExtraArgs:
     """Adam's step, rectified by how many squares its mean has seen; until that is above 5, the corrected mean alone.
 
     m and v as in Adam, R = 2 / (1 - b2) - 1, r = R - 2 t b2^t / (1 - b2^t), and the t-th new update is
@@ -68,52 +63,35 @@ def scale_by_radam(
     References:
       Liu et al., On the Variance of the Adaptive Learning Rate and Beyond, 2019, arXiv:1908.03265
     """
-    b1 = hyperparameters.number_or_schedule("b1", b1, minimum=0.0, below=1.0)
-    b2 = hyperparameters.number("b2", b2, minimum=0.0, below=1.0)
+    beta1 = hyperparameters.share("b1", b1)
+    beta2 = Hyperparameter("b2", hyperparameters.number("b2", b2, minimum=0.0, below=1.0))
     eps = hyperparameters.number("eps", eps, minimum=0.0)
 
-    def init(params: optax.Params) -> ScaleByRadamState:
-        count = jnp.zeros([], jnp.int32)
-        recorded = hyperparameters.at_count("b1", b1, count)
-        return beside(params, ScaleByRadamState(count, recorded, moments_like(params), moments_like(params, real=True)))
+    def start(params: PyTree) -> dict[str, PyTree]:
+        return {"mu": moments_like(params), "nu": moments_like(params, real=True)}
 
-    def update(
-        updates: optax.Updates,
-        state: ScaleByRadamState,
-        params: optax.Params | None = None,
-        *,
-        due: Any = True,
-        **extra: Any,
-    ) -> tuple[optax.Updates, ScaleByRadamState]:
-        del params, extra
-        gradients = widen_all(updates)
-        share1 = hyperparameters.one_minus_at_count("b1", b1, state.count)
-        share2 = hyperparameters.one_minus_at_count("b2", b2, state.count)
-        mu = kept(due, towards(state.mu, gradients, share1), state.mu)
-        nu = kept(due, towards(state.nu, jax.tree.map(absolute_square, gradients), share2), state.nu)
+    def advance(step: Step, old: ScaleByRadamState, gradients: PyTree) -> dict[str, PyTree]:
+        return {
+            "mu": update_moment(old.mu, gradients, step.one_minus(beta1)),
+            "nu": update_moment(old.nu, jax.tree.map(absolute_square, gradients), step.one_minus(beta2)),
+        }
 
-        count = increment(state.count)
-        correction = 1.0 / one_minus_power("b1", b1, state.count, count)
-        length, longest = _lengths(b2, share2, count)
+    def direction(step: Step, moments: ScaleByRadamState, gradients: PyTree) -> PyTree:
+        del gradients
+        correction = 1.0 / step.debiasing(beta1)
+        length, longest = _lengths(beta2, step.one_minus(beta2), step.number)
         rectified = length > _THRESHOLD
-        factor = _rectification(length, longest) * jnp.sqrt(one_minus_power("b2", b2, state.count, count))
+        factor = _rectification(length, longest) * jnp.sqrt(step.debiasing(beta2))
 
-        def step(m: jax.Array, v: jax.Array) -> jax.Array:
+        def scaled(m: jax.Array, v: jax.Array) -> jax.Array:
             return m * correction * jnp.where(rectified, factor / (jnp.sqrt(v) + eps), 1.0)
 
-        scaled = jax.tree.map(step, mu, nu)
-        state = ScaleByRadamState(
-            count=kept(due, count, state.count),
-            b1=kept(due, hyperparameters.at_count("b1", b1, state.count), state.b1),
-            mu=cast_like(mu, state.mu),
-            nu=cast_like(nu, state.nu),
-        )
-        return cast_like(scaled, updates), state
+        return jax.tree.map(scaled, moments.mu, moments.nu)
 
-    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
+    return link(ScaleByRadamState, start=start, advance=advance, direction=direction, records={"b1": beta1})
 
 
-def _lengths(b2: Number, share: jax.Array, count: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _lengths(b2: Hyperparameter, share: jax.Array, count: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The formula's r and R: how many squares the mean has effectively seen by now, and at most.
 
     Early on, r is the small difference of large numbers. With L = -log(b2) and x = t L the part that cancels is known:
@@ -132,9 +110,9 @@ def _lengths(b2: Number, share: jax.Array, count: jax.Array) -> tuple[jax.Array,
     return jnp.where(x < 1.0, early, late), longest
 
 
-def _minus_log(b2: Number, share: jax.Array) -> jax.Array:
-    if isinstance(b2, float):
-        return jnp.array(-math.log(b2) if b2 > 0.0 else math.inf, dtype=jnp.float32)
+def _minus_log(b2: Hyperparameter, share: jax.Array) -> jax.Array:
+    if isinstance(b2.value, float):
+        return jnp.array(-math.log(b2.value) if b2.value > 0.0 else math.inf, dtype=jnp.float32)
     return -jnp.log1p(-share)
 
 

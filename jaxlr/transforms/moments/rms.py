@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,27 +10,23 @@ import optax
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.trees import (
     absolute_square,
-    beside,
-    cast_like,
-    increment,
     moments_like,
-    towards,
-    widen_all,
+    update_moment,
 )
-from jaxlr.transforms.waiting import kept
+from jaxlr.typing import PyTree
 
 
+@link_state("decay")
 class ScaleByRmspropState(NamedTuple):
     """State of `scale_by_rmsprop`."""
 
-    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1  # pyright: ignore[reportIncompatibleMethodOverride]
+    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
     decay: jax.Array  # float32, (): decay of the last update
     nu: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: mean of the squares
     mu: optax.Updates  # likewise: mean of the updates; () unless centered
-
-    waits = True  # stands still by itself: see waiting.py
 
 
 def scale_by_rmsprop(
@@ -40,7 +36,7 @@ def scale_by_rmsprop(
     eps_in_sqrt: bool = False,
     centered: bool = False,
     initial_scale: Number = 0.0,
-) -> optax.GradientTransformation:
+) -> optax.GradientTransformationExtraArgs:
     """Divides each update by the root of the running mean of its squares.
 
     v = decay v + (1 - decay) u^2, and the new update is u / (sqrt(v) + eps)
@@ -69,47 +65,29 @@ def scale_by_rmsprop(
       Tieleman and Hinton, Neural Networks for Machine Learning, lecture 6.5, 2012
       Graves, Generating Sequences With Recurrent Neural Networks, 2013, arXiv:1308.0850 (centered)
     """
-    decay = hyperparameters.number_or_schedule("decay", decay, minimum=0.0, below=1.0)
+    beta = hyperparameters.share("decay", decay)
     eps = hyperparameters.number("eps", eps, minimum=0.0)
     hyperparameters.choice("eps_in_sqrt", eps_in_sqrt, (False, True))
     hyperparameters.choice("centered", centered, (False, True))
     initial_scale = hyperparameters.number("initial_scale", initial_scale, minimum=0.0)
 
-    def init(params: optax.Params) -> ScaleByRmspropState:
-        count = jnp.zeros([], jnp.int32)
-        state = ScaleByRmspropState(
-            count=count,
-            decay=hyperparameters.at_count("decay", decay, count),
-            nu=moments_like(params, fill=initial_scale, real=True),
-            mu=moments_like(params) if centered else (),
-        )
-        return beside(params, state)
+    def start(params: PyTree) -> dict[str, PyTree]:
+        squares = moments_like(params, fill=initial_scale, real=True)
+        return {"nu": squares, "mu": moments_like(params) if centered else ()}
 
-    def update(
-        updates: optax.Updates,
-        state: ScaleByRmspropState,
-        params: optax.Params | None = None,
-        *,
-        due: Any = True,
-        **extra: Any,
-    ) -> tuple[optax.Updates, ScaleByRmspropState]:
-        del params, extra
-        weight = hyperparameters.one_minus_at_count("decay", decay, state.count)
-        gradients = widen_all(updates)
-        nu = kept(due, towards(state.nu, jax.tree.map(absolute_square, gradients), weight), state.nu)
-        mu = kept(due, towards(state.mu, gradients, weight), state.mu) if centered else ()
-        # Rounding may leave a mean square below the square of the mean.
-        variance = jax.tree.map(lambda v, m: jnp.maximum(v - absolute_square(m), 0.0), nu, mu) if centered else nu
-        scaled = jax.tree.map(lambda g, v: g / _root(v, eps, eps_in_sqrt), gradients, variance)
-        state = ScaleByRmspropState(
-            count=kept(due, increment(state.count), state.count),
-            decay=kept(due, hyperparameters.at_count("decay", decay, state.count), state.decay),
-            nu=cast_like(nu, state.nu),
-            mu=cast_like(mu, state.mu),
-        )
-        return cast_like(scaled, updates), state
+    def advance(step: Step, old: ScaleByRmspropState, gradients: PyTree) -> dict[str, PyTree]:
+        weight = step.one_minus(beta)
+        nu = update_moment(old.nu, jax.tree.map(absolute_square, gradients), weight)
+        return {"nu": nu, "mu": update_moment(old.mu, gradients, weight) if centered else ()}
 
-    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
+    def direction(step: Step, moments: ScaleByRmspropState, gradients: PyTree) -> PyTree:
+        del step
+        variance = moments.nu
+        if centered:  # rounding may leave a mean square below the square of the mean
+            variance = jax.tree.map(lambda v, m: jnp.maximum(v - absolute_square(m), 0.0), moments.nu, moments.mu)
+        return jax.tree.map(lambda g, v: g / _root(v, eps, eps_in_sqrt), gradients, variance)
+
+    return link(ScaleByRmspropState, start=start, advance=advance, direction=direction, records={"decay": beta})
 
 
 def _root(mean_square: jax.Array, eps: Number, eps_in_sqrt: bool) -> jax.Array:

@@ -12,23 +12,23 @@ from jax.core import Tracer
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.link import link_state
 from jaxlr.transforms.rate import plateau
 from jaxlr.transforms.rate.plateau import PlateauState, ReduceOnPlateau
 from jaxlr.transforms.state import search as states
-from jaxlr.transforms.trees import beside, increment, map_wide
-from jaxlr.transforms.waiting import kept
+from jaxlr.transforms.trees import increment, map_wide, place_like
+from jaxlr.transforms.waiting import where_due
 
 
+@link_state()
 class ScaleByLearningRateState(NamedTuple):
     """State of `scale_by_learning_rate`; the same for a number and for a schedule."""
 
-    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1  # pyright: ignore[reportIncompatibleMethodOverride]
+    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
     learning_rate: jax.Array  # float32, (): rate of the last update; before the first, what the schedule gives it
     overridden: jax.Array  # bool, (): whether `override` stands in place of the number or schedule
     override: jax.Array  # float32, (): the rate that was set by hand
     plateau: PlateauState | tuple[()]  # that of the rule reduce_on_plateau; () without one
-
-    waits = True  # stands still by itself: see waiting.py
 
 
 def scale_by_learning_rate(learning_rate: NumberOrSchedule | ReduceOnPlateau) -> optax.GradientTransformationExtraArgs:
@@ -74,7 +74,7 @@ def scale_by_learning_rate(learning_rate: NumberOrSchedule | ReduceOnPlateau) ->
             override=jnp.zeros([], jnp.float32),
             plateau=rule.init(rate) if rule else (),
         )
-        return beside(params, state)
+        return place_like(params, state)
 
     def update(
         updates: optax.Updates,
@@ -97,7 +97,7 @@ def scale_by_learning_rate(learning_rate: NumberOrSchedule | ReduceOnPlateau) ->
             rate = plateau.reduced(watched)
         updates = map_wide(lambda update: -rate * update, updates)
         new = state._replace(count=increment(state.count), learning_rate=rate, plateau=watched)
-        return updates, kept(due, new, state)
+        return updates, where_due(due, new, state)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 

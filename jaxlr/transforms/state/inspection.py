@@ -6,24 +6,8 @@ from typing import Any
 
 import jax
 
-from jaxlr.transforms.moments.adam import ScaleByAdamState
-from jaxlr.transforms.moments.adamax import ScaleByAdamaxState
-from jaxlr.transforms.moments.momentum import ScaleByMomentumState
-from jaxlr.transforms.moments.nadam import ScaleByNadamState
-from jaxlr.transforms.moments.radam import ScaleByRadamState
-from jaxlr.transforms.moments.rms import ScaleByRmspropState
-from jaxlr.transforms.penalties import AddWeightDecayState
+from jaxlr.transforms.link import RECORDS
 from jaxlr.transforms.state import search as states
-
-_RECORDS = [
-    (ScaleByMomentumState, "momentum"),
-    (ScaleByRmspropState, "decay"),
-    (ScaleByAdamState, "b1"),
-    (ScaleByNadamState, "b1"),
-    (ScaleByRadamState, "b1"),
-    (ScaleByAdamaxState, "b1"),
-    (AddWeightDecayState, "weight_decay"),
-]
 
 
 def current_hyperparameters(x: Any) -> dict[str, jax.Array]:
@@ -47,9 +31,10 @@ def current_hyperparameters(x: Any) -> dict[str, jax.Array]:
       >>> {name: float(value) for name, value in current_hyperparameters(state).items()}
       {'momentum': 0.25}
     """
-    found = {}
-    for kind, name in _RECORDS:
-        holders = states.find_states(x, kind)
+    found: dict[str, jax.Array] = {}
+    for name in dict.fromkeys(name for names in RECORDS.values() for name in names):
+        kinds = tuple(kind for kind, names in RECORDS.items() if name in names)
+        holders = states.find_states(x, kinds)
         for label, state in holders.items():
             found[name if len(holders) == 1 else f"{label}/{name}"] = states.as_arrays(getattr(state, name))
     return found

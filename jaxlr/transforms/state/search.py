@@ -16,7 +16,7 @@ from jaxlr.transforms.groups.paths import Path
 State = TypeVar("State")
 
 
-def find_states(x: Any, kind: type[State]) -> dict[str, State]:
+def find_states(x: Any, kind: type[State] | tuple[type[State], ...]) -> dict[str, State]:
     """Every state of one kind in an optimizer state, a Flax `TrainState` or an `nnx.Optimizer`, by label or path.
 
     The label is that of `optax.partition`. Where there is none, or several states share it, the path stands instead.
@@ -77,7 +77,7 @@ def label_of(path: Path) -> str:
     )
 
 
-def _found(x: Any, kind: type[State]) -> list[tuple[Path, State]]:
+def _found(x: Any, kind: type[State] | tuple[type[State], ...]) -> list[tuple[Path, State]]:
     leaves = jax.tree_util.tree_leaves_with_path(opt_state_of(x), is_leaf=lambda node: isinstance(node, kind))
     return [(path, node) for path, node in leaves if isinstance(node, kind)]
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.trees import beside, cast_like, moments_like, widen
-from jaxlr.transforms.waiting import kept_outside
+from jaxlr.transforms.trees import cast_like, moments_like, place_like, widen
+from jaxlr.transforms.waiting import where_due_outside
 
 
 class AccumulateState(NamedTuple):
@@ -56,7 +56,7 @@ def accumulate(
     inner = optax.with_extra_args_support(optimizer)
 
     def init(params: optax.Params) -> AccumulateState:
-        return beside(
+        return place_like(
             params, AccumulateState(jnp.zeros([], jnp.int32), moments_like(params, dtype), inner.init(params))
         )
 
@@ -76,7 +76,7 @@ def accumulate(
         steps = jax.tree.map(lambda step: jnp.where(due, step, jnp.zeros_like(step)), steps)
         micro_step = jnp.where(due, 0, state.micro_step + 1)
         # Links that know `due` have chosen already; those of other libraries have not.
-        inner_state = kept_outside(due, inner_state, state.inner_state)
+        inner_state = where_due_outside(due, inner_state, state.inner_state)
         return cast_like(steps, updates), AccumulateState(micro_step, cast_like(mean, state.mean), inner_state)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]

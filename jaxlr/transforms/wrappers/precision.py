@@ -8,17 +8,17 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxlr.transforms.link import link_state
 from jaxlr.transforms.trees import cast_like, widen, widen_all
-from jaxlr.transforms.waiting import kept, kept_outside
+from jaxlr.transforms.waiting import where_due, where_due_outside
 
 
+@link_state()
 class MasterWeightsState(NamedTuple):
     """State of `with_master_weights`."""
 
     master: optax.Params  # float32 (wider where the parameters are): the parameters before they are rounded
     inner_state: optax.OptState  # that of the wrapped transformation
-
-    waits = True  # stands still by itself: see waiting.py
 
 
 def in_float32(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
@@ -105,8 +105,8 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
             raise ValueError("with_master_weights needs the parameters: call update(updates, state, params)")
         steps, inner_state = inner.update(widen_all(updates), state.inner_state, state.master, due=due, **extra)
         master = jax.tree.map(lambda w, step: w + step.astype(w.dtype), state.master, steps)
-        master = kept(due, master, state.master)
-        inner_state = kept_outside(due, inner_state, state.inner_state)
+        master = where_due(due, master, state.master)
+        inner_state = where_due_outside(due, inner_state, state.inner_state)
         changes = jax.tree.map(lambda w, p: widen(w.astype(p.dtype)) - widen(p), master, params)
         return changes, MasterWeightsState(master, inner_state)
 

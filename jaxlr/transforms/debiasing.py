@@ -8,13 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.hyperparameters import NumberOrSchedule
+from jaxlr.transforms.hyperparameters import Hyperparameter
 
 _BITS = 31  # of an int32 count
 
 
-def one_minus_power(name: str, base: NumberOrSchedule, count: jax.Array, exponent: jax.Array) -> jax.Array:
+def one_minus_power(base: Hyperparameter, count: jax.Array, exponent: jax.Array) -> jax.Array:
     """`1 - base ** exponent`, float32; a scheduled base is that of `count`, as PyTorch takes it.
 
     Every number x stands as `1 - x`, so that nothing cancels: `1 - x y = u + v (1 - u)` for u = 1 - x and v = 1 - y.
@@ -22,20 +21,20 @@ def one_minus_power(name: str, base: NumberOrSchedule, count: jax.Array, exponen
     has ten bits.
     """
     gathered = jnp.zeros([], jnp.float32)
-    for bit, power in enumerate(_powers(name, base, count)):
+    for bit, power in enumerate(_powers(base, count)):
         chosen = (exponent >> bit) & 1 == 1
         gathered = jnp.where(chosen, _complement_of_product(power, gathered), gathered)
     # Computed once, not again for every element of the arrays that it scales.
     return jax.lax.optimization_barrier(gathered)
 
 
-def _powers(name: str, base: NumberOrSchedule, count: jax.Array) -> Iterator[jax.typing.ArrayLike]:
+def _powers(base: Hyperparameter, count: jax.Array) -> Iterator[jax.typing.ArrayLike]:
     """`1 - base ** (2 ** bit)` for every bit."""
-    if isinstance(base, float):
+    if isinstance(base.value, float):
         with np.errstate(divide="ignore"):
-            yield from (-np.expm1(np.log(base) * 2.0 ** np.arange(_BITS))).astype(np.float32)
+            yield from (-np.expm1(np.log(base.value) * 2.0 ** np.arange(_BITS))).astype(np.float32)
         return
-    power = hyperparameters.one_minus_at_count(name, base, count)
+    power = base.one_minus(count)
     for _ in range(_BITS):
         yield power
         power = _complement_of_product(power, power)

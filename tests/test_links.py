@@ -1,0 +1,147 @@
+"""The promises of every link of a chain, from one table: a public link without a row in links.py fails."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from links import LINKS, falling
+
+import jaxlr
+from jaxlr import transforms
+
+ROWS = pytest.mark.parametrize("case", LINKS.values(), ids=LINKS)
+DTYPES = pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.complex64], ids=lambda each: each.__name__)
+
+
+def params_of(dtype):
+    return {"w": jnp.linspace(-1.0, 1.0, 6).reshape(2, 3).astype(dtype), "b": jnp.ones(3, dtype)}
+
+
+def gradients_of(dtype, count):
+    noise = np.random.default_rng(count)
+    parts = {"w": noise.normal(size=(2, 3)), "b": noise.normal(size=3)}
+    if dtype == jnp.complex64:
+        parts = {name: part * (1.0 + 0.5j) for name, part in parts.items()}
+    return {name: jnp.asarray(part, dtype) for name, part in parts.items()}
+
+
+def run(link, dtype=jnp.float32, steps=4, update=None):
+    """The updates and states of a few steps."""
+    params = params_of(dtype)
+    state, outputs = link.init(params), []
+    for count in range(steps):
+        updates, state = (update or link.update)(gradients_of(dtype, count), state, params)
+        outputs.append((updates, state))
+    return outputs
+
+
+def shapes(tree):
+    return [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(tree)]
+
+
+def same(one, other):
+    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(np.asarray(left), np.asarray(right))
+
+
+def test_every_public_link_has_a_row():
+    links = {name for name in transforms.__all__ if name.startswith(("scale_by_", "add_", "clip_by_"))}
+    missing = links - LINKS.keys()
+    assert not missing, f"add a row to tests/links.py for {', '.join(sorted(missing))}"
+    assert LINKS.keys() <= links
+
+
+@ROWS
+@DTYPES
+def test_updates_and_states_keep_dtypes_and_shapes(case, dtype):
+    if case.real and dtype == jnp.complex64:
+        pytest.skip("for real parameters")
+    link = case()
+    start = link.init(params_of(dtype))
+    for updates, state in run(link, dtype):
+        assert shapes(updates) == shapes(params_of(dtype))
+        assert shapes(state) == shapes(start)
+        assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(updates))
+    assert not any(leaf.dtype == jnp.bfloat16 for leaf in jax.tree.leaves(start)), "moments are float32"
+
+
+@ROWS
+def test_jit_changes_at_most_the_last_bits(case):
+    link = case()
+    for (one, _), (other, _) in zip(run(link), run(link, update=jax.jit(link.update)), strict=True):
+        for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+            np.testing.assert_allclose(left, right, rtol=3e-6)
+
+
+@ROWS
+def test_its_numbers_are_data(case):
+    traces = []
+
+    @jax.jit
+    def updates(numbers, state, gradients):
+        traces.append(None)
+        return case(**numbers).update(gradients, state, params_of(jnp.float32))
+
+    state = case(**case.numbers).init(params_of(jnp.float32))
+    known = case(**case.numbers).update(gradients_of(jnp.float32, 0), state, params_of(jnp.float32))[0]
+    traced = updates(dict(case.numbers), state, gradients_of(jnp.float32, 0))[0]
+    updates({name: 0.9 * value for name, value in case.numbers.items()}, state, gradients_of(jnp.float32, 0))
+    assert len(traces) == 1
+    for left, right in zip(jax.tree.leaves(known), jax.tree.leaves(traced), strict=True):
+        np.testing.assert_allclose(left, right, rtol=2e-5)
+
+
+@ROWS
+def test_it_counts_and_stops_at_the_largest_count(case):
+    if case.stateless:
+        pytest.skip("it has no count")
+    outputs = run(case())
+    assert [int(state.count) for _, state in outputs] == [1, 2, 3, 4]
+    late = outputs[-1][1]._replace(count=jnp.int32(2**31 - 1))
+    updates, state = case().update(gradients_of(jnp.float32, 9), late, params_of(jnp.float32))
+    assert int(state.count) == 2**31 - 1
+    assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(updates))
+
+
+@ROWS
+def test_what_it_records_is_found_by_name(case):
+    if not case.records:
+        pytest.skip("it records nothing")
+    link = case(**case.scheduled)
+    chain = optax.chain(link, jaxlr.scale_by_learning_rate(0.1))
+    assert set(jaxlr.current_hyperparameters(chain.init(params_of(jnp.float32)))) == set(case.records)
+    for count, (_, state) in enumerate(run(chain)):
+        for name in case.records:
+            assert float(jaxlr.current_hyperparameters(state)[name]) == pytest.approx(falling(count))
+
+
+@ROWS
+def test_it_stands_still_until_an_update_is_due(case):
+    link = case()
+    twice = jaxlr.accumulate(link, 2)
+    state = twice.init(params_of(jnp.float32))
+    _, half = twice.update(gradients_of(jnp.float32, 0), state, params_of(jnp.float32))
+    same(half.inner_state, state.inner_state)
+    updates, whole = twice.update(gradients_of(jnp.float32, 0), half, params_of(jnp.float32))
+    once = link.update(gradients_of(jnp.float32, 0), link.init(params_of(jnp.float32)), params_of(jnp.float32))
+    same((updates, whole.inner_state), once)
+
+
+@ROWS
+def test_its_state_goes_through_a_dictionary_and_back(case):
+    chain = optax.chain(case(), jaxlr.scale_by_learning_rate(0.1))
+    state = run(chain)[-1][1]
+    name = next(name for name, row in LINKS.items() if row is case)
+    saved = jaxlr.state_dict(state)
+    assert case.stateless or any(key.startswith(f"{name}/count") for key in saved)
+    restored, _ = jaxlr.load_state_dict(chain.init(params_of(jnp.float32)), saved)
+    same(restored, state)
+
+
+@ROWS
+def test_it_takes_missing_leaves(case):
+    params, gradients = {"w": jnp.ones(2), "frozen": None}, {"w": jnp.full(2, 0.5), "frozen": None}
+    link = case()
+    updates, _ = link.update(gradients, link.init(params), params)
+    assert updates["frozen"] is None
