@@ -62,7 +62,7 @@ def in_turn(*pieces: tuple[Schedule, Updates], last: Schedule) -> Schedule:
     return join([*(schedule for schedule, _ in kept), last], boundaries) if kept else last
 
 
-def warmed(schedule: Schedule, steps: Updates, first: Number = 0.0) -> Schedule:
+def warmed(schedule: Schedule, steps: Updates, first: Number | None = None) -> Schedule:
     """A straight line to where the schedule starts, and then the schedule."""
     return schedule if equals(steps, 0) else warmup(schedule, steps, init_value=first)
 
