@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -29,6 +30,11 @@ def number(name: str, value: Scalar, *, minimum: float = 0.0) -> Number:
     """A number as it is, checked where it is known."""
     leaves.number(name, value, minimum=minimum)
     return value  # pyright: ignore[reportReturnType], computed with like a float
+
+
+def signed(name: str, value: Scalar) -> Number:
+    """A number of either sign as it is."""
+    return number(name, value, minimum=-math.inf)
 
 
 def positive(name: str, value: Scalar) -> Number:

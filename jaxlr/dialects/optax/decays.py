@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from jaxlr.dialects import common
-from jaxlr.dialects.common import Number, Updates
+from jaxlr.dialects.common import Updates
 from jaxlr.schedules import Schedule, constant, cosine, exponential, k_decay, leaves, linear, polynomial
 from jaxlr.typing import Length, Scalar
 
@@ -117,7 +115,7 @@ def cosine_decay_schedule(
       >>> [round(float(rate(n)), 4) for n in range(6)]
       [1.0, 0.9268, 0.75, 0.5732, 0.5, 0.5]
     """
-    first, share = any_number("init_value", init_value), any_number("alpha", alpha)
+    first, share = common.signed("init_value", init_value), common.signed("alpha", alpha)
     return cosine_with_exponent(first, common.length("decay_steps", decay_steps, minimum=1), share * first, exponent)
 
 
@@ -127,8 +125,3 @@ def cosine_with_exponent(first: Scalar, steps: Updates, last: Scalar, exponent: 
     if common.equals(power, 1):
         return cosine(first, steps, end_value=last)
     return k_decay(first, steps, end_value=last, power=power)
-
-
-def any_number(name: str, value: Scalar) -> Number:
-    """A number of either sign."""
-    return common.number(name, value, minimum=-math.inf)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Lengths, Number, Updates
-from jaxlr.dialects.optax.decays import any_number, cosine_with_exponent, exponential_decay
+from jaxlr.dialects.optax.decays import cosine_with_exponent, exponential_decay
 from jaxlr.schedules import Schedule, constant, cosine, custom, join, leaves, linear, multi_step
 from jaxlr.typing import Length, Scalar
 
@@ -52,7 +52,7 @@ def piecewise_interpolate_schedule(
       [1.0, 0.75, 0.5, 0.375, 0.25, 0.25]
     """
     leaves.choice("interpolate_type", interpolate_type, ("linear", "cosine"))
-    first = any_number("init_value", init_value)
+    first = common.signed("init_value", init_value)
     value, borders = first, []
     for boundary, scale in _sorted(boundaries_and_scales):
         leaves.factor(f"boundaries_and_scales[{boundary}]", scale)
@@ -168,7 +168,7 @@ def warmup_cosine_decay_schedule(
     if common.known(fall) and fall < 1:
         raise ValueError(f"decay_steps must be above warmup_steps, {warm}, which it includes, got {decay_steps}")
     return common.warmed(
-        cosine_with_exponent(peak_value, fall, end_value, exponent), warm, any_number("init_value", init_value)
+        cosine_with_exponent(peak_value, fall, end_value, exponent), warm, common.signed("init_value", init_value)
     )
 
 
@@ -196,7 +196,7 @@ def warmup_exponential_decay_schedule(
       [0.0, 0.5, 1.0, 0.5, 0.25]
     """
     decay = exponential_decay(peak_value, transition_steps, decay_rate, transition_begin, staircase, end_value)
-    return common.warmed(decay, common.length("warmup_steps", warmup_steps), any_number("init_value", init_value))
+    return common.warmed(decay, common.length("warmup_steps", warmup_steps), common.signed("init_value", init_value))
 
 
 def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Schedule:
@@ -271,5 +271,5 @@ def _one_cycle_values(
     peak_value: Scalar, div_factor: Scalar, final_div_factor: Scalar
 ) -> tuple[Number, Number, Number]:
     """The first, the highest and the last rate."""
-    peak, div = any_number("peak_value", peak_value), common.positive("div_factor", div_factor)
+    peak, div = common.signed("peak_value", peak_value), common.positive("div_factor", div_factor)
     return peak / div, peak, peak / (div * common.positive("final_div_factor", final_div_factor))

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Updates
+from jaxlr.dialects.torch.schedulers import ReduceLROnPlateau
 from jaxlr.dialects.transformers.shared import lengths, wave
 from jaxlr.schedules import (
     Schedule,
@@ -19,7 +20,7 @@ from jaxlr.schedules import (
     warmup_stable_decay,
 )
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.rate.plateau import ReduceOnPlateau, reduce_on_plateau
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 from jaxlr.typing import Length, Scalar
 
 Ramp: TypeAlias = Literal["linear", "cosine", "1-sqrt"]
@@ -162,15 +163,8 @@ def get_reduce_on_plateau_schedule(
     A rule for wherever a learning rate goes; the metric comes from `jaxlr.observe`.
 
     Args:
-      lr: see the module.
-      mode: "min" or "max".
-      factor: in [0, 1).
-      patience: bad observations in a row that are borne.
-      threshold: the margin of an improvement.
-      threshold_mode: "rel" or "abs".
-      cooldown: observations after a cut that do not count as bad.
-      min_lr: cuts stop at this rate.
-      eps: a cut by no more than this is not made.
+      lr: the rate, or a schedule.
+      mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps: as in `torch.ReduceLROnPlateau`.
 
     Returns:
       What `jaxlr.reduce_on_plateau` returns.
@@ -183,17 +177,7 @@ def get_reduce_on_plateau_schedule(
       >>> state = optimizer.init(jnp.zeros(1))
       >>> state = jaxlr.observe(state, 0.7)
     """
-    return reduce_on_plateau(
-        lr,
-        mode=mode,
-        factor=factor,
-        patience=patience,
-        threshold=threshold,
-        threshold_mode=threshold_mode,
-        cooldown=cooldown,
-        min_lr=min_lr,
-        eps=eps,
-    )
+    return ReduceLROnPlateau(lr, mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps)
 
 
 def get_wsd_schedule(
