@@ -220,29 +220,6 @@ def _reader(name: str, *attributes: str) -> _Reader:
     return read
 
 
-def _recorded(name: str) -> _Reader:
-    """Reads a function, which may have to be recorded."""
-
-    def read(scheduler: Any, group: int, total_steps: int | None) -> Found:
-        make = getattr(schedulers, name)
-        return make(_base(scheduler, group), scheduler.lr_lambdas[group], total_steps=total_steps)
-
-    return read
-
-
-def _multi_step(scheduler: Any, group: int, total_steps: int | None) -> Found:
-    milestones = list(scheduler.milestones.elements())
-    return schedulers.MultiStepLR(_base(scheduler, group), milestones, scheduler.gamma)
-
-
-def _cyclic(scheduler: Any, group: int, total_steps: int | None) -> Found:
-    return cycling.CyclicLR(**_cyclic_arguments(scheduler, group))
-
-
-def _one_cycle(scheduler: Any, group: int, total_steps: int | None) -> Found:
-    return cycling.OneCycleLR(**_one_cycle_arguments(scheduler, group))
-
-
 def _plateau(scheduler: Any, group: int, total_steps: int | None) -> Found:
     names = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "eps")
     arguments = {name: getattr(scheduler, name) for name in names}
@@ -300,18 +277,20 @@ def _momenta(scheduler: Any, group: int) -> dict[str, float]:
 
 
 _READERS: dict[str, _Reader] = {
-    "LambdaLR": _recorded("LambdaLR"),
-    "MultiplicativeLR": _recorded("MultiplicativeLR"),
+    "LambdaLR": lambda s, g, steps: schedulers.LambdaLR(_base(s, g), s.lr_lambdas[g], total_steps=steps),
+    "MultiplicativeLR": lambda s, g, steps: schedulers.MultiplicativeLR(
+        _base(s, g), s.lr_lambdas[g], total_steps=steps
+    ),
     "StepLR": _reader("StepLR", "step_size", "gamma"),
-    "MultiStepLR": _multi_step,
+    "MultiStepLR": lambda s, g, _: schedulers.MultiStepLR(_base(s, g), list(s.milestones.elements()), s.gamma),
     "ConstantLR": _reader("ConstantLR", "factor", "total_iters"),
     "LinearLR": _reader("LinearLR", "start_factor", "end_factor", "total_iters"),
     "ExponentialLR": _reader("ExponentialLR", "gamma"),
     "PolynomialLR": _reader("PolynomialLR", "total_iters", "power"),
     "CosineAnnealingLR": _reader("CosineAnnealingLR", "T_max", "eta_min"),
     "CosineAnnealingWarmRestarts": _reader("CosineAnnealingWarmRestarts", "T_0", "T_mult", "eta_min"),
-    "CyclicLR": _cyclic,
-    "OneCycleLR": _one_cycle,
+    "CyclicLR": lambda s, g, _: cycling.CyclicLR(**_cyclic_arguments(s, g)),
+    "OneCycleLR": lambda s, g, _: cycling.OneCycleLR(**_one_cycle_arguments(s, g)),
     "ReduceLROnPlateau": _plateau,
 }
 

@@ -94,9 +94,8 @@ def MultiplicativeLR(
     No formula gives such a product, so it is recorded, for `total_steps` updates; the function is any Python function.
 
     Args:
-      lr_lambda: takes the count and returns the factor; one function, for one parameter group.
       lr, last_epoch, verbose: see the module.
-      total_steps: updates to record; the last rate holds.
+      lr_lambda, total_steps: as in `LambdaLR`.
 
     Raises:
       TypeError: `lr_lambda` is no function.
