@@ -88,7 +88,7 @@ def test_every_family_of_a_text_gets_its_module():
 
 
 def test_every_framework_has_recipes():
-    assert {name.split(".")[0] for name in recipes()} == {"torch", "keras", "transformers", "timm", "optax"}
+    assert {name.split(".")[0] for name in recipes()} == set(dialects.FRAMEWORKS)
 
 
 @pytest.mark.parametrize(

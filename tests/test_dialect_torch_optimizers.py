@@ -13,8 +13,8 @@ import optax
 import pytest
 
 import jaxlr
+from jaxlr.dialects.torch import from_optimizer
 from jaxlr.dialects.torch import optimizers as torch_optimizers
-from jaxlr.dialects.torch.optimizers import from_optimizer
 from jaxlr.dialects.torch.state_dicts import load_optimizer_state, optimizer_state_dict
 
 GOLDEN = Path(__file__).parent / "golden"

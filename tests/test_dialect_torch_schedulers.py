@@ -226,6 +226,13 @@ def test_a_multiplicative_child_goes_on_from_the_rate_before_it():
         ),
         (lambda: dialect.ChainedScheduler([jaxlr.constant(0.1)]), TypeError, "one of PyTorch's schedules"),
         (
+            lambda: dialect.from_scheduler(
+                composed("SequentialLR", STEP, composed("ChainedScheduler", STEP, STEP), _milestones=[9])
+            ),
+            TypeError,
+            r"schedules\[1\] must be none that is composed itself, got ChainedScheduler",
+        ),
+        (
             lambda: dialect.ChainedScheduler([dialect.ExponentialLR(0.1, 0.9), dialect.ExponentialLR(0.2, 0.9)]),
             ValueError,
             "must all have the optimizer's rate, got 0.1 .* 0.2",

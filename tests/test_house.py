@@ -161,6 +161,10 @@ def test_every_name_in_all_exists(name):
     assert all(hasattr(module, public) for public in module.__all__)
 
 
+def test_every_framework_is_a_name_of_the_dialects():
+    assert set(jaxlr.dialects.__all__) == {*jaxlr.dialects.FRAMEWORKS, "Comparison", "report"}
+
+
 @pytest.mark.parametrize("name", jaxlr.__all__)
 def test_every_public_name_is_documented(name):
     thing = getattr(jaxlr, name)

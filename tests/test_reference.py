@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from jaxlr import dialects
+
 COMMAND = (
     "python -W ignore -m pdoc -d google -o build/api jaxlr jaxlr.search jaxlr.optimizers jaxlr.plotting jaxlr.descent "
     "jaxlr.training.config jaxlr.training.data jaxlr.training.models jaxlr.training.run"
@@ -19,7 +21,7 @@ MODULES = [
     "jaxlr.search",
     "jaxlr.descent",
     "jaxlr.training.data",
-    *(f"jaxlr.dialects.{name}" for name in ("torch", "keras", "transformers", "timm", "optax")),
+    *(f"jaxlr.dialects.{name}" for name in dialects.FRAMEWORKS),
 ]
 
 

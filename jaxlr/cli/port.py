@@ -19,8 +19,7 @@ from jaxlr.schedules import FAMILIES, Schedule
 from jaxlr.schedules.text import read_call
 from jaxlr.transforms import ReduceOnPlateau
 
-_FRAMEWORKS = ("torch", "keras", "transformers", "timm", "optax")
-_PATH = re.compile(rf"(?<![\w.])(?:tf\.)?({'|'.join(_FRAMEWORKS)})\.(?:[a-z_]+\.)*(\w+)\(")
+_PATH = re.compile(rf"(?<![\w.])(?:tf\.)?({'|'.join(dialects.FRAMEWORKS)})\.(?:[a-z_]+\.)*(\w+)\(")
 _OPTIMIZER = re.compile(r"[(=]\s*((?:base_)?(?:opt|optim|optimizer))\s*[,)]")
 _CYCLED = re.compile(r"torch\.(OneCycleLR|CyclicLR)\(")
 _YOURS = "or the one of your recipe"
@@ -64,7 +63,7 @@ def recipes() -> dict[str, Callable[..., Any]]:
     """What a recipe may call: the names of the dialects, with the framework in front."""
     return {
         f"{framework}.{name}": getattr(getattr(dialects, framework), name)
-        for framework in _FRAMEWORKS
+        for framework in dialects.FRAMEWORKS
         for name in getattr(dialects, framework).__all__
         if not name.startswith("from_") and callable(getattr(getattr(dialects, framework), name))
     }
@@ -117,7 +116,7 @@ def momentum_of(recipe: str) -> Schedule | None:
 
 def of_dialects(recipe: str) -> str:
     """The recipe as Python, with jaxlr's modules in front of the frameworks' names."""
-    return re.sub(rf"(?<![\w.])({'|'.join(_FRAMEWORKS)})\.(?=\w+\()", r"jaxlr.dialects.\1.", recipe)
+    return re.sub(rf"(?<![\w.])({'|'.join(dialects.FRAMEWORKS)})\.(?=\w+\()", r"jaxlr.dialects.\1.", recipe)
 
 
 def qualified(text: str) -> str:

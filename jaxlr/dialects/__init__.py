@@ -7,7 +7,7 @@ after, except where it reads a live object of it.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jaxlr.dialects import keras, optax, timm, torch, transformers
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "keras", "optax", "report", "timm", "torch", "transformers"]
 
+# The list of all, in the order in which a name is looked for; everything that needs one asks for this.
+FRAMEWORKS = ("torch", "keras", "transformers", "timm", "optax")
 _FUNCTIONS = {"Comparison": "comparison", "report": "comparison"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
     module = importlib.import_module(f"{__name__}.{_FUNCTIONS.get(name, name)}")

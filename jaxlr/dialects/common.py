@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
+import jax
 import jax.numpy as jnp
 
-from jaxlr.schedules import Schedule, join, leaves
+from jaxlr.arguments import meant
+from jaxlr.schedules import Schedule, join, leaves, linear, warmup
+from jaxlr.typing import Array, Length, Scalar
+
+Lengths: TypeAlias = "Sequence[Length] | Array"
+Function: TypeAlias = "Callable[..., object]"
+Number: TypeAlias = "float | jax.Array"  # what a dialect computes with: known, or traced
+Updates: TypeAlias = "int | jax.Array"
 
 
-def length(name: str, value: Any, *, minimum: int = 0) -> Any:
+def length(name: str, value: Length, *, minimum: int = 0) -> Updates:
     """A number of updates: a Python int, or an int32 array where it is traced."""
-    checked = leaves.integer(name, value, minimum=minimum)
-    return checked if leaves.is_traced(checked) else int(checked)
+    leaf = leaves.length(name, value, minimum=minimum)
+    return leaves.plain(leaf) if leaves.is_known(leaf) else jnp.asarray(value, jnp.int32)
 
 
-def number(name: str, value: Any, *, minimum: float = 0.0) -> Any:
+def number(name: str, value: Scalar, *, minimum: float = 0.0) -> Number:
     """A number as it is, checked where it is known."""
     leaves.number(name, value, minimum=minimum)
-    return value
+    return value  # pyright: ignore[reportReturnType], computed with like a float
 
 
-def at_least_one(steps: Any) -> Any:
+def signed(name: str, value: Scalar) -> Number:
+    """A number of either sign as it is."""
+    return number(name, value, minimum=-math.inf)
+
+
+def positive(name: str, value: Scalar) -> Number:
+    """A number above 0 as it is."""
+    leaves.positive(name, value)
+    return value  # pyright: ignore[reportReturnType], computed with like a float
+
+
+def at_least_one(steps: Updates) -> Updates:
     """The larger of a length and 1."""
-    return jnp.maximum(steps, 1) if leaves.is_traced(steps) else max(steps, 1)
+    return jnp.maximum(steps, 1) if isinstance(steps, jax.Array) else max(steps, 1)
 
 
-def equals(value: Any, number: float) -> bool:
+def equals(value: object, number: float) -> bool:
     """Whether a number is known to be this one."""
     return not leaves.is_traced(value) and bool(value == number)
 
 
-def in_turn(*pieces: tuple[Schedule, Any], last: Schedule) -> Schedule:
+def known(*values: object) -> bool:
+    """Whether numbers can be compared now."""
+    return not any(map(leaves.is_traced, values))
+
+
+def in_turn(*pieces: tuple[Schedule, Updates], last: Schedule) -> Schedule:
     """Schedules for so many updates each, and then the last one; a piece of no updates is left out."""
     kept = [(schedule, steps) for schedule, steps in pieces if not equals(steps, 0)]
     boundaries, end = [], 0
@@ -39,3 +66,26 @@ def in_turn(*pieces: tuple[Schedule, Any], last: Schedule) -> Schedule:
         end = end + steps
         boundaries.append(end)
     return join([*(schedule for schedule, _ in kept), last], boundaries) if kept else last
+
+
+def warmed(schedule: Schedule, steps: Updates, first: Number | None = None) -> Schedule:
+    """A straight line to where the schedule starts, and then the schedule."""
+    return schedule if equals(steps, 0) else warmup(schedule, steps, init_value=first)
+
+
+def up_and(after: Schedule, peak: Number, steps: Updates, first: Number = 0.0) -> Schedule:
+    """A straight line to the peak, and then what need not start there."""
+    return in_turn((linear(first, peak, at_least_one(steps)), steps), last=after)
+
+
+def resumed(schedule: Schedule, last_epoch: Length) -> Schedule:
+    """The schedule from `last_epoch + 1` on."""
+    start = length("last_epoch", last_epoch, minimum=-1) + 1
+    return schedule if equals(start, 0) else schedule.shift(start)
+
+
+def refuse_unknown(make: Function, others: Mapping[str, object], options: frozenset[str]) -> None:
+    """Raises for a keyword that is neither an argument of a function nor one of the options of all its siblings."""
+    for name in others.keys() - options:
+        known = {*inspect.signature(make).parameters, *options} - {"others"}
+        raise TypeError(f"{make.__name__} has no argument {name!r}{meant(name, known)}")

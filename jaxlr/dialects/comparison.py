@@ -6,8 +6,8 @@ import copy
 import dataclasses
 import operator
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 import numpy as np
 
@@ -17,8 +17,11 @@ from jaxlr.schedules import Schedule
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
 
 _ROWS = 9
+Function: TypeAlias = "Callable[[Any], Any]"  # of the update count
+Source: TypeAlias = "Function | ArrayLike | Sequence[float] | Stepped"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +136,19 @@ class Comparison:
         return f"{head}{self.largest:.2g} at count {self.where}, {self.relative:.2g} of the peak {self.peak:.6g}"
 
 
-def report(source: Any, schedule: Callable[[Any], Any], steps: int) -> Comparison:
+class Stepped(Protocol):
+    """A live scheduler of PyTorch, stepped after each update."""
+
+    def get_last_lr(self) -> Sequence[Any]:
+        """The rate of each parameter group."""
+        ...
+
+    def step(self) -> None:
+        """Sets the rates of the next update."""
+        ...
+
+
+def report(source: Source, schedule: Function, steps: int) -> Comparison:
     """Compares the learning rates of a recipe with those of the schedule that stands for it.
 
     Args:
@@ -169,12 +184,12 @@ def report(source: Any, schedule: Callable[[Any], Any], steps: int) -> Compariso
     return Comparison(_rates("source", source, steps), _rates("schedule", schedule, steps), repr(schedule))
 
 
-def _rates(name: str, source: Any, steps: int) -> np.ndarray:
+def _rates(name: str, source: Source, steps: int) -> np.ndarray:
     """The rates of the first `steps` updates."""
     if isinstance(source, Schedule):
         return np.asarray(source(np.arange(steps, dtype=np.int32)), np.float64)
     if hasattr(source, "get_last_lr") and hasattr(source, "step"):
-        return _stepped(name, source, steps)
+        return _stepped(name, cast(Stepped, source), steps)
     if callable(source):
         return np.array([_number(name, source(count)) for count in range(steps)])
     try:
@@ -186,7 +201,7 @@ def _rates(name: str, source: Any, steps: int) -> np.ndarray:
     return rates[:steps]
 
 
-def _stepped(name: str, scheduler: Any, steps: int) -> np.ndarray:
+def _stepped(name: str, scheduler: Stepped, steps: int) -> np.ndarray:
     """The rates of a live scheduler that is stepped after each update; of a copy, so that it stays where it is."""
     scheduler = copy.deepcopy(scheduler)
     rates = []
@@ -208,7 +223,7 @@ def _number(name: str, value: Any) -> float:
         raise TypeError(f"{name} must give one number for a count, got {value!r}") from None
 
 
-def _checked_steps(steps: Any) -> int:
+def _checked_steps(steps: int) -> int:
     try:
         known = operator.index(steps)
     except TypeError:

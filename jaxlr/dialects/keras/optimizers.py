@@ -1,11 +1,12 @@
 # ruff: noqa: N802, the names are Keras'
 """The optimizers of `keras.optimizers`, with Keras' rules.
 
-What they share, and every one takes:
+What they share, and every one takes, those from clipnorm on by name alone:
 
 - learning_rate: a number, a schedule, or a rule such as `ReduceLROnPlateau`.
 - weight_decay: always decoupled, p -= rate weight_decay p, and never inside a momentum; None or 0 for none. A number or
   a schedule.
+- epsilon: at least 0.
 - clipnorm, clipvalue, global_clipnorm: at most one of them; shrinks the gradient of each parameter array to this norm,
   every element to this size, or all gradients together to this norm.
 - mask: which parameters decay, as for `jaxlr.add_weight_decay`, in place of Keras' `exclude_from_weight_decay`.
@@ -13,18 +14,19 @@ What they share, and every one takes:
   at their defaults and refused otherwise, with what to do instead. `ema_momentum`, `ema_overwrite_frequency` and `name`
   do nothing.
 
-All compute in float32, whatever the dtype of the parameters, where Keras computes in that.
+All compute in float32, whatever the dtype of the parameters, where Keras computes in that. Each returns a gradient
+transformation for `optax.apply_updates`; an argument that is unknown, of the wrong kind or out of range is a TypeError
+or ValueError that names it.
 """
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import optax
 
-from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, Shared, chain, is_zero
+from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, is_zero
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.moments.adam import scale_by_adam
 from jaxlr.transforms.moments.adamax import scale_by_adamax
@@ -39,11 +41,6 @@ def SGD(
     momentum: NumberOrSchedule = 0.0,
     nesterov: bool = False,
     weight_decay: NumberOrSchedule | None = None,
-    clipnorm: Number | None = None,
-    clipvalue: Number | None = None,
-    global_clipnorm: Number | None = None,
-    *,
-    mask: Mask = None,
     **others: Unpack[Others],
 ) -> Optimizer:
     """Keras' SGD: the rate is inside the momentum buffer, so that a drop of the rate is felt only as the buffer fades.
@@ -51,21 +48,9 @@ def SGD(
     m = momentum m - rate g, p += m, or with `nesterov` p += momentum m - rate g
 
     Args:
-      learning_rate: see the module.
       momentum: share of the buffer that stays, in [0, 1); 0 for no buffer.
       nesterov: look one step ahead.
-      weight_decay: see the module, as for all below.
-      clipnorm: clips by the norm of each parameter array.
-      clipvalue: clips by element.
-      global_clipnorm: clips by the norm of all.
-      mask: which parameters decay.
-      **others: accepted at their defaults.
-
-    Returns:
-      A gradient transformation for `optax.apply_updates`.
-
-    Raises:
-      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+      learning_rate, weight_decay, **others: see the module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -80,8 +65,7 @@ def SGD(
     momentum = hyperparameters.number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
     hyperparameters.choice("nesterov", nesterov, (False, True))
     link = None if is_zero(momentum) else scale_by_momentum(momentum, nesterov=nesterov)
-    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
-    return chain([], learning_rate, shared, momentum=link)
+    return chain([], learning_rate, weight_decay, others, link)
 
 
 def RMSprop(
@@ -91,11 +75,6 @@ def RMSprop(
     epsilon: Number = 1e-7,
     centered: bool = False,
     weight_decay: NumberOrSchedule | None = None,
-    clipnorm: Number | None = None,
-    clipvalue: Number | None = None,
-    global_clipnorm: Number | None = None,
-    *,
-    mask: Mask = None,
     **others: Unpack[Others],
 ) -> Optimizer:
     """Keras' RMSprop: epsilon inside the root, the rate inside the momentum buffer.
@@ -103,23 +82,10 @@ def RMSprop(
     v = rho v + (1 - rho) g^2, m = momentum m + rate g / sqrt(v + epsilon), p -= m
 
     Args:
-      learning_rate: see the module.
       rho: share of v that stays, in [0, 1).
       momentum: share of the buffer that stays, in [0, 1); 0 for no buffer.
-      epsilon: at least 0.
       centered: subtract the squared running mean of the gradients from v.
-      weight_decay: see the module, as for all below.
-      clipnorm: clips by the norm of each parameter array.
-      clipvalue: clips by element.
-      global_clipnorm: clips by the norm of all.
-      mask: which parameters decay.
-      **others: accepted at their defaults.
-
-    Returns:
-      A gradient transformation for `optax.apply_updates`.
-
-    Raises:
-      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+      learning_rate, epsilon, weight_decay, **others: see the module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -132,8 +98,7 @@ def RMSprop(
     momentum = hyperparameters.number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
     root = scale_by_rmsprop(rho, eps=_epsilon(epsilon), eps_in_sqrt=True, centered=centered)
     link = None if is_zero(momentum) else scale_by_momentum(momentum)
-    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
-    return chain([root], learning_rate, shared, momentum=link)
+    return chain([root], learning_rate, weight_decay, others, link)
 
 
 def Adam(
@@ -143,11 +108,6 @@ def Adam(
     epsilon: Number = 1e-7,
     amsgrad: bool = False,
     weight_decay: NumberOrSchedule | None = None,
-    clipnorm: Number | None = None,
-    clipvalue: Number | None = None,
-    global_clipnorm: Number | None = None,
-    *,
-    mask: Mask = None,
     **others: Unpack[Others],
 ) -> Optimizer:
     """Keras' Adam: epsilon is the paper's epsilon-hat, and `weight_decay` is decoupled, which makes it AdamW.
@@ -156,23 +116,10 @@ def Adam(
     p -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
 
     Args:
-      learning_rate: see the module.
       beta_1: share of m that stays, in [0, 1); a number or a schedule.
       beta_2: share of v that stays, in [0, 1).
-      epsilon: at least 0.
       amsgrad: divide by the root of the largest v so far.
-      weight_decay: see the module, as for all below.
-      clipnorm: clips by the norm of each parameter array.
-      clipvalue: clips by element.
-      global_clipnorm: clips by the norm of all.
-      mask: which parameters decay.
-      **others: accepted at their defaults.
-
-    Returns:
-      A gradient transformation for `optax.apply_updates`.
-
-    Raises:
-      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+      learning_rate, epsilon, weight_decay, **others: see the module.
 
     Example:
       A gradient as small as epsilon-hat: the first step is 0.24 of the rate, with PyTorch's rule it is 0.91.
@@ -184,8 +131,10 @@ def Adam(
       >>> round(float(updates[0]), 4)
       -0.2403
     """
-    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
-    return _adam(learning_rate, beta_1, beta_2, epsilon, amsgrad, shared)
+    b1, b2 = _betas(beta_1, beta_2)
+    hyperparameters.choice("amsgrad", amsgrad, (False, True))
+    link = scale_by_adam(b1, b2, eps=_epsilon(epsilon), eps_mode="hat", amsgrad="raw" if amsgrad else False)
+    return chain([link], learning_rate, weight_decay, others)
 
 
 def AdamW(
@@ -195,11 +144,6 @@ def AdamW(
     beta_2: Number = 0.999,
     epsilon: Number = 1e-7,
     amsgrad: bool = False,
-    clipnorm: Number | None = None,
-    clipvalue: Number | None = None,
-    global_clipnorm: Number | None = None,
-    *,
-    mask: Mask = None,
     **others: Unpack[Others],
 ) -> Optimizer:
     """Keras' AdamW: its Adam with a weight decay that must be given, 0.004 if not.
@@ -209,21 +153,8 @@ def AdamW(
     Args:
       learning_rate: see the module.
       weight_decay: see the module; None is an error.
-      beta_1: share of m that stays, in [0, 1); a number or a schedule.
-      beta_2: share of v that stays, in [0, 1).
-      epsilon: at least 0.
-      amsgrad: divide by the root of the largest v so far.
-      clipnorm: clips by the norm of each parameter array.
-      clipvalue: clips by element.
-      global_clipnorm: clips by the norm of all.
-      mask: which parameters decay.
-      **others: accepted at their defaults.
-
-    Returns:
-      A gradient transformation for `optax.apply_updates`.
-
-    Raises:
-      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+      beta_1, beta_2, epsilon, amsgrad: as in `Adam`.
+      **others: see the module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -235,8 +166,7 @@ def AdamW(
     """
     if weight_decay is None:
         raise ValueError("weight_decay must be a number or a schedule, got None; keras.Adam goes without")
-    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
-    return _adam(learning_rate, beta_1, beta_2, epsilon, amsgrad, shared)
+    return Adam(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, **others)
 
 
 def Nadam(
@@ -245,11 +175,6 @@ def Nadam(
     beta_2: Number = 0.999,
     epsilon: Number = 1e-7,
     weight_decay: NumberOrSchedule | None = None,
-    clipnorm: Number | None = None,
-    clipvalue: Number | None = None,
-    global_clipnorm: Number | None = None,
-    *,
-    mask: Mask = None,
     **others: Unpack[Others],
 ) -> Optimizer:
     """Keras' Nadam: PyTorch's NAdam with a momentum that rises 250 times as fast.
@@ -258,22 +183,9 @@ def Nadam(
     `Adam`
 
     Args:
-      learning_rate: see the module.
       beta_1: share of the mean that stays and the final momentum, in [0, 1); a number or a schedule.
       beta_2: share of the mean square that stays, in [0, 1).
-      epsilon: at least 0.
-      weight_decay: see the module, as for all below.
-      clipnorm: clips by the norm of each parameter array.
-      clipvalue: clips by element.
-      global_clipnorm: clips by the norm of all.
-      mask: which parameters decay.
-      **others: accepted at their defaults.
-
-    Returns:
-      A gradient transformation for `optax.apply_updates`.
-
-    Raises:
-      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+      learning_rate, epsilon, weight_decay, **others: see the module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -285,8 +197,7 @@ def Nadam(
     """
     b1, b2 = _betas(beta_1, beta_2)
     link = scale_by_nadam(b1, b2, eps=_epsilon(epsilon), momentum_decay=1.0)
-    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
-    return chain([link], learning_rate, shared)
+    return chain([link], learning_rate, weight_decay, others)
 
 
 def Adamax(
@@ -295,11 +206,6 @@ def Adamax(
     beta_2: Number = 0.999,
     epsilon: Number = 1e-7,
     weight_decay: NumberOrSchedule | None = None,
-    clipnorm: Number | None = None,
-    clipvalue: Number | None = None,
-    global_clipnorm: Number | None = None,
-    *,
-    mask: Mask = None,
     **others: Unpack[Others],
 ) -> Optimizer:
     """Keras' Adamax: epsilon is added to the maximum, where PyTorch's and optax's takes part in it.
@@ -307,22 +213,9 @@ def Adamax(
     m = beta_1 m + (1 - beta_1) g, w = max(beta_2 w, |g|), p -= rate m / (1 - beta_1^t) / (w + epsilon)
 
     Args:
-      learning_rate: see the module.
       beta_1: share of m that stays, in [0, 1); a number or a schedule.
       beta_2: share of w that stays, in [0, 1).
-      epsilon: at least 0.
-      weight_decay: see the module, as for all below.
-      clipnorm: clips by the norm of each parameter array.
-      clipvalue: clips by element.
-      global_clipnorm: clips by the norm of all.
-      mask: which parameters decay.
-      **others: accepted at their defaults.
-
-    Returns:
-      A gradient transformation for `optax.apply_updates`.
-
-    Raises:
-      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+      learning_rate, epsilon, weight_decay, **others: see the module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -334,8 +227,7 @@ def Adamax(
     """
     b1, b2 = _betas(beta_1, beta_2)
     link = scale_by_adamax(b1, b2, eps=_epsilon(epsilon), eps_mode="outside")
-    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
-    return chain([link], learning_rate, shared)
+    return chain([link], learning_rate, weight_decay, others)
 
 
 def Adagrad(
@@ -343,11 +235,6 @@ def Adagrad(
     initial_accumulator_value: Number = 0.1,
     epsilon: Number = 1e-7,
     weight_decay: NumberOrSchedule | None = None,
-    clipnorm: Number | None = None,
-    clipvalue: Number | None = None,
-    global_clipnorm: Number | None = None,
-    *,
-    mask: Mask = None,
     **others: Unpack[Others],
 ) -> Optimizer:
     """Keras' Adagrad: `optax.scale_by_rss`, which is the same rule.
@@ -355,21 +242,8 @@ def Adagrad(
     s = s + g^2, p -= rate g / sqrt(s + epsilon)
 
     Args:
-      learning_rate: see the module.
       initial_accumulator_value: s before the first update, at least 0.
-      epsilon: at least 0.
-      weight_decay: see the module, as for all below.
-      clipnorm: clips by the norm of each parameter array.
-      clipvalue: clips by element.
-      global_clipnorm: clips by the norm of all.
-      mask: which parameters decay.
-      **others: accepted at their defaults.
-
-    Returns:
-      A gradient transformation for `optax.apply_updates`.
-
-    Raises:
-      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+      learning_rate, epsilon, weight_decay, **others: see the module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -383,8 +257,7 @@ def Adagrad(
     """
     start = hyperparameters.number("initial_accumulator_value", initial_accumulator_value, minimum=0.0)
     link = _started_wide(optax.scale_by_rss(start, _epsilon(epsilon)))
-    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
-    return chain([link], learning_rate, shared)
+    return chain([link], learning_rate, weight_decay, others)
 
 
 def Adadelta(
@@ -392,11 +265,6 @@ def Adadelta(
     rho: Number = 0.95,
     epsilon: Number = 1e-7,
     weight_decay: NumberOrSchedule | None = None,
-    clipnorm: Number | None = None,
-    clipvalue: Number | None = None,
-    global_clipnorm: Number | None = None,
-    *,
-    mask: Mask = None,
     **others: Unpack[Others],
 ) -> Optimizer:
     """Keras' Adadelta: `optax.scale_by_adadelta`, which is the same rule.
@@ -406,19 +274,7 @@ def Adadelta(
     Args:
       learning_rate: see the module; 1 is the paper's.
       rho: share of the two means that stays, in [0, 1).
-      epsilon: at least 0.
-      weight_decay: see the module, as for all below.
-      clipnorm: clips by the norm of each parameter array.
-      clipvalue: clips by element.
-      global_clipnorm: clips by the norm of all.
-      mask: which parameters decay.
-      **others: accepted at their defaults.
-
-    Returns:
-      A gradient transformation for `optax.apply_updates`.
-
-    Raises:
-      TypeError, ValueError: an argument is unknown, of the wrong kind, or out of range.
+      epsilon, weight_decay, **others: see the module.
 
     Example:
       >>> import jax.numpy as jnp
@@ -430,17 +286,7 @@ def Adadelta(
     """
     rho = hyperparameters.number("rho", rho, minimum=0.0, below=1.0)
     link = _started_wide(optax.scale_by_adadelta(rho, _epsilon(epsilon)))
-    shared = Shared(weight_decay, clipnorm, clipvalue, global_clipnorm, mask, others)
-    return chain([link], learning_rate, shared)
-
-
-def _adam(
-    learning_rate: Rate, beta_1: NumberOrSchedule, beta_2: Number, epsilon: Number, amsgrad: bool, shared: Shared
-) -> Optimizer:
-    b1, b2 = _betas(beta_1, beta_2)
-    hyperparameters.choice("amsgrad", amsgrad, (False, True))
-    link = scale_by_adam(b1, b2, eps=_epsilon(epsilon), eps_mode="hat", amsgrad="raw" if amsgrad else False)
-    return chain([link], learning_rate, shared)
+    return chain([link], learning_rate, weight_decay, others)
 
 
 def _started_wide(link: optax.GradientTransformation) -> optax.GradientTransformation:
@@ -448,10 +294,10 @@ def _started_wide(link: optax.GradientTransformation) -> optax.GradientTransform
     return optax.GradientTransformation(lambda params: link.init(widen_all(params)), link.update)
 
 
-def _betas(beta_1: NumberOrSchedule, beta_2: Number) -> tuple[Any, Any]:
+def _betas(beta_1: NumberOrSchedule, beta_2: Number) -> tuple[NumberOrSchedule, Number]:
     first = hyperparameters.number_or_schedule("beta_1", beta_1, minimum=0.0, below=1.0)
     return first, hyperparameters.number("beta_2", beta_2, minimum=0.0, below=1.0)
 
 
-def _epsilon(epsilon: Number) -> Any:
+def _epsilon(epsilon: Number) -> float:
     return hyperparameters.number("epsilon", epsilon, minimum=0.0)

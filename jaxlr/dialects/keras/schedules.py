@@ -2,7 +2,9 @@
 """The schedules of `keras.optimizers.schedules`, and the rule of `keras.callbacks.ReduceLROnPlateau`.
 
 Lengths are integers, as Keras documents; a float that is whole, which Keras takes too, is read as the integer. `name`
-is accepted everywhere and does nothing.
+is accepted everywhere and does nothing. The functions, but for the rule, return a schedule, update count (int, any
+shape) -> rate (float32, same shape); an argument of the wrong kind or out of range is a TypeError or ValueError that
+names it.
 
 Keras divides the count by a length in float32. Run operation by operation that is exact at the multiples of the length;
 compiled on its JAX backend, as in `fit`, the quotient may come out next to the whole number, and Keras is then wrong at
@@ -11,8 +13,11 @@ some of these multiples. What is said below of compiled Keras is that; the funct
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
+from jaxlr.dialects import common
+from jaxlr.dialects.common import Lengths, Number, Updates
 from jaxlr.schedules import (
     Schedule,
     cosine,
@@ -26,16 +31,18 @@ from jaxlr.schedules import (
     warmup,
 )
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.hyperparameters import Number as Known
+from jaxlr.transforms.hyperparameters import NumberOrSchedule
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau, reduce_on_plateau
+from jaxlr.typing import Array, Length, Scalar
 
 
 def ExponentialDecay(
-    initial_learning_rate: Any,
-    decay_steps: Any,
-    decay_rate: Any,
+    initial_learning_rate: Scalar,
+    decay_steps: Length | float,
+    decay_rate: Scalar,
     staircase: bool = False,
-    name: str = "ExponentialDecay",
+    name: object = "ExponentialDecay",
 ) -> Schedule:
     """Keras' ExponentialDecay: `jaxlr.exponential` with `transition_steps=decay_steps`.
 
@@ -49,13 +56,6 @@ def ExponentialDecay(
       decay_steps: updates over which the factor applies once; an integer, at least 1.
       decay_rate: the factor, at least 0.
       staircase: whether the factor applies at once, at every multiple of `decay_steps`.
-      name: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
 
     Example:
       >>> from jaxlr.dialects import keras
@@ -72,7 +72,9 @@ def ExponentialDecay(
     )
 
 
-def PiecewiseConstantDecay(boundaries: Any, values: Any, name: str = "PiecewiseConstant") -> Schedule:
+def PiecewiseConstantDecay(
+    boundaries: Lengths, values: Sequence[Scalar] | Array, name: object = "PiecewiseConstant"
+) -> Schedule:
     """Keras' PiecewiseConstantDecay: `jaxlr.piecewise_constant` with every boundary one update later.
 
     lr(n) = values[i] for boundaries[i - 1] < n <= boundaries[i]: at a boundary Keras still has the old rate
@@ -80,13 +82,6 @@ def PiecewiseConstantDecay(boundaries: Any, values: Any, name: str = "PiecewiseC
     Args:
       boundaries: the last counts of the first, second, ... rate; integers in rising order, one fewer than `values`.
       values: the rates.
-      name: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
 
     Example:
       >>> from jaxlr.dialects import keras
@@ -96,17 +91,18 @@ def PiecewiseConstantDecay(boundaries: Any, values: Any, name: str = "PiecewiseC
     """
     del name
     items = enumerate(leaves.sequence("boundaries", boundaries))
-    last = leaves.lengths("boundaries", [_updates(f"boundaries[{i}]", item, minimum=0) for i, item in items], minimum=0)
-    return piecewise_constant(values, leaves.Length(last.count + 1))
+    last = [_updates(f"boundaries[{i}]", item, minimum=0) for i, item in items]
+    leaves.lengths("boundaries", last, minimum=0)
+    return piecewise_constant(values, [count + 1 for count in last])
 
 
 def PolynomialDecay(
-    initial_learning_rate: Any,
-    decay_steps: Any,
-    end_learning_rate: Any = 0.0001,
-    power: Any = 1.0,
+    initial_learning_rate: Scalar,
+    decay_steps: Length | float,
+    end_learning_rate: Scalar = 0.0001,
+    power: Scalar = 1.0,
     cycle: bool = False,
-    name: str = "PolynomialDecay",
+    name: object = "PolynomialDecay",
 ) -> Schedule:
     """Keras' PolynomialDecay: `jaxlr.polynomial`, or with `cycle` `jaxlr.schedules.polynomial_cycles`.
 
@@ -122,13 +118,6 @@ def PolynomialDecay(
       end_learning_rate: the last rate.
       power: the power, above 0.
       cycle: whether the horizon grows by `decay_steps` whenever it is reached.
-      name: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
 
     Example:
       >>> from jaxlr.dialects import keras
@@ -144,11 +133,11 @@ def PolynomialDecay(
 
 
 def InverseTimeDecay(
-    initial_learning_rate: Any,
-    decay_steps: Any,
-    decay_rate: Any,
+    initial_learning_rate: Scalar,
+    decay_steps: Length | float,
+    decay_rate: Scalar,
     staircase: bool = False,
-    name: str = "InverseTimeDecay",
+    name: object = "InverseTimeDecay",
 ) -> Schedule:
     """Keras' InverseTimeDecay: `jaxlr.inverse_time` with `transition_steps=decay_steps`.
 
@@ -161,13 +150,6 @@ def InverseTimeDecay(
       decay_steps: updates in the unit of `decay_rate`; an integer, at least 1.
       decay_rate: how much the divisor grows over `decay_steps` updates, at least 0.
       staircase: whether the rate changes only at multiples of `decay_steps`.
-      name: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
 
     Example:
       >>> from jaxlr.dialects import keras
@@ -185,12 +167,12 @@ def InverseTimeDecay(
 
 
 def CosineDecay(
-    initial_learning_rate: Any,
-    decay_steps: Any,
-    alpha: Any = 0.0,
-    name: str = "CosineDecay",
-    warmup_target: Any = None,
-    warmup_steps: Any = 0,
+    initial_learning_rate: Scalar,
+    decay_steps: Length | float,
+    alpha: Scalar = 0.0,
+    name: object = "CosineDecay",
+    warmup_target: Scalar | None = None,
+    warmup_steps: Length | float = 0,
 ) -> Schedule:
     """Keras' CosineDecay: `jaxlr.cosine`, with a warm-up in front where `warmup_target` is given.
 
@@ -204,15 +186,8 @@ def CosineDecay(
       initial_learning_rate: the first rate.
       decay_steps: updates of the cosine; an integer, at least 1.
       alpha: the last rate as a share of the peak.
-      name: does nothing.
       warmup_target: the peak after a warm-up, or None for no warm-up.
       warmup_steps: updates of the warm-up; an integer, at least 0.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
 
     Example:
       >>> from jaxlr.dialects import keras
@@ -236,12 +211,12 @@ def CosineDecay(
 
 
 def CosineDecayRestarts(
-    initial_learning_rate: Any,
-    first_decay_steps: Any,
-    t_mul: Any = 2.0,
-    m_mul: Any = 1.0,
-    alpha: Any = 0.0,
-    name: str = "SGDRDecay",
+    initial_learning_rate: Scalar,
+    first_decay_steps: Length | float,
+    t_mul: Scalar = 2.0,
+    m_mul: Scalar = 1.0,
+    alpha: Scalar = 0.0,
+    name: object = "SGDRDecay",
 ) -> Schedule:
     """Keras' CosineDecayRestarts: `jaxlr.cosine_restarts` with `end_value=alpha * initial_learning_rate`.
 
@@ -258,13 +233,6 @@ def CosineDecayRestarts(
       t_mul: how much longer each next cycle is; at least 1.
       m_mul: how much higher each next peak is above the lowest rate; at least 0.
       alpha: the lowest rate as a share of `initial_learning_rate`.
-      name: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
 
     Example:
       >>> from jaxlr.dialects import keras
@@ -288,13 +256,13 @@ def CosineDecayRestarts(
 def ReduceLROnPlateau(
     learning_rate: NumberOrSchedule,
     monitor: str = "val_loss",
-    factor: Number = 0.1,
+    factor: Known = 0.1,
     patience: int = 10,
-    verbose: int = 0,
-    mode: str = "auto",
-    min_delta: Number = 1e-4,
+    verbose: object = 0,
+    mode: Literal["auto", "min", "max"] = "auto",
+    min_delta: Known = 1e-4,
     cooldown: int = 0,
-    min_lr: Number = 0.0,
+    min_lr: Known = 0.0,
 ) -> ReduceOnPlateau:
     """Keras' ReduceLROnPlateau: `jaxlr.reduce_on_plateau` with Keras' patience, over a rate that comes first.
 
@@ -349,7 +317,7 @@ def _direction(monitor: str, mode: str) -> str:
     if leaves.choice("mode", mode, ("auto", "min", "max")) != "auto":
         return mode
     directions = {"loss": "min", "accuracy": "max", "acc": "max"}
-    metric = monitor.removeprefix("val_") if isinstance(monitor, str) else monitor
+    metric = str(monitor).removeprefix("val_")
     if metric not in directions:
         known = ", ".join(map(repr, directions))
         raise ValueError(
@@ -359,13 +327,12 @@ def _direction(monitor: str, mode: str) -> str:
     return directions[metric]
 
 
-def _updates(name: str, value: Any, *, minimum: int = 1) -> Any:
+def _updates(name: str, value: Length | float, *, minimum: int = 1) -> Updates:
     """A length; Keras reads 1000.0 as 1000."""
-    whole = isinstance(value, float) and value.is_integer()
-    return leaves.integer(name, int(value) if whole else value, minimum=minimum)
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    return common.length(name, whole, minimum=minimum)  # pyright: ignore[reportArgumentType], refuses a float itself
 
 
-def _share(name: str, share: Any, peak: Any) -> Any:
+def _share(name: str, share: Scalar, peak: Scalar) -> Number:
     """`share * peak`, of two numbers that may be traced."""
-    leaves.number(name, share)
-    return share * peak
+    return common.signed(name, share) * common.signed("peak", peak)

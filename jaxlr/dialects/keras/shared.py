@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from jaxlr.arguments import nearest
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.clipping import clip_by_global_norm
-from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.penalties import add_weight_decay
 from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 from jaxlr.transforms.wrappers.precision import in_float32
+from jaxlr.typing import Mask
 
 Rate = NumberOrSchedule | ReduceOnPlateau
 Optimizer = optax.GradientTransformationExtraArgs
 
 
 class Others(TypedDict, total=False):
-    """The arguments of every Keras optimizer that only their defaults, or nothing, correspond to here."""
+    """The arguments of every Keras optimizer, by name: clipping, the mask, and what only its default is taken of."""
 
+    clipnorm: Number | None
+    clipvalue: Number | None
+    global_clipnorm: Number | None
+    mask: Mask | None
     use_ema: bool
     ema_momentum: float
     ema_overwrite_frequency: int | None
@@ -43,28 +47,18 @@ _INSTEAD = {
 }
 
 
-class Shared(NamedTuple):
-    """What every optimizer takes beside its own arguments."""
-
-    weight_decay: NumberOrSchedule | None
-    clipnorm: Number | None
-    clipvalue: Number | None
-    global_clipnorm: Number | None
-    mask: Mask
-    others: Mapping[str, Any]
-
-
 def chain(
     links: Sequence[optax.GradientTransformation],
     learning_rate: Rate,
-    shared: Shared,
+    weight_decay: NumberOrSchedule | None,
+    others: Others,
     momentum: optax.GradientTransformation | None = None,
 ) -> Optimizer:
     """Clipping, the links, then the rate; the weight decay beside the links, and beside a momentum after the rate."""
-    _refuse(shared.others)
-    links = [*_clipping(shared), *links]
+    _refuse(others)
+    links = [*_clipping(others), *links]
     rate = scale_by_learning_rate(learning_rate)
-    decay = _decay(shared)
+    decay = _decay(weight_decay, others.get("mask"))
     if momentum is None:
         return in_float32(optax.chain(*links, *decay, rate))
     if not decay:
@@ -72,7 +66,7 @@ def chain(
     return in_float32(optax.chain(*links, _decay_beside_momentum(decay[0], rate, momentum)))
 
 
-def is_zero(value: Any) -> bool:
+def is_zero(value: object) -> bool:
     """Whether a number is known to be 0."""
     return isinstance(value, float) and value == 0.0
 
@@ -104,9 +98,9 @@ def _decay_beside_momentum(
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
 
-def _clipping(shared: Shared) -> list[optax.GradientTransformation]:
+def _clipping(others: Others) -> list[optax.GradientTransformation]:
     names = ("clipnorm", "clipvalue", "global_clipnorm")
-    given = {name: getattr(shared, name) for name in names if getattr(shared, name) is not None}
+    given = {name: value for name in names if (value := others.get(name)) is not None}
     if len(given) > 1:
         texts = ", ".join(f"{name}={value!r}" for name, value in given.items())
         raise ValueError(f"at most one of {', '.join(names)} may be given, got {texts}")
@@ -128,18 +122,18 @@ def _one_by_one(link: optax.GradientTransformation) -> optax.GradientTransformat
     return optax.stateless(update)
 
 
-def _decay(shared: Shared) -> list[optax.GradientTransformation]:
-    if shared.weight_decay is None:
+def _decay(weight_decay: NumberOrSchedule | None, mask: Mask | None) -> list[optax.GradientTransformation]:
+    if weight_decay is None:
         return []
-    weight_decay = hyperparameters.number_or_schedule("weight_decay", shared.weight_decay, minimum=0.0)
-    return [] if is_zero(weight_decay) else [add_weight_decay(weight_decay, mask=shared.mask)]
+    share = hyperparameters.number_or_schedule("weight_decay", weight_decay, minimum=0.0)
+    return [] if is_zero(share) else [add_weight_decay(share, mask=mask)]
 
 
-def _refuse(others: Mapping[str, Any]) -> None:
+def _refuse(others: Mapping[str, object]) -> None:
     """Raises for an argument that is unknown, or asks for what is no part of an optimizer here."""
     for name, value in others.items():
         if name not in Others.__annotations__:
-            near = difflib.get_close_matches(name, Others.__annotations__, n=1)
+            near = nearest(name, Others.__annotations__)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"unknown argument {name!r} of a Keras optimizer{hint}")
         if value and name in _INSTEAD:

@@ -2,13 +2,14 @@
 
 from jaxlr.dialects.torch.composition import ChainedScheduler, SequentialLR
 from jaxlr.dialects.torch.cycling import CyclicLR, OneCycleLR, cyclic_momentum, one_cycle_momentum
+from jaxlr.dialects.torch.groups import from_optimizer
 from jaxlr.dialects.torch.live import (
     from_scheduler,
     momentum_from_scheduler,
     scheduler_count,
     scheduler_state_dict,
 )
-from jaxlr.dialects.torch.optimizers import SGD, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop, from_optimizer
+from jaxlr.dialects.torch.optimizers import SGD, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop
 from jaxlr.dialects.torch.schedulers import (
     ConstantLR,
     CosineAnnealingLR,

@@ -1,35 +1,51 @@
-"""What the arguments of PyTorch's schedulers have in common: functions, and where a schedule goes on."""
+"""What the arguments of PyTorch's schedulers have in common: functions, records and live objects."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
-from jaxlr.schedules import Schedule, leaves
+from jaxlr.dialects import common
+from jaxlr.schedules import leaves
+from jaxlr.typing import Length
+
+Function: TypeAlias = "Callable[[Any], Any]"  # of the count
 
 
-def resumed(schedule: Schedule, last_epoch: int) -> Schedule:
-    """The schedule from `last_epoch + 1` on."""
-    start = int(leaves.integer("last_epoch", last_epoch, minimum=-1)) + 1
-    return schedule.shift(start) if start else schedule
+class LiveOptimizer(Protocol):
+    """What is read of a torch optimizer, whatever its class."""
+
+    @property
+    def param_groups(self) -> Sequence[Mapping[str, Any]]:
+        """The parameters of each group, and its numbers."""
+        ...
 
 
-def recorded_steps(total_steps: Any) -> int:
+class LiveScheduler(Protocol):
+    """What is read of a torch scheduler, whatever its class."""
+
+    @property
+    def optimizer(self) -> LiveOptimizer:
+        """The optimizer whose rates it sets."""
+        ...
+
+
+def recorded_steps(total_steps: Length) -> int:
     """The length of a record: known, for it is made at once."""
-    return int(leaves.length("total_steps", total_steps))
+    return int(common.length("total_steps", total_steps, minimum=1))
 
 
-def require_function(name: str, function: Any) -> None:
+def require_function(name: str, function: object) -> None:
     """One function."""
     if isinstance(function, list | tuple):
         raise TypeError(f"{name} must be one function, got {function!r}; make one schedule for each parameter group")
     leaves.function(name, function)
 
 
-def require_traceable(name: str, function: Callable[..., Any], remedy: str) -> None:
+def require_traceable(name: str, function: Function, remedy: str) -> None:
     """A function of the count that JAX can trace."""
     try:
         traced = jax.eval_shape(lambda n: jnp.asarray(function(n), jnp.float32), jax.ShapeDtypeStruct((), jnp.int32))
@@ -43,7 +59,7 @@ def require_traceable(name: str, function: Callable[..., Any], remedy: str) -> N
         raise TypeError(f"{name} must return one number for a count, got an array of shape {traced.shape}")
 
 
-def named(function: Callable[..., Any]) -> Callable[..., Any]:
+def named(function: Function) -> Function:
     """The function itself, or, where an object with `__call__` has no name to print, one that calls it."""
     if hasattr(function, "__name__"):
         return function

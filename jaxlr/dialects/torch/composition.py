@@ -7,9 +7,10 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from jaxlr.dialects.torch.arguments import recorded_steps, resumed
+from jaxlr.dialects.common import Lengths, resumed
+from jaxlr.dialects.torch.arguments import recorded_steps
 from jaxlr.dialects.torch.replay import Rule, absolute, cosine, exact_values, factor, replay, successive
 from jaxlr.schedules import Schedule, join, leaves, table
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
@@ -34,8 +35,38 @@ RATES = {
 }
 
 
+class Child(NamedTuple):
+    """A scheduler of PyTorch inside a composition."""
+
+    kind: str  # its class
+    schedule: Schedule  # what it does alone
+
+    @property
+    def parts(self) -> tuple[Any, Schedule]:
+        """The optimizer's rate, and the factor on it; not for a class that sets the rate."""
+        if self.schedule.name == "product":
+            return self.schedule.arguments["right"], self.schedule.arguments["left"]
+        return self.schedule.arguments["init_value"], self.schedule.replace(init_value=1.0)
+
+    def rule(self, steps: int) -> Rule:
+        """What it does to the rate in the first `steps` updates."""
+        if self.kind in RATES.values():
+            return absolute(exact_values(self.schedule, steps))
+        base, share = self.parts
+        if self.kind == "CosineAnnealingLR":
+            arguments = self.schedule.arguments
+            lowest, period = leaves.plain(arguments["end_value"]), leaves.plain(arguments["decay_steps"])
+            return cosine(leaves.plain(base), lowest, period, exact_values(share.replace(end_value=0.0), steps))
+        return factor(leaves.plain(base), exact_values(share, steps))
+
+
 def SequentialLR(
-    schedules: Any, milestones: Any, last_epoch: int = -1, verbose: Any = None, *, total_steps: int | None = None
+    schedules: Sequence[Schedule],
+    milestones: Lengths,
+    last_epoch: int = -1,
+    verbose: object = None,
+    *,
+    total_steps: int | None = None,
 ) -> Schedule:
     """One scheduler after the other, each from its own count 0 and its own rate: `jaxlr.join`.
 
@@ -49,12 +80,8 @@ def SequentialLR(
     Args:
       schedules: schedules of this module, each with the optimizer's rate.
       milestones: the counts at which the second, third, ... begins; one fewer than schedules.
-      last_epoch: see `schedulers`.
-      verbose: does nothing.
+      last_epoch, verbose: see `schedulers`.
       total_steps: updates to record where a formula does not say it; the last rate holds.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
 
     Raises:
       ValueError: PyTorch's curve is no sequence of these schedules and `total_steps` is not given; milestones that do
@@ -68,33 +95,10 @@ def SequentialLR(
       >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
       [0.5, 0.5, 1.0, 0.5, 0.25]
     """
-    children = _children("SequentialLR", schedules)
-    names = [torch_name("SequentialLR", i, child) for i, child in enumerate(children)]
-    milestones = leaves.lengths("milestones", milestones, minimum=0)
-    leaves.one_fewer("milestones", milestones, "schedules", names)
-    sequence = join(children, milestones)
-    for i, name in enumerate(names):
-        if name == "MultiplicativeLR" and i:
-            raise ValueError(
-                f"schedules[{i}] must not be MultiplicativeLR inside SequentialLR: it goes on from the rate before it; "
-                "port the live scheduler with from_scheduler(scheduler, total_steps=...)"
-            )
-    if "OneCycleLR" not in names:
-        return resumed(sequence, last_epoch)
-    if total_steps is None:
-        raise no_formula("SequentialLR", "OneCycleLR", "it overwrites the rate that the first schedule starts from")
-    steps = recorded_steps(total_steps)
-    last = [child for name, child in zip(names, children, strict=True) if name == "OneCycleLR"][-1]
-    peaks = {name: last.arguments[name] for name in ("max_lr", "div_factor", "final_div_factor")}
-    children = [child.replace(**peaks) if child.name == "one_cycle" else child for child in children]
-    rules = [rule_of(name, child, steps) for name, child in zip(names, children, strict=True)]
-    initial = rule_of("OneCycleLR", last, 1).begin(0.0)
-    return resumed(
-        table(replay([successive(rules, [int(n) for n in milestones], initial)], initial, steps)), last_epoch
-    )
+    return resumed(sequence_of(_children("SequentialLR", schedules), milestones, total_steps), last_epoch)
 
 
-def ChainedScheduler(schedules: Any, *, total_steps: int | None = None) -> Schedule:
+def ChainedScheduler(schedules: Sequence[Schedule], *, total_steps: int | None = None) -> Schedule:
     """All schedulers at once, each on what the one before it leaves: the product of their factors.
 
     lr(n) = lr * f_1(n) * f_2(n) * ..., where schedule i alone gives lr * f_i(n)
@@ -109,9 +113,6 @@ def ChainedScheduler(schedules: Any, *, total_steps: int | None = None) -> Sched
       schedules: schedules of this module, all with the optimizer's rate.
       total_steps: updates to record where a formula does not say it; the last rate holds.
 
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
     Raises:
       ValueError: PyTorch's curve is no product of these schedules and `total_steps` is not given; rates that differ.
       TypeError: a child is none of PyTorch's schedules.
@@ -123,23 +124,51 @@ def ChainedScheduler(schedules: Any, *, total_steps: int | None = None) -> Sched
       >>> [float(rate(n)) for n in (0, 1, 2, 3)]
       [0.5, 0.25, 0.25, 0.125]
     """
-    children = _children("ChainedScheduler", schedules)
-    names = [torch_name("ChainedScheduler", i, child) for i, child in enumerate(children)]
-    last_set = max((i for i, name in enumerate(names) if name in RATES.values()), default=0)
-    children, names = children[last_set:], names[last_set:]
+    return product_of(_children("ChainedScheduler", schedules), total_steps)
+
+
+def sequence_of(children: Sequence[Child], milestones: Lengths, total_steps: int | None) -> Schedule:
+    """The schedule of a SequentialLR."""
+    borders = leaves.lengths("milestones", milestones, minimum=0)
+    kinds = [child.kind for child in children]
+    leaves.one_fewer("milestones", borders, "schedules", kinds)
+    sequence = join([child.schedule for child in children], borders)
+    if "MultiplicativeLR" in kinds[1:]:
+        raise ValueError(
+            f"schedules[{kinds.index('MultiplicativeLR', 1)}] must not be MultiplicativeLR inside SequentialLR: it "
+            "goes on from the rate before it; port the live scheduler with from_scheduler(scheduler, total_steps=...)"
+        )
+    if "OneCycleLR" not in kinds:
+        return sequence
+    if total_steps is None:
+        raise no_formula("SequentialLR", "OneCycleLR", "it overwrites the rate that the first schedule starts from")
+    steps = recorded_steps(total_steps)
+    last = [child for child in children if child.kind == "OneCycleLR"][-1]
+    peaks = {name: last.schedule.arguments[name] for name in ("max_lr", "div_factor", "final_div_factor")}
+    rules = [
+        (Child(kind, schedule.replace(**peaks)) if kind == "OneCycleLR" else Child(kind, schedule)).rule(steps)
+        for kind, schedule in children
+    ]
+    initial = last.rule(1).begin(0.0)
+    return table(replay([successive(rules, leaves.plain(borders), initial)], initial, steps))
+
+
+def product_of(children: Sequence[Child], total_steps: int | None) -> Schedule:
+    """The schedule of a ChainedScheduler."""
+    children = children[max((i for i, child in enumerate(children) if child.kind in RATES.values()), default=0) :]
+    first = children[0]
     if len(children) == 1:
-        return children[0]
-    if total_steps is not None and not set(names) <= {*FACTORS.values(), *SHARES.values()}:
+        return first.schedule
+    if total_steps is not None and not {child.kind for child in children} <= {*FACTORS.values(), *SHARES.values()}:
         steps = recorded_steps(total_steps)
-        rules = [rule_of(name, child, steps) for name, child in zip(names, children, strict=True)]
-        base = 0.0 if names[0] in RATES.values() else leaves.plain(_parted(children[0])[0])
-        return table(replay(rules, base, steps))
-    for name, child in zip(names, children, strict=True):
-        if name in RATES.values():
-            raise no_formula("ChainedScheduler", name, "it sets the rate that the others multiply")
-        if name == "CosineAnnealingLR" and _has_end(child):
+        base = 0.0 if first.kind in RATES.values() else leaves.plain(first.parts[0])
+        return table(replay([child.rule(steps) for child in children], base, steps))
+    for kind, schedule in children:
+        if kind in RATES.values():
+            raise no_formula("ChainedScheduler", kind, "it sets the rate that the others multiply")
+        if kind == "CosineAnnealingLR" and _has_end(schedule):
             raise no_formula("ChainedScheduler", "CosineAnnealingLR with an eta_min", "it is no factor on the rate")
-    bases, factors = zip(*(_parted(child) for child in children), strict=True)
+    bases, factors = zip(*(child.parts for child in children), strict=True)
     for i, base in enumerate(bases):
         if leaves.is_known((base, bases[0])) and leaves.plain(base) != leaves.plain(bases[0]):
             raise ValueError(
@@ -168,17 +197,6 @@ def torch_name(composition: str, index: int, schedule: Schedule) -> str:
     return found
 
 
-def rule_of(name: str, schedule: Schedule, steps: int) -> Rule:
-    """What a schedule of PyTorch does to the rate in the first `steps` updates."""
-    if name in RATES.values():
-        return absolute(exact_values(schedule, steps))
-    base, share = _parted(schedule)
-    if name == "CosineAnnealingLR":
-        lowest, period = leaves.plain(schedule.arguments["end_value"]), int(schedule.arguments["decay_steps"])
-        return cosine(leaves.plain(base), lowest, period, exact_values(share.replace(end_value=0.0), steps))
-    return factor(leaves.plain(base), exact_values(share, steps))
-
-
 def no_formula(composition: str, child: str, reason: str) -> ValueError:
     """The error for what only a table can say."""
     return ValueError(
@@ -186,23 +204,20 @@ def no_formula(composition: str, child: str, reason: str) -> ValueError:
     )
 
 
-def _children(composition: str, schedules: Any) -> Sequence[Schedule]:
-    children = leaves.sequence("schedules", schedules)
+def required(index: int, child: object) -> Schedule:
+    """A child, if it is a schedule."""
+    if isinstance(child, ReduceOnPlateau):
+        raise TypeError(f"schedules[{index}] must not be ReduceLROnPlateau: it follows a metric, not the count")
+    if not isinstance(child, Schedule):
+        raise TypeError(f"schedules[{index}] must be a schedule, got {child!r}")
+    return child
+
+
+def _children(composition: str, schedules: Sequence[Schedule]) -> list[Child]:
+    children = [required(i, child) for i, child in enumerate(leaves.sequence("schedules", schedules))]
     if not children:
         raise ValueError(f"schedules must have one schedule at least for {composition}, got none")
-    for i, child in enumerate(children):
-        if isinstance(child, ReduceOnPlateau):
-            raise TypeError(f"schedules[{i}] must not be ReduceLROnPlateau: it follows a metric, not the count")
-        if not isinstance(child, Schedule):
-            raise TypeError(f"schedules[{i}] must be a schedule, got {child!r}")
-    return children
-
-
-def _parted(schedule: Schedule) -> tuple[Any, Schedule]:
-    """The rate, and the schedule without it."""
-    if schedule.name == "product":
-        return schedule.arguments["right"], schedule.arguments["left"]
-    return schedule.arguments["init_value"], schedule.replace(init_value=1.0)
+    return [Child(torch_name(composition, i, child), child) for i, child in enumerate(children)]
 
 
 def _has_end(schedule: Schedule) -> bool:
@@ -222,5 +237,5 @@ def _is_plain(schedule: Schedule) -> bool:
     return True
 
 
-def _is(leaf: Any, value: float) -> bool:
+def _is(leaf: object, value: float) -> bool:
     return leaves.is_known(leaf) and leaves.plain(leaf) == value

@@ -8,10 +8,11 @@ The rate is one schedule and the momentum (beta1 of an Adam) another, made by a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Literal, TypeAlias
 
-from jaxlr.dialects.torch.arguments import named, require_function, require_traceable, resumed
+from jaxlr.dialects import common
+from jaxlr.dialects.common import resumed
+from jaxlr.dialects.torch.arguments import Function, named, require_function, require_traceable
 from jaxlr.schedules import (
     Schedule,
     cyclic,
@@ -22,23 +23,27 @@ from jaxlr.schedules import (
     triangular2,
 )
 from jaxlr.schedules import one_cycle_momentum as momentum_of_one_cycle
+from jaxlr.typing import Length, Scalar
+
+Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
+ScaleMode: TypeAlias = Literal["cycle", "iterations"]
 
 
 def CyclicLR(
-    lr: Any,
-    base_lr: Any,
-    max_lr: Any,
-    step_size_up: Any = 2000,
-    step_size_down: Any = None,
-    mode: str = "triangular",
-    gamma: Any = 1.0,
-    scale_fn: Callable[..., Any] | None = None,
-    scale_mode: str = "cycle",
+    lr: Scalar,
+    base_lr: Scalar,
+    max_lr: Scalar,
+    step_size_up: Length = 2000,
+    step_size_down: Length | None = None,
+    mode: Mode = "triangular",
+    gamma: Scalar = 1.0,
+    scale_fn: Function | None = None,
+    scale_mode: ScaleMode = "cycle",
     cycle_momentum: bool = True,
-    base_momentum: Any = 0.8,
-    max_momentum: Any = 0.9,
+    base_momentum: Scalar = 0.8,
+    max_momentum: Scalar = 0.9,
     last_epoch: int = -1,
-    verbose: Any = None,
+    verbose: object = None,
 ) -> Schedule:
     """Up and down in a straight line, again and again: `jaxlr.triangular`, `triangular2`, `exp_range` or `cyclic`.
 
@@ -57,14 +62,8 @@ def CyclicLR(
       gamma: the factor of each count in "exp_range".
       scale_fn: the height's factor, a function that JAX can trace.
       scale_mode: what `scale_fn` takes: "cycle" (1, 2, ...) or "iterations" (the count).
-      cycle_momentum: not used here, see `cyclic_momentum`.
-      base_momentum: not used here.
-      max_momentum: not used here.
-      last_epoch: see `schedulers`.
-      verbose: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
+      cycle_momentum, base_momentum, max_momentum: not used here, see `cyclic_momentum`.
+      last_epoch, verbose: see `schedulers`.
 
     Raises:
       ValueError: a number out of range, another word for `mode` or `scale_mode`.
@@ -81,40 +80,34 @@ def CyclicLR(
 
 
 def cyclic_momentum(
-    lr: Any,
-    base_lr: Any,
-    max_lr: Any,
-    step_size_up: Any = 2000,
-    step_size_down: Any = None,
-    mode: str = "triangular",
-    gamma: Any = 1.0,
-    scale_fn: Callable[..., Any] | None = None,
-    scale_mode: str = "cycle",
+    lr: Scalar,
+    base_lr: Scalar,
+    max_lr: Scalar,
+    step_size_up: Length = 2000,
+    step_size_down: Length | None = None,
+    mode: Mode = "triangular",
+    gamma: Scalar = 1.0,
+    scale_fn: Function | None = None,
+    scale_mode: ScaleMode = "cycle",
     cycle_momentum: bool = True,
-    base_momentum: Any = 0.8,
-    max_momentum: Any = 0.9,
+    base_momentum: Scalar = 0.8,
+    max_momentum: Scalar = 0.9,
     last_epoch: int = -1,
-    verbose: Any = None,
+    verbose: object = None,
 ) -> Schedule:
     """The momentum (or beta1) of PyTorch's CyclicLR with the same arguments: down while the rate goes up.
 
     momentum(n) = max_momentum - (max_momentum - base_momentum) * rise(n) * scale, see `CyclicLR`
 
     Args:
-      lr: not used.
-      base_lr: not used.
-      max_lr: not used.
+      lr, base_lr, max_lr: not used.
       step_size_up: counts of the way down; an integer, at least 1.
       step_size_down: counts of the way up; None is as many.
-      mode: as in `CyclicLR`.
-      gamma: as in `CyclicLR`.
-      scale_fn: as in `CyclicLR`.
-      scale_mode: as in `CyclicLR`.
+      mode, gamma, scale_fn, scale_mode: as in `CyclicLR`.
       cycle_momentum: True, or there is no such schedule.
       base_momentum: lowest momentum.
       max_momentum: highest momentum, of the first update.
-      last_epoch: see `schedulers`.
-      verbose: does nothing.
+      last_epoch, verbose: see `schedulers`.
 
     Returns:
       A schedule: update count (int, any shape) -> momentum (float32, same shape).
@@ -132,26 +125,27 @@ def cyclic_momentum(
     _require_cycled(cycle_momentum)
     low, high = leaves.number("base_momentum", base_momentum), leaves.number("max_momentum", max_momentum)
     leaves.ordered("base_momentum", low, "max_momentum", high)
+    base, most = common.signed("base_momentum", base_momentum), common.signed("max_momentum", max_momentum)
     cycle = _cycle(0.0, 1.0, step_size_up, step_size_down, mode, gamma, scale_fn, scale_mode)
-    return resumed(cycle * (base_momentum - max_momentum) + max_momentum, last_epoch)
+    return resumed(cycle * (base - most) + most, last_epoch)
 
 
 def OneCycleLR(
-    lr: Any,
-    max_lr: Any,
-    total_steps: Any = None,
-    epochs: Any = None,
-    steps_per_epoch: Any = None,
-    pct_start: Any = 0.3,
-    anneal_strategy: str = "cos",
+    lr: Scalar,
+    max_lr: Scalar,
+    total_steps: Length | None = None,
+    epochs: Length | None = None,
+    steps_per_epoch: Length | None = None,
+    pct_start: Scalar = 0.3,
+    anneal_strategy: Literal["cos", "linear"] = "cos",
     cycle_momentum: bool = True,
-    base_momentum: Any = 0.85,
-    max_momentum: Any = 0.95,
-    div_factor: Any = 25.0,
-    final_div_factor: Any = 1e4,
+    base_momentum: Scalar = 0.85,
+    max_momentum: Scalar = 0.95,
+    div_factor: Scalar = 25.0,
+    final_div_factor: Scalar = 1e4,
     three_phase: bool = False,
     last_epoch: int = -1,
-    verbose: Any = None,
+    verbose: object = None,
 ) -> Schedule:
     """Up once and down once over the whole run: `jaxlr.one_cycle`.
 
@@ -170,17 +164,11 @@ def OneCycleLR(
       steps_per_epoch: updates in an epoch.
       pct_start: the share of the run that rises, in [0, 1]; at most 1/2 with three phases.
       anneal_strategy: "cos" or "linear".
-      cycle_momentum: not used here, see `one_cycle_momentum`.
-      base_momentum: not used here.
-      max_momentum: not used here.
+      cycle_momentum, base_momentum, max_momentum: not used here, see `one_cycle_momentum`.
       div_factor: peak over first rate, above 0.
       final_div_factor: first rate over last rate, above 0.
       three_phase: whether the fall has two parts.
-      last_epoch: see `schedulers`.
-      verbose: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
+      last_epoch, verbose: see `schedulers`.
 
     Raises:
       ValueError: a number out of range, another `anneal_strategy`, neither `total_steps` nor the other two.
@@ -204,42 +192,33 @@ def OneCycleLR(
 
 
 def one_cycle_momentum(
-    lr: Any,
-    max_lr: Any,
-    total_steps: Any = None,
-    epochs: Any = None,
-    steps_per_epoch: Any = None,
-    pct_start: Any = 0.3,
-    anneal_strategy: str = "cos",
+    lr: Scalar,
+    max_lr: Scalar,
+    total_steps: Length | None = None,
+    epochs: Length | None = None,
+    steps_per_epoch: Length | None = None,
+    pct_start: Scalar = 0.3,
+    anneal_strategy: Literal["cos", "linear"] = "cos",
     cycle_momentum: bool = True,
-    base_momentum: Any = 0.85,
-    max_momentum: Any = 0.95,
-    div_factor: Any = 25.0,
-    final_div_factor: Any = 1e4,
+    base_momentum: Scalar = 0.85,
+    max_momentum: Scalar = 0.95,
+    div_factor: Scalar = 25.0,
+    final_div_factor: Scalar = 1e4,
     three_phase: bool = False,
     last_epoch: int = -1,
-    verbose: Any = None,
+    verbose: object = None,
 ) -> Schedule:
     """The momentum (or beta1) of PyTorch's OneCycleLR with the same arguments: `jaxlr.one_cycle_momentum`.
 
     Down from `max_momentum` to `base_momentum` while the rate rises, and up again while it falls.
 
     Args:
-      lr: not used.
-      max_lr: not used.
-      total_steps: as in `OneCycleLR`.
-      epochs: as in `OneCycleLR`.
-      steps_per_epoch: as in `OneCycleLR`.
-      pct_start: as in `OneCycleLR`.
-      anneal_strategy: as in `OneCycleLR`.
+      lr, max_lr, div_factor, final_div_factor: not used.
+      total_steps, epochs, steps_per_epoch, pct_start, anneal_strategy, three_phase: as in `OneCycleLR`.
       cycle_momentum: True, or there is no such schedule.
       base_momentum: the lowest momentum.
       max_momentum: the highest momentum.
-      div_factor: not used.
-      final_div_factor: not used.
-      three_phase: as in `OneCycleLR`.
-      last_epoch: see `schedulers`.
-      verbose: does nothing.
+      last_epoch, verbose: see `schedulers`.
 
     Returns:
       A schedule: update count (int, any shape) -> momentum (float32, same shape).
@@ -265,31 +244,29 @@ def one_cycle_momentum(
 
 
 def _cycle(
-    base_lr: Any,
-    max_lr: Any,
-    step_size_up: Any,
-    step_size_down: Any,
-    mode: str,
-    gamma: Any,
-    scale_fn: Callable[..., Any] | None,
-    scale_mode: str,
+    base_lr: Scalar,
+    max_lr: Scalar,
+    step_size_up: Length,
+    step_size_down: Length | None,
+    mode: Mode,
+    gamma: Scalar,
+    scale_fn: Function | None,
+    scale_mode: ScaleMode,
 ) -> Schedule:
     up = leaves.length("step_size_up", step_size_up)
     if scale_fn is not None:
         require_function("scale_fn", scale_fn)
         require_traceable("scale_fn", scale_fn, "write it with jax.numpy")
-        scale_by = {"cycle": "cycle", "iterations": "update"}[
-            leaves.choice("scale_mode", scale_mode, ("cycle", "iterations"))
-        ]
+        scale_by = "cycle" if leaves.choice("scale_mode", scale_mode, ("cycle", "iterations")) == "cycle" else "update"
         return cyclic(base_lr, max_lr, up, named(scale_fn), scale_by=scale_by, step_size_down=step_size_down)
-    mode = leaves.choice("mode", mode, ("triangular", "triangular2", "exp_range"))
+    leaves.choice("mode", mode, ("triangular", "triangular2", "exp_range"))
     if mode == "exp_range":
         return exp_range(base_lr, max_lr, up, gamma, step_size_down=step_size_down)
     shape = triangular if mode == "triangular" else triangular2
     return shape(base_lr, max_lr, up, step_size_down=step_size_down)
 
 
-def _total(total_steps: Any, epochs: Any, steps_per_epoch: Any) -> Any:
+def _total(total_steps: Length | None, epochs: Length | None, steps_per_epoch: Length | None) -> Length:
     if total_steps is not None:
         return total_steps
     if epochs is None or steps_per_epoch is None:
@@ -297,10 +274,7 @@ def _total(total_steps: Any, epochs: Any, steps_per_epoch: Any) -> Any:
             f"total_steps must be given, or epochs and steps_per_epoch both; got total_steps=None, epochs={epochs!r}, "
             f"steps_per_epoch={steps_per_epoch!r}"
         )
-    epochs = leaves.integer("epochs", epochs, minimum=1)
-    updates = leaves.integer("steps_per_epoch", steps_per_epoch, minimum=1)
-    # Known ones as Python integers, so that a product beyond int32 is an error and no other number.
-    return int(epochs) * int(updates) if leaves.is_known((epochs, updates)) else epochs * updates
+    return common.length("epochs", epochs, minimum=1) * common.length("steps_per_epoch", steps_per_epoch, minimum=1)
 
 
 def _require_cycled(cycle_momentum: bool) -> None:

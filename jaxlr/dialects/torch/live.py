@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
 
-from jaxlr.dialects.torch import composition, cycling, schedulers
-from jaxlr.dialects.torch.arguments import recorded_steps
-from jaxlr.dialects.torch.composition import no_formula, rule_of, torch_name
+from jaxlr.dialects.torch import cycling, schedulers
+from jaxlr.dialects.torch.arguments import LiveScheduler, recorded_steps
+from jaxlr.dialects.torch.composition import Child, no_formula, product_of, required, sequence_of, torch_name
 from jaxlr.dialects.torch.replay import Rule, exact_value, growing, replay, successive
 from jaxlr.schedules import Schedule, table
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
 Found = Schedule | ReduceOnPlateau
+_Reader = Callable[[Any, int, int | None], Found]  # of a live scheduler, a group's number, and total_steps
 
 
-def from_scheduler(scheduler: Any, *, total_steps: int | None = None) -> Found | list[Found]:
+def from_scheduler(scheduler: LiveScheduler, *, total_steps: int | None = None) -> Found | list[Found]:
     """The schedule of a live PyTorch scheduler, from its first update on; its `last_epoch` is the count it stands at.
 
     Args:
@@ -50,7 +51,7 @@ def from_scheduler(scheduler: Any, *, total_steps: int | None = None) -> Found |
     return _one_or_each([_schedule(scheduler, group, total_steps) for group in groups])
 
 
-def momentum_from_scheduler(scheduler: Any) -> Schedule | list[Schedule] | None:
+def momentum_from_scheduler(scheduler: LiveScheduler) -> Schedule | list[Schedule] | None:
     """The momentum (or beta1) that a live CyclicLR or OneCycleLR moves.
 
     Args:
@@ -68,8 +69,8 @@ def momentum_from_scheduler(scheduler: Any) -> Schedule | list[Schedule] | None:
       ...   __module__ = "torch.optim.lr_scheduler"
       >>> momentum_from_scheduler(StepLR())
     """
-    name = _class_of(scheduler)
-    if name not in ("CyclicLR", "OneCycleLR") or not scheduler.cycle_momentum:
+    name, live = _class_of(scheduler), cast(Any, scheduler)
+    if name not in ("CyclicLR", "OneCycleLR") or not live.cycle_momentum:
         return None
     groups = range(len(scheduler.optimizer.param_groups))
     if name == "CyclicLR":
@@ -106,7 +107,9 @@ def scheduler_count(state_dict: Mapping[str, Any]) -> int:
     return int(state["last_epoch"])
 
 
-def scheduler_state_dict(schedule: Any, count: int, like: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def scheduler_state_dict(
+    schedule: Schedule | Sequence[Schedule], count: int, like: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The state dict with which a PyTorch scheduler, made with the same arguments, goes on from `count`.
 
     Load it with `scheduler.load_state_dict`, and the optimizer's with it: PyTorch computes the next rate from the
@@ -129,7 +132,7 @@ def scheduler_state_dict(schedule: Any, count: int, like: Mapping[str, Any] | No
       >>> torch.scheduler_state_dict(torch.StepLR(0.5, 30, gamma=0.5), 60)
       {'last_epoch': 60, '_step_count': 61, '_last_lr': [0.125]}
     """
-    schedules = list(schedule) if isinstance(schedule, list | tuple) else [schedule]
+    schedules = [schedule] if isinstance(schedule, Schedule) else list(schedule)
     if like is None:
         like = _blank(schedules)
     else:
@@ -138,7 +141,7 @@ def scheduler_state_dict(schedule: Any, count: int, like: Mapping[str, Any] | No
     return _advanced(like, count, [exact_value(one, count) for one in schedules])
 
 
-def _class_of(scheduler: Any) -> str:
+def _class_of(scheduler: object) -> str:
     kind = type(scheduler)
     known = {*_READERS, "SequentialLR", "ChainedScheduler"}
     if kind.__name__ not in known or not kind.__module__.startswith("torch.optim"):
@@ -161,10 +164,15 @@ def _schedule(scheduler: Any, group: int, total_steps: int | None) -> Found:
         steps = recorded_steps(total_steps)
         rules = [_rule(scheduler, group, steps)] if name == "SequentialLR" else _rules(scheduler, group, steps)
         return table(replay(rules, _initial(scheduler, group), steps))
-    found = [_schedule(child, group, total_steps) for child in children]
-    if name == "SequentialLR":
-        return composition.SequentialLR(found, scheduler._milestones)
-    return composition.ChainedScheduler(found, total_steps=total_steps)
+    found = [_child(i, child, group, total_steps) for i, child in enumerate(children)]
+    return sequence_of(found, scheduler._milestones, None) if name == "SequentialLR" else product_of(found, total_steps)
+
+
+def _child(index: int, scheduler: Any, group: int, total_steps: int | None) -> Child:
+    name = _class_of(scheduler)
+    if name not in _READERS:
+        raise TypeError(f"schedules[{index}] must be none that is composed itself, got {name}")
+    return Child(name, required(index, _READERS[name](scheduler, group, total_steps)))
 
 
 def _needs_replay(name: str, children: Sequence[str]) -> tuple[str, str] | None:
@@ -191,8 +199,7 @@ def _rule(scheduler: Any, group: int, steps: int) -> Rule:
         return successive(_rules(scheduler, group, steps), scheduler._milestones, _initial(scheduler, group))
     if name == "MultiplicativeLR":
         return growing(scheduler.lr_lambdas[group])
-    found: Any = _READERS[name](scheduler, group, steps)
-    return rule_of(name, found, steps)
+    return _child(0, scheduler, group, steps).rule(steps)
 
 
 def _initial(scheduler: Any, group: int) -> float:
@@ -203,7 +210,7 @@ def _base(scheduler: Any, group: int) -> float:
     return float(scheduler.base_lrs[group])
 
 
-def _reader(name: str, *attributes: str) -> Callable[[Any, int, int | None], Found]:
+def _reader(name: str, *attributes: str) -> _Reader:
     """Reads the attributes that have the arguments' names."""
 
     def read(scheduler: Any, group: int, total_steps: int | None) -> Found:
@@ -211,27 +218,6 @@ def _reader(name: str, *attributes: str) -> Callable[[Any, int, int | None], Fou
         return getattr(schedulers, name)(_base(scheduler, group), **arguments)
 
     return read
-
-
-def _lambda(scheduler: Any, group: int, total_steps: int | None) -> Found:
-    return schedulers.LambdaLR(_base(scheduler, group), scheduler.lr_lambdas[group], total_steps=total_steps)
-
-
-def _multiplicative(scheduler: Any, group: int, total_steps: int | None) -> Found:
-    return schedulers.MultiplicativeLR(_base(scheduler, group), scheduler.lr_lambdas[group], total_steps=total_steps)
-
-
-def _multi_step(scheduler: Any, group: int, total_steps: int | None) -> Found:
-    milestones = list(scheduler.milestones.elements())
-    return schedulers.MultiStepLR(_base(scheduler, group), milestones, scheduler.gamma)
-
-
-def _cyclic(scheduler: Any, group: int, total_steps: int | None) -> Found:
-    return cycling.CyclicLR(**_cyclic_arguments(scheduler, group))
-
-
-def _one_cycle(scheduler: Any, group: int, total_steps: int | None) -> Found:
-    return cycling.OneCycleLR(**_one_cycle_arguments(scheduler, group))
 
 
 def _plateau(scheduler: Any, group: int, total_steps: int | None) -> Found:
@@ -290,19 +276,21 @@ def _momenta(scheduler: Any, group: int) -> dict[str, float]:
     return {"base_momentum": float(low), "max_momentum": float(high)}
 
 
-_READERS: dict[str, Callable[[Any, int, int | None], Found]] = {
-    "LambdaLR": _lambda,
-    "MultiplicativeLR": _multiplicative,
+_READERS: dict[str, _Reader] = {
+    "LambdaLR": lambda s, g, steps: schedulers.LambdaLR(_base(s, g), s.lr_lambdas[g], total_steps=steps),
+    "MultiplicativeLR": lambda s, g, steps: schedulers.MultiplicativeLR(
+        _base(s, g), s.lr_lambdas[g], total_steps=steps
+    ),
     "StepLR": _reader("StepLR", "step_size", "gamma"),
-    "MultiStepLR": _multi_step,
+    "MultiStepLR": lambda s, g, _: schedulers.MultiStepLR(_base(s, g), list(s.milestones.elements()), s.gamma),
     "ConstantLR": _reader("ConstantLR", "factor", "total_iters"),
     "LinearLR": _reader("LinearLR", "start_factor", "end_factor", "total_iters"),
     "ExponentialLR": _reader("ExponentialLR", "gamma"),
     "PolynomialLR": _reader("PolynomialLR", "total_iters", "power"),
     "CosineAnnealingLR": _reader("CosineAnnealingLR", "T_max", "eta_min"),
     "CosineAnnealingWarmRestarts": _reader("CosineAnnealingWarmRestarts", "T_0", "T_mult", "eta_min"),
-    "CyclicLR": _cyclic,
-    "OneCycleLR": _one_cycle,
+    "CyclicLR": lambda s, g, _: cycling.CyclicLR(**_cyclic_arguments(s, g)),
+    "OneCycleLR": lambda s, g, _: cycling.OneCycleLR(**_one_cycle_arguments(s, g)),
     "ReduceLROnPlateau": _plateau,
 }
 

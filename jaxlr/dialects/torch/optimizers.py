@@ -2,23 +2,22 @@
 
 Arguments, their order and defaults are those of torch 2.13, with `lr` first in place of `params`. `foreach`, `fused`,
 `capturable` and `differentiable` choose among torch's implementations of one formula: they are accepted and change
-nothing. A momentum, alpha or beta of 1 and more, which torch lets pass, is an error.
+nothing. Every function returns a gradient transformation that ends with `scale_by_learning_rate`. An argument of the
+wrong kind or out of range is a TypeError or ValueError that names it; so is a momentum, alpha or beta of 1 and more,
+which torch lets pass.
 """
 
 # ruff: noqa: N802 - PyTorch's own names
 
 from __future__ import annotations
 
+import functools
 import inspect
-import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import ParamSpec
 
-import jax
-import numpy as np
 import optax
 
-from jaxlr.dialects.torch.parameters import Names, grouped_parameters, nearest, path_name
 from jaxlr.transforms import (
     add_weight_decay,
     in_float32,
@@ -34,12 +33,38 @@ from jaxlr.transforms import (
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number, number_or_schedule
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "from_optimizer"]
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop"]
 
 Rate = NumberOrSchedule | ReduceOnPlateau
 Betas = tuple[NumberOrSchedule, Number]
+Optimizer = optax.GradientTransformationExtraArgs
+P = ParamSpec("P")
+
+FACTORIES: dict[str, Callable[..., Optimizer]] = {}
+_IMPLEMENTATIONS = ("foreach", "fused", "capturable", "differentiable")
 
 
+def _factory(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
+    """Puts an optimizer into the table, and checks those of its arguments that are yes or no."""
+    signature = inspect.signature(make)
+    options = {
+        name: (None, False, True) if name in _IMPLEMENTATIONS else (False, True)
+        for name, parameter in signature.parameters.items()
+        if name in _IMPLEMENTATIONS or isinstance(parameter.default, bool)
+    }
+
+    @functools.wraps(make)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> Optimizer:
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            if name in options:
+                choice(name, value, options[name])
+        return make(*args, **kwargs)
+
+    FACTORIES[make.__name__] = checked
+    return checked
+
+
+@_factory
 def SGD(
     lr: Rate = 1e-3,
     momentum: NumberOrSchedule = 0,
@@ -51,7 +76,7 @@ def SGD(
     foreach: bool | None = None,
     differentiable: bool = False,
     fused: bool | None = None,
-) -> optax.GradientTransformationExtraArgs:
+) -> Optimizer:
     """`torch.optim.SGD`.
 
     g = g + weight_decay p, m = momentum m + (1 - dampening) g, the first m undamped, p -= lr m
@@ -63,10 +88,6 @@ def SGD(
       weight_decay: an L2 penalty; a number or a schedule.
       nesterov: look one step ahead.
       maximize: climb instead of descend.
-      foreach, differentiable, fused: without effect.
-
-    Returns:
-      A gradient transformation that ends with `scale_by_learning_rate`.
 
     Raises:
       TypeError, ValueError: an argument is of the wrong kind or out of range, or Nesterov's momentum is 0 or damped.
@@ -79,16 +100,15 @@ def SGD(
       >>> float(updates[0])
       -1.0
     """
-    _check_flags(foreach=foreach, differentiable=differentiable, fused=fused)
     momentum = number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
     dampening = number("dampening", dampening)
-    choice("nesterov", nesterov, (False, True))
     if nesterov and (_is_zero(momentum) or (isinstance(dampening, float) and dampening != 0.0)):
         raise ValueError(f"nesterov needs a momentum above 0 and a dampening of 0, got {momentum!r} and {dampening!r}")
     link = scale_by_momentum(momentum, dampening=dampening, nesterov=nesterov)
     return _chain([] if _is_zero(momentum) else [link], lr, weight_decay, maximize)
 
 
+@_factory
 def RMSprop(
     lr: Rate = 1e-2,
     alpha: NumberOrSchedule = 0.99,
@@ -100,26 +120,16 @@ def RMSprop(
     foreach: bool | None = None,
     maximize: bool = False,
     differentiable: bool = False,
-) -> optax.GradientTransformationExtraArgs:
+) -> Optimizer:
     """`torch.optim.RMSprop`.
 
     v = alpha v + (1 - alpha) g^2, m = momentum m + g / (sqrt(v) + eps), p -= lr m
 
     Args:
-      lr: a number, a schedule, or `reduce_on_plateau` over either.
       alpha: share of the mean square that stays, in [0, 1); a number or a schedule.
       eps: at least 0; outside the root.
-      weight_decay: an L2 penalty; a number or a schedule.
-      momentum: in [0, 1); a number or a schedule.
       centered: divide by the root of the variance. Where rounding leaves it below 0, torch's step is NaN; here it is 0.
-      maximize: climb instead of descend.
-      capturable, foreach, differentiable: without effect.
-
-    Returns:
-      A gradient transformation that ends with `scale_by_learning_rate`.
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
+      lr, weight_decay, momentum, maximize: as in `SGD`.
 
     Example:
       >>> import jax.numpy as jnp
@@ -128,13 +138,13 @@ def RMSprop(
       >>> updates.tolist()
       [-1.0, 1.0]
     """
-    _check_flags(capturable=capturable, foreach=foreach, differentiable=differentiable)
     alpha = number_or_schedule("alpha", alpha, minimum=0.0, below=1.0)
     momentum = number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
     link = scale_by_rmsprop(alpha, eps=eps, centered=centered)
     return _chain([link] if _is_zero(momentum) else [link, scale_by_momentum(momentum)], lr, weight_decay, maximize)
 
 
+@_factory
 def Adam(
     lr: Rate = 1e-3,
     betas: Betas = (0.9, 0.999),
@@ -148,7 +158,7 @@ def Adam(
     differentiable: bool = False,
     fused: bool | None = None,
     decoupled_weight_decay: bool = False,
-) -> optax.GradientTransformationExtraArgs:
+) -> Optimizer:
     """`torch.optim.Adam`.
 
     m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, p -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
@@ -161,13 +171,6 @@ def Adam(
       amsgrad: divide by the largest v so far.
       maximize: climb instead of descend.
       decoupled_weight_decay: p -= lr weight_decay p beside the step, as AdamW.
-      foreach, capturable, differentiable, fused: without effect.
-
-    Returns:
-      A gradient transformation that ends with `scale_by_learning_rate`.
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
 
     Example:
       >>> import jax.numpy as jnp
@@ -176,12 +179,11 @@ def Adam(
       >>> updates.round(5).tolist()
       [0.5, -0.5]
     """
-    _check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused)
-    choice("amsgrad", amsgrad, (False, True))
     link = scale_by_adam(*_checked(betas), eps=eps, amsgrad="raw" if amsgrad else False)
     return _chain([link], lr, weight_decay, maximize, decoupled_weight_decay)
 
 
+@_factory
 def AdamW(
     lr: Rate = 1e-3,
     betas: Betas = (0.9, 0.999),
@@ -194,25 +196,15 @@ def AdamW(
     capturable: bool = False,
     differentiable: bool = False,
     fused: bool | None = None,
-) -> optax.GradientTransformationExtraArgs:
+) -> Optimizer:
     """`torch.optim.AdamW`: Adam with the weight decay beside the step.
 
     p -= lr ((m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps) + weight_decay p)
 
     Args:
-      lr: a number, a schedule, or `reduce_on_plateau` over either.
-      betas: b1 and b2, in [0, 1); b1 may be a schedule, such as OneCycleLR's momentum.
-      eps: at least 0.
       weight_decay: a number or a schedule.
-      amsgrad: divide by the largest v so far.
       maximize: climb instead of descend; the weights shrink all the same.
-      foreach, capturable, differentiable, fused: without effect.
-
-    Returns:
-      A gradient transformation that ends with `scale_by_learning_rate`.
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
+      lr, betas, eps, amsgrad: as in `Adam`.
 
     Example:
       >>> import jax.numpy as jnp
@@ -222,21 +214,10 @@ def AdamW(
       >>> float(updates[0])
       -0.5
     """
-    return Adam(
-        lr,
-        betas,
-        eps,
-        weight_decay,
-        amsgrad,
-        foreach=foreach,
-        maximize=maximize,
-        capturable=capturable,
-        differentiable=differentiable,
-        fused=fused,
-        decoupled_weight_decay=True,
-    )
+    return Adam(lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
 
 
+@_factory
 def NAdam(
     lr: Rate = 2e-3,
     betas: Betas = (0.9, 0.999),
@@ -249,24 +230,15 @@ def NAdam(
     maximize: bool = False,
     capturable: bool = False,
     differentiable: bool = False,
-) -> optax.GradientTransformationExtraArgs:
+) -> Optimizer:
     """`torch.optim.NAdam`: Adam with Nesterov momentum that grows, `b1 (1 - 0.96^(momentum_decay t) / 2)`.
 
     Args:
-      lr: a number, a schedule, or `reduce_on_plateau` over either.
-      betas: b1 and b2, in [0, 1); b1 may be a schedule.
-      eps: at least 0.
-      weight_decay: an L2 penalty unless decoupled; a number or a schedule.
       momentum_decay: how fast the momentum grows from about b1 / 2 to b1.
-      decoupled_weight_decay: p -= lr weight_decay p beside the step.
-      maximize: climb instead of descend.
-      foreach, capturable, differentiable: without effect.
+      lr, betas, eps, weight_decay, decoupled_weight_decay, maximize: as in `Adam`.
 
     Returns:
       A gradient transformation that ends with `scale_by_learning_rate`; see `scale_by_nadam` for the whole formula.
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
 
     Example:
       >>> import jax.numpy as jnp
@@ -275,11 +247,11 @@ def NAdam(
       >>> updates.round(5).tolist()
       [-0.5, 0.5]
     """
-    _check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
     link = scale_by_nadam(*_checked(betas), eps=eps, momentum_decay=momentum_decay)
     return _chain([link], lr, weight_decay, maximize, decoupled_weight_decay)
 
 
+@_factory
 def RAdam(
     lr: Rate = 1e-3,
     betas: Betas = (0.9, 0.999),
@@ -291,23 +263,14 @@ def RAdam(
     maximize: bool = False,
     capturable: bool = False,
     differentiable: bool = False,
-) -> optax.GradientTransformationExtraArgs:
+) -> Optimizer:
     """`torch.optim.RAdam`: momentum steps until the mean square is worth dividing by, then rectified Adam.
 
     Args:
-      lr: a number, a schedule, or `reduce_on_plateau` over either.
-      betas: b1 and b2, in [0, 1); b1 may be a schedule.
-      eps: at least 0.
-      weight_decay: an L2 penalty unless decoupled; a number or a schedule.
-      decoupled_weight_decay: p -= lr weight_decay p beside the step.
-      maximize: climb instead of descend.
-      foreach, capturable, differentiable: without effect.
+      lr, betas, eps, weight_decay, decoupled_weight_decay, maximize: as in `Adam`.
 
     Returns:
       A gradient transformation that ends with `scale_by_learning_rate`; see `scale_by_radam` for the whole formula.
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
 
     Example:
       >>> import jax.numpy as jnp
@@ -316,11 +279,11 @@ def RAdam(
       >>> updates.round(5).tolist()
       [-1.5, 0.125]
     """
-    _check_flags(foreach=foreach, capturable=capturable, differentiable=differentiable)
     link = scale_by_radam(*_checked(betas), eps=eps)
     return _chain([link], lr, weight_decay, maximize, decoupled_weight_decay)
 
 
+@_factory
 def Adagrad(
     lr: Rate = 1e-2,
     lr_decay: Number = 0,
@@ -332,7 +295,7 @@ def Adagrad(
     maximize: bool = False,
     differentiable: bool = False,
     fused: bool | None = None,
-) -> optax.GradientTransformationExtraArgs:
+) -> Optimizer:
     """`torch.optim.Adagrad`.
 
     s = s + g^2, p -= lr / (1 + lr_decay (t - 1)) g / (sqrt(s) + eps)
@@ -341,17 +304,9 @@ def Adagrad(
       lr: a number, a schedule, or `reduce_on_plateau` over either; the recorded rate is this one, as torch's group has
         it, without `lr_decay`.
       lr_decay: time-based decay, beside any schedule.
-      weight_decay: an L2 penalty; a number or a schedule.
       initial_accumulator_value: s before the first update.
       eps: at least 0; outside the root.
-      maximize: climb instead of descend.
-      foreach, differentiable, fused: without effect.
-
-    Returns:
-      A gradient transformation that ends with `scale_by_learning_rate`.
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
+      weight_decay, maximize: as in `SGD`.
 
     Example:
       >>> import jax.numpy as jnp
@@ -360,13 +315,13 @@ def Adagrad(
       >>> updates.tolist()
       [-0.5, 0.5]
     """
-    _check_flags(foreach=foreach, differentiable=differentiable, fused=fused)
     lr_decay = number("lr_decay", lr_decay, minimum=0.0)
     start = number("initial_accumulator_value", initial_accumulator_value, minimum=0.0)
     link = scale_by_adagrad(eps=eps, initial_total=start, rate_decay=lr_decay)
     return _chain([link], lr, weight_decay, maximize)
 
 
+@_factory
 def Adamax(
     lr: Rate = 2e-3,
     betas: Betas = (0.9, 0.999),
@@ -377,24 +332,14 @@ def Adamax(
     maximize: bool = False,
     differentiable: bool = False,
     capturable: bool = False,
-) -> optax.GradientTransformationExtraArgs:
+) -> Optimizer:
     """`torch.optim.Adamax`.
 
     m = b1 m + (1 - b1) g, u = max(b2 u, |g| + eps), p -= lr / (1 - b1^t) m / u
 
     Args:
-      lr: a number, a schedule, or `reduce_on_plateau` over either.
-      betas: b1 and b2, in [0, 1); b1 may be a schedule.
       eps: at least 0; inside the maximum.
-      weight_decay: an L2 penalty; a number or a schedule.
-      maximize: climb instead of descend.
-      foreach, differentiable, capturable: without effect.
-
-    Returns:
-      A gradient transformation that ends with `scale_by_learning_rate`.
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
+      lr, betas, weight_decay, maximize: as in `Adam`.
 
     Example:
       >>> import jax.numpy as jnp
@@ -403,129 +348,7 @@ def Adamax(
       >>> updates.round(5).tolist()
       [-0.5, 0.5]
     """
-    _check_flags(foreach=foreach, differentiable=differentiable, capturable=capturable)
     return _chain([scale_by_adamax(*_checked(betas), eps=eps)], lr, weight_decay, maximize)
-
-
-FACTORIES: dict[str, Callable[..., optax.GradientTransformationExtraArgs]] = {
-    factory.__name__: factory for factory in (SGD, RMSprop, Adam, AdamW, NAdam, RAdam, Adagrad, Adamax)
-}
-
-
-def from_optimizer(
-    optimizer: Any, schedule: Any = None, *, momentum: Any = None, names: Names = None
-) -> optax.GradientTransformationExtraArgs:
-    """The transformation that does what a live torch optimizer does, from its class and its parameter groups.
-
-    Several groups become the groups `group0`, `group1` and so on of `optax.partition`, each with its own rate, weight
-    decay and other numbers; `learning_rates` and `set_learning_rate(..., group="group0")` know them by these labels.
-
-    Args:
-      optimizer: one of torch's that this module has. Its state is read by `load_optimizer_state`.
-      schedule: the learning rate, in place of the group's `lr` (which a torch scheduler changes: it is that of the next
-        update): a number, a schedule or `reduce_on_plateau`, or a list with one for each group; None takes `lr`.
-      momentum: likewise, in place of `momentum` or `betas[0]`.
-      names: what the parameters are called here, needed with several groups: a list in the order of the optimizer's
-        groups, first all of the first one's (which is not the order of `model.named_parameters()`), or a mapping from
-        torch's names, if the groups were made from `named_parameters()`. Dots are slashes.
-
-    Returns:
-      A gradient transformation.
-
-    Raises:
-      TypeError, ValueError: the optimizer is none of torch's that this module has, its groups lack what torch 2.13
-        writes, or an argument does not fit them. A parameter that no group has, or that has another size there, is an
-        error when the state is made.
-
-    Example:
-      >>> class AdamW:  # stands in for torch's
-      ...   __module__ = "torch.optim.adamw"
-      ...   same = dict(betas=(0.9, 0.999), eps=1e-8, amsgrad=False, maximize=False, foreach=None, capturable=False,
-      ...               differentiable=False, fused=None)
-      ...   param_groups = [dict(same, params=[0], lr=0.5, weight_decay=0.25), dict(same, params=[1], lr=0.125,
-      ...                   weight_decay=0.0)]
-      >>> import jax.numpy as jnp
-      >>> from jaxlr import learning_rates
-      >>> optimizer = from_optimizer(AdamW(), names=["body.weight", "body.bias"])
-      >>> state = optimizer.init({"body": {"weight": jnp.ones((2, 2)), "bias": jnp.ones(2)}})
-      >>> {label: float(rate) for label, rate in learning_rates(state).items()}
-      {'group0': 0.5, 'group1': 0.125}
-    """
-    kind = type(optimizer)
-    if kind.__name__ not in FACTORIES or not kind.__module__.startswith("torch.optim"):
-        raise TypeError(
-            f"optimizer must be one of torch.optim's {', '.join(FACTORIES)}, got {kind.__module__}.{kind.__name__}"
-        )
-    groups = optimizer.param_groups
-    rates, momenta = one_for_each("schedule", schedule, groups), one_for_each("momentum", momentum, groups)
-    links = [
-        _from_group(kind.__name__, group, rate, share)
-        for group, rate, share in zip(groups, rates, momenta, strict=True)
-    ]
-    if len(links) == 1:
-        return links[0]
-    known = {
-        parameter.name: (f"group{number}", theirs)
-        for number, (group, parameters) in enumerate(zip(groups, grouped_parameters(groups, names), strict=True))
-        for parameter, theirs in zip(parameters, group["params"], strict=True)
-    }
-
-    def label(path: Any, param: Any) -> str:
-        name = path_name(path)
-        if name not in known:
-            raise ValueError(f"no group of the optimizer has the parameter {name}; the nearest {nearest(name, known)}")
-        group, theirs = known[name]
-        if math.prod(getattr(theirs, "shape", np.shape(param))) != np.size(param):
-            raise ValueError(
-                f"names must be in the order of the optimizer's groups: {name} has the shape {np.shape(param)} here, "
-                f"and {tuple(theirs.shape)} in torch's {group}"
-            )
-        return group
-
-    labelled: dict[Hashable, Any] = {f"group{number}": link for number, link in enumerate(links)}
-    return optax.partition(labelled, lambda params: jax.tree_util.tree_map_with_path(label, params))
-
-
-def one_for_each(argument: str, value: Any, groups: Sequence[Any]) -> list[Any]:
-    """A list with one value for each group: the list that was given, or the one value again and again."""
-    if not isinstance(value, list | tuple):
-        return [value] * len(groups)
-    if len(value) != len(groups):
-        raise ValueError(f"{argument} must be one, or one for each of the {len(groups)} groups, got {len(value)}")
-    return list(value)
-
-
-def settings(name: str, group: Mapping[str, Any]) -> dict[str, Any]:
-    """What a parameter group of torch has for the arguments of the class `name`."""
-    arguments = inspect.signature(FACTORIES[name]).parameters
-    missing = [argument for argument in arguments if argument not in group]
-    if missing:
-        raise ValueError(
-            f"this is no parameter group of {name} as torch 2.13 writes it: it lacks {', '.join(missing)}; "
-            "if it is of an older torch, load it there into torch 2.13 and save it again"
-        )
-    return {argument: _plain(group[argument]) for argument in arguments}
-
-
-def _from_group(name: str, group: Mapping[str, Any], rate: Any, momentum: Any) -> optax.GradientTransformationExtraArgs:
-    arguments = settings(name, group)
-    if rate is not None:
-        arguments["lr"] = rate
-    if momentum is not None:
-        if "betas" in arguments:
-            arguments["betas"] = (momentum, arguments["betas"][1])
-        elif "momentum" in arguments:
-            arguments["momentum"] = momentum
-        else:
-            raise ValueError(f"momentum must be None for {name}, which has none, got {momentum!r}")
-    return FACTORIES[name](**arguments)
-
-
-def _plain(value: Any) -> Any:
-    """A setting with numbers in place of torch's tensors of one number."""
-    if isinstance(value, list | tuple):
-        return tuple(map(_plain, value))
-    return value.item() if hasattr(value, "item") else value
 
 
 def _chain(
@@ -534,12 +357,10 @@ def _chain(
     weight_decay: NumberOrSchedule,
     maximize: bool,
     decoupled: bool = False,
-) -> optax.GradientTransformationExtraArgs:
+) -> Optimizer:
     if not isinstance(lr, ReduceOnPlateau):
         lr = number_or_schedule("lr", lr, minimum=0.0)
     weight_decay = number_or_schedule("weight_decay", weight_decay, minimum=0.0)
-    choice("maximize", maximize, (False, True))
-    choice("decoupled_weight_decay", decoupled, (False, True))
     decay = [] if _is_zero(weight_decay) else [add_weight_decay(weight_decay)]
     links = [*links, *decay] if decoupled else [*decay, *links]
     # The gradient alone is turned: what decays shrinks all the same.
@@ -552,11 +373,6 @@ def _checked(betas: Betas) -> Betas:
         raise TypeError(f"betas must be a pair of numbers, the first of which may be a schedule, got {betas!r}")
     first = number_or_schedule("betas[0]", betas[0], minimum=0.0, below=1.0)
     return first, number("betas[1]", betas[1], minimum=0.0, below=1.0)
-
-
-def _check_flags(**flags: Any) -> None:
-    for name, value in flags.items():
-        choice(name, value, (None, False, True))
 
 
 def _is_zero(value: NumberOrSchedule) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jaxlr import arguments
 from jaxlr.transforms.groups import paths
 
 Name = str | tuple[str, Sequence[int]]
@@ -59,7 +59,7 @@ def path_name(path: paths.Path) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known names most like one that is not."""
-    return ", ".join(difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.0)) or "none"
+    return ", ".join(arguments.nearest(name, sorted(known), most=3, cutoff=0.0)) or "none"
 
 
 def _chosen(names: Names, known: Sequence[str], total: int) -> Sequence[Name]:
@@ -84,14 +84,14 @@ def _chosen(names: Names, known: Sequence[str], total: int) -> Sequence[Name]:
     return [names[name] for name in known]
 
 
-def _parameter(entry: Any) -> Parameter:
+def _parameter(entry: Name) -> Parameter:
     name, axes = (entry, None) if isinstance(entry, str) else entry if _is_pair(entry) else (None, None)
     if not isinstance(name, str):
         raise TypeError(f"names must hold names, or pairs of a name and axes such as ('kernel', (1, 0)), got {entry!r}")
     return Parameter(_slashed(name), None if axes is None else tuple(axes))
 
 
-def _is_pair(entry: Any) -> bool:
+def _is_pair(entry: object) -> bool:
     if not isinstance(entry, tuple) or len(entry) != 2 or not isinstance(entry[1], list | tuple):
         return False
     return set(entry[1]) == set(range(len(entry[1])))

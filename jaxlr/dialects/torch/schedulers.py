@@ -3,19 +3,22 @@
 Names, arguments, their order and their defaults are PyTorch's, with `lr`, the optimizer's rate, in the place of
 `optimizer`. Two arguments are everywhere and explained here: `last_epoch`, where it is not -1, makes a schedule that
 goes on after it, so that the rate at count 0 is PyTorch's at `last_epoch + 1`; `verbose`, which older versions had,
-does nothing. A count is the number of `scheduler.step()` calls so far.
+does nothing. A count is the number of `scheduler.step()` calls so far. Every function but the plateau rule returns a
+schedule, update count (int, any shape) -> rate (float32, same shape); a number out of range is a ValueError that names
+it, something that is no number a TypeError.
 """
 
 # ruff: noqa: N802, N803 - PyTorch's own names
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from jaxlr.dialects.torch.arguments import named, recorded_steps, require_function, require_traceable, resumed
+from jaxlr.dialects import common
+from jaxlr.dialects.common import Lengths, resumed
+from jaxlr.dialects.torch.arguments import Function, named, recorded_steps, require_function, require_traceable
 from jaxlr.schedules import (
     Schedule,
     cosine,
@@ -31,11 +34,18 @@ from jaxlr.schedules import (
     table,
 )
 from jaxlr.transforms import reduce_on_plateau
+from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
+from jaxlr.typing import Length, Scalar
 
 
 def LambdaLR(
-    lr: Any, lr_lambda: Callable[..., Any], last_epoch: int = -1, verbose: Any = None, *, total_steps: int | None = None
+    lr: Scalar,
+    lr_lambda: Function,
+    last_epoch: int = -1,
+    verbose: object = None,
+    *,
+    total_steps: int | None = None,
 ) -> Schedule:
     """Multiplies the rate by a function of the count.
 
@@ -46,14 +56,9 @@ def LambdaLR(
     update on the host and recorded.
 
     Args:
-      lr: the optimizer's rate.
       lr_lambda: takes the count and returns the factor; one function, for one parameter group.
-      last_epoch: see the module.
-      verbose: does nothing.
+      lr, last_epoch, verbose: see the module.
       total_steps: updates to record; the last rate holds.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
 
     Raises:
       TypeError: `lr_lambda` is no function, or JAX cannot trace it and `total_steps` is not given.
@@ -68,15 +73,19 @@ def LambdaLR(
     """
     require_function("lr_lambda", lr_lambda)
     if total_steps is not None:
-        leaves.number("lr", lr)
-        steps = recorded_steps(total_steps)
-        return resumed(table([lr * float(lr_lambda(n)) for n in range(steps)]), last_epoch)
+        rate = common.signed("lr", lr)
+        return resumed(table([rate * float(lr_lambda(n)) for n in range(recorded_steps(total_steps))]), last_epoch)
     require_traceable("lr_lambda", lr_lambda, "choose with jnp.where, or give total_steps to record it")
     return resumed(custom(named(lr_lambda)) * leaves.number("lr", lr), last_epoch)
 
 
 def MultiplicativeLR(
-    lr: Any, lr_lambda: Callable[..., Any], last_epoch: int = -1, verbose: Any = None, *, total_steps: int | None = None
+    lr: Scalar,
+    lr_lambda: Function,
+    last_epoch: int = -1,
+    verbose: object = None,
+    *,
+    total_steps: int | None = None,
 ) -> Schedule:
     """Multiplies the rate of the update before by a function of the count.
 
@@ -85,14 +94,8 @@ def MultiplicativeLR(
     No formula gives such a product, so it is recorded, for `total_steps` updates; the function is any Python function.
 
     Args:
-      lr: the optimizer's rate.
-      lr_lambda: takes the count and returns the factor; one function, for one parameter group.
-      last_epoch: see the module.
-      verbose: does nothing.
-      total_steps: updates to record; the last rate holds.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
+      lr, last_epoch, verbose: see the module.
+      lr_lambda, total_steps: as in `LambdaLR`.
 
     Raises:
       TypeError: `lr_lambda` is no function.
@@ -114,23 +117,17 @@ def MultiplicativeLR(
     return resumed(table(np.cumprod(factors)) * leaves.number("lr", lr), last_epoch)
 
 
-def StepLR(lr: Any, step_size: Any, gamma: Any = 0.1, last_epoch: int = -1, verbose: Any = None) -> Schedule:
+def StepLR(
+    lr: Scalar, step_size: Length, gamma: Scalar = 0.1, last_epoch: int = -1, verbose: object = None
+) -> Schedule:
     """Multiplies the rate by `gamma` every `step_size` counts: `jaxlr.step_decay`.
 
     lr(n) = lr * gamma ** floor(n / step_size)
 
     Args:
-      lr: the optimizer's rate.
       step_size: counts between two drops; an integer, at least 1.
       gamma: the factor of each drop, at least 0.
-      last_epoch: see the module.
-      verbose: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
+      lr, last_epoch, verbose: see the module.
 
     Example:
       >>> from jaxlr.dialects import torch
@@ -140,23 +137,17 @@ def StepLR(lr: Any, step_size: Any, gamma: Any = 0.1, last_epoch: int = -1, verb
     return resumed(step_decay(leaves.number("lr", lr), leaves.factor("gamma", gamma), step_size), last_epoch)
 
 
-def MultiStepLR(lr: Any, milestones: Any, gamma: Any = 0.1, last_epoch: int = -1, verbose: Any = None) -> Schedule:
+def MultiStepLR(
+    lr: Scalar, milestones: Lengths, gamma: Scalar = 0.1, last_epoch: int = -1, verbose: object = None
+) -> Schedule:
     """Multiplies the rate by `gamma` at each milestone: `jaxlr.multi_step`.
 
     lr(n) = lr * gamma ** (number of milestones <= n)
 
     Args:
-      lr: the optimizer's rate.
       milestones: counts, in any order; one that is there twice counts twice.
       gamma: the factor of each drop, at least 0.
-      last_epoch: see the module.
-      verbose: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
+      lr, last_epoch, verbose: see the module.
 
     Example:
       >>> from jaxlr.dialects import torch
@@ -164,13 +155,13 @@ def MultiStepLR(lr: Any, milestones: Any, gamma: Any = 0.1, last_epoch: int = -1
       multi_step(init_value=0.1, milestones=[30, 80], decay_rate=0.1)
     """
     if not leaves.is_traced(milestones):
-        milestones = leaves.sequence("milestones", milestones)
-        milestones = milestones if any(map(leaves.is_traced, milestones)) else sorted(milestones)
+        counts = leaves.sequence("milestones", milestones)
+        milestones = sorted(counts) if common.known(*counts) else counts
     return resumed(multi_step(leaves.number("lr", lr), milestones, leaves.factor("gamma", gamma)), last_epoch)
 
 
 def ConstantLR(
-    lr: Any, factor: Any = 1 / 3, total_iters: Any = 5, last_epoch: int = -1, verbose: Any = None
+    lr: Scalar, factor: Scalar = 1 / 3, total_iters: Length = 5, last_epoch: int = -1, verbose: object = None
 ) -> Schedule:
     """A small rate for `total_iters` counts, then the whole one.
 
@@ -179,17 +170,9 @@ def ConstantLR(
     PyTorch divides by `factor` to come back, so that 0 is a ZeroDivisionError at n = total_iters; here it comes back.
 
     Args:
-      lr: the optimizer's rate.
       factor: in [0, 1].
       total_iters: counts with the small rate; an integer, at least 1.
-      last_epoch: see the module.
-      verbose: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
+      lr, last_epoch, verbose: see the module.
 
     Example:
       >>> from jaxlr.dialects import torch
@@ -203,12 +186,12 @@ def ConstantLR(
 
 
 def LinearLR(
-    lr: Any,
-    start_factor: Any = 1 / 3,
-    end_factor: Any = 1.0,
-    total_iters: Any = 5,
+    lr: Scalar,
+    start_factor: Scalar = 1 / 3,
+    end_factor: Scalar = 1.0,
+    total_iters: Length = 5,
     last_epoch: int = -1,
-    verbose: Any = None,
+    verbose: object = None,
 ) -> Schedule:
     """From one share of the rate to another in a straight line, as a warm-up: `jaxlr.linear`.
 
@@ -217,18 +200,10 @@ def LinearLR(
     PyTorch gets there by a recursion and ends an ulp or so beside the end, below 0 at times; here the end is exact.
 
     Args:
-      lr: the optimizer's rate.
       start_factor: above 0 and at most 1.
       end_factor: in [0, 1].
       total_iters: counts from the first to the last; an integer, at least 1.
-      last_epoch: see the module.
-      verbose: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
+      lr, last_epoch, verbose: see the module.
 
     Example:
       >>> from jaxlr.dialects import torch
@@ -242,22 +217,14 @@ def LinearLR(
     return resumed(linear(start, end, total_iters) * leaves.number("lr", lr), last_epoch)
 
 
-def ExponentialLR(lr: Any, gamma: Any, last_epoch: int = -1, verbose: Any = None) -> Schedule:
+def ExponentialLR(lr: Scalar, gamma: Scalar, last_epoch: int = -1, verbose: object = None) -> Schedule:
     """Multiplies the rate by `gamma` at every count: `jaxlr.exponential`.
 
     lr(n) = lr * gamma ** n
 
     Args:
-      lr: the optimizer's rate.
       gamma: the factor, at least 0.
-      last_epoch: see the module.
-      verbose: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
+      lr, last_epoch, verbose: see the module.
 
     Example:
       >>> from jaxlr.dialects import torch
@@ -268,24 +235,16 @@ def ExponentialLR(lr: Any, gamma: Any, last_epoch: int = -1, verbose: Any = None
 
 
 def PolynomialLR(
-    lr: Any, total_iters: Any = 5, power: Any = 1.0, last_epoch: int = -1, verbose: Any = None
+    lr: Scalar, total_iters: Length = 5, power: Scalar = 1.0, last_epoch: int = -1, verbose: object = None
 ) -> Schedule:
     """Falls to 0 along a power of what is left, and stays there: `jaxlr.polynomial`.
 
     lr(n) = lr * (1 - min(n, total_iters) / total_iters) ** power
 
     Args:
-      lr: the optimizer's rate.
       total_iters: counts until 0; an integer, at least 1.
       power: above 0.
-      last_epoch: see the module.
-      verbose: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
+      lr, last_epoch, verbose: see the module.
 
     Example:
       >>> from jaxlr.dialects import torch
@@ -296,7 +255,9 @@ def PolynomialLR(
     return resumed(polynomial(rate, 0.0, power, total_iters), last_epoch)
 
 
-def CosineAnnealingLR(lr: Any, T_max: Any, eta_min: Any = 0.0, last_epoch: int = -1, verbose: Any = None) -> Schedule:
+def CosineAnnealingLR(
+    lr: Scalar, T_max: Length, eta_min: Scalar = 0.0, last_epoch: int = -1, verbose: object = None
+) -> Schedule:
     """Half a cosine down to `eta_min`, and up again past `T_max`, as PyTorch's goes: `jaxlr.cosine` with after="rise".
 
     lr(n) = eta_min + (lr - eta_min) * (1 + cos(pi n / T_max)) / 2
@@ -304,29 +265,21 @@ def CosineAnnealingLR(lr: Any, T_max: Any, eta_min: Any = 0.0, last_epoch: int =
     For a rate that stays at the end, `.replace(after="hold")`.
 
     Args:
-      lr: the optimizer's rate.
       T_max: counts from the first to the last; an integer, at least 1.
       eta_min: the rate at `T_max`.
-      last_epoch: see the module.
-      verbose: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
+      lr, last_epoch, verbose: see the module.
 
     Example:
       >>> from jaxlr.dialects import torch
       >>> torch.CosineAnnealingLR(0.1, T_max=100)
       cosine(init_value=0.1, decay_steps=100, after='rise')
     """
-    rate, eta_min = leaves.number("lr", lr), leaves.number("eta_min", eta_min)
-    return resumed(cosine(rate, leaves.length("T_max", T_max), end_value=eta_min, after="rise"), last_epoch)
+    rate, lowest = leaves.number("lr", lr), leaves.number("eta_min", eta_min)
+    return resumed(cosine(rate, leaves.length("T_max", T_max), end_value=lowest, after="rise"), last_epoch)
 
 
 def CosineAnnealingWarmRestarts(
-    lr: Any, T_0: Any, T_mult: Any = 1, eta_min: Any = 0.0, last_epoch: int = -1, verbose: Any = None
+    lr: Scalar, T_0: Length, T_mult: Length = 1, eta_min: Scalar = 0.0, last_epoch: int = -1, verbose: object = None
 ) -> Schedule:
     """Half a cosine again and again, each `T_mult` times as long as the one before: `jaxlr.cosine_restarts`.
 
@@ -336,18 +289,10 @@ def CosineAnnealingWarmRestarts(
     misses restarts for T_mult 3, 10 and others; a count here is never missed.
 
     Args:
-      lr: the optimizer's rate.
       T_0: counts in the first cycle; an integer, at least 1.
       T_mult: how much longer each next cycle is; an integer, at least 1.
       eta_min: the rate that every cycle falls to.
-      last_epoch: see the module.
-      verbose: does nothing.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
+      lr, last_epoch, verbose: see the module.
 
     Example:
       >>> from jaxlr.dialects import torch
@@ -355,21 +300,21 @@ def CosineAnnealingWarmRestarts(
       cosine_restarts(init_value=0.1, first_decay_steps=10, t_mul=2.0)
     """
     first, growth = leaves.length("T_0", T_0), leaves.integer("T_mult", T_mult, minimum=1)
-    rate, eta_min = leaves.number("lr", lr), leaves.number("eta_min", eta_min)
-    return resumed(cosine_restarts(rate, first, t_mul=growth, end_value=eta_min), last_epoch)
+    rate, lowest = leaves.number("lr", lr), leaves.number("eta_min", eta_min)
+    return resumed(cosine_restarts(rate, first, t_mul=growth, end_value=lowest), last_epoch)
 
 
 def ReduceLROnPlateau(
-    lr: Any,
+    lr: NumberOrSchedule,
     mode: Literal["min", "max"] = "min",
-    factor: Any = 0.1,
+    factor: Number = 0.1,
     patience: int = 10,
-    threshold: Any = 1e-4,
+    threshold: Number = 1e-4,
     threshold_mode: Literal["rel", "abs"] = "rel",
     cooldown: int = 0,
-    min_lr: Any = 0.0,
-    eps: Any = 1e-8,
-    verbose: Any = None,
+    min_lr: Number = 0.0,
+    eps: Number = 1e-8,
+    verbose: object = None,
 ) -> ReduceOnPlateau:
     """Cuts the rate when a metric has stopped improving: `jaxlr.reduce_on_plateau`, not a function of the count.
 
@@ -391,9 +336,6 @@ def ReduceLROnPlateau(
 
     Returns:
       A rule for `jaxlr.scale_by_learning_rate` or an optimizer.
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
 
     Example:
       >>> import jaxlr

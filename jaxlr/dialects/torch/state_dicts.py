@@ -5,7 +5,6 @@ They are read as `torch.load` gives them, with tensors or arrays; torch itself i
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,47 +13,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxlr.dialects.torch.optimizers import one_for_each, settings
-from jaxlr.dialects.torch.parameters import Names, Parameter, grouped_parameters, nearest, path_name
+from jaxlr.dialects.torch.groups import one_for_each
+from jaxlr.dialects.torch.parameters import Names, Parameter, nearest, path_name
+from jaxlr.dialects.torch.saved import LINKS, Saved, array, read
 from jaxlr.transforms import (
     AddWeightDecayState,
-    ScaleByAdagradState,
     ScaleByAdamaxState,
     ScaleByAdamState,
     ScaleByLearningRateState,
     ScaleByMomentumState,
     ScaleByNadamState,
     ScaleByRadamState,
-    ScaleByRmspropState,
     hyperparameters,
 )
+from jaxlr.transforms.groups.paths import Path
+from jaxlr.transforms.hyperparameters import NumberOrSchedule
 from jaxlr.transforms.state import search as states
+from jaxlr.typing import PyTree
 
 __all__ = ["load_optimizer_state", "optimizer_state_dict"]
 
-# torch's class: {torch's name in a parameter's state: (the link's state here, its field)}. AdamW's dicts are Adam's.
-_LINKS: dict[str, dict[str, tuple[type, str]]] = {
-    "SGD": {"momentum_buffer": (ScaleByMomentumState, "buffer")},
-    "RMSprop": {
-        "square_avg": (ScaleByRmspropState, "nu"),
-        "grad_avg": (ScaleByRmspropState, "mu"),
-        "momentum_buffer": (ScaleByMomentumState, "buffer"),
-    },
-    "Adam": {
-        "exp_avg": (ScaleByAdamState, "mu"),
-        "exp_avg_sq": (ScaleByAdamState, "nu"),
-        "max_exp_avg_sq": (ScaleByAdamState, "nu_max"),
-    },
-    "NAdam": {
-        "exp_avg": (ScaleByNadamState, "mu"),
-        "exp_avg_sq": (ScaleByNadamState, "nu"),
-        "mu_product": (ScaleByNadamState, "product"),
-    },
-    "RAdam": {"exp_avg": (ScaleByRadamState, "mu"), "exp_avg_sq": (ScaleByRadamState, "nu")},
-    "Adagrad": {"sum": (ScaleByAdagradState, "total")},
-    "Adamax": {"exp_avg": (ScaleByAdamaxState, "mu"), "exp_inf": (ScaleByAdamaxState, "largest")},
-}
-_SCALING = tuple({kind: None for row in _LINKS.values() for kind, _ in row.values()})
+_SCALING = tuple({kind: None for row in LINKS.values() for kind, _ in row.values()})
 _COUNTED = (*_SCALING, AddWeightDecayState, ScaleByLearningRateState)
 _MOMENTUM: dict[type, str] = {
     ScaleByMomentumState: "momentum",
@@ -66,19 +45,9 @@ _MOMENTUM: dict[type, str] = {
 _ONE_A_LINK = "mu_product"  # torch keeps it for every parameter, a link here once
 
 
-@dataclasses.dataclass(frozen=True)
-class _Saved:
-    """A state dict of torch, by the names that the parameters have here."""
-
-    kind: str  # torch's class
-    groups: Sequence[Mapping[str, Any]]
-    parameters: Sequence[Sequence[Parameter]]  # of each group
-    entries: Mapping[str, Mapping[str, Any]]  # name of a parameter: its state, empty if torch has none yet
-
-
 def load_optimizer_state(
-    opt_state: Any, state_dict: Mapping[str, Any], *, names: Names = None, count: int | None = None
-) -> Any:
+    opt_state: PyTree, state_dict: Mapping[str, Any], *, names: Names = None, count: int | None = None
+) -> PyTree:
     """Puts a torch optimizer's state dict into the state of the same optimizer here, which then goes on from there.
 
     The moments, the count and with it the place in every schedule are those of torch. The recorded learning rate and
@@ -116,14 +85,14 @@ def load_optimizer_state(
       >>> float(updates["w"][0])
       -0.5
     """
-    saved = _read(state_dict, names)
+    saved = read(state_dict, names)
     fields = _fields(opt_state, saved.kind)
     _check_entries(saved, fields)
     _check_names(opt_state, saved, fields)
     count = _count(saved, count)
     axes = {parameter.name: parameter.axes for group in saved.parameters for parameter in group}
     for field in fields:
-        kind, own = _LINKS[saved.kind][field]
+        kind, own = LINKS[saved.kind][field]
         load = _one_a_link(field, saved.entries) if field == _ONE_A_LINK else _moments(field, own, saved.entries, axes)
         opt_state = states.change_states(opt_state, kind, load)
     for kind in _COUNTED:
@@ -132,12 +101,12 @@ def load_optimizer_state(
 
 
 def optimizer_state_dict(
-    opt_state: Any,
+    opt_state: PyTree,
     like: Mapping[str, Any],
     *,
     names: Names = None,
-    schedule: Any = None,
-    momentum: Any = None,
+    schedule: NumberOrSchedule | Sequence[NumberOrSchedule] | None = None,
+    momentum: NumberOrSchedule | Sequence[NumberOrSchedule] | None = None,
     tensor: Callable[[np.ndarray], Any] = np.asarray,
 ) -> dict[str, Any]:
     """The state of an optimizer here as the state dict of the same torch optimizer, which then goes on from there.
@@ -171,11 +140,11 @@ def optimizer_state_dict(
       >>> optimizer_state_dict(state, {"state": {}, "param_groups": [group]}, names=["w"])["state"]
       {0: {'step': array(1., dtype=float32), 'sum': array([9.], dtype=float32)}}
     """
-    saved = _read({**like, "state": {}}, names)
+    saved = read({**like, "state": {}}, names)
     fields = _fields(opt_state, saved.kind)
     _check_names(opt_state, saved, fields)
     count = _own_count(opt_state)
-    moments = {field: _own_moments(opt_state, *_LINKS[saved.kind][field]) for field in fields}
+    moments = {field: _own_moments(opt_state, *LINKS[saved.kind][field]) for field in fields}
 
     def entry(parameter: Parameter) -> dict[str, Any]:
         back = None if parameter.axes is None else np.argsort(parameter.axes)
@@ -194,41 +163,9 @@ def optimizer_state_dict(
     return {"state": state, "param_groups": _own_groups(opt_state, saved.groups, schedule, momentum, count)}
 
 
-def _read(state_dict: Mapping[str, Any], names: Names) -> _Saved:
-    if not isinstance(state_dict, Mapping) or not {"state", "param_groups"} <= set(state_dict):
-        raise TypeError("state_dict must be what a torch optimizer's state_dict() returns, with state and param_groups")
-    groups, state = state_dict["param_groups"], state_dict["state"]
-    kind = _kind(groups, state)
-    for group in groups:
-        settings(kind, group)
-    parameters = grouped_parameters(groups, names)
-    entries = {
-        parameter.name: {field: value for field, value in state.get(index, {}).items() if value is not None}
-        for group, named in zip(groups, parameters, strict=True)
-        for index, parameter in zip(group["params"], named, strict=True)
-    }
-    return _Saved(kind, groups, parameters, entries)
-
-
-def _kind(groups: Sequence[Mapping[str, Any]], state: Mapping[Any, Mapping[str, Any]]) -> str:
-    """Torch's class, which a state dict does not name: from the settings that only it has."""
-    held = set(groups[0]) if groups else set()
-    if "betas" in held:
-        saved = {field for entry in state.values() for field in entry}
-        own = {"amsgrad": "Adam", "momentum_decay": "NAdam"}
-        found = next((kind for setting, kind in own.items() if setting in held), None)
-        return found or ("Adamax" if "exp_inf" in saved or "decoupled_weight_decay" not in held else "RAdam")
-    for setting, kind in {"dampening": "SGD", "centered": "RMSprop", "lr_decay": "Adagrad"}.items():
-        if setting in held:
-            return kind
-    raise ValueError(
-        f"state_dict is of none of torch's {', '.join(_LINKS)} and AdamW: its groups hold {', '.join(sorted(held))}"
-    )
-
-
-def _fields(opt_state: Any, kind: str) -> list[str]:
+def _fields(opt_state: PyTree, kind: str) -> list[str]:
     """The fields of torch's class that the state here has a place for."""
-    row = _LINKS[kind]
+    row = LINKS[kind]
     present = {link for link in _SCALING if states.find_states(opt_state, link)}
     wanted = {link for link, _ in row.values()}
     if present - wanted or (kind != "SGD" and not present & wanted):
@@ -241,7 +178,7 @@ def _fields(opt_state: Any, kind: str) -> list[str]:
     ]
 
 
-def _check_entries(saved: _Saved, fields: Sequence[str]) -> None:
+def _check_entries(saved: Saved, fields: Sequence[str]) -> None:
     for name, entry in saved.entries.items():
         held = set(entry) - {"step"}
         if entry and held != set(fields):
@@ -252,8 +189,8 @@ def _check_entries(saved: _Saved, fields: Sequence[str]) -> None:
             )
 
 
-def _check_names(opt_state: Any, saved: _Saved, fields: Sequence[str]) -> None:
-    own = {name for field in fields for name in _own_moments(opt_state, *_LINKS[saved.kind][field])}
+def _check_names(opt_state: PyTree, saved: Saved, fields: Sequence[str]) -> None:
+    own = {name for field in fields for name in _own_moments(opt_state, *LINKS[saved.kind][field])}
     for name in sorted(own - set(saved.entries)):
         raise ValueError(f"names has no {name}, a parameter here; the nearest are {nearest(name, saved.entries)}")
     for name in sorted(set(saved.entries) - own):
@@ -261,8 +198,8 @@ def _check_names(opt_state: Any, saved: _Saved, fields: Sequence[str]) -> None:
             raise ValueError(f"names has {name}, which is no parameter here; the nearest are {nearest(name, own)}")
 
 
-def _count(saved: _Saved, count: int | None) -> int:
-    steps = {int(_array(entry["step"])) for entry in saved.entries.values() if "step" in entry}
+def _count(saved: Saved, count: int | None) -> int:
+    steps = {int(array(entry["step"])) for entry in saved.entries.values() if "step" in entry}
     if len(steps) > 1:
         raise ValueError(f"the parameters have been updated {sorted(steps)} times; here all have one count")
     if saved.kind == "SGD":
@@ -280,19 +217,19 @@ def _moments(
 ) -> Callable[[Any], Any]:
     """Puts one of torch's fields into one of a link's."""
 
-    def leaf(path: Any, old: jax.Array) -> jax.Array:
+    def leaf(path: Path, old: jax.Array) -> jax.Array:
         name = path_name(path)
         if field not in entries[name]:
             return old
-        array = _array(entries[name][field])
-        if axes[name] is not None and array.ndim == len(axes[name] or ()):
-            array = np.transpose(array, axes[name])
-        if array.shape != old.shape:
+        moment = array(entries[name][field])
+        if axes[name] is not None and moment.ndim == len(axes[name] or ()):
+            moment = np.transpose(moment, axes[name])
+        if moment.shape != old.shape:
             raise ValueError(
-                f"torch's {field} of {name} has the shape {array.shape}, and here it has {old.shape}: where the "
+                f"torch's {field} of {name} has the shape {moment.shape}, and here it has {old.shape}: where the "
                 f"layouts differ, names must say how, as in ({name!r}, (1, 0))"
             )
-        return old.at[...].set(array)
+        return old.at[...].set(moment)
 
     return lambda state: state._replace(**{own: jax.tree_util.tree_map_with_path(leaf, getattr(state, own))})
 
@@ -302,7 +239,7 @@ def _one_a_link(field: str, entries: Mapping[str, Mapping[str, Any]]) -> Callabl
 
     def load(state: ScaleByNadamState) -> ScaleByNadamState:
         names = [path_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(state.mu)]
-        values = {float(_array(entries[name][field])) for name in names if field in entries[name]}
+        values = {float(array(entries[name][field])) for name in names if field in entries[name]}
         if len(values) > 1:
             raise ValueError(f"{field} must be the same for all parameters of a group, got {sorted(values)}")
         return state._replace(product=jnp.full_like(state.product, values.pop() if values else 1.0))
@@ -310,7 +247,7 @@ def _one_a_link(field: str, entries: Mapping[str, Mapping[str, Any]]) -> Callabl
     return load
 
 
-def _with_records(opt_state: Any, groups: Sequence[Mapping[str, Any]]) -> Any:
+def _with_records(opt_state: PyTree, groups: Sequence[Mapping[str, Any]]) -> Any:
     """The state with the rate and the momentum of torch's groups in the records of the last update."""
     records: dict[type, str] = {ScaleByLearningRateState: "learning_rate", **_MOMENTUM}
     for kind, own in records.items():
@@ -338,14 +275,14 @@ def _momentum(group: Mapping[str, Any]) -> Any:
     return group["betas"][0] if "betas" in group else group.get("momentum")
 
 
-def _own_count(opt_state: Any) -> int:
+def _own_count(opt_state: PyTree) -> int:
     counts = {int(state.count) for state in states.find_states(opt_state, ScaleByLearningRateState).values()}
     if len(counts) != 1:
         raise ValueError(f"the optimizer state must have one count of updates, got {sorted(counts) or 'none'}")
     return counts.pop()
 
 
-def _own_moments(opt_state: Any, kind: type, own: str) -> dict[str, Any]:
+def _own_moments(opt_state: PyTree, kind: type, own: str) -> dict[str, Any]:
     """One field of a link by the names of the parameters; a scalar stands for each of the link's."""
     found = {}
     for state in states.find_states(opt_state, kind).values():
@@ -357,7 +294,7 @@ def _own_moments(opt_state: Any, kind: type, own: str) -> dict[str, Any]:
 
 
 def _own_groups(
-    opt_state: Any, groups: Sequence[Mapping[str, Any]], schedule: Any, momentum: Any, count: int
+    opt_state: PyTree, groups: Sequence[Mapping[str, Any]], schedule: object, momentum: object, count: int
 ) -> list[dict[str, Any]]:
     rates = _recorded(opt_state, {ScaleByLearningRateState: "learning_rate"}, groups)
     momenta = _recorded(opt_state, _MOMENTUM, groups)
@@ -375,7 +312,7 @@ def _own_groups(
     return new
 
 
-def _recorded(opt_state: Any, records: Mapping[type, str], groups: Sequence[Mapping[str, Any]]) -> dict[int, float]:
+def _recorded(opt_state: PyTree, records: Mapping[type, str], groups: Sequence[Mapping[str, Any]]) -> dict[int, float]:
     """The number in the records of each of torch's groups, by its place, where there is exactly one."""
     found: dict[int, list[float]] = {}
     for kind, own in records.items():
@@ -388,7 +325,7 @@ def _recorded(opt_state: Any, records: Mapping[type, str], groups: Sequence[Mapp
     return {index: values[0] for index, values in found.items() if len(set(values)) == 1}
 
 
-def _coming(argument: str, given: Any, recorded: float | None, old: Any, count: int) -> float:
+def _coming(argument: str, given: Any, recorded: float | None, old: float, count: int) -> float:
     """The number of the coming update: what was given for it, or else the one that is recorded for the last."""
     if given is not None:
         given = hyperparameters.number_or_schedule(argument, given, minimum=0.0)
@@ -399,14 +336,6 @@ def _coming(argument: str, given: Any, recorded: float | None, old: Any, count: 
     return _digits(recorded, old)
 
 
-def _digits(new: float, old: Any) -> float:
+def _digits(new: float, old: float) -> float:
     """The number as torch has it, where it is the same in float32: 0.1 and not 0.10000000149."""
     return float(old) if np.float32(old) == np.float32(new) else new
-
-
-def _array(value: Any) -> np.ndarray:
-    """A tensor or array as one of NumPy's, which has no bfloat16."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value.float() if str(value.dtype) == "torch.bfloat16" else value
-    return np.asarray(value)
