@@ -11,145 +11,24 @@ import numpy as np
 import optax
 import pytest
 import reference
-from rare import marked
+from cases import CASES, LAST, marked, problems, ramp, sawtooth
 
 import jaxlr
 from jaxlr.schedules import FAMILIES, Schedule, parse
 
-LAST = 2**31 - 1
-# Every test uses counts of one shape, so that a family is compiled once for most of them.
-SHAPE = 16
 COUNTS = np.array([0, 1, 2, 3, 4, 5, 7, 8, 30, 50, 999, 1000, 10**6, 10**9, LAST - 1, LAST], np.int32)
 
 
-def sawtooth(cycle):
-    return 1 / cycle
-
-
-def ramp(count, slope):
-    return slope * count
-
-
-def case(schedule, exact, *counts):
-    counts = [0, 1, 2, 3, 1000, 10**7 + 1, LAST - 1, LAST, *counts]
-    return pytest.param(schedule, exact, counts + [0] * (SHAPE - len(counts)))
-
-
-def of(name, *counts, **arguments):
-    """A family and its own reference, by name; other counts than the usual ones are its borders."""
-    schedule = getattr(jaxlr.schedules, name)(**arguments)
-    return case(schedule, lambda n: getattr(reference, name)(n, **arguments), *counts)
-
-
-def half_cosine(n):
-    return reference.cosine(n, 0.3, 40)
-
-
-CASES = {
-    "constant": of("constant", value=0.1),
-    "linear": of("linear", 9, 10, 11, init_value=1e-3, end_value=0.7, transition_steps=10),
-    "linear_later": of("linear", 299, 300, init_value=1.0, end_value=0.0, transition_steps=297, transition_begin=3),
-    "polynomial": of("polynomial", 999, 1001, init_value=0.1, end_value=0.0, power=0.9, transition_steps=1000),
-    "polynomial_rising": of("polynomial", 9**9, init_value=0.0, end_value=0.1, power=2.5, transition_steps=2 * 10**9),
-    "time_based": of("time_based", 15, 16, 17, 40, init_value=0.1, decay_rate=0.01),
-    "time_based_slow": of("time_based", 10**6, init_value=0.1, decay_rate=1e-12),
-    "inverse_time": of("inverse_time", init_value=0.1, decay_rate=0.01, transition_steps=7),
-    "inverse_time_stairs": of("inverse_time", 7, 8, init_value=0.1, decay_rate=0.3, transition_steps=4, staircase=True),
-    "inverse_sqrt": of("inverse_sqrt", 9_999, 10_001, init_value=0.01, timescale=10_000),
-    "step_decay": of("step_decay", 999, 1001, 5000, init_value=0.1, decay_rate=0.5, step_size=1000),
-    "step_decay_notes": of("step_decay", 5, 6, init_value=0.1, decay_rate=0.7, step_size=3, offset=1),
-    "multi_step": of("multi_step", 4, 83, 84, init_value=1.0, milestones=[4, 8, 16, 32, 64, 84], decay_rate=0.5),
-    "multi_step_factors": of("multi_step", 5, 6, init_value=0.3, milestones=[2, 5, 5], decay_rate=[0.3, 0.1, 2.0]),
-    "piecewise_constant": of("piecewise_constant", 4, 5, 6, values=[0.1, 0.5, 0.03], boundaries=[2, 5]),
-    "table": of("table", 2, 3, 4, values=[0.1, 0.5, 0.03]),
-    "exponential": of("exponential", 10**6, init_value=0.1, decay_rate=0.99999),
-    "exponential_near_1": of("exponential", 10**9, init_value=1.0, decay_rate=1 - 1e-9),
-    "exponential_stairs": of(
-        "exponential", 10_773_999, 10_774_000, init_value=0.1, decay_rate=0.999, transition_steps=1000, staircase=True
-    ),
-    "exponential_end": of("exponential", 9, 40, init_value=0.1, decay_rate=0.9, end_value=0.03),
-    "natural_exponential": of("natural_exponential", init_value=0.1, decay_rate=0.3, transition_steps=1000),
-    "natural_exponential_stairs": of(
-        "natural_exponential", 8, 9, init_value=0.1, decay_rate=0.3, transition_steps=3, staircase=True
-    ),
-    "cosine": of("cosine", 999, 1001, 500, init_value=0.1, decay_steps=1000, end_value=1e-5),
-    "cosine_rise": of("cosine", 5, 10, 15, 20, init_value=0.1, decay_steps=10, after="rise"),
-    "cosine_restarts": of("cosine_restarts", 2**20 - 1, 2**20, init_value=0.1, first_decay_steps=1, t_mul=2, m_mul=0.9),
-    "cosine_restarts_even": of("cosine_restarts", 7, 14, init_value=0.1, first_decay_steps=7, end_value=0.01),
-    "cosine_restarts_3": of("cosine_restarts", 3**9 - 1, 3**9, (3**5 - 1) * 5, (3**10 - 1) * 5, init_value=1.0,
-                            first_decay_steps=10, t_mul=3),
-    "cosine_restarts_real": of("cosine_restarts", 4, 5, 9, 10, init_value=0.1, first_decay_steps=2, t_mul=1.5),
-    "triangular": of("triangular", 1999, 2000, 2001, 4000, base_lr=0.001, max_lr=0.006, step_size=2000),
-    "triangular_skewed": of("triangular", 5, 7, 8, base_lr=0.0, max_lr=1.0, step_size=2, step_size_down=6),
-    "triangular_drop": of("triangular", 4, 5, base_lr=0.1, max_lr=1.0, step_size=2, step_size_down=0),
-    "triangular2": of("triangular2", 10, 15, 20, base_lr=0.001, max_lr=0.006, step_size=5),
-    "exp_range": of("exp_range", 2000, base_lr=0.001, max_lr=0.006, step_size=2000, gamma=0.99994),
-    "exp_range_both": of("exp_range", 50, base_lr=0.001, max_lr=0.006, step_size=20, gamma=0.999, decay_base=True),
-    "cyclic": of("cyclic", 10, 20, base_lr=0.001, max_lr=0.006, step_size=4, scale_fn=sawtooth),
-    "one_cycle": of("one_cycle", 299, 300, 998, 999, max_lr=0.1, total_steps=1000),
-    "one_cycle_three": of("one_cycle", 24, 49, 50, 99, max_lr=0.1, total_steps=100, pct_start=0.25, three_phase=True,
-                          anneal="linear", last="total"),
-    "one_cycle_tiny": of("one_cycle", max_lr=0.1, total_steps=10, pct_start=0.1),
-    "one_cycle_momentum": of("one_cycle_momentum", 299, 999, total_steps=1000),
-    "warmup_stable_decay": of("warmup_stable_decay", 4, 5, 14, 15, peak_value=0.1, warmup_steps=5, stable_steps=10,
-                              decay_steps=1000),
-    "warmup_stable_decay_sqrt": of("warmup_stable_decay", 5, 9, peak_value=0.1, warmup_steps=0, stable_steps=0,
-                                   decay_steps=12, end_value=0.01, decay="1-sqrt"),
-    "flat_cosine": of("flat_cosine", 749, 750, 751, 999, init_value=0.1, total_steps=1000, end_value=1e-4),
-    "tanh": of("tanh", 700, 999, init_value=0.1, decay_steps=1000, end_value=1e-5),
-    "k_decay": of("k_decay", 999, 500, init_value=0.1, decay_steps=1000, k=1.5),
-    "k_decay_power": of("k_decay", 999, 1001, init_value=0.1, decay_steps=1000, k=0.5, power=0.7, shape="linear"),
-    "rex": of("rex", 999, 500, init_value=0.1, decay_steps=1000),
-    "polynomial_cycles": of("polynomial_cycles", 4, 5, 8, 9, init_value=1.0, end_value=0.1, power=0.5, decay_steps=4),
-    "noam": of("noam", 3999, 4000, d_model=512, warmup_steps=4000),
-    "custom": case(jaxlr.custom(ramp, slope=0.5), lambda n: reference.mpf(n) / 2),
-    "warmup": case(
-        jaxlr.warmup(jaxlr.cosine(0.3, 40), 10), lambda n: reference.warmup(n, half_cosine, 10), 9, 10, 11, 30, 50
-    ),
-    "warmup_exponential": case(
-        jaxlr.warmup(jaxlr.cosine(0.3, 40), 10, init_value=1e-4, kind="exponential", offset=1),
-        lambda n: reference.warmup(n, half_cosine, 10, 1e-4, "exponential", 1), 9, 10,
-    ),
-    "warmup_constant": case(
-        jaxlr.warmup(jaxlr.cosine(0.3, 40), 10, init_value=0.01, kind="constant"),
-        lambda n: reference.warmup(n, half_cosine, 10, 0.01, "constant"), 9, 10,
-    ),
-    "join": case(
-        jaxlr.join([jaxlr.cosine(0.3, 40), jaxlr.constant(0.2), jaxlr.cosine(0.3, 40)], [20, 1000]),
-        lambda n: reference.join(n, [half_cosine, lambda n: 0.2, half_cosine], [20, 1000]), 19, 20, 999,
-    ),
-    "per_epoch": case(
-        jaxlr.per_epoch(jaxlr.cosine(0.3, 40), 390), lambda n: reference.per_epoch(n, half_cosine, 390), 389, 390
-    ),
-    "per_epoch_smooth": case(
-        jaxlr.per_epoch(jaxlr.cosine(0.3, 40), 390, staircase=False),
-        lambda n: reference.per_epoch(n, half_cosine, 390, False), 389, 390, 15_599, 15_600,
-    ),
-    "at_speed": case(
-        jaxlr.schedules.at_speed(jaxlr.cosine(0.3, 40, end_value=0.01), 2.5),
-        lambda n: reference.at_speed(n, lambda n: reference.cosine(n, 0.3, 40, 0.01), 2.5), 15, 16, 17,
-    ),
-    "at_speed_stairs": case(
-        jaxlr.schedules.at_speed(jaxlr.step_decay(0.3, 0.999, 1), 1 / 2.4),
-        lambda n: reference.at_speed(n, lambda n: reference.step_decay(n, 0.3, 0.999, 1), 1 / 2.4), 11, 12, 24, 36,
-    ),
-    "with_restarts": case(
-        jaxlr.schedules.with_restarts(jaxlr.linear(0.3, 0.1, 10), 10, t_mul=1.5, m_mul=0.5, limit=3, end_value=0.05),
-        lambda n: reference.with_restarts(n, lambda n: reference.linear(n, 0.3, 0.1, 10), 10, 1.5, 0.5, 3, 0.05),
-        10, 11, 24, 25, 26, 47, 48,
-    ),
-    "with_restarts_even": case(
-        jaxlr.schedules.with_restarts(jaxlr.cosine(0.3, 40, end_value=0.01), 40, m_mul=0.999),
-        lambda n: reference.with_restarts(n, lambda n: reference.cosine(n, 0.3, 40, 0.01), 40, 1, 0.999),
-        39, 40, 80, 81,
-    ),
-}  # fmt: skip
 EVERY = pytest.mark.parametrize(
     ("schedule", "exact", "counts"),
-    [pytest.param(*p.values, id=name, marks=marked(p.values[0].name)) for name, p in CASES.items()],
+    [
+        pytest.param(*example, id=name, marks=marked(case.name))
+        for case in CASES.values()
+        for name, example in case.made_examples().items()
+    ],
 )
 # Of each family one: for promises whose keeping does not depend on the numbers.
-ONE_EACH = {schedule.values[0].name: schedule.values[0] for schedule in CASES.values()}
+ONE_EACH = {name: list(case.made_examples().values())[-1].schedule for name, case in CASES.items() if case.examples}
 SCHEDULES = pytest.mark.parametrize("schedule", [pytest.param(s, id=n, marks=marked(n)) for n, s in ONE_EACH.items()])
 # Promises that cost several programs each are kept by these in the short run, by every family in a longer one.
 SHORT = {"constant", "linear", "exponential", "cosine", "triangular2", "custom"}
@@ -193,8 +72,8 @@ def traces(function):
 
 
 def test_every_public_schedule_has_a_case():
-    aliases = {"slanted_triangular"}  # one_cycle with other numbers
-    assert {schedule.values[0].name for schedule in CASES.values()} == set(FAMILIES) - aliases
+    assert list(problems()) == []
+    assert set(FAMILIES) - set(ONE_EACH) == {"slanted_triangular"}  # one_cycle with other numbers
 
 
 @EVERY
@@ -322,71 +201,12 @@ def test_needs_neither_x64_nor_promotion(schedule):
         assert bits(schedule(np.int64(7))) == expected[6]
 
 
-# Of each number of each family the range that ten values of it are taken from; integers where it is a length.
-ANY = {"init_value": (0.1, 1.0), "base_lr": (0.0, 0.1), "max_lr": (0.5, 1.0), "end_value": (0.0, 0.05)}
-LATER = {"begin": (0, 9), "begin_phase": (0.0, 0.9)}
-NUMBERS = {
-    "constant": ({"value": (0.1, 1.0)}, {}),
-    "linear": (ANY | {"transition_steps": (1, 10), "transition_begin": (0, 9)}, {}),
-    "polynomial": (ANY | {"power": (0.5, 3.0), "transition_steps": (1, 10), "transition_begin": (0, 9)}, {}),
-    "time_based": (ANY | {"decay_rate": (1e-4, 0.1)}, {}),
-    "inverse_time": (ANY | {"decay_rate": (0.1, 2.0), "transition_steps": (1, 10)}, {}),
-    "inverse_sqrt": (ANY | {"timescale": (1, 10)}, {}),
-    "step_decay": (ANY | {"decay_rate": (0.1, 0.9), "step_size": (1, 10), "offset": (0, 9)}, {}),
-    "multi_step": (ANY | {"decay_rate": (0.1, 0.9)}, {"milestones": [2, 5]}),
-    "piecewise_constant": ({}, {"values": [0.1, 0.2], "boundaries": [3]}),
-    "table": ({}, {"values": [0.1, 0.2]}),
-    "exponential": (ANY | {"decay_rate": (0.5, 0.999), "transition_steps": (1, 10)}, {}),
-    "natural_exponential": (ANY | {"decay_rate": (0.01, 0.5), "transition_steps": (1, 10)}, {}),
-    "cosine": (ANY | LATER | {"decay_steps": (4, 13)}, {}),
-    "cosine_restarts": (ANY | {"first_decay_steps": (1, 10), "t_mul": (1.0, 2.0), "m_mul": (0.5, 1.0)}, {}),
-    "triangular": (ANY | {"step_size": (1, 10), "step_size_down": (1, 10)}, {}),
-    "triangular2": (ANY | {"step_size": (1, 10), "step_size_down": (1, 10)}, {}),
-    "exp_range": (ANY | {"step_size": (1, 10), "gamma": (0.5, 0.999), "step_size_down": (1, 10)}, {}),
-    "cyclic": (ANY | {"step_size": (1, 10), "step_size_down": (1, 10)}, {"scale_fn": sawtooth}),
-    "one_cycle": (
-        ANY
-        | LATER
-        | {"total_steps": (5, 14), "pct_start": (0.2, 0.5), "div_factor": (2.0, 10.0), "final_div_factor": (2.0, 9.0)},
-        {},
-    ),
-    "one_cycle_momentum": (
-        LATER
-        | {"total_steps": (5, 14), "pct_start": (0.2, 0.5), "base_momentum": (0.5, 0.8), "max_momentum": (0.9, 1.0)},
-        {},
-    ),
-    "slanted_triangular": (ANY | {"total_steps": (5, 14), "cut_frac": (0.1, 0.5), "ratio": (2.0, 32.0)}, {}),
-    "flat_cosine": (ANY | {"total_steps": (5, 14), "pct_start": (0.2, 0.9)}, {}),
-    "tanh": (ANY | {"decay_steps": (4, 13), "lower": (-7.0, -3.0), "upper": (2.0, 3.0)}, {}),
-    "k_decay": (ANY | {"decay_steps": (4, 13), "k": (0.5, 2.0), "power": (0.5, 3.0)}, {}),
-    "rex": (ANY | {"decay_steps": (4, 13)}, {}),
-    "polynomial_cycles": (ANY | {"power": (0.5, 3.0), "decay_steps": (4, 13)}, {}),
-    "noam": ({"d_model": (1, 10), "warmup_steps": (1, 10), "factor": (0.5, 2.0)}, {}),
-    "warmup_stable_decay": (
-        ANY
-        | LATER
-        | {"peak_value": (0.5, 1.0), "warmup_steps": (0, 9), "stable_steps": (0, 9), "decay_steps": (4, 13)},
-        {},
-    ),
-    "custom": ({"slope": (0.25, 0.5)}, {"fn": ramp}),
-    "warmup": (
-        {"warmup_steps": (0, 9), "init_value": (0.1, 0.5), "offset": (0, 9)},
-        {"schedule": jaxlr.cosine(1.0, 7)},
-    ),
-    "per_epoch": ({"steps_per_epoch": (1, 10)}, {"schedule": jaxlr.cosine(1.0, 7)}),
-    "at_speed": ({"speed": (0.5, 2.0)}, {"schedule": jaxlr.cosine(1.0, 7)}),
-    "with_restarts": (
-        {"period": (2, 11), "t_mul": (1.0, 3.0), "m_mul": (0.1, 0.9), "limit": (1, 10), "end_value": (0.01, 0.02)},
-        {"schedule": jaxlr.cosine(1.0, 7)},
-    ),
-    "join": ({}, {"schedules": [jaxlr.cosine(1.0, 7)] * 2, "boundaries": [3]}),
-}
 WORDS = {"staircase", "after", "scale_by", "decay_base", "anneal", "three_phase", "last", "decay", "kind", "shape"}
 
 
 def numbers_of(name):
     """The names of the family's numbers, each with ten values; the other arguments of a call."""
-    ranges, others = NUMBERS[name]
+    ranges, others = CASES[name].numbers, CASES[name].others
     known = inspect.signature(FAMILIES[name]).parameters
     values = {
         number: np.linspace(*bounds, 10).astype(np.int32 if isinstance(bounds[0], int) else np.float32)
@@ -397,8 +217,7 @@ def numbers_of(name):
 
 
 def test_every_number_of_every_family_has_a_range():
-    assert set(NUMBERS) == set(FAMILIES)
-    for name in FAMILIES:
+    for name in CASES:
         values, others = numbers_of(name)
         missing = set(inspect.signature(FAMILIES[name]).parameters) - set(values) - set(others) - WORDS
         assert missing <= {"numbers"}, name
@@ -408,7 +227,7 @@ def test_every_number_of_every_family_has_a_range():
     ("name", "argument"),
     [
         pytest.param(name, argument, marks=() if name in SHORT else pytest.mark.long, id=f"{name}-{argument}")
-        for name in NUMBERS
+        for name in CASES
         for argument in numbers_of(name)[0]
     ],
 )
