@@ -3,9 +3,9 @@
     python benchmarks/schedules.py [--short] [--out table.md]
 
 Each row is the same formula with the same numbers in both. Errors are those of the compiled program, in ulps of the
-exact number (tests/reference.py, mpmath), over counts up to a few times the horizon; where the exact number is 0, see
-the ends. Eager calls take a Python int, and the two take turns. A count array is passed as it is, or under vmap where
-optax's function takes one count only.
+exact number (tests/oracle/reference.py, mpmath), over counts up to a few times the horizon; where the exact number is
+0, see the ends. Eager calls take a Python int, and the two take turns. A count array is passed as it is, or under vmap
+where optax's function takes one count only.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import optax
 
 import jaxlr
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path += [str(Path(__file__).resolve().parents[1] / "tests" / folder) for folder in ("oracle", "programs")]
 import reference
 from fuzz import machine
 

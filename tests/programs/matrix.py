@@ -1,7 +1,7 @@
 """The tests on the oldest and the newest versions, on every Python: one environment a cell, one table at the end.
 
-    python tests/matrix.py                                        # everything; about half an hour on two cores
-    python tests/matrix.py --pythons 3.12 --resolutions lowest-direct --select tests/test_schedules.py
+    python tests/programs/matrix.py     # everything; about half an hour on two cores
+    python tests/programs/matrix.py --pythons 3.12 --resolutions lowest-direct --select tests/contract
 
 Needs uv, and the Pythons where uv or pyenv finds them. "lowest-direct" installs the floors of pyproject.toml, "highest"
 the newest that resolve. The environments stay in .venv-PYTHON-RESOLUTION, with what pytest said in pytest.log. The exit
@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent
+FOLDER = Path(__file__).resolve().parents[2]
 PYTHONS = ("3.11", "3.12", "3.13")
 RESOLUTIONS = ("lowest-direct", "highest")
 SHOWN = ("jax", "optax", "numpy", "flax", "orbax-checkpoint")

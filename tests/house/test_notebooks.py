@@ -10,7 +10,7 @@ import pytest
 
 from jaxlr.schedules import FAMILIES
 
-FOLDER = Path(__file__).parent.parent / "colab"
+FOLDER = Path(__file__).parents[2] / "colab"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 

@@ -1,17 +1,25 @@
-"""How near each class of another framework is: `python tests/parity.py --out table.md` writes the table of the README.
+"""How near each class of another framework is to its own.
 
-Every recorded draw of every class, by the functions that the tests assert with: for a schedule the largest difference
-over its counts as a share of its peak, for an optimizer that of its path as a share of the distance travelled. optax is
-computed here, in float64.
+`python tests/programs/parity.py --out table.md` writes the table of the README. Every recorded draw of
+every class, by the functions that the tests assert with: for a schedule the largest difference over its counts as a
+share of its peak, for an optimizer that of its path as a share of the distance travelled. optax is computed here, in
+float64.
 """
 
 import argparse
 import re
+import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
+
+from jaxlr.cli.port import links
+from jaxlr.schedules import Schedule
+from jaxlr.transforms.rate.plateau import ReduceOnPlateau
+
+sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in ("dialects", "transforms")]
 import test_dialect_keras as keras
 import test_dialect_optax as optax
 import test_dialect_timm as timm
@@ -19,10 +27,6 @@ import test_dialect_torch_optimizers as torch_optimizers
 import test_dialect_torch_schedulers as torch
 import test_dialect_transformers as transformers
 import test_transforms_plateau as plateau
-
-from jaxlr.cli.port import links
-from jaxlr.schedules import Schedule
-from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
 _PARTS = 4
 

@@ -2,8 +2,8 @@
 
 Run it from the repository; it exits 1 where a record is lost or doubled, or a parameter differs in a bit:
 
-  python tests/kill.py                 200 updates killed 20 times, and a large state killed 5 times during its saves
-  python tests/kill.py --kills 2       the short form of the first
+  python tests/programs/kill.py            200 updates killed 20 times, and a large state 5 times during its saves
+  python tests/programs/kill.py --kills 2  the short form of the first
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from cases import names
 from draws import DRAWS, LAST, PLAIN, Call, Dice, call_of
 from fuzz import FORMS, check, errors, exact_range
-from rare import names
 
 from jaxlr.schedules.family import RECORDS
 

@@ -11,7 +11,7 @@ import pytest
 
 import jaxlr.optimizers as optimizers
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 TORCH = runpy.run_path(str(GOLDEN / "record_torch.py"))
 
 PORTS = {

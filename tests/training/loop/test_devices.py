@@ -13,7 +13,7 @@ from jaxlr.training.loop.mesh import choose_devices
 
 def run_with_eight(script, *words, timeout=280):
     eight = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-W", "error", Path(__file__).with_name(script), *words]
+    command = [sys.executable, "-W", "error", Path(__file__).parents[2] / "programs" / script, *words]
     return subprocess.run(command, env=eight, capture_output=True, text=True, timeout=timeout, check=False)
 
 

@@ -11,7 +11,7 @@ import pytest
 import jaxlr
 from jaxlr.dialects import transformers as dialect
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 RECORD = runpy.run_path(str(GOLDEN / "record_transformers.py"))
 STEPS = RECORD["STEPS"]
 EVERY = pytest.mark.parametrize("name", RECORD["NAMES"])

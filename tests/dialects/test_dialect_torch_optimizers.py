@@ -17,7 +17,7 @@ from jaxlr.dialects.torch import from_optimizer
 from jaxlr.dialects.torch import optimizers as torch_optimizers
 from jaxlr.dialects.torch.state_dicts import load_optimizer_state, optimizer_state_dict
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 TORCH = runpy.run_path(str(GOLDEN / "record_torch_dialect_optimizers.py"))
 CASES, COUNTS, SAVED_AT = TORCH["CASES"], list(TORCH["COUNTS"]), TORCH["SAVED_AT"]
 recorded = TORCH["recorded"]

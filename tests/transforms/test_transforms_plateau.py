@@ -20,7 +20,7 @@ from jaxlr.transforms import (
     set_learning_rate,
 )
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 RECORD = runpy.run_path(str(GOLDEN / "record_plateau.py"))
 
 

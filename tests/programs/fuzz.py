@@ -1,8 +1,8 @@
 """A seeded fuzz of every schedule and composition: the compiled program against the reference, in ulps.
 
-`python tests/fuzz.py --draws 10000 --seed 0 --out table.md` writes the worst error of each family, in each form in
-which its numbers can reach the program, and fails where one is above its bound: 1.5 ulps, for a composition the sum of
-its parts', and 2**-45 of the largest number more where a curve crosses zero.
+`python tests/programs/fuzz.py --draws 10000 --seed 0 --out table.md` writes the worst error of each family, in each
+form in which its numbers can reach the program, and fails where one is above its bound: 1.5 ulps, for a composition the
+sum of its parts', and 2**-45 of the largest number more where a curve crosses zero.
 """
 
 import argparse
@@ -16,11 +16,13 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-import reference
-from draws import DRAWS, LAST, SMALLEST, Call, Dice, call_of
 
 from jaxlr.schedules import FAMILIES
 from jaxlr.schedules.family import RECORDS
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "oracle"))
+import reference
+from draws import DRAWS, LAST, SMALLEST, Call, Dice, call_of
 
 LARGEST = float(np.finfo(np.float32).max)
 COMPOSITIONS = {"warmup", "join", "per_epoch", "at_speed", "with_restarts", *(RECORDS.keys() - FAMILIES.keys())}

@@ -14,7 +14,7 @@ from jaxlr.cli.parsing import parse
 from jaxlr.schedules import FAMILIES
 from jaxlr.schedules import parse as parse_schedule
 
-FOLDER = Path(__file__).parent.parent
+FOLDER = Path(__file__).parents[2]
 README = (FOLDER / "README.md").read_text()
 SHORT = ("list", "plot", "port")
 # These make an environment, or start this very test; `.ci/run` runs the README's line with the tests.

@@ -517,7 +517,7 @@ def test_seeds_of_constant_rates():
 
 
 def test_on_eight_devices_the_curve_is_that_of_one():
-    script = Path(__file__).with_name("range_test_of_eight.py")
+    script = Path(__file__).parents[1] / "programs" / "range_test_of_eight.py"
     eight = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-W", "error", script]
     done = subprocess.run(command, env=eight, capture_output=True, text=True, timeout=240, check=False)

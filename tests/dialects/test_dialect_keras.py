@@ -13,7 +13,7 @@ import pytest
 import jaxlr
 from jaxlr.dialects import keras as dialect
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 RECORD = runpy.run_path(str(GOLDEN / "record_keras.py"))
 SCHEDULES = list(RECORD["DRAW"])
 LONG = np.arange(RECORD["STEPS"], dtype=np.int32)
@@ -177,7 +177,7 @@ def test_the_decay_beside_a_momentum_follows_the_mask_and_accumulation():
     assert float(updates["bias"][0]) == -0.5
 
 
-# Reduce on plateau, whose cuts tests/test_transforms_plateau.py compares with Keras' one by one
+# Reduce on plateau, whose cuts tests/transforms/test_transforms_plateau.py compares with Keras' one by one
 
 
 @pytest.mark.parametrize(

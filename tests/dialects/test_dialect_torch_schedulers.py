@@ -15,7 +15,7 @@ import pytest
 import jaxlr
 from jaxlr.dialects import torch as dialect
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path.insert(0, str(GOLDEN))
 
 import record_torch_schedulers as record  # noqa: E402  # it stands beside its file, in no package

@@ -12,7 +12,7 @@ from jaxlr.search.ranges import suggestions
 from jaxlr.search.ranges.result import Curve, RangeTest
 from jaxlr.search.ranges.suggestions import NoSuggestion
 
-GOLDEN = np.load(Path(__file__).parent / "golden" / "suggestions.npz")
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "suggestions.npz")
 CURVES = range(len(GOLDEN["points"]))
 RATES = np.geomspace(1e-6, 10.0, 100).astype(np.float32)
 

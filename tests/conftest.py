@@ -1,0 +1,47 @@
+"""What all tests share: the programs that they compile."""
+
+import hashlib
+import itertools
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+
+_LARGEST = 500_000_000  # bytes of compiled programs; more are those of past versions
+
+
+def _processor():
+    """What tells one kind of processor from another: a program is compiled for the one that it was made on."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+
+
+def pytest_configure(config):
+    """Keeps compiled programs in the checkout, for all processes of this session and for the next one.
+
+    Tracing is not kept, so a test that counts traces counts what it did.
+    """
+    kind = hashlib.sha256(_processor().encode()).hexdigest()[:8]
+    folder = config.rootpath / ".pytest_cache" / f"jax-{kind}"
+    first = not hasattr(config, "workerinput")  # the process that starts the others
+    if first and folder.exists() and sum(path.stat().st_size for path in folder.iterdir()) > _LARGEST:
+        shutil.rmtree(folder)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # jax writes an entry in place: one that another process is in the middle of is compiled here too.
+    config.addinivalue_line("filterwarnings", "ignore:Error reading persistent compilation cache entry")
+
+
+@pytest.fixture(autouse=True)
+def programs_named_alike(monkeypatch):
+    """Trainers are numbered from 0 in each test: the name of a program is part of what it is looked up by."""
+    if chunk := sys.modules.get("jaxlr.training.loop.chunk"):
+        import chex
+
+        chex.clear_trace_counter()
+        monkeypatch.setattr(chunk, "_serial", itertools.count())
