@@ -19,6 +19,7 @@ ORDER = [
     "typing",
     "errors",
     "arguments",
+    "loops",
     "numerics",
     "schedules.position",
     "schedules.leaves",
