@@ -20,6 +20,7 @@ ORDER = [
     "errors",
     "arguments",
     "numerics.wide",
+    "loops",
     "numerics",
     "schedules.position",
     "schedules.leaves",

@@ -17,6 +17,7 @@ import numpy as np
 import optax
 from jax import lax
 
+from jaxlr.loops import while_finite
 from jaxlr.transforms.rate.learning_rate import set_learning_rate
 
 PyTree = Any
@@ -243,20 +244,14 @@ def _trial(
     updates = len(rates)
     initial = _initial(problem, rates[0], start)
 
-    def unfinished(carry):
-        state, _ = carry
-        return (state.step < updates) & (state.reason == COMPLETED)
-
-    def step(carry):
-        state, entries = carry
-        at = state.step
+    def one(at: jax.Array, state: State) -> tuple[State, Entry, jax.Array]:
         now = limits._replace(weights=limits.weights[at])
         micro_batches = _taken(batches, order[at])
-        new, entry = _update(problem, initial.start, state, rates[at], now, key, micro_batches, metric_batch)
-        return new, jax.tree.map(lambda column, value: column.at[at].set(value), entries, entry)
+        state, entry = _update(problem, initial.start, state, rates[at], now, key, micro_batches, metric_batch)
+        return state, entry, state.reason == COMPLETED
 
     columns = Entry(*(jnp.zeros(updates, jnp.float32) for _ in Entry._fields))
-    state, entries = lax.while_loop(unfinished, step, (initial, columns))
+    _, _, state, entries = while_finite(one, initial, columns, updates)
     final_loss = final_metric = jnp.float32(0)
     if problem.final_loss:
         final_loss, final_metric = _over_all(problem, state.start, order, key, batches, metric_batch)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxlr.loops import while_finite
 from jaxlr.training.loop.mesh import DataMesh
 from jaxlr.training.loop.update import State
 from jaxlr.training.network.convolution import compiler_options
@@ -64,23 +65,16 @@ def make_train_chunk(
     """
 
     def train_chunk(state: State, fed: Any, length: jax.Array) -> tuple[State, jax.Array, ChunkMetrics]:
-        def unfinished(carry):
-            done, finite, _, _ = carry
-            return (done < length) if skip else (done < length) & finite
-
-        def step(carry):
-            done, _, state, metrics = carry
-            batch = lax.with_sharding_constraint(pick(fed, done), mesh.along(1))
+        def one(place: jax.Array, state: State) -> tuple[State, ChunkMetrics, jax.Array]:
+            batch = lax.with_sharding_constraint(pick(fed, place), mesh.along(1))
             state = lax.with_sharding_constraint(state, shardings)
             state, loss, *others = update(state, *batch)
             state = lax.with_sharding_constraint(state, shardings)
             entry = ChunkMetrics(current_learning_rate(state.optimizer), loss, *others)
-            metrics = jax.tree.map(lambda buffer, value: buffer.at[done].set(value), metrics, entry)
-            return done + 1, jnp.isfinite(loss), state, metrics
+            return state, entry, jnp.bool_(True) if skip else jnp.isfinite(loss)
 
         buffers = ChunkMetrics(*(jnp.zeros(capacity, jnp.float32) for _ in ChunkMetrics._fields))
-        start = (jnp.int32(0), jnp.bool_(True), state, buffers)
-        done, _, state, metrics = lax.while_loop(unfinished, step, start)
+        done, _, state, metrics = while_finite(one, state, buffers, length)
         return state, done, metrics
 
     return jax.jit(

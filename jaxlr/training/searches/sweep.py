@@ -13,6 +13,7 @@ from flax import nnx
 from jax import lax
 
 import jaxlr
+from jaxlr.loops import while_finite
 from jaxlr.schedules import Schedule
 from jaxlr.training.data.datasets import Dataset
 from jaxlr.training.data.splits import Split
@@ -87,16 +88,16 @@ def make_training(config: TrainConfig, data: Dataset) -> Callable[[Schedule], di
         optimizer = make_optimizer(config, schedule)
         update = make_update(graph, optimizer, loss, config.l1, config.l2, config.accumulate)
 
-        def one_update(carry):
-            done, _, state, sums = carry
+        def one_update(_, carry):
+            done, state, sums = carry
             state, value, accuracy, _ = update(state, images[batches[done]], labels[batches[done]])
             finite = jnp.isfinite(value)
-            return done + finite, finite, state, sums + jnp.stack([value, accuracy])
+            return (done + finite, state, sums + jnp.stack([value, accuracy])), (), finite
 
         def one_epoch(carry, end):
             first, finite, state = carry
-            start = (first, finite, state, jnp.zeros(2))
-            done, finite, state, sums = lax.while_loop(lambda c: (c[0] < end) & c[1], one_update, start)
+            start = (first, state, jnp.zeros(2))
+            _, finite, (done, state, sums), _ = while_finite(one_update, start, (), end - first, finite)
             totals = lax.map(lambda batch: jnp.stack(evaluate_batch(*state[:2], *batch)), validation).sum(axis=0)
             figures = jnp.concatenate([sums / (done - first), totals / len(data.validation.labels)])
             return (done, finite, state), jnp.where(finite, figures, jnp.nan)
