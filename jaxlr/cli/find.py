@@ -12,6 +12,7 @@ from rich.table import Table
 
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
+from jaxlr.errors import NoSuggestion
 from jaxlr.training.runs.config import Task, TrainConfig, to_json
 from jaxlr.training.runs.folder import make_folder, write_json
 
@@ -93,7 +94,6 @@ def run(arguments: Sequence[str]) -> None:
 def write_result(folder: Path, config: Task, result: "RangeTest") -> dict[str, Any]:
     """Writes range_test.json and range_test.png; gives what the first holds."""
     from jaxlr import plotting
-    from jaxlr.search import NoSuggestion
     from jaxlr.training.searches.finding import schedule_of
 
     found: dict[str, Any] = {**result.to_dict(), "schedule": None, "refusal": None}

@@ -13,10 +13,10 @@ import tyro
 from rich.console import Console
 
 from jaxlr.cli.parsing import CommandError, input_errors, parse
+from jaxlr.errors import CheckpointError, NoSuggestion, Stopped, TrainingDiverged
 from jaxlr.training.loop.hosts import Hosts, connected, is_first
 from jaxlr.training.runs.config import TrainConfig, load_config
 from jaxlr.training.runs.folder import check_folder
-from jaxlr.training.runs.position import CheckpointError
 
 if TYPE_CHECKING:
     from jaxlr.training.runs.run import Run
@@ -107,7 +107,6 @@ def _check_alone(options: TrainOptions, arguments: Sequence[str]) -> None:
 def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     """The run with the schedule that a range test of its network proposes, the test in its folder."""
     from jaxlr.cli.find import write_result
-    from jaxlr.search import NoSuggestion
     from jaxlr.training.runs.assembly import load_data
     from jaxlr.training.runs.run import prepare
     from jaxlr.training.searches.finding import find_rates, initial_network, schedule_of
@@ -139,9 +138,8 @@ def _execute(run: "Run") -> None:
     from jax import process_count
     from jax.errors import JaxRuntimeError
 
-    from jaxlr.training.loop.trainer import TrainingDiverged
     from jaxlr.training.runs.progress import print_summary, show_progress
-    from jaxlr.training.runs.run import Stopped, execute
+    from jaxlr.training.runs.run import execute
 
     config, again = run.config, f"go on with jaxlr train --resume {run.folder}"
     progress = show_progress(run.updates, config.epochs) if is_first() else contextlib.nullcontext()

@@ -14,10 +14,11 @@ import jax
 
 import jaxlr
 from jaxlr import plotting
+from jaxlr.errors import Stopped, TrainingDiverged
 from jaxlr.schedules import Schedule, parse
 from jaxlr.training.data.datasets import Dataset
 from jaxlr.training.loop import hosts
-from jaxlr.training.loop.trainer import EpochEnd, Skipped, Trainer, TrainingDiverged, Updates
+from jaxlr.training.loop.trainer import EpochEnd, Skipped, Trainer, Updates
 from jaxlr.training.runs.assembly import load_data, make_model, make_optimizer
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.runs.folder import FolderLock, check_folder, make_folder, write_json
@@ -36,10 +37,6 @@ from jaxlr.training.runs.saving import Clock, Saving
 from jaxlr.training.runs.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
 
 __all__ = ["Run", "Stopped", "TrainConfig", "execute", "prepare", "resume", "train"]
-
-
-class Stopped(Exception):  # noqa: N818, a run that was told to stop has not failed
-    """A run that was told to stop; the message is one line."""
 
 
 @dataclass(frozen=True)
