@@ -1,11 +1,10 @@
 """`jaxlr find`."""
 
-import dataclasses
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -13,7 +12,8 @@ from rich.table import Table
 
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
-from jaxlr.training.runs.config import TrainConfig, to_json
+from jaxlr.errors import NoSuggestion
+from jaxlr.training.runs.config import Task, TrainConfig, to_json
 from jaxlr.training.runs.folder import make_folder, write_json
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _ROWS = 12  # of the curve in the table
 
 
 @dataclass(frozen=True)
-class FindOptions(TrainConfig):
+class FindOptions:
     """Find learning rates for the network of `jaxlr train` by a range test: a short training under a rising rate.
 
     It prints the curve, what each rule suggests and the bounds for a cyclic schedule, and writes config.json,
@@ -46,15 +46,7 @@ class FindOptions(TrainConfig):
     """New or empty folder for the files. None: the next free one of runs/digits-find-1, ..."""
     json: bool = False
     """Print the result as JSON, and nothing else."""
-    # A test has no schedule, runs on one device, and saves nothing on its way.
-    schedule: tyro.conf.Suppress[str | None] = None
-    nonfinite: tyro.conf.Suppress[Literal["stop", "skip"]] = "stop"
-    checkpoint_every: tyro.conf.Suppress[str | None] = None
-    keep_checkpoints: tyro.conf.Suppress[int] = 2
-    events: tyro.conf.Suppress[Literal["none", "tensorboard"]] = "none"
-    devices: tyro.conf.Suppress[int | None] = None
-    zero: tyro.conf.Suppress[bool] = False
-    images_on: tyro.conf.Suppress[Literal["auto", "device", "host"]] = "auto"
+    task: Annotated[Task, tyro.conf.arg(name="")] = field(default_factory=Task)
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -62,19 +54,16 @@ def run(arguments: Sequence[str]) -> None:
     options = parse("find", FindOptions, arguments)
     console = Console(stderr=options.json, highlight=False, markup=False)
     with input_errors(), console.status("testing learning rates ..."):
-        from jaxlr.training.data.datasets import load_dataset
+        from jaxlr.training.runs.assembly import load_data
         from jaxlr.training.searches.finding import find_rates
 
-        config = TrainConfig(**{field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)})
-        data = load_dataset(
-            config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed
-        )
+        task, data = options.task, load_data(options.task)
         steps = options.steps if options.steps is not None else 100 if options.mode == "ramp" else 29
         for name, value, least in (("steps", steps, 2), ("hold", options.hold, 1), ("tests", options.tests, 1)):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
         result = find_rates(
-            config,
+            task,
             data,
             mode=options.mode,
             start=options.start,
@@ -83,7 +72,8 @@ def run(arguments: Sequence[str]) -> None:
             hold=options.hold,
             seeds=options.tests,
         )
-        folder = make_folder(options.out, f"{Path(config.data).stem}-find")
+        folder = make_folder(options.out, f"{Path(task.data).stem}-find")
+    config = TrainConfig(**vars(task))
     found = write_result(folder, config, result)
     write_json(folder / "config.json", {**to_json(config), "mode": options.mode, "tests": options.tests})
     if options.json:
@@ -101,10 +91,9 @@ def run(arguments: Sequence[str]) -> None:
         print(f"bounds {low:.2g} to {high:.2g}")
 
 
-def write_result(folder: Path, config: TrainConfig, result: "RangeTest") -> dict[str, Any]:
+def write_result(folder: Path, config: Task, result: "RangeTest") -> dict[str, Any]:
     """Writes range_test.json and range_test.png; gives what the first holds."""
     from jaxlr import plotting
-    from jaxlr.search import NoSuggestion
     from jaxlr.training.searches.finding import schedule_of
 
     found: dict[str, Any] = {**result.to_dict(), "schedule": None, "refusal": None}

@@ -1,6 +1,5 @@
 """Commands to go on with, as one would type them."""
 
-import dataclasses
 import shlex
 
 from jaxlr.training.runs.config import TrainConfig
@@ -19,11 +18,11 @@ def train_command(config: TrainConfig, schedule: str) -> str:
     """
     # In double quotes, since a schedule may hold words in single ones.
     words = ["jaxlr", "train", "--schedule", f'"{schedule}"']
-    for field in dataclasses.fields(TrainConfig):
-        value = getattr(config, field.name)
-        if field.name == "schedule" or value == field.default:
+    usual = vars(TrainConfig())
+    for name, value in vars(config).items():
+        if name == "schedule" or value == usual[name]:
             continue
-        words.append(f"--{field.name.replace('_', '-')}")
+        words.append(f"--{name.replace('_', '-')}")
         if value is not True:  # a flag has no value
             words.append(shlex.quote(str(value)))
     return " ".join(words)

@@ -14,7 +14,7 @@ from rich.table import Table
 from jaxlr import plotting
 from jaxlr.cli.parsing import input_errors, parse
 from jaxlr.training.runs.comparison import plot_runs
-from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.runs.config import TrainConfig, to_json
 from jaxlr.training.runs.past_runs import PastRun, read_run, split_options
 
 
@@ -75,12 +75,10 @@ def _in_words(options: Mapping[str, Any]) -> str:
 
 def _told(options: Mapping[str, Any]) -> str:
     """The options that all runs share, without those that nobody has set."""
-    usual = TrainConfig()
+    usual = to_json(TrainConfig())
     always = ("data", "schedule", "optimizer", "epochs", "batch_size")
     return ", ".join(
-        f"{_spaced(name)} {_text(value)}"
-        for name, value in options.items()
-        if name in always or value != getattr(usual, name)
+        f"{_spaced(name)} {_text(value)}" for name, value in options.items() if name in always or value != usual[name]
     )
 
 

@@ -1,13 +1,12 @@
 """`jaxlr sweep`."""
 
-import dataclasses
 import json
 import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,7 +19,7 @@ from rich.table import Table
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.schedules import Schedule, updates
-from jaxlr.training.runs.config import TrainConfig, default_schedule, to_json
+from jaxlr.training.runs.config import ScheduledTask, TrainConfig, default_schedule, to_json
 from jaxlr.training.runs.folder import FolderLock, check_folder, make_folder, write_json
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ _DEFAULT_VARIATION = ("max_lr", "logspace(0.001, 1, 10)")
 
 
 @dataclass(frozen=True)
-class SweepOptions(TrainConfig):
+class SweepOptions:
     """Train the network of `jaxlr train` once for each of many learning rates, in one compiled program.
 
     Without options it tries ten highest rates of the default schedule on the digits. The table is sorted by validation
@@ -51,15 +50,7 @@ class SweepOptions(TrainConfig):
     """Members in one call of the program, kept together when they are done. None: 16 a device with vmap, 1 with map."""
     out: Path | None = None
     """New or empty folder, or one of a sweep to go on with. None: the next free one of runs/digits-sweep-1, ..."""
-    # A sweep keeps its finished groups, not checkpoints, and a member ends where its loss is not finite.
-    nonfinite: tyro.conf.Suppress[Literal["stop", "skip"]] = "stop"
-    checkpoint_every: tyro.conf.Suppress[str | None] = None
-    keep_checkpoints: tyro.conf.Suppress[int] = 2
-    events: tyro.conf.Suppress[Literal["none", "tensorboard"]] = "none"
-    # Its members are spread over the devices, not their batches.
-    devices: tyro.conf.Suppress[int | None] = None
-    zero: tyro.conf.Suppress[bool] = False
-    images_on: tyro.conf.Suppress[Literal["auto", "device", "host"]] = "auto"
+    task: Annotated[ScheduledTask, tyro.conf.arg(name="")] = field(default_factory=ScheduledTask)
 
 
 @dataclass(frozen=True)
@@ -100,24 +91,24 @@ def _run(sweep: _Sweep, options: SweepOptions) -> None:
 def _prepare(options: SweepOptions) -> _Sweep:
     """Checks everything that can be wrong, then makes the folder."""
     from jaxlr.search.sweeps.variations import variations
-    from jaxlr.training.data.datasets import load_dataset
+    from jaxlr.training.runs.assembly import load_data
     from jaxlr.training.runs.rates import check_rates
     from jaxlr.training.searches.sweep import make_training, steps_per_epoch
 
-    if options.schedule is not None and not options.vary:
+    task = options.task
+    if task.schedule is not None and not options.vary:
         raise ValueError(
             '--schedule needs --vary: name one of its numbers, such as --vary max_lr "logspace(0.001, 1, 10)"'
         )
     if options.group_size is not None and options.group_size < 1:
         raise ValueError(f"group_size must be at least 1, got {options.group_size}")
-    text = default_schedule(options.epochs) if options.schedule is None else options.schedule
+    text = default_schedule(task.epochs) if task.schedule is None else task.schedule
     numbers = [(words[0], " ".join(words[1:])) for words in options.vary if words] or [_DEFAULT_VARIATION]
-    named = {field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)}
-    config = TrainConfig(**{**named, "schedule": text})
+    config = TrainConfig(**{**vars(task), "schedule": text})
     kept = {**to_json(config), "vary": [list(pair) for pair in numbers]}
     if options.out is not None:
         _check_folder(options.out, kept)
-    data = load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
+    data = load_data(config)
     schedules = _variations(variations, text, numbers, steps_per_epoch(config, data))
     made = updates(
         config.epochs,

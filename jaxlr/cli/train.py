@@ -5,7 +5,7 @@ import dataclasses
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,18 +13,19 @@ import tyro
 from rich.console import Console
 
 from jaxlr.cli.parsing import CommandError, input_errors, parse
+from jaxlr.errors import CheckpointError, NoSuggestion, Stopped, TrainingDiverged
+from jaxlr.training.loop.hosts import Hosts, connected, is_first
 from jaxlr.training.runs.config import TrainConfig, load_config
 from jaxlr.training.runs.folder import check_folder
 
 if TYPE_CHECKING:
-    from jaxlr.training.loop.hosts import Hosts
     from jaxlr.training.runs.run import Run
 
 _TESTS = 3  # range tests whose medians count
 
 
 @dataclass(frozen=True)
-class TrainOptions(TrainConfig):
+class TrainOptions:
     """Train a small convolutional network on real images, and see what the learning rate did.
 
     Without options it learns the digits in seconds. The run's folder gets config.json, metrics.jsonl, summary.json and
@@ -42,19 +43,10 @@ class TrainOptions(TrainConfig):
     is new and the count 0. None: random weights."""
     out: Path | None = None
     """New or empty folder for the run's files. None: the next free one of runs/digits-1, runs/digits-2, ..."""
-    config: Path | None = None
+    kept: Annotated[Path | None, tyro.conf.arg(name="config")] = None
     """A run's config.json to start from; options given beside it take its place."""
-    distributed: bool = False
-    """Whether several processes make this run, one on each host, that find each other by what a TPU pod, Slurm or Open
-    MPI tells them. All get the same options and see the same folders; the first writes."""
-    coordinator: str | None = None
-    """The same by hand: HOST:PORT of the first process, where the others meet it."""
-    num_processes: int | None = None
-    """With --coordinator: how many processes there are."""
-    process_id: int | None = None
-    """With --coordinator: which of them this is, from 0."""
-    peer_timeout: int = 100
-    """Seconds without a sign of life after which another process counts as dead and this one ends."""
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+    hosts: Annotated[Hosts, tyro.conf.arg(name="")] = field(default_factory=Hosts)
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -63,50 +55,29 @@ def run(arguments: Sequence[str]) -> None:
     with input_errors():
         options = _with_kept(options, arguments)
         _check_alone(options, arguments)
-        hosts = _hosts(options)
-        # Jax takes half a second to import, and must meet the others before it looks at a device.
-        from jaxlr.training.loop.hosts import connected
-
-        with connected(hosts):
-            _run(options)
+        with connected(options.hosts):
+            _execute(_prepare(options))
 
 
-def _hosts(options: TrainOptions) -> "Hosts | None":
-    """How the processes of the run find each other; None: it has one."""
-    from jaxlr.training.loop.hosts import Hosts
+def _prepare(options: TrainOptions) -> "Run":
+    # Flax and the network take seconds: something must move on the terminal before that.
+    with input_errors(), Console().status("getting ready ..."):
+        from jaxlr.training.runs.run import prepare, resume
 
-    by_hand = Hosts(options.coordinator, options.num_processes, options.process_id, options.peer_timeout)
-    if not options.distributed and by_hand.coordinator is None:
-        return None
-    if options.lr is not None:
-        raise ValueError("--lr runs in one process: make the range test first, with jaxlr find")
-    return by_hand
-
-
-def _run(options: TrainOptions) -> None:
-    with input_errors():
-        config = TrainConfig(**{field.name: getattr(options, field.name) for field in dataclasses.fields(TrainConfig)})
-        # Flax and the network take seconds: something must move on the terminal before that.
-        with Console().status("getting ready ..."):
-            from jaxlr.training.runs.position import CheckpointError
-            from jaxlr.training.runs.run import prepare, resume
-
-            try:
-                if options.resume is not None:
-                    prepared = resume(options.resume, config)
-                elif options.lr is not None:
-                    prepared = _with_found_rates(options, config)
-                else:
-                    prepared = prepare(config, out=options.out, weights=options.from_)
-            except CheckpointError as error:
-                raise CommandError(error, code=1) from None
-    _execute(prepared)
+        try:
+            if options.resume is not None:
+                return resume(options.resume, options.config)
+            if options.lr is not None:
+                return _with_found_rates(options, options.config)
+            return prepare(options.config, out=options.out, weights=options.from_)
+        except CheckpointError as error:
+            raise CommandError(error, code=1) from None
 
 
 def _with_kept(options: TrainOptions, arguments: Sequence[str]) -> TrainOptions:
     """The options given, and those that a run has kept where none is given."""
     sources = {
-        "--config": options.config,
+        "--config": options.kept,
         "--resume": options.resume and options.resume / "config.json",
         "--from": options.from_ and options.from_ / "config.json",
     }
@@ -118,13 +89,15 @@ def _with_kept(options: TrainOptions, arguments: Sequence[str]) -> TrainOptions:
     if not given:
         return options
     (path,) = given.values()
-    return parse("train", TrainOptions, arguments, default=TrainOptions(**vars(load_config(path))))
+    return parse("train", TrainOptions, arguments, default=TrainOptions(config=load_config(path)))
 
 
 def _check_alone(options: TrainOptions, arguments: Sequence[str]) -> None:
-    """A rate that is found has no other beside it."""
+    """A rate that is found has no other beside it, and is found in one process."""
     if options.lr is None:
         return
+    if options.hosts.several:
+        raise ValueError("--lr runs in one process: make the range test first, with jaxlr find")
     if options.resume is not None:
         raise ValueError("--lr and --resume exclude each other: a resumed run has its rate")
     if any(word.split("=")[0] == "--schedule" for word in arguments):
@@ -134,14 +107,13 @@ def _check_alone(options: TrainOptions, arguments: Sequence[str]) -> None:
 def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     """The run with the schedule that a range test of its network proposes, the test in its folder."""
     from jaxlr.cli.find import write_result
-    from jaxlr.search import NoSuggestion
-    from jaxlr.training.data.datasets import load_dataset
+    from jaxlr.training.runs.assembly import load_data
     from jaxlr.training.runs.run import prepare
     from jaxlr.training.searches.finding import find_rates, initial_network, schedule_of
 
     if options.out is not None:
         check_folder(options.out)
-    data = load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
+    data = load_data(config)
     network = initial_network(config, data)
     if options.from_ is not None:
         from jaxlr.training.runs.checkpoints import load_network
@@ -166,11 +138,8 @@ def _execute(run: "Run") -> None:
     from jax import process_count
     from jax.errors import JaxRuntimeError
 
-    from jaxlr.training.loop.hosts import is_first
-    from jaxlr.training.loop.trainer import TrainingDiverged
-    from jaxlr.training.runs.position import CheckpointError
     from jaxlr.training.runs.progress import print_summary, show_progress
-    from jaxlr.training.runs.run import Stopped, execute
+    from jaxlr.training.runs.run import execute
 
     config, again = run.config, f"go on with jaxlr train --resume {run.folder}"
     progress = show_progress(run.updates, config.epochs) if is_first() else contextlib.nullcontext()

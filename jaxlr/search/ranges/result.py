@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxlr.errors import NoSuggestion
 from jaxlr.schedules import leaves
 from jaxlr.search.ranges import picture as pictures
 from jaxlr.search.ranges import suggestions
-from jaxlr.search.ranges.suggestions import NoSuggestion
 from jaxlr.search.trials.trial import FLAT
 
 if TYPE_CHECKING:

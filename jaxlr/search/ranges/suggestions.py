@@ -9,18 +9,10 @@ import bisect
 
 import numpy as np
 
+from jaxlr.errors import NoSuggestion
+
 METHODS = ("steepest", "valley", "minimum", "slide")
 _SLIDE = 15  # points between the ends of the interval of `slide`
-
-
-class NoSuggestion(ValueError):  # noqa: N818, what happened is a better name than that it is an error
-    """The curve supports no answer; the message says why.
-
-    Example:
-      >>> steepest([0.1, 1.0, 10.0], [2.0, 2.0, 2.0])
-      Traceback (most recent call last):
-      jaxlr.search.ranges.suggestions.NoSuggestion: the loss never falls
-    """
 
 
 def steepest(rates: np.ndarray, losses: np.ndarray) -> float:
@@ -43,6 +35,9 @@ def steepest(rates: np.ndarray, losses: np.ndarray) -> float:
     Example:
       >>> steepest([0.1, 1.0, 10.0, 100.0], [4.0, 4.0, 2.0, 1.0])
       10.0
+      >>> steepest([0.1, 1.0, 10.0], [2.0, 2.0, 2.0])
+      Traceback (most recent call last):
+      jaxlr.errors.NoSuggestion: the loss never falls
     """
     rates, losses = _checked(rates, losses, 2)
     _require_fall(losses)

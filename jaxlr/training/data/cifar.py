@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxlr.errors import DataError
 from jaxlr.training.data.idx import read_bytes
 from jaxlr.training.data.pickled import PickledArray, unpickle
-from jaxlr.training.data.splits import DataError, Split
+from jaxlr.training.data.splits import Split
 
 ARCHIVE = "cifar-10-binary.tar.gz"
 CLASSES = 10
@@ -42,7 +43,7 @@ def load_cifar10(folder: Path) -> tuple[Split, Split]:
     Example:
       >>> load_cifar10(Path("absent"))  # doctest: +ELLIPSIS
       Traceback (most recent call last):
-      jaxlr.training.data.splits.DataError: absent: no data_batch_1.bin (binary version), ...
+      jaxlr.errors.DataError: absent: no data_batch_1.bin (binary version), ...
 
     References:
       Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009
@@ -69,7 +70,7 @@ def load_cifar10_archive(archive: Path) -> tuple[Split, Split]:
     Example:
       >>> load_cifar10_archive(Path("absent"))
       Traceback (most recent call last):
-      jaxlr.training.data.splits.DataError: absent: No such file or directory
+      jaxlr.errors.DataError: absent: No such file or directory
     """
     wanted = {f"{name}.bin": name for name in (*_TRAIN, _TEST)}
     batches: dict[str, Batch] = {}
@@ -100,7 +101,7 @@ def read_binary_batch(path: Path) -> Batch:
     Example:
       >>> read_binary_batch(Path("absent"))
       Traceback (most recent call last):
-      jaxlr.training.data.splits.DataError: absent: No such file or directory
+      jaxlr.errors.DataError: absent: No such file or directory
     """
     return _parse_binary(read_bytes(path), origin=str(path))
 
@@ -114,7 +115,7 @@ def read_python_batch(path: Path) -> Batch:
     Example:
       >>> read_python_batch(Path("absent"))
       Traceback (most recent call last):
-      jaxlr.training.data.splits.DataError: absent: No such file or directory
+      jaxlr.errors.DataError: absent: No such file or directory
     """
     batch = unpickle(read_bytes(path), origin=str(path))
     if not isinstance(batch, dict):

@@ -5,13 +5,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from jaxlr.errors import DataError
 from jaxlr.training.data.cifar import ARCHIVE, load_cifar10, load_cifar10_archive
 from jaxlr.training.data.download import Source, fetch
 from jaxlr.training.data.idx import load_idx
 from jaxlr.training.data.npz import load_digits, load_npy_folder, load_npz
 from jaxlr.training.data.splits import (
     HELD_OUT_NOTE,
-    DataError,
     Dataset,
     Split,
     check_split_arguments,
@@ -122,7 +122,7 @@ def load_dataset(
       '1,293 train, 144 validation (seed 0), 360 test (a fifth, the same for every seed)'
       >>> load_dataset("fashion_mnist")
       Traceback (most recent call last):
-      jaxlr.training.data.splits.DataError: unknown data set 'fashion_mnist', did you mean 'fashion-mnist'? \
+      jaxlr.errors.DataError: unknown data set 'fashion_mnist', did you mean 'fashion-mnist'? \
 Known are digits, fashion-mnist, mnist, kmnist, cifar10, a path that ends in .npz, and a folder of .npy files
 
     References:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxlr.training.data.splits import DataError
+from jaxlr.errors import DataError
 
 _SECONDS_WITHOUT_AN_ANSWER = 30
 _CHUNK = 1 << 18
@@ -62,7 +62,7 @@ def fetch(file: str, source: Source, cache_dir: Path | None = None) -> Path:
       >>> with tempfile.TemporaryDirectory() as cache:
       ...     fetch("labels.gz", source, Path(cache))  # doctest: +ELLIPSIS
       Traceback (most recent call last):
-      jaxlr.training.data.splits.DataError: example: cannot download labels.gz: http://127.0.0.1:9/labels.gz: ...
+      jaxlr.errors.DataError: example: cannot download labels.gz: http://127.0.0.1:9/labels.gz: ...
     """
     import pooch  # here, because it takes 0.1 s and only a download needs it
     import requests

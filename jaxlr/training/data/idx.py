@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxlr.training.data.splits import DataError, Split
+from jaxlr.errors import DataError
+from jaxlr.training.data.splits import Split
 
 _UNSIGNED_BYTE = 0x08
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -23,7 +24,7 @@ def read_bytes(path: Path) -> bytes:
     Example:
       >>> read_bytes(Path("absent"))
       Traceback (most recent call last):
-      jaxlr.training.data.splits.DataError: absent: No such file or directory
+      jaxlr.errors.DataError: absent: No such file or directory
     """
     try:
         content = path.read_bytes()
@@ -97,7 +98,7 @@ def read_idx_pair(images: Path, labels: Path, *, classes: int) -> Split:
     Example:
       >>> read_idx_pair(Path("absent"), Path("absent"), classes=10)
       Traceback (most recent call last):
-      jaxlr.training.data.splits.DataError: absent: No such file or directory
+      jaxlr.errors.DataError: absent: No such file or directory
     """
     pixels, classified = read_idx(images, dimensions=3), read_idx(labels, dimensions=1)
     if pixels.size == 0:
@@ -127,7 +128,7 @@ def load_idx(find: Callable[[str], Path], *, classes: int) -> tuple[Split, Split
     Example:
       >>> load_idx(Path, classes=10)
       Traceback (most recent call last):
-      jaxlr.training.data.splits.DataError: train-images-idx3-ubyte: No such file or directory
+      jaxlr.errors.DataError: train-images-idx3-ubyte: No such file or directory
     """
     train, test = (
         read_idx_pair(find(f"{part}-images-idx3-ubyte"), find(f"{part}-labels-idx1-ubyte"), classes=classes)

@@ -9,7 +9,8 @@ from typing import IO
 
 import numpy as np
 
-from jaxlr.training.data.splits import DataError, MappedRows, Split, hold_out_test
+from jaxlr.errors import DataError
+from jaxlr.training.data.splits import MappedRows, Split, hold_out_test
 
 _KERAS = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE = ("images", "labels")

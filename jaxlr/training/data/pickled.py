@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxlr.training.data.splits import DataError
+from jaxlr.errors import DataError
 
 
 class PickledArray:
@@ -86,7 +86,7 @@ def unpickle(content: bytes, *, origin: str) -> Any:
       {'labels': [3, 1]}
       >>> unpickle(pickle.dumps(print), origin="example")
       Traceback (most recent call last):
-      jaxlr.training.data.splits.DataError: example: refused: the pickle asks for 'builtins.print', no part of an array
+      jaxlr.errors.DataError: example: refused: the pickle asks for 'builtins.print', no part of an array
     """
     try:
         return _ArraysOnly(io.BytesIO(content), encoding="bytes").load()

@@ -6,17 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from jaxlr.errors import DataError
+
 # The test part of a set that comes without one is drawn with this seed, whatever the seed of the run.
 _TEST_SEED = 1797
 HELD_OUT_NOTE = " (a fifth, the same for every seed)"
-
-
-class DataError(ValueError):
-    """A data set that cannot be used; the message is one line that names the set, the file or the argument."""
-
-    def __init__(self, message: str):
-        # Names of files and the words of other libraries may hold line breaks.
-        super().__init__(" ".join(message.splitlines()))
 
 
 class MappedRows:
@@ -180,7 +174,7 @@ def check_split_arguments(validation_fraction: float, seed: int) -> None:
     Example:
       >>> check_split_arguments(1.5, seed=0)
       Traceback (most recent call last):
-      jaxlr.training.data.splits.DataError: validation_fraction must lie between 0 and 1, both excluded; got 1.5
+      jaxlr.errors.DataError: validation_fraction must lie between 0 and 1, both excluded; got 1.5
     """
     if not 0 < validation_fraction < 1:
         raise DataError(f"validation_fraction must lie between 0 and 1, both excluded; got {validation_fraction!r}")

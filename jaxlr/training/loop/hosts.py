@@ -22,63 +22,69 @@ __all__ = ["Hosts", "any_host", "connected", "first_host", "is_first", "largest"
 class Hosts:
     """How the processes of a run find each other.
 
-    Attributes:
-      coordinator: HOST:PORT of the first process; None: from the environment, as all that follows.
-      count: how many processes there are.
-      place: which of them this is, from 0.
-      timeout: seconds without a sign of life after which a process counts as dead.
-
     Raises:
-      ValueError: some of the first three are given and some are not, or one is out of range.
+      ValueError: some of the three behind the first are given and some are not, or one is out of range.
 
     Example:
-      >>> Hosts("10.0.0.1:1234", count=2, place=2)
+      >>> Hosts(coordinator="10.0.0.1:1234", num_processes=2, process_id=2)
       Traceback (most recent call last):
       ValueError: process_id must be from 0 to 1, got 2
     """
 
+    distributed: bool = False
+    """Whether several processes make this run, one on each host, that find each other by what a TPU pod, Slurm or Open
+    MPI tells them. All get the same options and see the same folders; the first writes."""
     coordinator: str | None = None
-    count: int | None = None
-    place: int | None = None
-    timeout: int = 100
+    """The same by hand: HOST:PORT of the first process, where the others meet it."""
+    num_processes: int | None = None
+    """With --coordinator: how many processes there are."""
+    process_id: int | None = None
+    """With --coordinator: which of them this is, from 0."""
+    peer_timeout: int = 100
+    """Seconds without a sign of life after which another process counts as dead and this one ends."""
 
     def __post_init__(self):
-        given = {"coordinator": self.coordinator, "num_processes": self.count, "process_id": self.place}
-        missing = [name for name, value in given.items() if value is None]
-        if missing and len(missing) < len(given):
-            raise ValueError(f"{', '.join(given)} go together, got no {' and no '.join(missing)}")
+        names = ("coordinator", "num_processes", "process_id")
+        missing = [name for name in names if vars(self)[name] is None]
+        if missing and len(missing) < len(names):
+            raise ValueError(f"{', '.join(names)} go together, got no {' and no '.join(missing)}")
         if self.coordinator is not None and not self.coordinator.rpartition(":")[2].isdecimal():
             raise ValueError(f"coordinator must be HOST:PORT, got {self.coordinator!r}")
-        if self.count is not None and self.place is not None:
-            if self.count < 1:
-                raise ValueError(f"num_processes must be at least 1, got {self.count}")
-            if not 0 <= self.place < self.count:
-                raise ValueError(f"process_id must be from 0 to {self.count - 1}, got {self.place}")
-        if self.timeout < 1:
-            raise ValueError(f"peer_timeout must be at least 1, got {self.timeout}")
+        if self.num_processes is not None and self.process_id is not None:
+            if self.num_processes < 1:
+                raise ValueError(f"num_processes must be at least 1, got {self.num_processes}")
+            if not 0 <= self.process_id < self.num_processes:
+                raise ValueError(f"process_id must be from 0 to {self.num_processes - 1}, got {self.process_id}")
+        if self.peer_timeout < 1:
+            raise ValueError(f"peer_timeout must be at least 1, got {self.peer_timeout}")
+
+    @property
+    def several(self) -> bool:
+        """Whether there are others."""
+        return self.distributed or self.coordinator is not None
 
 
 @contextlib.contextmanager
-def connected(hosts: Hosts | None) -> Iterator[None]:
-    """Connects this process with the others; to be entered before jax looks at a device.
+def connected(hosts: Hosts) -> Iterator[None]:
+    """Connects this process with the others, if there are any; to be entered before jax looks at a device.
 
     Args:
-      hosts: how they find each other; None: there are no others.
+      hosts: how they find each other.
 
     Raises:
       ValueError: they cannot be found.
     """
-    if hosts is None:
+    if not hosts.several:
         yield
         return
     try:
         jax.distributed.initialize(
             hosts.coordinator,
-            hosts.count,
-            hosts.place,
-            initialization_timeout=hosts.timeout,
-            heartbeat_timeout_seconds=hosts.timeout,
-            shutdown_timeout_seconds=hosts.timeout,
+            hosts.num_processes,
+            hosts.process_id,
+            initialization_timeout=hosts.peer_timeout,
+            heartbeat_timeout_seconds=hosts.peer_timeout,
+            shutdown_timeout_seconds=hosts.peer_timeout,
         )
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"the processes of the run cannot be found: {error}") from None

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxlr.errors import TrainingDiverged
+
 __all__ = ["EpochEnd", "Skipped", "TrainingDiverged", "Updates"]
 
 
@@ -34,23 +36,3 @@ class Skipped(NamedTuple):
 
     count: int  # updates applied before
     learning_rate: float  # of the last update before it that was applied
-
-
-class TrainingDiverged(RuntimeError):  # noqa: N818, what happened is a better name than that it is an error
-    """The loss became NaN or infinite.
-
-    Attributes:
-      count: updates applied before.
-      learning_rate: the rate of the update that had this loss.
-      loss: the loss.
-
-    Example:
-      >>> print(TrainingDiverged(count=120, learning_rate=8.0, loss=float("nan")))
-      the loss became nan at count 120, where the learning rate was 8
-    """
-
-    def __init__(self, count: int, learning_rate: float, loss: float):
-        super().__init__(f"the loss became {loss} at count {count}, where the learning rate was {learning_rate:g}")
-        self.count = count
-        self.learning_rate = learning_rate
-        self.loss = loss

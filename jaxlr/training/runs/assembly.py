@@ -1,4 +1,4 @@
-"""The network and the optimizer that a run's options ask for."""
+"""The images, the network and the optimizer that a run's options ask for."""
 
 from __future__ import annotations
 
@@ -8,14 +8,26 @@ from flax import nnx
 
 import jaxlr
 from jaxlr.schedules import Schedule
-from jaxlr.training.data.datasets import Dataset
+from jaxlr.training.data.datasets import Dataset, load_dataset
 from jaxlr.training.network.models import CNN
-from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.runs.config import Optimization, Task
 
-__all__ = ["make_model", "make_optimizer"]
+__all__ = ["load_data", "make_model", "make_optimizer"]
 
 
-def make_model(config: TrainConfig, data: Dataset) -> CNN:
+def load_data(config: Task) -> Dataset:
+    """The images of these options, in their three parts.
+
+    Args:
+      config: the options.
+
+    Raises:
+      DataError: there is no such data set, or a file of it is missing or bad.
+    """
+    return load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
+
+
+def make_model(config: Task, data: Dataset) -> CNN:
     """The network of these options for these images, with the initial weights of the seed.
 
     Args:
@@ -34,7 +46,7 @@ def make_model(config: TrainConfig, data: Dataset) -> CNN:
     )
 
 
-def make_optimizer(config: TrainConfig, schedule: Schedule) -> optax.GradientTransformationExtraArgs:
+def make_optimizer(config: Optimization, schedule: Schedule) -> optax.GradientTransformationExtraArgs:
     """The optimizer of these options under this schedule; a rate in its place is one that stays.
 
     Args:

@@ -16,7 +16,8 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
-from jaxlr.training.runs.position import CheckpointError, Position
+from jaxlr.errors import CheckpointError
+from jaxlr.training.runs.position import Position
 
 __all__ = ["Checkpoints", "has_checkpoint", "load_network", "load_state", "read_position"]
 

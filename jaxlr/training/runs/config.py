@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import math
 import re
@@ -13,31 +12,64 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["TrainConfig", "default_schedule", "load_config", "to_json"]
+from jaxlr.arguments import unknown
+
+__all__ = [
+    "Data",
+    "Execution",
+    "Network",
+    "Optimization",
+    "Saving",
+    "ScheduledTask",
+    "Task",
+    "TrainConfig",
+    "default_schedule",
+    "load_config",
+    "to_json",
+]
+
+
+class _Checked:
+    """Options that are checked when they are made, each by its type and its bounds."""
+
+    def __post_init__(self):
+        for name, hint in typing.get_type_hints(type(self)).items():
+            value = getattr(self, name)
+            if not _accepts(hint, value):
+                raise TypeError(f"{name} must be {_words(hint)}, got {value!r}")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{name} must be finite, got {value!r}")
+        for name, value in vars(self).items():
+            if value is not None and name in _LOWEST and value < _LOWEST[name]:
+                raise ValueError(f"{name} must be at least {_LOWEST[name]}, got {value!r}")
+            if value is not None and name in _BELOW and value >= _BELOW[name]:
+                raise ValueError(f"{name} must be below {_BELOW[name]}, got {value!r}")
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """Everything that decides the numbers of a run, and where it saves; the same values give the same run.
-
-    Raises:
-      TypeError: a value of the wrong kind.
-      ValueError: a value out of range.
-
-    Example:
-      >>> TrainConfig(epochs=0)
-      Traceback (most recent call last):
-      ValueError: epochs must be at least 1, got 0
-    """
+class Data(_Checked):
+    """Which images."""
 
     data: str = "digits"
     """Images: digits (come with the package), fashion-mnist, mnist, kmnist, cifar10, the path of an .npz file, or of a
     folder with such arrays as .npy files, which are mapped and may be larger than the memory."""
     data_dir: Path | None = None
     """Folder with the data set's files. None: those of the system's package, or else a download."""
+
+
+@dataclass(frozen=True)
+class _Rate(Data):
+    """Its place in config.json is behind the images."""
+
     schedule: str | None = None
     """The learning rate over the run, with lengths in updates or epochs (10ep); `jaxlr list` shows what there is. None:
     triangular2 from 0.001 to 0.01 in whole cycles over the run, 4 where their lengths come out even."""
+
+
+@dataclass(frozen=True)
+class Optimization(_Checked):
+    """What is made small, and how."""
+
     optimizer: Literal["sgd", "rmsprop", "adam", "adamw"] = "adam"
     """What turns gradients into updates."""
     momentum: float | None = None
@@ -56,6 +88,17 @@ class TrainConfig:
     """Weight of the sum of absolute weights in the loss."""
     l2: float = 0.0
     """Weight of half the sum of squared weights in the loss."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.momentum is not None and self.optimizer not in ("sgd", "rmsprop"):
+            raise ValueError(f"momentum is for sgd and rmsprop, got {self.momentum!r} with {self.optimizer}")
+
+
+@dataclass(frozen=True)
+class Network(_Checked):
+    """The network."""
+
     width: int = 32
     """Channels of the first convolution; each block doubles them."""
     depth: int = 2
@@ -66,10 +109,32 @@ class TrainConfig:
     """Share of the last dense layer's inputs that is dropped while training."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """In what the network computes; parameters, running statistics, loss and optimizer are float32 in both."""
+
+
+@dataclass(frozen=True)
+class Task(Network, Optimization, Data):
+    """All that decides the numbers of a training, but for its rate: what a search for a rate takes."""
+
     validation: float = 0.1
     """Share of the training images held out to watch the run; the test images stay untouched until the end."""
     seed: int = 0
     """Decides the initial weights, the order of the images, dropout, and which images validate."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.validation == 0:
+            raise ValueError(f"validation must be above 0, got {self.validation!r}")
+
+
+@dataclass(frozen=True)
+class ScheduledTask(Task, _Rate):
+    """The rate as well: what a sweep takes."""
+
+
+@dataclass(frozen=True)
+class Execution(_Checked):
+    """How and where the updates are made."""
+
     nonfinite: Literal["stop", "skip"] = "stop"
     """What a loss that is NaN or infinite does: stop the run, or skip the update, as one whose gradient is. What is
     skipped is told in metrics.jsonl and counted in the summary."""
@@ -81,6 +146,12 @@ class TrainConfig:
     images_on: Literal["auto", "device", "host"] = "auto"
     """Where the training images lie: on every device, or on the host, handed out a few updates ahead. auto: on the
     device where they take at most half of its memory. The numbers are the same."""
+
+
+@dataclass(frozen=True)
+class Saving(_Checked):
+    """What is kept of a run."""
+
     checkpoint_every: str | None = None
     """Saves after so many updates (500) or epochs (2ep), and at the end. None: at an epoch's end when a minute has
     gone by, so that a short run saves nothing."""
@@ -90,24 +161,7 @@ class TrainConfig:
     """Whether to write the records for TensorBoard as well: tensorboard --logdir shows the folder of the run."""
 
     def __post_init__(self):
-        for name, hint in typing.get_type_hints(TrainConfig).items():
-            value = getattr(self, name)
-            if not _accepts(hint, value):
-                raise TypeError(f"{name} must be {_words(hint)}, got {value!r}")
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{name} must be finite, got {value!r}")
-        for name, lowest in _LOWEST.items():
-            value = getattr(self, name)
-            if value is not None and value < lowest:
-                raise ValueError(f"{name} must be at least {lowest}, got {value!r}")
-        for name, bound in _BELOW.items():
-            value = getattr(self, name)
-            if value is not None and value >= bound:
-                raise ValueError(f"{name} must be below {bound}, got {value!r}")
-        if self.validation == 0:
-            raise ValueError(f"validation must be above 0, got {self.validation!r}")
-        if self.momentum is not None and self.optimizer not in ("sgd", "rmsprop"):
-            raise ValueError(f"momentum is for sgd and rmsprop, got {self.momentum!r} with {self.optimizer}")
+        super().__post_init__()
         if self.checkpoint_every is not None and not _INTERVAL.fullmatch(self.checkpoint_every):
             raise ValueError(
                 f"checkpoint_every must be a number of updates (500) or of epochs (2ep), got {self.checkpoint_every!r}"
@@ -117,7 +171,7 @@ class TrainConfig:
         """The updates and the epochs between two checkpoints; the one that was not given is None.
 
         Example:
-          >>> TrainConfig(checkpoint_every="2ep").checkpoint_interval()
+          >>> Saving(checkpoint_every="2ep").checkpoint_interval()
           (None, 2)
         """
         match = _INTERVAL.fullmatch(self.checkpoint_every or "")
@@ -125,6 +179,21 @@ class TrainConfig:
             return None, None
         number = int(match["number"])
         return (None, number) if match["epochs"] else (number, None)
+
+
+@dataclass(frozen=True)
+class TrainConfig(Saving, Execution, ScheduledTask):
+    """Everything that decides the numbers of a run, and where it saves; the same values give the same run.
+
+    Raises:
+      TypeError: a value of the wrong kind.
+      ValueError: a value out of range.
+
+    Example:
+      >>> TrainConfig(epochs=0)
+      Traceback (most recent call last):
+      ValueError: epochs must be at least 1, got 0
+    """
 
 
 _INTERVAL = re.compile(r"(?P<number>0*[1-9][0-9]*)(?P<epochs>ep)?")
@@ -183,8 +252,7 @@ def to_json(config: TrainConfig) -> dict[str, Any]:
       >>> to_json(TrainConfig(epochs=3))["epochs"]
       3
     """
-    options = {field.name: getattr(config, field.name) for field in dataclasses.fields(TrainConfig)}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in vars(config).items()}
 
 
 def load_config(path: Path) -> TrainConfig:
@@ -204,9 +272,7 @@ def load_config(path: Path) -> TrainConfig:
     known = [field.name for field in dataclasses.fields(TrainConfig)]
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-            raise ValueError(f"{path}: unknown option {name!r}; {hint}")
+            raise ValueError(f"{path}: {unknown('option', name, known)}")
     if isinstance(options.get("data_dir"), str):
         options["data_dir"] = Path(options["data_dir"])
     try:

@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jaxlr.errors import CheckpointError
+
 __all__ = ["CheckpointError", "Position"]
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be written or read; the message is one line that names it.
-
-    Example:
-      >>> print(CheckpointError("runs/digits-1: holds no checkpoint"))
-      runs/digits-1: holds no checkpoint
-    """
-
-    def __init__(self, message: object):
-        super().__init__(" ".join(str(message).split()))
 
 
 @dataclass(frozen=True)

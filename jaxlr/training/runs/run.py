@@ -14,11 +14,12 @@ import jax
 
 import jaxlr
 from jaxlr import plotting
+from jaxlr.errors import Stopped, TrainingDiverged
 from jaxlr.schedules import Schedule, parse
-from jaxlr.training.data.datasets import Dataset, load_dataset
+from jaxlr.training.data.datasets import Dataset
 from jaxlr.training.loop import hosts
-from jaxlr.training.loop.trainer import EpochEnd, Skipped, Trainer, TrainingDiverged, Updates
-from jaxlr.training.runs.assembly import make_model, make_optimizer
+from jaxlr.training.loop.trainer import EpochEnd, Skipped, Trainer, Updates
+from jaxlr.training.runs.assembly import load_data, make_model, make_optimizer
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.runs.folder import FolderLock, check_folder, make_folder, write_json
 from jaxlr.training.runs.position import Position
@@ -36,10 +37,6 @@ from jaxlr.training.runs.saving import Clock, Saving
 from jaxlr.training.runs.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
 
 __all__ = ["Run", "Stopped", "TrainConfig", "execute", "prepare", "resume", "train"]
-
-
-class Stopped(Exception):  # noqa: N818, a run that was told to stop has not failed
-    """A run that was told to stop; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
         hosts.first_host(lambda: check_folder(out))
     text = default_schedule(config.epochs) if config.schedule is None else config.schedule
     config = dataclasses.replace(config, schedule=text)
-    data = _load_data(config)
+    data = load_data(config)
     # An accumulation goes on across an epoch's end, so an epoch may hold half an update.
     schedule = parse(text, steps_per_epoch=_steps_per_epoch(config, data))
     trainer = _make_trainer(config, data, schedule)
@@ -145,7 +142,7 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
         saved = (folder / "summary.json").exists() or checkpoints.has_checkpoint(folder)
         text = config.schedule or kept.schedule or default_schedule(kept.epochs)
         position = checkpoints.read_position(folder) if saved else _beginning(text)
-        data = _load_data(config)
+        data = load_data(config)
         history = list(position.schedules)
         if text != history[-1][1]:
             history.append((position.count, text))
@@ -277,10 +274,6 @@ def _items(run: Run, stop_every: int | None) -> Iterator[Updates | Skipped | Epo
     """What is left of the run: nothing where the process was killed between the last checkpoint and the summary."""
     epochs = run.config.epochs - run.trainer.epoch
     return run.trainer.run(epochs, stop_every=stop_every) if epochs else iter(())
-
-
-def _load_data(config: TrainConfig) -> Dataset:
-    return load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
 
 
 def _steps_per_epoch(config: TrainConfig, data: Dataset) -> float:

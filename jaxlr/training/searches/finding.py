@@ -15,12 +15,12 @@ from jaxlr.training.loop.update import make_objective
 from jaxlr.training.network.convolution import compiler_options
 from jaxlr.training.network.losses import loss_by_name
 from jaxlr.training.runs.assembly import make_model, make_optimizer
-from jaxlr.training.runs.config import TrainConfig, default_schedule
+from jaxlr.training.runs.config import Task, default_schedule
 
 __all__ = ["find_rates", "initial_network", "schedule_of"]
 
 
-def initial_network(config: TrainConfig, data: Dataset) -> Any:
+def initial_network(config: Task, data: Dataset) -> Any:
     """The parameters and the other variables that a run with these options starts from: nested dictionaries.
 
     Args:
@@ -32,7 +32,7 @@ def initial_network(config: TrainConfig, data: Dataset) -> Any:
 
 
 def find_rates(
-    config: TrainConfig,
+    config: Task,
     data: Dataset,
     *,
     mode: Literal["ramp", "constant"] = "ramp",
@@ -67,7 +67,7 @@ def find_rates(
 
     Example:
       >>> from jaxlr.training.data.datasets import load_dataset
-      >>> config = TrainConfig(width=2, depth=1, batch_size=256)
+      >>> config = Task(width=2, depth=1, batch_size=256)
       >>> result = find_rates(config, load_dataset("digits"), start=1e-4, end=1.0, num_rates=5)
       >>> [float(f"{rate:.2g}") for rate in result.learning_rates]
       [0.0001, 0.001, 0.01, 0.1, 1.0]
@@ -105,7 +105,7 @@ def find_rates(
     return constant_rate_test(loss_fn, parameters, batches, num_rates=num_rates, num_steps=hold, **options)
 
 
-def schedule_of(config: TrainConfig, result: RangeTest) -> str:
+def schedule_of(config: Task, result: RangeTest) -> str:
     """The schedule that a range test proposes for a run: the default one between its bounds, to two digits.
 
     Args:

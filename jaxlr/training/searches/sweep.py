@@ -21,12 +21,12 @@ from jaxlr.training.loop.order import epoch_order
 from jaxlr.training.loop.update import EVALUATION_BATCH, State, make_evaluate_batch, make_update, padded
 from jaxlr.training.network.losses import loss_by_name
 from jaxlr.training.runs.assembly import make_model, make_optimizer
-from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.runs.config import Task
 
 __all__ = ["make_training", "steps_per_epoch"]
 
 
-def steps_per_epoch(config: TrainConfig, data: Dataset) -> float:
+def steps_per_epoch(config: Task, data: Dataset) -> float:
     """Updates in an epoch; not whole where an accumulation goes on across an epoch's end.
 
     Raises:
@@ -43,7 +43,7 @@ def steps_per_epoch(config: TrainConfig, data: Dataset) -> float:
     return batches / config.accumulate
 
 
-def make_training(config: TrainConfig, data: Dataset) -> Callable[[Schedule], dict[str, Any]]:
+def make_training(config: Task, data: Dataset) -> Callable[[Schedule], dict[str, Any]]:
     """The training of `jaxlr train` with these options as a pure function of the schedule.
 
     The same initial weights, the same images in the same order, the same dropout: what differs between two calls is the
@@ -67,7 +67,7 @@ def make_training(config: TrainConfig, data: Dataset) -> Callable[[Schedule], di
     Example:
       >>> import jax, jax.numpy as jnp
       >>> from jaxlr.training.data.datasets import load_dataset
-      >>> config = TrainConfig(width=2, depth=1, batch_size=256, epochs=1)
+      >>> config = Task(width=2, depth=1, batch_size=256, epochs=1)
       >>> training = make_training(config, load_dataset("digits"))
       >>> int(jax.jit(training)(jaxlr.constant(0.01))["updates"])
       5
@@ -116,7 +116,7 @@ def make_training(config: TrainConfig, data: Dataset) -> Callable[[Schedule], di
     return training
 
 
-def _ends(config: TrainConfig, examples: int) -> np.ndarray:
+def _ends(config: Task, examples: int) -> np.ndarray:
     """The count at the end of each epoch."""
     updates = functools.partial(
         jaxlr.updates, examples=examples, batch_size=config.batch_size, accumulate=config.accumulate
@@ -124,7 +124,7 @@ def _ends(config: TrainConfig, examples: int) -> np.ndarray:
     return np.asarray([updates(epoch) for epoch in range(1, config.epochs + 1)], np.int32)
 
 
-def _batches(config: TrainConfig, examples: int) -> np.ndarray:
+def _batches(config: Task, examples: int) -> np.ndarray:
     """The images of every update: (updates, accumulate, batch_size) indices, in the order of `Trainer`."""
     used = examples // config.batch_size * config.batch_size
     rows = [epoch_order(examples, config.seed, epoch)[:used] for epoch in range(config.epochs)]
