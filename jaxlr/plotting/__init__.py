@@ -3,8 +3,8 @@
 Matplotlib comes with the extra `plot` and is imported only inside the functions.
 """
 
+import importlib
 import io
-import itertools
 import math
 import os
 import textwrap
@@ -199,52 +199,6 @@ def default_steps(schedule: Mapping[str, Any]) -> int:
     return max(map(default_steps, children), default=1000)
 
 
-def plot_run(
-    metrics: Sequence[Mapping[str, Any]],
-    *,
-    title: str = "",
-    subtitle: str = "",
-    test_accuracy: float | None = None,
-) -> "Figure":
-    """Draws a run's learning rate, loss and accuracies above one another over the updates.
-
-    Args:
-      metrics: the run's records, as the lines of metrics.jsonl: updates (`count`, `learning_rate`, `loss`) and
-        epochs (`epoch`, `count`, `train_accuracy`, `validation_accuracy`, `validation_loss`).
-      title: the headline, usually the schedule.
-      subtitle: one smaller line under it.
-      test_accuracy: drawn at the end of the accuracies if given.
-
-    Returns:
-      A Matplotlib figure; `save_figure` writes it to a file.
-
-    Raises:
-      ModuleNotFoundError: Matplotlib is missing.
-
-    Example:
-      >>> figure = plot_run([{"count": n, "learning_rate": 0.1, "loss": 1.0 / (n + 1)} for n in range(5)])
-      >>> [axes.get_title(loc="left") for axes in figure.axes]
-      ['learning rate', 'loss', 'accuracy']
-    """
-    updates = [record for record in metrics if "learning_rate" in record]
-    epochs = [record for record in metrics if "epoch" in record]
-    counts = _column(updates, "count")
-    ends = _column(epochs, "count")
-    with style():
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(7.2, 8.0), layout="constrained")
-        rate, loss, accuracy = figure.subplots(3, sharex=True, height_ratios=(1.0, 1.3, 1.3))
-        _draw_rate(rate, counts, _column(updates, "learning_rate"))
-        _draw_loss(loss, counts, _column(updates, "loss"), ends, _column(epochs, "validation_loss"))
-        curves = {name: _column(epochs, f"{name}_accuracy") for name in ("train", "validation")}
-        _draw_accuracy(accuracy, ends, curves, test_accuracy)
-        accuracy.set_xlabel("updates" if len(ends) == 0 else f"updates ({ends[-1] / len(ends):.4g} an epoch)")
-        top = _write_heading(figure, title, subtitle)
-        figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, top), hspace=0.05)
-    return figure
-
-
 def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> None:
     """Writes a figure to a .png, .svg or .pdf file; a file that existed stays whole until the new one is.
 
@@ -288,55 +242,6 @@ def require_format(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _write_heading(figure: "Figure", title: str, subtitle: str) -> float:
-    """Writes the headline and the smaller line in rows at the top; gives back how high the rest may reach."""
-    top = 0.985
-    for line in textwrap.wrap(title, 62, subsequent_indent="    "):
-        figure.text(0.015, top, line, va="top", fontsize=14, fontweight="bold")
-        top -= 0.03
-    for line in textwrap.wrap(subtitle, 76):
-        figure.text(0.015, top, line, va="top", fontsize=11.5, color=PALE)
-        top -= 0.025
-    return top - 0.005
-
-
-def _draw_rate(axes: "Axes", counts: np.ndarray, rates: np.ndarray) -> None:
-    kept = _thinned(len(rates))
-    axes.plot(counts[kept], rates[kept], color=COLOURS[0])
-    axes.fill_between(counts[kept], rates[kept], color=COLOURS[0], alpha=0.1, linewidth=0.0)
-    axes.set_title("learning rate")
-    axes.margins(x=0.01)
-
-
-def _draw_loss(axes: "Axes", counts: np.ndarray, losses: np.ndarray, ends: np.ndarray, validation: np.ndarray) -> None:
-    kept = _thinned(len(losses))
-    axes.plot(counts[kept], _positive(losses)[kept], color=COLOURS[0], alpha=0.35, linewidth=0.8)
-    axes.set_title("loss")
-    starts = np.concatenate(([0.0], ends))
-    means = [_mean(losses[(counts >= start) & (counts < end)]) for start, end in itertools.pairwise(starts)]
-    curves = {"train": _positive(np.array(means)), "validation": _positive(validation)}
-    _draw_epochs(axes, ends, curves)
-    make_logarithmic(axes)
-    _label_ends(axes, [(name, values[-1], colour) for (name, values), colour in _coloured(curves) if len(values)])
-
-
-def _draw_accuracy(axes: "Axes", ends: np.ndarray, curves: Mapping[str, np.ndarray], test: float | None) -> None:
-    axes.set_title("accuracy")
-    _draw_epochs(axes, ends, curves)
-    labels = [(f"{name} {each[-1]:.3f}", each[-1], colour) for (name, each), colour in _coloured(curves) if len(each)]
-    if test is not None and len(ends):
-        axes.plot(ends[-1:], [test], color=COLOURS[2], marker="D", markersize=8, linestyle="none", zorder=3)
-        labels.append((f"test {test:.3f}", test, COLOURS[2]))
-    late = [each[len(each) // 4 :] for each in curves.values()]
-    shown = np.concatenate([*late, [end for _, end, _ in labels]])
-    shown = shown[np.isfinite(shown)]
-    if len(shown) and shown.max() > shown.min():
-        # The first epochs may come in from below the frame, so that the last ones can be told apart.
-        height = shown.max() - shown.min()
-        axes.set_ylim(max(axes.get_ylim()[0], shown.min() - height), shown.max() + 0.3 * height)
-    _label_ends(axes, labels)
-
-
 def make_logarithmic(axes: "Axes") -> None:
     """Makes the vertical axis of finished curves logarithmic, with plain numbers, and enough of them, at its ticks."""
     from matplotlib.ticker import LogLocator, NullFormatter
@@ -351,50 +256,17 @@ def make_logarithmic(axes: "Axes") -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _draw_epochs(axes: "Axes", ends: np.ndarray, curves: Mapping[str, np.ndarray]) -> None:
-    """Draws values known at the ends of epochs, with a dot at each where the dots stay apart."""
-    for (_, values), colour in _coloured(curves):
-        axes.plot(ends, values, color=colour, marker="o" if len(ends) <= 40 else "", markersize=4.5)
-
-
-def _coloured(curves: Mapping[str, np.ndarray]) -> Iterator[tuple[tuple[str, np.ndarray], str]]:
-    return zip(curves.items(), COLOURS, strict=False)
-
-
-def _label_ends(axes: "Axes", labels: Sequence[tuple[str, float, str]]) -> None:
-    """Writes each label to the right of the axes at the height of its curve's end, apart from one another."""
-    axes.autoscale_view()
-    to_axes = axes.transScale + axes.transLimits
-    ends = sorted(
-        (float(to_axes.transform((0.0, value))[1]), text, colour)
-        for text, value, colour in labels
-        if np.isfinite(value)
-    )
-    highest = 1.0
-    heights = []
-    for place, _, _ in reversed(ends):
-        heights.append(min(place, highest))
-        highest = heights[-1] - 0.12
-    for height, (_, text, colour) in zip(heights, reversed(ends), strict=True):
-        axes.text(
-            1.015, height, text, color=colour, transform=axes.transAxes, va="center", fontsize=12, fontweight="bold"
-        )
-
-
-def _column(records: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
-    """One field of every record as float64; None, as JSON has it for a number that is not finite, is NaN."""
-    return np.array([np.nan if record.get(name) is None else record[name] for record in records], np.float64)
-
-
 def _positive(values: np.ndarray) -> np.ndarray:
     """The values with NaN in place of what a logarithmic axis cannot show."""
     return np.where(values > 0.0, values, np.nan)
 
 
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
-
-
 def _thinned(length: int) -> np.ndarray:
     """At most `_POINTS` indices below `length`, evenly spread, both ends among them."""
     return np.unique(np.linspace(0, length - 1, min(length, _POINTS)).round().astype(np.int64))
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plot_run":  # it knows a run's records, which are made above this room
+        return importlib.import_module("jaxlr.training.runs.picture").plot_run
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
