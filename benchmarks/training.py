@@ -133,7 +133,7 @@ def run_jaxlr(images: np.ndarray, labels: np.ndarray, options: argparse.Namespac
     import jax
 
     from jaxlr.training.data.splits import MappedRows
-    from jaxlr.training.loop.trainer import Updates
+    from jaxlr.training.loop.items import Chunk
 
     with tempfile.TemporaryDirectory() as folder:
         if streamed:
@@ -143,7 +143,7 @@ def run_jaxlr(images: np.ndarray, labels: np.ndarray, options: argparse.Namespac
         trainer, _ = make_trainer(images, labels, options, images_on="host" if streamed else "device")
         started = time.perf_counter()
         items = trainer.run(epochs=options.epochs)
-        losses = np.concatenate([item.loss for item in items if isinstance(item, Updates)])
+        losses = np.concatenate([item.updates.loss for item in items if isinstance(item, Chunk)])
         seconds = time.perf_counter() - started - trainer.compile_seconds
     trained = len(losses) * options.batch_size
     return result(trained, seconds, trainer.compile_seconds, losses, f"jaxlr {jaxlr_version()}, jax {jax.__version__}")

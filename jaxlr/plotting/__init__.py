@@ -3,7 +3,9 @@
 Matplotlib comes with the extra `plot` and is imported only inside the functions.
 """
 
-from jaxlr.plotting.runs import plot_run
+import importlib
+from typing import Any
+
 from jaxlr.plotting.schedules import plot_schedules
 from jaxlr.plotting.styles import (
     COLOURS,
@@ -28,9 +30,14 @@ __all__ = [
     "PALE",
     "STYLE",
     "make_logarithmic",
-    "plot_run",
     "plot_schedules",
     "require_format",
     "save_figure",
     "style",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plot_run":  # it knows a run's records, which are made above this room
+        return importlib.import_module("jaxlr.training.runs.picture").plot_run
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

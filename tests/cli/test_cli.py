@@ -17,7 +17,7 @@ from image_files import FAMILY, write_family
 from jaxlr.cli import COMMANDS, main
 from jaxlr.cli.parsing import in_one_line
 from jaxlr.schedules import FAMILIES
-from jaxlr.training.loop.trainer import EpochEnd, Updates
+from jaxlr.training.loop.items import EpochEnd, Updates
 from jaxlr.training.runs.config import TrainConfig
 from jaxlr.training.runs.progress import show_progress
 

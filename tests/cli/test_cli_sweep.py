@@ -17,7 +17,7 @@ import jaxlr
 from jaxlr.cli import main
 from jaxlr.search.sweeps.picture import plot_scores
 from jaxlr.training.data.datasets import load_dataset
-from jaxlr.training.loop.trainer import EpochEnd, TrainingDiverged
+from jaxlr.training.loop.items import EpochEnd, TrainingDiverged
 from jaxlr.training.runs.config import TrainConfig
 from jaxlr.training.runs.folder import FolderLock
 from jaxlr.training.runs.run import prepare

@@ -208,6 +208,12 @@ def test_importing_a_module_of_jaxlr_leaves_the_dialects_alone():
     assert result.stdout.strip() == "[]"
 
 
+def test_reading_the_records_of_a_run_needs_no_flax():
+    program = "import sys, jaxlr.training.runs.metrics; print({'flax', 'orbax', 'matplotlib'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
+
+
 def test_importing_jaxlr_touches_no_device():
     program = (
         "import jaxlr; from jax._src import xla_bridge;"

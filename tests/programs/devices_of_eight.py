@@ -12,7 +12,8 @@ from flax import nnx
 
 import jaxlr
 from jaxlr.training.data.datasets import load_dataset
-from jaxlr.training.loop.trainer import Trainer, Updates
+from jaxlr.training.loop.items import Chunk
+from jaxlr.training.loop.trainer import Trainer
 from jaxlr.training.network.models import CNN
 from jaxlr.training.runs.config import TrainConfig
 from jaxlr.training.runs.run import Stopped, execute, prepare, resume, train
@@ -24,7 +25,7 @@ def train_on(devices, epochs=5, **options):
     """The losses of all updates, and the trainer after them; 20 updates in an epoch."""
     model = CNN((8, 8, 1), 10, width=8, depth=2, dense=16, dropout=0.25, rngs=nnx.Rngs(0))
     trainer = Trainer(model, jaxlr.adam(0.01), DIGITS, batch_size=64, devices=devices, **options)
-    return np.concatenate([item.loss for item in trainer.run(epochs) if isinstance(item, Updates)]), trainer
+    return np.concatenate([item.updates.loss for item in trainer.run(epochs) if isinstance(item, Chunk)]), trainer
 
 
 def same(one, other):

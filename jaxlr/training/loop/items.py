@@ -1,14 +1,14 @@
-"""What the training loop gives out."""
+"""What the training loop gives out; also what the lines of a run's records say, which need no Flax to be read."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from jaxlr.errors import TrainingDiverged
 
-__all__ = ["EpochEnd", "Skipped", "TrainingDiverged", "Updates"]
+__all__ = ["Chunk", "EpochEnd", "Item", "TrainingDiverged", "Updates"]
 
 
 class Updates(NamedTuple):
@@ -21,6 +21,19 @@ class Updates(NamedTuple):
     gradient_norm: np.ndarray  # float32, (k,): length of the gradient as one vector, penalties included
 
 
+class Chunk(NamedTuple):
+    """What one call of the program did, in order: after it the network is as these updates left it."""
+
+    entries: Updates  # also those that were left out; of these the rate is that of the last one before, the loss NaN
+    skipped: np.ndarray  # bool, (k,): which were left out, since their loss or their gradient was not finite
+    diverged: bool = False  # one more came, with a loss that is not finite: the network is lost, the loop raises next
+
+    @property
+    def updates(self) -> Updates:
+        """Those that were applied."""
+        return Updates(*(column[~self.skipped] for column in self.entries))
+
+
 class EpochEnd(NamedTuple):
     """How the network stands after an epoch."""
 
@@ -31,8 +44,4 @@ class EpochEnd(NamedTuple):
     validation_loss: float  # without penalties
 
 
-class Skipped(NamedTuple):
-    """An update that was left out because its loss or its gradient was not finite."""
-
-    count: int  # updates applied before
-    learning_rate: float  # of the last update before it that was applied
+Item: TypeAlias = Chunk | EpochEnd

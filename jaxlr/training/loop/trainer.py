@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from jaxlr.training.data.splits import Dataset, Split
 from jaxlr.training.loop import hosts
 from jaxlr.training.loop.chunk import TrainChunk, make_train_chunk, state_shardings
 from jaxlr.training.loop.feed import Feed, Resident, Streamed, fits
-from jaxlr.training.loop.items import EpochEnd, Skipped, TrainingDiverged, Updates
+from jaxlr.training.loop.items import Chunk, EpochEnd, Item, TrainingDiverged, Updates
 from jaxlr.training.loop.mesh import DataMesh, choose_devices
 from jaxlr.training.loop.order import BatchOrder
 from jaxlr.training.loop.update import EVALUATION_BATCH, State, make_evaluate_batch, make_update, padded
@@ -27,7 +26,7 @@ from jaxlr.training.network.convolution import compiler_options
 from jaxlr.training.network.losses import loss_by_name
 from jaxlr.transforms.rate.learning_rate import current_learning_rate
 
-__all__ = ["EpochEnd", "Skipped", "Trainer", "TrainingDiverged", "Updates"]
+__all__ = ["Trainer"]
 
 _CHUNK_SECONDS = 0.7  # of work between two reports, so that a progress bar moves
 
@@ -111,7 +110,6 @@ class Trainer:
         self._feed = _make_feed(images_on, data.train, self._order, self._mesh)
         self._validation = data.validation
         self._count = self._skipped = self._epoch = 0
-        self._settled = True
         self._accuracies: list[np.ndarray] = []  # of the updates since the last epoch's end
         self._seconds_an_update = math.inf
 
@@ -169,11 +167,6 @@ class Trainer:
         """The updates left out so far."""
         return self._skipped
 
-    @property
-    def settled(self) -> bool:
-        """Whether what the loop has given out is all that it has done, so that the state belongs to it."""
-        return self._settled
-
     def load(
         self,
         state: tuple[Any, optax.OptState],
@@ -220,7 +213,7 @@ class Trainer:
         order = self._order
         return updates(epochs, examples=order.examples, batch_size=order.batch_size, accumulate=order.accumulate)
 
-    def run(self, epochs: int, *, stop_every: int | None = None) -> Iterator[Updates | Skipped | EpochEnd]:
+    def run(self, epochs: int, *, stop_every: int | None = None) -> Iterator[Item]:
         """Trains for some epochs; run again, it goes on where it stands.
 
         Args:
@@ -228,8 +221,8 @@ class Trainer:
           stop_every: also gives out an item at each multiple of this many updates, to save the state there.
 
         Returns:
-          An iterator that trains as it is read: each update once, in order, several to an `Updates`; a `Skipped` for
-          each that was left out; and an `EpochEnd` after the updates of each epoch.
+          An iterator that trains as it is read: each update once, in order, several to a `Chunk`, and an `EpochEnd`
+          after the updates of each epoch. When an item comes out, `state` is that after it.
 
         Raises:
           ValueError: the epochs have no update, or fewer than one epoch is asked for.
@@ -267,7 +260,7 @@ class Trainer:
         loss, correct = np.asarray(sums, np.float64).sum(axis=0) / examples
         return float(loss), float(correct)
 
-    def _run(self, last: int, stop_every: int | None) -> Iterator[Updates | Skipped | EpochEnd]:
+    def _run(self, last: int, stop_every: int | None) -> Iterator[Item]:
         if self._compiled is None:
             self._compile()
         while self._epoch < last:
@@ -275,9 +268,17 @@ class Trainer:
             rate = math.nan
             while (place := self._count + self._skipped) < end:
                 stop = end - place if stop_every is None else min(end - place, stop_every - self._count % stop_every)
-                chunk = self._run_chunk(min(stop, self._chunk_length()))
-                yield from self._given_out(chunk)
-                rate = float(chunk.learning_rate[-1])
+                made = self._run_chunk(min(stop, self._chunk_length()))
+                rate, left_out = float(made.learning_rate[-1]), ~np.isfinite(made.loss)
+                diverged = not self._skip and bool(left_out[-1])
+                good = len(left_out) - diverged
+                chunk = Chunk(Updates(*(column[:good] for column in made)), left_out[:good], diverged)
+                if len(accuracies := chunk.updates.accuracy):
+                    self._accuracies.append(accuracies)
+                if good:
+                    yield chunk
+                if diverged:
+                    raise TrainingDiverged(self._count, rate, float(made.loss[-1]))
             if first < end and not self._accuracies:
                 raise TrainingDiverged(self._count, rate, math.nan)
             self._epoch += 1
@@ -285,17 +286,6 @@ class Trainer:
             train_accuracy = float(np.concatenate(self._accuracies).mean()) if self._accuracies else math.nan
             self._accuracies = []
             yield EpochEnd(self._epoch, self._count, train_accuracy, validation_accuracy, validation_loss)
-
-    def _given_out(self, chunk: Updates) -> Iterator[Updates | Skipped]:
-        """Gives out what a chunk did; where the loss was to be finite, raises at the one that is not."""
-        parts = list(_parts(chunk))
-        for place, part in enumerate(parts):
-            self._settled = place == len(parts) - 1
-            if isinstance(part, Updates):
-                self._accuracies.append(part.accuracy)
-            elif not self._skip:
-                raise TrainingDiverged(part.count, part.learning_rate, float(chunk.loss[-1]))
-            yield part
 
     def _compile(self) -> None:
         started = time.perf_counter()
@@ -330,17 +320,6 @@ def _make_feed(images_on: str, split: Split, order: BatchOrder, mesh: DataMesh) 
     if images_on == "host" or (images_on == "auto" and not fits(split, jax.local_devices()[0])):
         return Streamed(split, order, mesh, capacity=capacity)
     return Resident(split, order, mesh, capacity=capacity)
-
-
-def _parts(chunk: Updates) -> Iterator[Updates | Skipped]:
-    """A chunk in order: runs of updates with a finite loss, and one by one those without."""
-    finite = np.isfinite(chunk.loss)
-    borders = [0, *(np.flatnonzero(np.diff(finite)) + 1), len(finite)]
-    for first, stop in itertools.pairwise(borders):
-        if finite[first]:
-            yield Updates(*(column[first:stop] for column in chunk))
-        else:
-            yield from map(Skipped, map(int, chunk.count[first:stop]), map(float, chunk.learning_rate[first:stop]))
 
 
 def _check_not_negative(**numbers: float) -> None:

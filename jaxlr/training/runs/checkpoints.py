@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ class Checkpoints:
         # Orbax logs a failure in its threads with a traceback, and raises it as well.
         self._quiet = contextlib.ExitStack()
         self._quiet.enter_context(_silent_log())
+        self._quiet.enter_context(_without_late_answers())
         self._failed = False
         with self._writing():
             self.folder.mkdir(exist_ok=True)
@@ -98,7 +99,7 @@ class Checkpoints:
         """Ends the threads that write; a failure that nobody waited for is lost."""
         with contextlib.suppress(CheckpointError), self._writing():
             self._manager.close()
-        # After a failure some of orbax's threads live on until the process ends, and would log that end.
+        # After a failure some threads of orbax and tensorstore live on until the process ends, and would tell of that.
         if not self._failed:
             self._quiet.close()
 
@@ -226,10 +227,8 @@ def _check_layout(place: Path, part: str, saved: Mapping[str, str], wanted: Mapp
 @contextlib.contextmanager
 def _errors(what: str) -> Iterator[None]:
     """Makes whatever orbax raises into one line; it has no class of error of its own."""
-    if not isinstance(sys.unraisablehook, _WithoutLateAnswers):
-        sys.unraisablehook = _WithoutLateAnswers(sys.unraisablehook)
     try:
-        with _silent_log():
+        with _silent_log(), _without_late_answers():
             yield
     except CheckpointError:
         raise
@@ -253,15 +252,22 @@ def _silent_log() -> Iterator[None]:
         log.setLevel(level)
 
 
-class _WithoutLateAnswers:
-    """A `sys.unraisablehook` without what the other reads or writes of a checkpoint say after one of them has failed.
+class _without_late_answers:  # noqa: N801, a context
+    """Gives `sys.unraisablehook` nothing of what other reads or writes say after one of them has failed.
 
-    Tensorstore's threads answer to a loop that orbax has closed by then; they may do so until the process ends.
+    Tensorstore's threads then answer to a loop that orbax has closed, at any time until the process ends: the hook is
+    given back at the end of the context, unless that is an error.
     """
 
-    def __init__(self, hook: Callable[[Any], None]):
-        self._hook = hook
+    def __enter__(self) -> None:
+        self._before = sys.unraisablehook
+        if not isinstance(getattr(self._before, "__self__", None), _without_late_answers):
+            sys.unraisablehook = self._tell
 
-    def __call__(self, unraisable: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and sys.unraisablehook == self._tell:
+            sys.unraisablehook = self._before
+
+    def _tell(self, unraisable: sys.UnraisableHookArgs) -> None:
         if str(unraisable.exc_value) != "Event loop is closed":
-            self._hook(unraisable)
+            self._before(unraisable)

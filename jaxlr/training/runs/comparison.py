@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxlr import plotting
 from jaxlr.training.runs.past_runs import PastRun
+from jaxlr.training.runs.picture import positive, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,10 +49,10 @@ def plot_runs(runs: Sequence[tuple[str, PastRun]]) -> Figure:
                 "linestyle": _STYLES[index // len(plotting.COLOURS) % len(_STYLES)],
                 "zorder": 3.0 - index / len(runs),  # the first, which is the best, lies on top
             }
-            places = np.unique(np.linspace(0, len(run.count) - 1, _POINTS).round().astype(np.int64))
+            places = thinned(len(run.count), _POINTS)
             counts, losses = run.count[places], moving_mean(run.loss, places, window)
             rate.plot(counts, run.learning_rate[places], label="\n".join(labels[index]), **look)
-            loss.plot(counts, np.where(losses > 0.0, losses, np.nan), **look)
+            loss.plot(counts, positive(losses), **look)
             dots = {"marker": "o", "markersize": 4.5} if len(run.epoch_end) <= 40 else {}
             accuracy.plot(run.epoch_end, run.validation_accuracy, **dots, **look)
             if run.status != "done":

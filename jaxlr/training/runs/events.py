@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from jaxlr.training.loop.trainer import EpochEnd, Skipped, Updates
+from jaxlr.training.loop.items import EpochEnd, Item
 
 __all__ = ["EventFile", "crc32c", "write_item"]
 
@@ -67,7 +67,7 @@ class EventFile:
         self._file.write(length + _masked(length) + event + _masked(event))
 
 
-def write_item(events: EventFile, item: Updates | Skipped | EpochEnd, *, images_per_second: float) -> None:
+def write_item(events: EventFile, item: Item, *, images_per_second: float) -> None:
     """Writes an item of the loop; the speed stands at the last update of a chunk."""
     if isinstance(item, EpochEnd):
         scalars = {
@@ -77,13 +77,12 @@ def write_item(events: EventFile, item: Updates | Skipped | EpochEnd, *, images_
         }
         # At the epoch's last update: a run that goes on at this count takes the place of what stands from it on.
         events.write(max(item.count - 1, 0), scalars)
-    elif isinstance(item, Skipped):
-        events.write(item.count, {"train/skipped": 1.0})
     else:
         names = ("learning_rate", "train/loss", "train/accuracy", "train/gradient_norm")
-        for count, *figures in zip(*(column.tolist() for column in item), strict=True):
-            events.write(count, dict(zip(names, figures, strict=True)))
-        events.write(int(item.count[-1]), {"images_per_second": images_per_second})
+        for skipped, count, *figures in zip(item.skipped, *(column.tolist() for column in item.entries), strict=True):
+            events.write(count, {"train/skipped": 1.0} if skipped else dict(zip(names, figures, strict=True)))
+        if not item.skipped.all():
+            events.write(int(item.updates.count[-1]), {"images_per_second": images_per_second})
     events.flush()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxlr.training.runs import metrics
 from jaxlr.training.runs.config import TrainConfig, load_config, to_json
 
 __all__ = ["UNFINISHED", "PastRun", "read_run", "split_options"]
@@ -48,27 +49,29 @@ def read_run(folder: Path) -> PastRun:
     Raises:
       ValueError: the folder is no run's, has no update yet, or a file of it is damaged; the message is one line.
     """
-    content = _read(folder / "metrics.jsonl")
+    path = folder / metrics.FILE
+    lines = _read(path)
     config = load_config(folder / "config.json")
     summary = _read_summary(folder / "summary.json")
-    records = _records(folder / "metrics.jsonl", content, whole=summary is not None)
-    updates = [record for record in records if "learning_rate" in record]
-    epochs = [record for record in records if "epoch" in record]
-    if summary is not None and summary["updates"] != len(updates):
-        said = f"{len(updates):,} updates, but summary.json tells of {summary['updates']:,}"
-        raise ValueError(f"{folder / 'metrics.jsonl'}: damaged: {said}")
-    if not updates:
+    try:
+        curves = metrics.curves(metrics.parse_records(lines, whole=summary is not None))
+        updates = curves.updates
+        if summary is not None and summary["updates"] != len(updates.count):
+            raise ValueError(f"{len(updates.count):,} updates, but summary.json tells of {summary['updates']:,}")
+    except ValueError as error:
+        raise ValueError(f"{path}: damaged: {error}") from None
+    if not len(updates.count):
         raise ValueError(f"{folder}: has no update yet")
     summary = summary or {"status": UNFINISHED, "test_accuracy": None, "images_per_second": None}
     return PastRun(
         folder,
         config,
         status=summary["status"],
-        count=_column(updates, "count", np.int64),
-        learning_rate=_column(updates, "learning_rate", np.float64),
-        loss=_column(updates, "loss", np.float64),
-        epoch_end=_column(epochs, "count", np.int64),
-        validation_accuracy=_column(epochs, "validation_accuracy", np.float64),
+        count=updates.count,
+        learning_rate=updates.learning_rate,
+        loss=updates.loss,
+        epoch_end=curves.ends,
+        validation_accuracy=curves.validation_accuracy,
         test_accuracy=summary["test_accuracy"],
         images_per_second=summary["images_per_second"],
     )
@@ -92,8 +95,6 @@ def split_options(runs: Sequence[PastRun]) -> tuple[dict[str, Any], list[dict[st
     return common, [{name: each[name] for name in differing} for each in options]
 
 
-_UPDATE = ("count", "learning_rate", "loss")
-_EPOCH = ("count", "validation_accuracy")
 _SUMMARY: Mapping[str, Callable[[Any], bool]] = {
     "status": lambda value: isinstance(value, str),
     "updates": lambda value: isinstance(value, int),
@@ -124,31 +125,3 @@ def _read_summary(path: Path) -> dict[str, Any] | None:
     except (KeyError, TypeError, json.JSONDecodeError):
         pass
     raise ValueError(f"{path}: damaged: not a run's summary")
-
-
-def _records(path: Path, content: str, *, whole: bool) -> list[dict[str, Any]]:
-    """The records of metrics.jsonl; unless it must be whole, a last line that is cut off is left out."""
-    lines = content.split("\n")
-    last = lines.pop()
-    if last and whole:
-        raise ValueError(f"{path}: damaged: line {len(lines) + 1} is cut off")
-    records = []
-    for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-            wanted = _EPOCH if "epoch" in record else () if "skipped" in record else _UPDATE
-            if not all(_is_number(record[name], name) for name in wanted):
-                raise TypeError
-        except (KeyError, TypeError, json.JSONDecodeError):
-            raise ValueError(f"{path}: damaged: line {number} is no record") from None
-        records.append(record)
-    return records
-
-
-def _is_number(value: Any, name: str) -> bool:
-    """Whether a field may have this value: a number, or null where one is not finite."""
-    return type(value) is int if name == "count" else value is None or type(value) in (int, float)
-
-
-def _column(records: Sequence[Mapping[str, Any]], name: str, dtype: type) -> np.ndarray:
-    return np.array([np.nan if record[name] is None else record[name] for record in records], dtype)

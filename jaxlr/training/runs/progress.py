@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from jaxlr.training.loop.trainer import EpochEnd, Updates
+from jaxlr.training.loop.items import EpochEnd, Updates
 
 __all__ = ["print_summary", "show_progress"]
 

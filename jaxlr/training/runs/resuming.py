@@ -1,19 +1,18 @@
-"""Taking a run up again: which options may change, what becomes of the schedule, and what has been recorded so far."""
+"""Taking a run up again: which options may change, what becomes of the schedule, and how far it must go."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 import json
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxlr.schedules import Schedule, leaves, parse, retime
-from jaxlr.training.loop.trainer import EpochEnd, Skipped, Updates
+from jaxlr.training.loop.items import Chunk, Item
 from jaxlr.training.runs.config import TrainConfig
 from jaxlr.training.runs.position import Position
 
@@ -23,8 +22,6 @@ __all__ = [
     "check_epochs",
     "epoch_accuracies",
     "is_done",
-    "read_items",
-    "read_metrics",
     "schedule_of",
 ]
 
@@ -125,29 +122,9 @@ def changed_schedule(schedule: Schedule, asked: Schedule, new: Schedule, count: 
         raise ValueError(f"resume: schedule cannot become {new!r} at count {count}: {error}") from None
 
 
-def read_items(metrics: bytes) -> Iterator[Updates | Skipped | EpochEnd]:
-    """What the loop gave out, from the lines of metrics.jsonl.
-
-    Raises:
-      ValueError: a line that is none of them.
-    """
-    for line in metrics.splitlines():
-        record = json.loads(line)
-        if "epoch" in record:
-            figures = ("train_accuracy", "validation_accuracy", "validation_loss")
-            yield EpochEnd(record["epoch"], record["count"], *(_number(record[name]) for name in figures))
-        elif "skipped" in record:
-            yield Skipped(record["count"], record["skipped"])
-        else:
-            figures = (np.array([_number(record.get(name))], np.float32) for name in Updates._fields[1:])
-            yield Updates(np.array([record["count"]], np.int32), *figures)
-
-
-def epoch_accuracies(items: Sequence[Updates | Skipped | EpochEnd]) -> np.ndarray:
+def epoch_accuracies(items: Sequence[Item]) -> np.ndarray:
     """The accuracies of the updates since the last epoch's end."""
-    ends = [place for place, item in enumerate(items) if isinstance(item, EpochEnd)]
-    rest = items[ends[-1] + 1 :] if ends else items
-    return np.array([item.accuracy[0] for item in rest if isinstance(item, Updates)], np.float32)
+    return items[-1].updates.accuracy if items and isinstance(items[-1], Chunk) else np.zeros(0)
 
 
 def is_done(folder: Path) -> bool:
@@ -156,24 +133,6 @@ def is_done(folder: Path) -> bool:
         return json.loads((folder / "summary.json").read_text(encoding="utf-8"))["status"] == "done"
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def read_metrics(path: Path, length: int) -> bytes:
-    """The first bytes of metrics.jsonl, as many as a checkpoint has seen.
-
-    Raises:
-      ValueError: the file is missing or shorter.
-    """
-    if not length:
-        return b""
-    try:
-        with path.open("rb") as file:
-            content = file.read(length)
-    except OSError as error:
-        raise ValueError(f"resume: {path}: {error.strerror}") from None
-    if len(content) < length:
-        raise ValueError(f"resume: {path}: {len(content):,} bytes, but the checkpoint has seen {length:,}")
-    return content
 
 
 def _differing(old: Schedule, new: Schedule) -> list[str]:
@@ -193,7 +152,3 @@ def _family(schedule: Schedule) -> str:
     if schedule.name == "warmup":
         return f"warmup({schedule.arguments['schedule'].name})"
     return schedule.name
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)

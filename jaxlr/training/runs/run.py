@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 import jaxlr
 from jaxlr import plotting
@@ -18,21 +18,16 @@ from jaxlr.errors import Stopped, TrainingDiverged
 from jaxlr.schedules import Schedule, parse
 from jaxlr.training.data.datasets import Dataset
 from jaxlr.training.loop import hosts
-from jaxlr.training.loop.trainer import EpochEnd, Skipped, Trainer, Updates
+from jaxlr.training.loop.items import Chunk, EpochEnd, Item, Updates
+from jaxlr.training.loop.trainer import Trainer
 from jaxlr.training.runs.assembly import load_data, make_model, make_optimizer
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.runs.folder import FolderLock, check_folder, make_folder, write_json
+from jaxlr.training.runs.metrics import FILE, NoRecords, Records, parse_records, read_start
+from jaxlr.training.runs.picture import plot_run
 from jaxlr.training.runs.position import Position
 from jaxlr.training.runs.rates import check_rates
-from jaxlr.training.runs.recording import NoRecords, Records
-from jaxlr.training.runs.resuming import (
-    check_changes,
-    check_epochs,
-    epoch_accuracies,
-    read_items,
-    read_metrics,
-    schedule_of,
-)
+from jaxlr.training.runs.resuming import check_changes, check_epochs, epoch_accuracies, schedule_of
 from jaxlr.training.runs.saving import Clock, Saving
 from jaxlr.training.runs.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
 
@@ -64,7 +59,7 @@ def train(
     Args:
       config: the options.
       out: the folder, new or empty; None is a new one under `runs/`.
-      watch: called with each item that the loop gives out, for a progress bar.
+      watch: called with the updates of each chunk and with each epoch's end, for a progress bar.
 
     Returns:
       The summary, as summary.json holds it.
@@ -154,7 +149,7 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
         left = trainer.updates_total(config.epochs) - position.count - position.skipped
         check_rates(text, schedule, position.count, left, instead=_instead(folder) if more else None)
         if saved:
-            items = list(read_items(read_metrics(folder / "metrics.jsonl", position.metrics_bytes)))
+            items = read_start(folder, position.metrics_bytes)
             state = checkpoints.load_state(folder, position.count, trainer.state)
             trainer.load(
                 state,
@@ -210,7 +205,7 @@ def execute(
 
     Args:
       run: what `prepare` or `resume` returned; it can be executed once.
-      watch: called with each item that the loop gives out, for a progress bar.
+      watch: called with the updates of each chunk and with each epoch's end, for a progress bar.
       stop: asked after each item whether to save and stop.
 
     Returns:
@@ -235,7 +230,7 @@ def execute(
         events = run.config.events == "tensorboard"
         records = Records(run.folder, run.start, events=events) if writes else NoRecords()
         stack.callback(records.close)
-        for item in read_items(read_metrics(run.folder / "metrics.jsonl", run.start.metrics_bytes)):
+        for item in read_start(run.folder, run.start.metrics_bytes):
             tally.take(item)
         try:
             if run.save_start:
@@ -247,9 +242,10 @@ def execute(
                 tally.take(item)
                 images = (tally.updates + tally.skipped) * run.config.accumulate * run.config.batch_size
                 records.write(item, images_per_second=images / clock.seconds())
-                if watch is not None and not isinstance(item, Skipped):
-                    watch(item)
-                if hosts.any_host(stop()) and run.trainer.settled:
+                seen = item.updates if isinstance(item, Chunk) else item
+                if watch is not None and np.size(seen.count):
+                    watch(seen)
+                if hosts.any_host(stop()) and not (isinstance(item, Chunk) and item.diverged):
                     saving.save(records, item)
                     saving.finish()
                     raise Stopped(f"stopped at count {run.trainer.count}")
@@ -264,13 +260,13 @@ def execute(
         summary = _summarize(run, tally, clock.seconds(), failure)
         if writes:
             write_json(run.folder / "summary.json", summary)
-            _draw_report(run.folder / "report.png", run.folder / "metrics.jsonl", summary)
+            _draw_report(run.folder / "report.png", run.folder / FILE, summary)
     if failure is not None:
         raise failure
     return summary
 
 
-def _items(run: Run, stop_every: int | None) -> Iterator[Updates | Skipped | EpochEnd]:
+def _items(run: Run, stop_every: int | None) -> Iterator[Item]:
     """What is left of the run: nothing where the process was killed between the last checkpoint and the summary."""
     epochs = run.config.epochs - run.trainer.epoch
     return run.trainer.run(epochs, stop_every=stop_every) if epochs else iter(())
@@ -366,9 +362,9 @@ def _status(failure: BaseException | None) -> str:
 
 
 def _draw_report(path: Path, metrics: Path, summary: Mapping[str, Any]) -> None:
-    records = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    records = parse_records(metrics.read_text(encoding="utf-8"))
     result = summary["failure"] if summary["test_accuracy"] is None else f"test accuracy {summary['test_accuracy']:.4f}"
-    figure = plotting.plot_run(
+    figure = plot_run(
         records,
         title=summary["schedule"],
         subtitle=f"{summary['data']} · {summary['optimizer']} · {summary['updates']:,} updates · {result}",

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxlr.training.loop import hosts
-from jaxlr.training.loop.trainer import EpochEnd, Skipped, Trainer, Updates
+from jaxlr.training.loop.items import EpochEnd, Item
+from jaxlr.training.loop.trainer import Trainer
 from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.runs.metrics import NoRecords, Records
 from jaxlr.training.runs.position import Position
-from jaxlr.training.runs.recording import NoRecords, Records
 
 if TYPE_CHECKING:
     from jaxlr.training.runs.checkpoints import Checkpoints
@@ -60,7 +61,7 @@ class Saving:
     def _asked(self) -> bool:
         return self.updates is not None or self._epochs is not None
 
-    def is_due(self, item: Updates | Skipped | EpochEnd) -> bool:
+    def is_due(self, item: Item) -> bool:
         """Whether to save after this item of the loop."""
         if isinstance(item, EpochEnd):
             if not self._asked:
@@ -70,13 +71,13 @@ class Saving:
                 if self._epochs is not None
                 else self._trainer.count % (self.updates or 1) == 0
             )
-        if self.updates is None or self._trainer.count % self.updates:
+        if item.diverged or self.updates is None or self._trainer.count % self.updates:
             return False
         # Where an epoch ends here too, its evaluation comes first: the checkpoint then knows how good it is.
         trainer = self._trainer
-        return trainer.settled and trainer.count + trainer.skipped != trainer.updates_total(trainer.epoch + 1)
+        return trainer.count + trainer.skipped != trainer.updates_total(trainer.epoch + 1)
 
-    def save(self, records: Records | NoRecords, item: Updates | Skipped | EpochEnd | None) -> None:
+    def save(self, records: Records | NoRecords, item: Item | None) -> None:
         """Takes the state as it is after an item, None before the first; it is written while the run goes on.
 
         Raises:

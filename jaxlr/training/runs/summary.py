@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import math
 import platform
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,8 @@ import jax
 import numpy as np
 
 from jaxlr.schedules import Schedule
-from jaxlr.training.loop.trainer import EpochEnd, Skipped, Updates
+from jaxlr.training.loop.items import EpochEnd, Item
+from jaxlr.training.runs.metrics import finite
 
 __all__ = ["Tally", "end_entries", "finite", "horizon_note", "machine", "parameters_sha256"]
 
@@ -30,18 +30,18 @@ class Tally:
     rates: list[float] = field(default_factory=list)  # the first, the highest, the last
     epochs: list[EpochEnd] = field(default_factory=list)
 
-    def take(self, item: Updates | Skipped | EpochEnd) -> None:
+    def take(self, item: Item) -> None:
         """Counts an item of the loop."""
         if isinstance(item, EpochEnd):
             self.epochs.append(item)
             return
-        if isinstance(item, Skipped):
-            self.skipped += 1
-            return
-        self.updates += len(item.count)
-        above = np.flatnonzero(item.learning_rate)
-        self.at_zero = len(item.count) - 1 - int(above[-1]) if above.size else self.at_zero + len(item.count)
-        rates = [*self.rates, *map(float, item.learning_rate)]
+        updates = item.updates
+        made = len(updates.count)
+        self.updates += made
+        self.skipped += int(item.skipped.sum())
+        above = np.flatnonzero(updates.learning_rate)
+        self.at_zero = made - 1 - int(above[-1]) if above.size else self.at_zero + made
+        rates = [*self.rates, *map(float, updates.learning_rate)]
         self.rates = [rates[0], max(rates), rates[-1]] if rates else []
 
     def entries(self) -> dict[str, Any]:
@@ -141,13 +141,3 @@ def machine(used: int) -> dict[str, Any]:
             "processes": jax.process_count(),
         },
     }
-
-
-def finite(value: Any) -> float | None:
-    """A number as JSON has it: a float32 as the double that equals it, NaN and the infinities as null.
-
-    Example:
-      >>> finite(float("nan")) is None
-      True
-    """
-    return float(value) if math.isfinite(value) else None

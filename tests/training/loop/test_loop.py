@@ -14,8 +14,9 @@ from flax import nnx
 import jaxlr
 from jaxlr.training.data.datasets import Dataset, Split
 from jaxlr.training.loop import trainer as loop
+from jaxlr.training.loop.items import Chunk, EpochEnd, TrainingDiverged, Updates
 from jaxlr.training.loop.order import epoch_order
-from jaxlr.training.loop.trainer import EpochEnd, Trainer, TrainingDiverged, Updates
+from jaxlr.training.loop.trainer import Trainer
 from jaxlr.training.network.models import CNN
 
 TRAIN, BATCH = 52, 8  # 6 batches in an epoch, 4 images left out
@@ -61,7 +62,8 @@ def make_trainer(optimizer=None, *, model=None, data=DATA, batch_size=BATCH, **o
 
 def join(items):
     """All updates of a run as one `Updates`."""
-    return Updates(*map(np.concatenate, zip(*(item for item in items if isinstance(item, Updates)), strict=True)))
+    chunks = [item for item in items if isinstance(item, Chunk)]
+    return Updates(*map(np.concatenate, zip(*(chunk.updates for chunk in chunks), strict=True)))
 
 
 def plain_loop(optimizer, epochs):
@@ -128,8 +130,8 @@ def test_every_update_comes_once_with_its_rate_and_epochs_end_in_their_places(ac
     )
     seen = 0
     for item in items:
-        seen += len(item.count) if isinstance(item, Updates) else 0
-        assert isinstance(item, Updates) or item.count == seen
+        seen += len(item.updates.count) if isinstance(item, Chunk) else 0
+        assert isinstance(item, Chunk) or item.count == seen
     for item, (begin, end) in zip(
         (item for item in items if isinstance(item, EpochEnd)), itertools.pairwise([0, *ends]), strict=True
     ):
@@ -164,7 +166,7 @@ def test_the_step_is_compiled_once_whatever_the_chunks(monkeypatch):
     trainer = make_trainer(once)
     chunks = []
     for item in trainer.run(2):
-        chunks.append(len(item.count) if isinstance(item, Updates) else 0)
+        chunks.append(len(item.updates.count) if isinstance(item, Chunk) else 0)
         monkeypatch.setattr(loop, "_CHUNK_SECONDS", 1e9 if len(chunks) > 3 else 0.0)
     list(trainer.run(1))
     assert len(set(chunks)) > 2
@@ -218,7 +220,7 @@ def test_penalties_are_part_of_the_loss_but_not_of_the_evaluation():
     kernels = [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(trainers[0].parameters) if leaf.ndim > 1]
     weights = np.concatenate([kernel.ravel() for kernel in kernels])
     assert len({trainer.evaluate(DATA.test) for trainer in trainers}) == 1
-    plain, with_l1, with_l2 = (float(next(trainer.run(1)).loss[0]) for trainer in trainers)
+    plain, with_l1, with_l2 = (float(next(trainer.run(1)).updates.loss[0]) for trainer in trainers)
     np.testing.assert_allclose(with_l1 - plain, 0.3 * np.abs(weights).sum(), rtol=1e-4)
     np.testing.assert_allclose(with_l2 - plain, 0.3 * (weights**2).sum() / 2, rtol=1e-4)
 
@@ -231,6 +233,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_after_the_updates_before_it():
     with pytest.raises(TrainingDiverged) as caught:
         items.extend(make_trainer(jaxlr.sgd(rate)).run(3))
     np.testing.assert_array_equal(join(items).count, np.arange(bad))
+    # The network that the last of them left is gone.
+    assert [item.diverged for item in items if isinstance(item, Chunk)][-2:] == [False, True]
     assert np.isfinite(join(items).loss).all()
     assert (caught.value.count, caught.value.learning_rate) == (bad, float(np.float32(1e38)))
     assert not np.isfinite(caught.value.loss)

@@ -1,7 +1,5 @@
 """Updates that are skipped: the rest of the run is that of a plain loop that leaves the same batches out."""
 
-import itertools
-
 import chex
 import jax
 import numpy as np
@@ -13,8 +11,8 @@ from test_loop import BATCH, DATA, TRAIN, make_model, make_trainer
 import jaxlr
 from jaxlr.training.data.datasets import Dataset, Split
 from jaxlr.training.loop import trainer as loop
+from jaxlr.training.loop.items import Chunk, EpochEnd, TrainingDiverged
 from jaxlr.training.loop.order import epoch_order
-from jaxlr.training.loop.trainer import EpochEnd, Skipped, TrainingDiverged, Updates
 
 BAD = 17  # an image that is not finite
 
@@ -63,16 +61,32 @@ def test_a_batch_with_a_bad_image_is_left_out_and_the_count_stands_still(seconds
     items = list(trainer.run(3))
     parameters, left_out = plain_loop(3)
     chex.assert_trees_all_close(trainer.parameters, parameters, rtol=1e-4, atol=1e-6)
-    updates = [item for item in items if isinstance(item, Updates)]
+    chunks = [item for item in items if isinstance(item, Chunk)]
+    updates = [chunk.updates for chunk in chunks]
     counts = np.concatenate([item.count for item in updates])
     np.testing.assert_array_equal(counts, np.arange(18 - left_out))
     np.testing.assert_allclose(np.concatenate([item.learning_rate for item in updates]), 0.1 / (1 + counts), rtol=1e-6)
-    assert sum(isinstance(item, Skipped) for item in items) == left_out == trainer.skipped > 0
+    assert sum(chunk.skipped.sum() for chunk in chunks) == left_out == trainer.skipped > 0
     assert [item.count for item in items if isinstance(item, EpochEnd)][-1] == trainer.count == 18 - left_out
-    for before, item in itertools.pairwise(items):
-        if isinstance(item, Skipped) and isinstance(before, Updates):
-            assert item.count == before.count[-1] + 1
-            assert item.learning_rate == pytest.approx(0.1 / item.count)
+    skipped = np.concatenate([chunk.skipped for chunk in chunks])
+    count, rates, loss, *_ = map(np.concatenate, zip(*(chunk.entries for chunk in chunks), strict=True))
+    np.testing.assert_array_equal(count, np.cumsum(~skipped) - ~skipped)
+    np.testing.assert_array_equal(np.isnan(loss), skipped)
+    assert not any(chunk.diverged for chunk in chunks)
+    for place in np.flatnonzero(skipped & (count > 0)):
+        assert rates[place] == pytest.approx(0.1 / count[place])
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9], ids=["one by one", "whole epochs"])
+def test_after_every_item_the_state_belongs_to_it(seconds, monkeypatch):
+    monkeypatch.setattr(loop, "_CHUNK_SECONDS", seconds)
+    trainer = make_trainer(jaxlr.sgd(rate), data=spoiled(BAD), nonfinite="skip")
+    made = left_out = 0
+    for item in trainer.run(2):
+        if isinstance(item, Chunk):
+            made, left_out = made + len(item.updates.count), left_out + int(item.skipped.sum())
+        assert (trainer.count, trainer.skipped) == (made, left_out)
+        assert int(trainer.state[1][-1].count) == made
 
 
 def test_a_run_of_nothing_but_bad_updates_stops_after_an_epoch():

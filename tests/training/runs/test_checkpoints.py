@@ -121,10 +121,27 @@ def test_a_truncated_checkpoint_is_named_and_the_one_before_it_is_good(part, tmp
 def test_what_tensorstore_answers_too_late_is_dropped_and_nothing_else(tmp_path, monkeypatch):
     told = []
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: told.append(str(unraisable.exc_value)))
-    write(tmp_path, [1])
-    for message in ("Event loop is closed", "another"):
-        sys.unraisablehook(SimpleNamespace(exc_value=RuntimeError(message)))
-    assert told == ["another"]
+    before = sys.unraisablehook
+
+    def answer():
+        for message in ("Event loop is closed", "another"):
+            sys.unraisablehook(SimpleNamespace(exc_value=RuntimeError(message)))
+
+    checkpoints = Checkpoints(tmp_path, keep=9)
+    checkpoints.save(make_state(1), position(1))
+    answer()
+    checkpoints.finish()
+    checkpoints.close()
+    assert read_position(tmp_path) == position(1)
+    assert (told, sys.unraisablehook) == (["another"], before)
+    # After a failure they may come until the process ends.
+    for path in (tmp_path / "checkpoints/1/network").rglob("d/*"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    for _ in range(2):
+        with pytest.raises(CheckpointError):
+            load_state(tmp_path, 1, make_state())
+        answer()
+    assert told == ["another"] * 3
 
 
 def test_a_folder_without_a_checkpoint_is_named(tmp_path):

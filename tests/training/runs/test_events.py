@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from jaxlr.training.loop.trainer import EpochEnd, Skipped, Updates
+from jaxlr.training.loop.items import Chunk, EpochEnd, Updates
 from jaxlr.training.runs.events import EventFile, crc32c, write_item
 
 
@@ -72,10 +72,14 @@ def test_the_checksum_is_that_of_the_standard(data, checksum):
 
 def test_what_the_loop_gives_out_is_read_back(tmp_path):
     events = EventFile(tmp_path)
-    count = np.array([299, 300], np.int32)
-    figures = np.float32([[0.1, 0.2], [2.5, 1.5], [0.25, 0.5], [4, 3]])
-    write_item(events, Updates(count, *figures), images_per_second=1e4)
-    write_item(events, Skipped(301, 0.2), images_per_second=0.0)
+    count = np.array([299, 300, 300, 301], np.int32)
+    nan = np.nan
+    figures = np.float32([[0.1, 0.1, 0.2, 0.2], [2.5, nan, 1.5, nan], [0.25, 1, 0.5, 1], [4, nan, 3, nan]])
+    chunk = Chunk(Updates(count, *figures), np.array([False, True, False, True]))
+    write_item(events, chunk, images_per_second=1e4)
+    write_item(
+        events, Chunk(Updates(*(column[-1:] for column in chunk.entries)), np.array([True])), images_per_second=0
+    )
     write_item(events, EpochEnd(1, 301, 0.375, 0.75, 1.25), images_per_second=0.0)
     events.close()
     first, *others = read(tmp_path)
@@ -85,10 +89,12 @@ def test_what_the_loop_gives_out_is_read_back(tmp_path):
         (299, "train/loss", 2.5),
         (299, "train/accuracy", 0.25),
         (299, "train/gradient_norm", 4.0),
+        (300, "train/skipped", 1.0),
         (300, "learning_rate", np.float32(0.2)),
         (300, "train/loss", 1.5),
         (300, "train/accuracy", 0.5),
         (300, "train/gradient_norm", 3.0),
+        (301, "train/skipped", 1.0),
         (300, "images_per_second", 1e4),
         (301, "train/skipped", 1.0),
         (300, "train/epoch_accuracy", 0.375),

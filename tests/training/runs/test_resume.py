@@ -20,13 +20,14 @@ from test_events import read, scalars
 import jaxlr
 from jaxlr.cli import main
 from jaxlr.schedules import parse
-from jaxlr.training.loop.trainer import EpochEnd, Updates
+from jaxlr.training.loop.items import Chunk, EpochEnd, Updates
 from jaxlr.training.runs.config import TrainConfig
 from jaxlr.training.runs.events import EventFile
 from jaxlr.training.runs.folder import FolderLock
+from jaxlr.training.runs.metrics import curves, decode, encode, parse_records, read_start
 from jaxlr.training.runs.past_runs import read_run
 from jaxlr.training.runs.position import Position
-from jaxlr.training.runs.resuming import changed_schedule, check_changes, check_epochs, read_items, schedule_of
+from jaxlr.training.runs.resuming import changed_schedule, check_changes, check_epochs, schedule_of
 from jaxlr.training.runs.run import Stopped, execute, prepare, resume, train
 
 # 1,293 digits to train on: 20 batches of 64 in two of which an update, 30 updates in all; dropout and momentum as well.
@@ -492,15 +493,47 @@ def test_a_schedule_changed_twice_is_retimed_twice():
 
 
 def test_records_are_read_back_as_the_loop_gave_them():
-    first, second = read_items(
-        b'{"count": 3, "learning_rate": 0.10000000149011612, "loss": 2.5, "accuracy": 0.5}\n'
-        b'{"epoch": 1, "count": 4, "train_accuracy": null, "validation_accuracy": 0.25, "validation_loss": 2.0}\n'
+    first, second = decode(
+        parse_records(
+            '{"count": 3, "learning_rate": 0.10000000149011612, "loss": 2.5, "accuracy": 0.5}\n'
+            '{"epoch": 1, "count": 4, "train_accuracy": null, "validation_accuracy": 0.25, "validation_loss": 2.0}\n'
+        )
     )
-    assert isinstance(first, Updates)
-    assert (first.count.tolist(), first.learning_rate[0]) == ([3], np.float32(0.1))
+    assert isinstance(first, Chunk)
+    assert (first.updates.count.tolist(), first.updates.learning_rate[0]) == ([3], np.float32(0.1))
     assert isinstance(second, EpochEnd)
     assert np.isnan(second.train_accuracy)
     assert second[3:] == (0.25, 2.0)
+
+
+LINES = """\
+{"count": 0, "learning_rate": 0.10000000149011612, "loss": 2.5, "accuracy": 0.5, "gradient_norm": 1.5}
+{"count": 1, "skipped": 0.10000000149011612}
+{"count": 1, "skipped": 0.10000000149011612}
+{"count": 1, "learning_rate": 0.20000000298023224, "loss": 2.0, "accuracy": 0.75, "gradient_norm": null}
+{"epoch": 1, "count": 2, "train_accuracy": 0.625, "validation_accuracy": 0.25, "validation_loss": null}
+{"count": 2, "learning_rate": 0.0, "loss": 1.5, "accuracy": 1.0, "gradient_norm": 0.25}
+"""
+
+
+def test_what_the_records_say_is_written_as_it_was_read():
+    items = list(decode(parse_records(LINES)))
+    assert [type(item) for item in items] == [Chunk, EpochEnd, Chunk]
+    assert "".join(map(encode, items)) == LINES
+    in_float32 = items[0]._replace(entries=Updates(*(column.astype(np.float32) for column in items[0].entries)))
+    assert encode(in_float32) == "".join(LINES.splitlines(keepends=True)[:4])
+    figures = curves(parse_records(LINES))
+    assert (figures.updates.count.tolist(), figures.updates.loss.tolist()) == ([0, 1, 2], [2.5, 2.0, 1.5])
+    assert (figures.ends.tolist(), figures.train_accuracy.tolist()) == ([2], [0.625])
+
+
+@pytest.mark.parametrize("length", [len(LINES), len(LINES) - 5, len(LINES) + 1], ids=["damaged", "cut off", "short"])
+def test_records_that_a_checkpoint_cannot_have_seen_are_named(tmp_path, length):
+    (tmp_path / "metrics.jsonl").write_text(LINES.replace("2.5", "2,5"))
+    said = {len(LINES): "damaged: line 1 is no record", len(LINES) - 5: "damaged: line 6 is cut off"}
+    with pytest.raises(ValueError, match=said.get(length, f"bytes, but the checkpoint has seen {length}")) as caught:
+        read_start(tmp_path, length)
+    assert str(caught.value).startswith(f"resume: {tmp_path}/metrics.jsonl: ")
 
 
 def test_options_that_save_and_go_on_may_change():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jaxlr.schedules import parse
-from jaxlr.training.loop.trainer import EpochEnd, TrainingDiverged, Updates
+from jaxlr.training.loop.items import Chunk, EpochEnd, TrainingDiverged, Updates
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.runs.folder import make_folder
 from jaxlr.training.runs.progress import print_summary
@@ -193,7 +193,7 @@ def test_the_updates_at_a_rate_of_0_are_counted_from_the_end_over_all_parts():
     tally, seen = Tally(), []
     for rates in ([0.0, 0.1], [0.0], [0.0, 0.0], [0.2, 0.0], [0.3]):
         count = np.arange(len(rates), dtype=np.int32)
-        tally.take(Updates(count, *np.float32([rates] * 4)))
+        tally.take(Chunk(Updates(count, *np.float32([rates] * 4)), np.zeros(len(rates), bool)))
         seen.append(tally.at_zero)
     assert seen == [0, 1, 3, 1, 0]
 

@@ -1,22 +1,26 @@
-"""The picture of a run: its rate, its loss and its accuracies above one another."""
+"""The picture of a run: its learning rate, its loss and its accuracies above one another."""
 
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxlr.plotting.styles import COLOURS, make_logarithmic, positive, style, thinned, write_heading
+from jaxlr import plotting
+from jaxlr.training.runs.metrics import Record, curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["plot_run", "positive", "thinned"]
+
 
 def plot_run(
-    metrics: Sequence[Mapping[str, Any]],
+    metrics: Sequence[Record],
     *,
     title: str = "",
     subtitle: str = "",
@@ -32,7 +36,7 @@ def plot_run(
       test_accuracy: drawn at the end of the accuracies if given.
 
     Returns:
-      A Matplotlib figure; `save_figure` writes it to a file.
+      A Matplotlib figure; `jaxlr.plotting.save_figure` writes it to a file.
 
     Raises:
       ModuleNotFoundError: Matplotlib is missing.
@@ -42,42 +46,51 @@ def plot_run(
       >>> [axes.get_title(loc="left") for axes in figure.axes]
       ['learning rate', 'loss', 'accuracy']
     """
-    updates = [record for record in metrics if "learning_rate" in record]
-    epochs = [record for record in metrics if "epoch" in record]
-    counts = _column(updates, "count")
-    ends = _column(epochs, "count")
-    with style():
+    (counts, rates, losses, *_), ends, *of_epochs = curves(metrics)
+    train_accuracy, validation_accuracy, validation_loss = of_epochs
+    with plotting.style():
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(7.2, 8.0), layout="constrained")
         rate, loss, accuracy = figure.subplots(3, sharex=True, height_ratios=(1.0, 1.3, 1.3))
-        _draw_rate(rate, counts, _column(updates, "learning_rate"))
-        _draw_loss(loss, counts, _column(updates, "loss"), ends, _column(epochs, "validation_loss"))
-        curves = {name: _column(epochs, f"{name}_accuracy") for name in ("train", "validation")}
-        _draw_accuracy(accuracy, ends, curves, test_accuracy)
+        _draw_rate(rate, counts, rates)
+        _draw_loss(loss, counts, losses, ends, validation_loss)
+        _draw_accuracy(accuracy, ends, {"train": train_accuracy, "validation": validation_accuracy}, test_accuracy)
         accuracy.set_xlabel("updates" if len(ends) == 0 else f"updates ({ends[-1] / len(ends):.4g} an epoch)")
-        top = write_heading(figure, title, subtitle)
+        top = _write_heading(figure, title, subtitle)
         figure.set_layout_engine("constrained", rect=(0.0, 0.0, 1.0, top), hspace=0.05)
     return figure
 
 
+def _write_heading(figure: Figure, title: str, subtitle: str) -> float:
+    """Writes the headline and the smaller line in rows at the top; gives back how high the rest may reach."""
+    top = 0.985
+    for line in textwrap.wrap(title, 62, subsequent_indent="    "):
+        figure.text(0.015, top, line, va="top", fontsize=14, fontweight="bold")
+        top -= 0.03
+    for line in textwrap.wrap(subtitle, 76):
+        figure.text(0.015, top, line, va="top", fontsize=11.5, color=plotting.PALE)
+        top -= 0.025
+    return top - 0.005
+
+
 def _draw_rate(axes: Axes, counts: np.ndarray, rates: np.ndarray) -> None:
     kept = thinned(len(rates))
-    axes.plot(counts[kept], rates[kept], color=COLOURS[0])
-    axes.fill_between(counts[kept], rates[kept], color=COLOURS[0], alpha=0.1, linewidth=0.0)
+    axes.plot(counts[kept], rates[kept], color=plotting.COLOURS[0])
+    axes.fill_between(counts[kept], rates[kept], color=plotting.COLOURS[0], alpha=0.1, linewidth=0.0)
     axes.set_title("learning rate")
     axes.margins(x=0.01)
 
 
 def _draw_loss(axes: Axes, counts: np.ndarray, losses: np.ndarray, ends: np.ndarray, validation: np.ndarray) -> None:
     kept = thinned(len(losses))
-    axes.plot(counts[kept], positive(losses)[kept], color=COLOURS[0], alpha=0.35, linewidth=0.8)
+    axes.plot(counts[kept], positive(losses)[kept], color=plotting.COLOURS[0], alpha=0.35, linewidth=0.8)
     axes.set_title("loss")
     starts = np.concatenate(([0.0], ends))
     means = [_mean(losses[(counts >= start) & (counts < end)]) for start, end in itertools.pairwise(starts)]
     curves = {"train": positive(np.array(means)), "validation": positive(validation)}
     _draw_epochs(axes, ends, curves)
-    make_logarithmic(axes)
+    plotting.make_logarithmic(axes)
     _label_ends(axes, [(name, values[-1], colour) for (name, values), colour in _coloured(curves) if len(values)])
 
 
@@ -86,8 +99,8 @@ def _draw_accuracy(axes: Axes, ends: np.ndarray, curves: Mapping[str, np.ndarray
     _draw_epochs(axes, ends, curves)
     labels = [(f"{name} {each[-1]:.3f}", each[-1], colour) for (name, each), colour in _coloured(curves) if len(each)]
     if test is not None and len(ends):
-        axes.plot(ends[-1:], [test], color=COLOURS[2], marker="D", markersize=8, linestyle="none", zorder=3)
-        labels.append((f"test {test:.3f}", test, COLOURS[2]))
+        axes.plot(ends[-1:], [test], color=plotting.COLOURS[2], marker="D", markersize=8, linestyle="none", zorder=3)
+        labels.append((f"test {test:.3f}", test, plotting.COLOURS[2]))
     late = [each[len(each) // 4 :] for each in curves.values()]
     shown = np.concatenate([*late, [end for _, end, _ in labels]])
     shown = shown[np.isfinite(shown)]
@@ -105,7 +118,7 @@ def _draw_epochs(axes: Axes, ends: np.ndarray, curves: Mapping[str, np.ndarray])
 
 
 def _coloured(curves: Mapping[str, np.ndarray]) -> Iterator[tuple[tuple[str, np.ndarray], str]]:
-    return zip(curves.items(), COLOURS, strict=False)
+    return zip(curves.items(), plotting.COLOURS, strict=False)
 
 
 def _label_ends(axes: Axes, labels: Sequence[tuple[str, float, str]]) -> None:
@@ -128,10 +141,15 @@ def _label_ends(axes: Axes, labels: Sequence[tuple[str, float, str]]) -> None:
         )
 
 
-def _column(records: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
-    """One field of every record as float64; None, as JSON has it for a number that is not finite, is NaN."""
-    return np.array([np.nan if record.get(name) is None else record[name] for record in records], np.float64)
-
-
 def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else float("nan")
+
+
+def positive(values: np.ndarray) -> np.ndarray:
+    """The values with NaN in place of what a logarithmic axis cannot show."""
+    return np.where(values > 0.0, values, np.nan)
+
+
+def thinned(length: int, most: int = 4000) -> np.ndarray:
+    """At most so many indices below `length`, evenly spread, both ends among them."""
+    return np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(np.int64))
