@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import jax
@@ -12,9 +12,8 @@ import jax.numpy as jnp
 
 from jaxlr.arguments import meant
 from jaxlr.schedules import Schedule, join, leaves, linear, warmup
-from jaxlr.typing import Array, Length, Scalar
+from jaxlr.typing import Length, Scalar
 
-Lengths: TypeAlias = "Sequence[Length] | Array"
 Function: TypeAlias = "Callable[..., object]"
 Number: TypeAlias = "float | jax.Array"  # what a dialect computes with: known, or traced
 Updates: TypeAlias = "int | jax.Array"

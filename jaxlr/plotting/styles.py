@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,7 +53,6 @@ STYLE: dict[Any, Any] = {
     "savefig.facecolor": "white",
     "svg.hashsalt": "jaxlr",
 }
-_POINTS = 4000
 
 
 @contextmanager
@@ -122,18 +120,6 @@ def require_format(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def write_heading(figure: Figure, title: str, subtitle: str) -> float:
-    """Writes the headline and the smaller line in rows at the top; gives back how high the rest may reach."""
-    top = 0.985
-    for line in textwrap.wrap(title, 62, subsequent_indent="    "):
-        figure.text(0.015, top, line, va="top", fontsize=14, fontweight="bold")
-        top -= 0.03
-    for line in textwrap.wrap(subtitle, 76):
-        figure.text(0.015, top, line, va="top", fontsize=11.5, color=PALE)
-        top -= 0.025
-    return top - 0.005
-
-
 def make_logarithmic(axes: Axes) -> None:
     """Makes the vertical axis of finished curves logarithmic, with plain numbers, and enough of them, at its ticks."""
     from matplotlib.ticker import LogLocator, NullFormatter
@@ -153,6 +139,6 @@ def positive(values: np.ndarray) -> np.ndarray:
     return np.where(values > 0.0, values, np.nan)
 
 
-def thinned(length: int) -> np.ndarray:
-    """At most `_POINTS` indices below `length`, evenly spread, both ends among them."""
-    return np.unique(np.linspace(0, length - 1, min(length, _POINTS)).round().astype(np.int64))
+def thinned(length: int, most: int = 4000) -> np.ndarray:
+    """At most so many indices below `length`, evenly spread, both ends among them."""
+    return np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(np.int64))

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 
 from jaxlr.numerics.fusion import fused_if_small, isolated
 from jaxlr.numerics.wide import Wide
@@ -63,10 +64,10 @@ class Schedule:
     def __call__(self, count: Count) -> jax.Array:
         """The rate of the update that comes after `count` updates, float32 of the count's shape."""
         count = _as_count(count)
-        if leaves.is_traced(count):
+        if isinstance(count, Tracer):
             return _compiled_value(self, count)
         if self._on_device is None:
-            if any(map(leaves.is_traced, jax.tree.leaves(self))):
+            if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self)):
                 return _compiled_value(self, count)
             # Moved once, at the first call: a schedule made before jax.distributed.initialize touches no device.
             with jax.ensure_compile_time_eval():

@@ -222,3 +222,18 @@ def test_importing_jaxlr_touches_no_device():
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("jaxlr.descent.plot_curves", "jaxlr.plotting.descent.plot_curves"),
+        ("jaxlr.plotting.plot_run", "jaxlr.training.runs.picture.plot_run"),
+        ("jaxlr.training.models.CNN", "jaxlr.training.network.models.CNN"),
+        ("jaxlr.training.run.train", "jaxlr.training.runs.run.train"),
+        ("jaxlr.training.config.TrainConfig", "jaxlr.training.runs.config.TrainConfig"),
+        ("jaxlr.training.data.load_dataset", "jaxlr.training.data.datasets.load_dataset"),
+    ],
+)
+def test_what_moved_is_found_at_its_former_place(old, new):
+    assert pkgutil.resolve_name(old) is pkgutil.resolve_name(new)

@@ -8,6 +8,7 @@ import sys
 import jax
 import numpy as np
 import pytest
+from cases import ROWS
 
 import jaxlr
 from jaxlr.numerics.wide import from_integer
@@ -240,3 +241,33 @@ def test_pyright_sees_wrong_kinds_of_arguments(tmp_path):
     calls = WRONG.strip().count("\n")
     assert calls == 14
     assert len(lines) >= 13, result.stdout
+
+
+EXAMPLES = {f"{row.name}: {name}": each.schedule for row in ROWS for name, each in row.made_examples().items()}
+ENDING = {name: schedule for name, schedule in EXAMPLES.items() if schedule.end() is not None}
+CYCLING = {name: schedule for name, schedule in EXAMPLES.items() if schedule.cycle(10**9) is not None}
+
+
+@pytest.mark.parametrize("schedule", ENDING.values(), ids=ENDING)
+def test_from_its_end_on_the_rate_holds_and_shortly_before_it_did_not(schedule):
+    end = schedule.end()
+    later = np.asarray(schedule(np.array([end, end + 1, min(2 * end, 2**31 - 1)])))
+    assert len(set(later.tolist())) == 1
+    before = np.maximum(np.array([end - 2, end - 3 - end // 10, end - 3 - end // 4]), 0)
+    moving = "constant" not in repr(schedule) and end > 2
+    assert not moving or (np.asarray(schedule(before)) != later[0]).any()
+    assert schedule.span() >= end
+
+
+def test_every_family_with_a_last_rate_has_an_end():
+    known = {schedule.name for schedule in ENDING.values()}
+    assert known >= {name for name, record in RECORDS.items() if record.borders is not None}
+
+
+@pytest.mark.parametrize("schedule", CYCLING.values(), ids=CYCLING)
+def test_a_cycle_begins_where_the_curve_does(schedule):
+    # Where a cycle has just ended the last one's number of updates is the length of what lies behind.
+    first = next(n for n in range(1, 4 * schedule.cycle(1).length + 1) if schedule.cycle(n).updates == 0)
+    assert schedule.cycle(first - 1).updates == first - 1
+    assert schedule.cycle(1) == (1, first) or first == 1
+    assert schedule.cycle(first + 1).updates in (0, 1)

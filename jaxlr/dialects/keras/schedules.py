@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from jaxlr.dialects import common
-from jaxlr.dialects.common import Lengths, Number, Updates
+from jaxlr.dialects.common import Number, Updates
 from jaxlr.schedules import (
     Schedule,
     cosine,
@@ -34,7 +34,7 @@ from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Number as Known
 from jaxlr.transforms.hyperparameters import NumberOrSchedule
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau, reduce_on_plateau
-from jaxlr.typing import Array, Length, Scalar
+from jaxlr.typing import Array, Length, Lengths, Scalar
 
 
 def ExponentialDecay(

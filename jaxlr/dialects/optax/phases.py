@@ -8,10 +8,10 @@ from typing import Any, Literal, TypeAlias
 import jax.numpy as jnp
 
 from jaxlr.dialects import common
-from jaxlr.dialects.common import Lengths, Number, Updates
+from jaxlr.dialects.common import Number, Updates
 from jaxlr.dialects.optax.decays import cosine_with_exponent, exponential_decay
 from jaxlr.schedules import Schedule, constant, cosine, custom, join, leaves, linear, multi_step
-from jaxlr.typing import Length, Scalar
+from jaxlr.typing import Length, Lengths, Scalar
 
 Shape: TypeAlias = Literal["linear", "cosine"]
 

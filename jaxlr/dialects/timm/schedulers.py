@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlr.dialects import common
-from jaxlr.dialects.common import Lengths, Number, Updates
+from jaxlr.dialects.common import Number, Updates
 from jaxlr.dialects.timm.shared import Others, PlateauOthers, refuse, warmed, warmed_to_its_start
 from jaxlr.schedules import (
     Schedule,
@@ -27,7 +27,7 @@ from jaxlr.schedules import (
 )
 from jaxlr.transforms.hyperparameters import Number as Known
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau, reduce_on_plateau
-from jaxlr.typing import Length, Scalar
+from jaxlr.typing import Length, Lengths, Scalar
 
 _LARGEST = 3e38
 

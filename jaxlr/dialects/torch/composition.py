@@ -9,11 +9,12 @@ import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from jaxlr.dialects.common import Lengths, resumed
+from jaxlr.dialects.common import resumed
 from jaxlr.dialects.torch.arguments import recorded_steps
 from jaxlr.dialects.torch.replay import Rule, absolute, cosine, exact_values, factor, replay, successive
 from jaxlr.schedules import Schedule, join, leaves, table
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
+from jaxlr.typing import Lengths
 
 # What each family is in PyTorch: a factor on the rate, or a rate of its own.
 FACTORS = {

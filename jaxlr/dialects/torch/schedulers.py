@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 
 from jaxlr.dialects import common
-from jaxlr.dialects.common import Lengths, resumed
+from jaxlr.dialects.common import resumed
 from jaxlr.dialects.torch.arguments import Function, named, recorded_steps, require_function, require_traceable
 from jaxlr.schedules import (
     Schedule,
@@ -36,7 +36,7 @@ from jaxlr.schedules import (
 from jaxlr.transforms import reduce_on_plateau
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
-from jaxlr.typing import Length, Scalar
+from jaxlr.typing import Length, Lengths, Scalar
 
 
 def LambdaLR(

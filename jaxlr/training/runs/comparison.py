@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlr import plotting
+from jaxlr.plotting.styles import positive, thinned
 from jaxlr.training.runs.past_runs import PastRun
-from jaxlr.training.runs.picture import positive, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxlr import plotting
+from jaxlr.plotting.styles import positive, thinned
 from jaxlr.training.runs.metrics import Record, curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_run", "positive", "thinned"]
+__all__ = ["plot_run"]
 
 
 def plot_run(
@@ -143,13 +144,3 @@ def _label_ends(axes: Axes, labels: Sequence[tuple[str, float, str]]) -> None:
 
 def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if len(values) else float("nan")
-
-
-def positive(values: np.ndarray) -> np.ndarray:
-    """The values with NaN in place of what a logarithmic axis cannot show."""
-    return np.where(values > 0.0, values, np.nan)
-
-
-def thinned(length: int, most: int = 4000) -> np.ndarray:
-    """At most so many indices below `length`, evenly spread, both ends among them."""
-    return np.unique(np.linspace(0, length - 1, min(length, most)).round().astype(np.int64))
