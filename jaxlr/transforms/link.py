@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -19,26 +19,10 @@ import optax
 from jaxlr.transforms.debiasing import one_minus_power
 from jaxlr.transforms.hyperparameters import Hyperparameter
 from jaxlr.transforms.trees import cast_like, increment, place_like, widen_all
-from jaxlr.transforms.waiting import where_due
+from jaxlr.transforms.waiting import link_state, where_due
 from jaxlr.typing import PyTree
 
-_State = TypeVar("_State")
-
-RECORDS: dict[type[Any], tuple[str, ...]] = {}  # what the state of each link records, by its class
-
-
-def link_state(*records: str) -> Callable[[type[_State]], type[_State]]:
-    """Marks the state of a link: it stands still by itself where no update is due, and records these of its fields.
-
-    The class is a NamedTuple whose first field is `count`; the records follow, then the moments.
-    """
-
-    def mark(state: type[_State]) -> type[_State]:
-        state.waits = True  # pyright: ignore[reportAttributeAccessIssue]
-        RECORDS[state] = records
-        return state
-
-    return mark
+__all__ = ["Step", "link", "link_state"]
 
 
 @dataclasses.dataclass(frozen=True)

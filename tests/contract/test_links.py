@@ -145,3 +145,17 @@ def test_it_takes_missing_leaves(case):
     link = case()
     updates, _ = link.update(gradients, link.init(params), params)
     assert updates["frozen"] is None
+
+
+@ROWS
+def test_its_scalars_lie_where_the_parameters_do(case):
+    # A jitted step returns them there; were they elsewhere before the first step, the second would compile again.
+    params = jax.device_put(params_of(jnp.float32), jax.devices()[0])
+    link = case()
+    leaves = jax.tree.leaves(link.init(params))
+    assert all(leaf.committed for leaf in leaves if leaf.ndim == 0)
+    step = jax.jit(link.update)
+    state = link.init(params)
+    for count in range(3):
+        _, state = step(jax.device_put(gradients_of(jnp.float32, count), jax.devices()[0]), state, params)
+    assert step._cache_size() == 1

@@ -10,8 +10,9 @@ import pytest
 
 import jaxlr
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.link import RECORDS, link, link_state
+from jaxlr.transforms.link import link, link_state
 from jaxlr.transforms.trees import moments_like, update_moment
+from jaxlr.transforms.waiting import RECORDS
 
 
 def lion_of(state, b1, b2):

@@ -12,12 +12,11 @@ from jax.core import Tracer
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.link import link_state
 from jaxlr.transforms.rate import plateau
 from jaxlr.transforms.rate.plateau import PlateauState, ReduceOnPlateau
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.trees import increment, map_wide, place_like
-from jaxlr.transforms.waiting import where_due
+from jaxlr.transforms.waiting import link_state, where_due
 
 
 @link_state()

@@ -6,8 +6,8 @@ from typing import Any
 
 import jax
 
-from jaxlr.transforms.link import RECORDS
 from jaxlr.transforms.state import search as states
+from jaxlr.transforms.waiting import RECORDS
 
 
 def current_hyperparameters(x: Any) -> dict[str, jax.Array]:

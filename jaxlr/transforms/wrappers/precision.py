@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxlr.transforms.link import link_state
 from jaxlr.transforms.trees import cast_like, widen, widen_all
-from jaxlr.transforms.waiting import where_due, where_due_outside
+from jaxlr.transforms.waiting import link_state, where_due, where_due_outside
 
 
 @link_state()
