@@ -18,9 +18,9 @@ from jaxlr.cli.parsing import input_errors, parse
 from jaxlr.schedules import FAMILIES, Schedule
 from jaxlr.schedules.text import read_call
 from jaxlr.transforms import ReduceOnPlateau
+from jaxlr.typing import PyTree
 
-_FRAMEWORKS = ("torch", "keras", "transformers", "timm", "optax")
-_PATH = re.compile(rf"(?<![\w.])(?:tf\.)?({'|'.join(_FRAMEWORKS)})\.(?:[a-z_]+\.)*(\w+)\(")
+_PATH = re.compile(rf"(?<![\w.])(?:tf\.)?({'|'.join(dialects.NAMES)})\.(?:[a-z_]+\.)*(\w+)\(")
 _OPTIMIZER = re.compile(r"[(=]\s*((?:base_)?(?:opt|optim|optimizer))\s*[,)]")
 _CYCLED = re.compile(r"torch\.(OneCycleLR|CyclicLR)\(")
 _YOURS = "or the one of your recipe"
@@ -64,8 +64,8 @@ def recipes() -> dict[str, Callable[..., Any]]:
     """What a recipe may call: the names of the dialects, with the framework in front."""
     return {
         f"{framework}.{name}": getattr(getattr(dialects, framework), name)
-        for framework in _FRAMEWORKS
-        for name in getattr(dialects, framework).__all__
+        for framework, names in dialects.NAMES.items()
+        for name in names.split()
         if not name.startswith("from_") and callable(getattr(getattr(dialects, framework), name))
     }
 
@@ -81,7 +81,7 @@ def shortened(recipe: str) -> str:
     return _PATH.sub(r"\1.\2(", recipe)
 
 
-def python_lines(recipe: str, ported: Any) -> list[str]:
+def python_lines(recipe: str, ported: object) -> list[str]:
     """Python that makes the same with jaxlr.
 
     Raises:
@@ -117,7 +117,7 @@ def momentum_of(recipe: str) -> Schedule | None:
 
 def of_dialects(recipe: str) -> str:
     """The recipe as Python, with jaxlr's modules in front of the frameworks' names."""
-    return re.sub(rf"(?<![\w.])({'|'.join(_FRAMEWORKS)})\.(?=\w+\()", r"jaxlr.dialects.\1.", recipe)
+    return re.sub(rf"(?<![\w.])({'|'.join(dialects.NAMES)})\.(?=\w+\()", r"jaxlr.dialects.\1.", recipe)
 
 
 def qualified(text: str) -> str:
@@ -132,7 +132,7 @@ def qualified(text: str) -> str:
     return re.sub(r"(?<![\w.])(\w+)\(", with_module, text)
 
 
-def links(state: Any) -> list[str]:
+def links(state: PyTree) -> list[str]:
     """The links of a chain, by the names of their states: ScaleByAdamState is scale_by_adam's."""
     nodes = jax.tree.leaves(state, is_leaf=lambda node: hasattr(node, "_fields"))
     names = [type(node).__name__ for node in nodes if hasattr(node, "_fields")]

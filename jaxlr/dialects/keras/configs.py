@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ from typing import Any
 
 import optax
 
+from jaxlr.arguments import meant, nearest
 from jaxlr.dialects.keras import optimizers, schedules
 from jaxlr.dialects.keras.shared import Others
 from jaxlr.schedules import Schedule
@@ -75,7 +75,7 @@ def from_config(config: Mapping[str, Any], class_name: str | None = None) -> Sch
 
 def _maker(class_name: str) -> Callable[..., Any]:
     if class_name not in _CLASSES:
-        near = difflib.get_close_matches(str(class_name), _CLASSES, n=1)
+        near = nearest(str(class_name), _CLASSES)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ValueError(f"unknown Keras class {class_name!r}: {hint}{_supported()}")
     return _CLASSES[class_name][0]
@@ -97,9 +97,7 @@ def _check_arguments(config: Mapping[str, Any], make: Callable[..., Any]) -> Non
     known = _written(make)
     for name in config:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"Keras 3 has {', '.join(sorted(known))}"
-            raise TypeError(f"{make.__name__} has no argument {name!r}; {hint}")
+            raise TypeError(f"{make.__name__} has no argument {name!r}{meant(str(name), sorted(known))}")
 
 
 def _written(make: Callable[..., Any]) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
@@ -10,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxlr.arguments import meant
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.clipping import clip_by_global_norm
 from jaxlr.transforms.groups.masks import Mask
@@ -139,8 +139,6 @@ def _refuse(others: Mapping[str, Any]) -> None:
     """Raises for an argument that is unknown, or asks for what is no part of an optimizer here."""
     for name, value in others.items():
         if name not in Others.__annotations__:
-            near = difflib.get_close_matches(name, Others.__annotations__, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(f"unknown argument {name!r} of a Keras optimizer{hint}")
+            raise TypeError(f"unknown argument {name!r} of a Keras optimizer{meant(name, Others.__annotations__)}")
         if value and name in _INSTEAD:
             raise ValueError(f"{name} must be left out, got {value!r}: {_INSTEAD[name]}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jaxlr import arguments
 from jaxlr.transforms.groups import paths
 
 Name = str | tuple[str, Sequence[int]]
@@ -59,7 +59,7 @@ def path_name(path: paths.Path) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known names most like one that is not."""
-    return ", ".join(difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.0)) or "none"
+    return ", ".join(arguments.nearest(name, sorted(known), most=3, cutoff=0.0)) or "none"
 
 
 def _chosen(names: Names, known: Sequence[str], total: int) -> Sequence[Name]:
