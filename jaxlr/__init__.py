@@ -133,21 +133,9 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("jaxlr")
-    from importlib.util import find_spec
-
-    places = [
-        "schedules",
-        *(f"dialects.{framework}" for framework in ("torch", "keras", "transformers", "timm", "optax")),
-    ]
-    # A module of jaxlr is looked for here before it is imported: no time for the dialects then.
-    elsewhere = not name.startswith("_") and find_spec(f"jaxlr.{name}") is None
-    found = [f"jaxlr.{place}.{name}" for place in places if elsewhere and _has(place, name)]
+    places = {f"dialects.{framework}": dialects.names(framework) for framework in dialects.FRAMEWORKS}
+    places = {"schedules": schedules.__all__, **places}
+    found = [f"jaxlr.{place}.{name}" for place, names in places.items() if name in names]
     raise AttributeError(
         f"module 'jaxlr' has no attribute {name!r}" + (f"; it is {' or '.join(found)}" if found else "")
     )
-
-
-def _has(place: str, name: str) -> bool:
-    from importlib import import_module
-
-    return name in import_module(f"jaxlr.{place}").__all__

@@ -9,23 +9,24 @@ __all__ = ["meant", "nearest", "unknown"]
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.5) -> list[str]:
-    """The known names that look most like a given one, the nearest first.
+    """The known names that look most like a given one, the nearest first; capitals count as small letters.
 
     Example:
       >>> nearest("cosin", ["linear", "cosine"])
       ['cosine']
     """
-    return difflib.get_close_matches(name, list(known), n=most, cutoff=cutoff)
+    lowered = {each.lower(): each for each in known}
+    return [lowered[each] for each in difflib.get_close_matches(name.lower(), lowered, n=most, cutoff=cutoff)]
 
 
 def meant(name: str, known: Iterable[str]) -> str:
-    """What to put behind a message about an unknown name.
+    """What to put behind a message about an unknown name: the nearest, or all in their order.
 
     Example:
       >>> meant("cosin", ["linear", "cosine"]), meant("xyz", ["linear", "cosine"])
-      ("; did you mean 'cosine'?", '; there are cosine, linear')
+      ("; did you mean 'cosine'?", '; there are linear, cosine')
     """
-    known = sorted(known)
+    known = list(known)
     near = nearest(name, known)
     return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known)}"
 

@@ -3,7 +3,6 @@
 Exit codes: 0 done; 1 a run that failed; 2 wrong arguments or input, with one line on stderr; 130 interrupted.
 """
 
-import difflib
 import importlib.metadata
 import importlib.util
 import os
@@ -11,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jaxlr.arguments import unknown
 from jaxlr.cli.parsing import CommandError
 
 HELP = """\
@@ -39,40 +39,18 @@ class Command:
     needs: tuple[str, ...]
 
 
+_DRAWING = ("tyro", "matplotlib")
+_REPORTING = ("tyro", "rich", "matplotlib")
+_TRAINING = ("tyro", "flax", "chex", "pooch", "rich", "matplotlib")
 # A further command is a module beside these, with a function `run(arguments)`, and a line here.
 COMMANDS = {
-    "train": Command(
-        "train a small convolutional network on real images",
-        "jaxlr.cli.train",
-        extra="train",
-        needs=("tyro", "flax", "chex", "pooch", "rich", "matplotlib"),
-    ),
-    "find": Command(
-        "find learning rates by a range test",
-        "jaxlr.cli.find",
-        extra="train",
-        needs=("tyro", "flax", "chex", "pooch", "rich", "matplotlib"),
-    ),
-    "sweep": Command(
-        "train once for each of many learning rates, and compare",
-        "jaxlr.cli.sweep",
-        extra="train",
-        needs=("tyro", "flax", "chex", "pooch", "rich", "matplotlib"),
-    ),
-    "report": Command(
-        "compare runs of train in one picture and one table",
-        "jaxlr.cli.report",
-        extra="train",
-        needs=("tyro", "rich", "matplotlib"),
-    ),
-    "list": Command("print every schedule with its arguments", "jaxlr.cli.listing", extra="plot", needs=("tyro",)),
-    "port": Command(
-        "say in jaxlr what a recipe of another framework says",
-        "jaxlr.cli.port",
-        extra="plot",
-        needs=("tyro", "matplotlib"),
-    ),
-    "plot": Command("draw one or several schedules", "jaxlr.cli.plot", extra="plot", needs=("tyro", "matplotlib")),
+    "train": Command("train a small convolutional network on real images", "jaxlr.cli.train", "train", _TRAINING),
+    "find": Command("find learning rates by a range test", "jaxlr.cli.find", "train", _TRAINING),
+    "sweep": Command("train once for each of many learning rates, and compare", "jaxlr.cli.sweep", "train", _TRAINING),
+    "report": Command("compare runs of train in one picture and one table", "jaxlr.cli.report", "train", _REPORTING),
+    "list": Command("print every schedule with its arguments", "jaxlr.cli.listing", "plot", ("tyro",)),
+    "port": Command("say in jaxlr what a recipe of another framework says", "jaxlr.cli.port", "plot", _DRAWING),
+    "plot": Command("draw one or several schedules", "jaxlr.cli.plot", "plot", _DRAWING),
 }
 
 
@@ -104,9 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _require(name, COMMANDS[name])
             importlib.import_module(COMMANDS[name].module).run(arguments[1:])
         else:
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COMMANDS)}"
-            raise CommandError(f"unknown command {name!r}; {hint}")
+            raise CommandError(unknown("command", name, COMMANDS))
     except CommandError as error:
         where = f"jaxlr {name}" if name in COMMANDS else "jaxlr"
         print(f"{where}: {error}", file=sys.stderr)

@@ -5,7 +5,6 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from jaxlr.cli.parsing import parse
 from jaxlr.schedules import FAMILIES, signature_text
@@ -44,5 +43,5 @@ def _print_table(rows: Sequence[tuple[str, str, str]]) -> None:
     Console().print(table)
 
 
-def _first_line(make: Callable[..., Any]) -> str:
+def _first_line(make: Callable[..., object]) -> str:
     return (inspect.getdoc(make) or "").split("\n")[0]

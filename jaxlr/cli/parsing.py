@@ -1,11 +1,12 @@
 """Options read with tyro, and every complaint in one line."""
 
 import contextlib
-import difflib
 import io
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
+
+from jaxlr.arguments import nearest
 
 _Options = TypeVar("_Options")
 
@@ -50,7 +51,7 @@ def in_one_line(box: str) -> str:
 def _near_choice(message: str) -> str:
     """The word that was meant, where another is given or the same in capitals."""
     given = re.fullmatch(r"\S+ must be one of (.*), got '(.*)'", message)
-    near = difflib.get_close_matches(given[2].lower(), re.findall(r"'(.*?)'", given[1]), n=1) if given else []
+    near = nearest(given[2], re.findall(r"'(.*?)'", given[1])) if given else []
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

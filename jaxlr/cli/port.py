@@ -18,6 +18,7 @@ from jaxlr.cli.parsing import input_errors, parse
 from jaxlr.schedules import FAMILIES, Schedule
 from jaxlr.schedules.text import read_call
 from jaxlr.transforms import ReduceOnPlateau
+from jaxlr.typing import PyTree
 
 _PATH = re.compile(rf"(?<![\w.])(?:tf\.)?({'|'.join(dialects.FRAMEWORKS)})\.(?:[a-z_]+\.)*(\w+)\(")
 _OPTIMIZER = re.compile(r"[(=]\s*((?:base_)?(?:opt|optim|optimizer))\s*[,)]")
@@ -80,7 +81,7 @@ def shortened(recipe: str) -> str:
     return _PATH.sub(r"\1.\2(", recipe)
 
 
-def python_lines(recipe: str, ported: Any) -> list[str]:
+def python_lines(recipe: str, ported: object) -> list[str]:
     """Python that makes the same with jaxlr.
 
     Raises:
@@ -131,7 +132,7 @@ def qualified(text: str) -> str:
     return re.sub(r"(?<![\w.])(\w+)\(", with_module, text)
 
 
-def links(state: Any) -> list[str]:
+def links(state: PyTree) -> list[str]:
     """The links of a chain, by the names of their states: ScaleByAdamState is scale_by_adam's."""
     nodes = jax.tree.leaves(state, is_leaf=lambda node: hasattr(node, "_fields"))
     names = [type(node).__name__ for node in nodes if hasattr(node, "_fields")]

@@ -128,5 +128,5 @@ def _spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else "-" if value is None else str(value)

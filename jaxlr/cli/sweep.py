@@ -60,7 +60,7 @@ class _Sweep:
     config: TrainConfig
     text: str  # the schedule, as written
     schedules: list[Schedule]
-    train_fn: Callable[[Schedule], Any]
+    train_fn: Callable[[Schedule], dict[str, Any]]
     folder: Path
     lock: FolderLock
 
@@ -126,7 +126,9 @@ def _prepare(options: SweepOptions) -> _Sweep:
     return _Sweep(config, text, schedules, train_fn, folder, FolderLock(folder))
 
 
-def _variations(variations: Callable[..., list[Schedule]], text: str, numbers: Any, steps: float) -> list[Schedule]:
+def _variations(
+    variations: Callable[..., list[Schedule]], text: str, numbers: Sequence[tuple[str, str]], steps: float
+) -> list[Schedule]:
     from jaxlr.schedules import parse as parse_schedule
 
     try:

@@ -153,6 +153,8 @@ ROOMS_WITH_NAMES = [
     "jaxlr.optimizers",
     "jaxlr.dialects",
     "jaxlr.search",
+    "jaxlr.training",
+    "jaxlr.errors",
 ]
 
 
@@ -188,6 +190,15 @@ def test_a_name_that_stands_elsewhere_is_told_where(name, place):
         getattr(jaxlr, name)
 
 
+def test_the_dialects_names_are_known_without_loading_them():
+    program = (
+        "import sys, jaxlr; hasattr(jaxlr, 'x'); print([name for name in sys.modules if 'jaxlr.dialects.' in name])"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"
+    for framework in jaxlr.dialects.FRAMEWORKS:
+        assert list(jaxlr.dialects.names(framework)) == getattr(jaxlr.dialects, framework).__all__
+
+
 def test_the_version_is_that_of_the_package():
     assert jaxlr.__version__ == importlib.metadata.version("jaxlr")
 
@@ -203,7 +214,10 @@ def test_importing_jaxlr_imports_jax_optax_and_numpy_alone():
 
 
 def test_importing_a_module_of_jaxlr_leaves_the_dialects_alone():
-    program = "import sys; from jaxlr import plotting; print(sorted(m for m in sys.modules if 'jaxlr.dialects.' in m))"
+    program = (
+        "import sys, jaxlr; from jaxlr import plotting; hasattr(jaxlr, 'AdamW');"
+        "print(sorted(m for m in sys.modules if 'jaxlr.dialects.' in m))"
+    )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

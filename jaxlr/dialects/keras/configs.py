@@ -9,7 +9,7 @@ from typing import Any
 
 import optax
 
-from jaxlr.arguments import nearest
+from jaxlr.arguments import meant, nearest
 from jaxlr.dialects.keras import optimizers, schedules
 from jaxlr.dialects.keras.shared import Others
 from jaxlr.schedules import Schedule
@@ -97,9 +97,7 @@ def _check_arguments(config: Mapping[str, Any], make: Callable[..., Any]) -> Non
     known = _written(make)
     for name in config:
         if name not in known:
-            near = nearest(str(name), known)
-            hint = f"did you mean {near[0]!r}?" if near else f"Keras 3 has {', '.join(sorted(known))}"
-            raise TypeError(f"{make.__name__} has no argument {name!r}; {hint}")
+            raise TypeError(f"{make.__name__} has no argument {name!r}{meant(str(name), sorted(known))}")
 
 
 def _written(make: Callable[..., Any]) -> set[str]:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxlr.arguments import nearest
+from jaxlr.arguments import meant
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.clipping import clip_by_global_norm
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
@@ -133,8 +133,6 @@ def _refuse(others: Mapping[str, object]) -> None:
     """Raises for an argument that is unknown, or asks for what is no part of an optimizer here."""
     for name, value in others.items():
         if name not in Others.__annotations__:
-            near = nearest(name, Others.__annotations__)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(f"unknown argument {name!r} of a Keras optimizer{hint}")
+            raise TypeError(f"unknown argument {name!r} of a Keras optimizer{meant(name, Others.__annotations__)}")
         if value and name in _INSTEAD:
             raise ValueError(f"{name} must be left out, got {value!r}: {_INSTEAD[name]}")

@@ -12,25 +12,25 @@ import numpy as np
 from jaxlr.optimizers import sgd
 from jaxlr.search.ranges.result import Curve, RangeTest
 from jaxlr.search.trials import arguments
-from jaxlr.search.trials.trial import COMPLETED, run_trials
+from jaxlr.search.trials.trial import COMPLETED, CompilerOption, Optimizer, run_trials
+from jaxlr.typing import PyTree
 
-PyTree = Any
 _DIVERGENCE = 4.0  # as in `lr_range_test`
 
 
 def constant_rate_test(
     loss_fn: Callable[..., Any],
     params: PyTree,
-    batches: Any,
+    batches: PyTree,
     *,
-    optimizer: Any = sgd,
+    optimizer: Optimizer = sgd,
     start: float = 1e-5,
     end: float = 10.0,
     num_rates: int = 31,
     num_steps: int = 10,
     scale: str = "exponential",
     model_state: PyTree = None,
-    key: Any = None,
+    key: jax.Array | None = None,
     opt_state: PyTree = None,
     metric_fn: Callable[..., Any] | None = None,
     metric_batch: PyTree = None,
@@ -38,7 +38,7 @@ def constant_rate_test(
     accumulate: int = 1,
     seeds: int = 1,
     strategy: str = "auto",
-    compiler_options: Mapping[str, Any] | None = None,
+    compiler_options: Mapping[str, CompilerOption] | None = None,
 ) -> RangeTest:
     """Trains for a few updates at each of several constant rates, always from the same weights, in one program.
 

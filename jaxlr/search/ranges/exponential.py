@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -12,23 +12,33 @@ import numpy as np
 from jaxlr.optimizers import sgd
 from jaxlr.search.ranges.result import Curve, RangeTest
 from jaxlr.search.trials import arguments
-from jaxlr.search.trials.trial import COMPLETED, DIVERGED, Problem, Record, Start, run_sequence, run_trials
-
-PyTree = Any
+from jaxlr.search.trials.trial import (
+    COMPLETED,
+    DIVERGED,
+    CompilerOption,
+    Limits,
+    Optimizer,
+    Problem,
+    Record,
+    Start,
+    run_sequence,
+    run_trials,
+)
+from jaxlr.typing import PyTree
 
 
 def lr_range_test(
     loss_fn: Callable[..., Any],
     params: PyTree,
-    batches: Any,
+    batches: PyTree,
     *,
-    optimizer: Any = sgd,
+    optimizer: Optimizer = sgd,
     start: float = 1e-7,
     end: float = 10.0,
     num_steps: int = 100,
     scale: str = "exponential",
     model_state: PyTree = None,
-    key: Any = None,
+    key: jax.Array | None = None,
     opt_state: PyTree = None,
     metric_fn: Callable[..., Any] | None = None,
     metric_batch: PyTree = None,
@@ -38,7 +48,7 @@ def lr_range_test(
     smoothing: float = 0.98,
     divergence: float = 4.0,
     strategy: str = "auto",
-    compiler_options: Mapping[str, Any] | None = None,
+    compiler_options: Mapping[str, CompilerOption] | None = None,
 ) -> RangeTest:
     """Trains for some updates under a rising learning rate, and says which rates are good.
 
@@ -138,10 +148,10 @@ def lr_range_test(
 def _run_on_sequence(
     problem: Problem,
     rates: np.ndarray,
-    limits: Any,
-    key: Any,
+    limits: Limits,
+    key: jax.Array | None,
     begin: Start,
-    batches: Any,
+    batches: Iterable[PyTree],
     metric_batch: PyTree,
     needed: int,
     repeat: bool,

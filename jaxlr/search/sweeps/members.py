@@ -78,7 +78,7 @@ def families_of(members: Sequence[Schedule]) -> list[Family]:
     ]
 
 
-def _require_schedule(name: str, value: Any) -> None:
+def _require_schedule(name: str, value: object) -> None:
     if not isinstance(value, Schedule):
         raise TypeError(f"{name} must be a jaxlr schedule, got {value!r}")
     if any(map(leaves.is_traced, jax.tree.leaves(value))):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from jaxlr.arguments import meant
 from jaxlr.schedules import Schedule, leaves
 
 __all__ = ["full_name", "numbers_of", "with_number"]
@@ -55,9 +55,7 @@ def full_name(schedule: Schedule, name: str) -> str:
         return found[0]
     if found:
         raise ValueError(f"{schedule.name} has several numbers {name!r}: {', '.join(found)}")
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}"
-    raise ValueError(f"{schedule.name} has no number {name!r}; {hint}")
+    raise ValueError(f"{schedule.name} has no number {name!r}{meant(name, names)}")
 
 
 def with_number(schedule: Schedule, name: str, value: int | float) -> Schedule:

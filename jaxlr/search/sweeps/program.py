@@ -17,6 +17,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxlr.schedules import Schedule
 from jaxlr.search.sweeps.members import Family
+from jaxlr.search.trials.trial import CompilerOption
+from jaxlr.typing import Array, PyTree
 
 __all__ = ["STRATEGIES", "Program", "choose_strategy"]
 
@@ -36,13 +38,13 @@ class Program:
       TypeError: a result is a random key, which NumPy cannot hold.
     """
 
-    def __init__(self, train_fn: Callable[[Schedule], Any], family: Family):
-        def train(*leaves: Any) -> Any:
+    def __init__(self, train_fn: Callable[[Schedule], PyTree], family: Family):
+        def train(*leaves: jax.Array) -> PyTree:
             return train_fn(jax.tree.unflatten(family.structure, leaves))
 
         first = [leaf[0] for leaf in family.leaves]
         self._jaxpr, shapes = jax.make_jaxpr(train, return_shape=True)(*first)
-        self.shapes: list[Any] = jax.tree.leaves(shapes)  # jax.ShapeDtypeStruct of each result of one member
+        self.shapes: list[jax.ShapeDtypeStruct] = jax.tree.leaves(shapes)  # of each result of one member
         self.structure = jax.tree.structure(shapes)
         paths = [path for path, _ in jax.tree.leaves_with_path(shapes)]
         self.names = [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths]
@@ -66,7 +68,11 @@ class Program:
         return digest.hexdigest()
 
     def compile(
-        self, strategy: str, devices: Sequence[Any], leaves: Sequence[np.ndarray], options: Mapping[str, Any]
+        self,
+        strategy: str,
+        devices: Sequence[Any],
+        leaves: Sequence[np.ndarray],
+        options: Mapping[str, CompilerOption],
     ) -> float:
         """Compiles for groups of the shape of `leaves`; returns the seconds that it took."""
         started = time.perf_counter()
@@ -121,7 +127,7 @@ def _primitives(value: Any) -> Iterator[str]:
         yield from _primitives(list(equation.params.values()))
 
 
-def _on_host(constant: Any) -> np.ndarray:
+def _on_host(constant: Array) -> np.ndarray:
     if jnp.issubdtype(constant.dtype, jax.dtypes.prng_key):
         constant = jax.random.key_data(constant)
     return np.asarray(constant)

@@ -17,6 +17,8 @@ from jaxlr.search.sweeps.members import Family, families_of, members_of
 from jaxlr.search.sweeps.numbers import numbers_of
 from jaxlr.search.sweeps.program import STRATEGIES, Program, choose_strategy
 from jaxlr.search.sweeps.store import Store
+from jaxlr.search.trials.trial import CompilerOption
+from jaxlr.typing import PyTree
 
 __all__ = ["GroupDone", "SweepResult", "sweep"]
 
@@ -28,7 +30,7 @@ class GroupDone(NamedTuple):
     """What `watch` is called with after each group."""
 
     members: np.ndarray  # int64, (k,): the members of this group, as places in the sweep
-    results: Any  # pytree of arrays (k, ...)
+    results: PyTree  # pytree of arrays (k, ...)
     done: int  # members that have results now
     total: int  # members of the sweep
     loaded: bool  # whether the group was found on disk rather than run
@@ -52,7 +54,7 @@ class SweepResult:
       seconds: spent on all, compilation included.
     """
 
-    results: Any
+    results: PyTree
     schedules: tuple[Schedule, ...]
     numbers: dict[str, np.ndarray]
     strategies: tuple[str, ...]
@@ -124,14 +126,14 @@ class SweepResult:
 
 
 def sweep(
-    train_fn: Callable[[Schedule], Any],
+    train_fn: Callable[[Schedule], PyTree],
     schedules: Schedule | Sequence[Schedule],
     *,
     strategy: str = "auto",
     group_size: int | None = None,
     folder: str | os.PathLike[str] | None = None,
     devices: Sequence[Any] | None = None,
-    compiler_options: Mapping[str, Any] | None = None,
+    compiler_options: Mapping[str, CompilerOption] | None = None,
     watch: Callable[[GroupDone], None] | None = None,
 ) -> SweepResult:
     """Runs one training for each of many schedules, tracing and compiling the training once a family.
@@ -229,7 +231,7 @@ class _Collected:
             group = jax.tree.unflatten(self._structure, results)
             self._watch(GroupDone(places, group, int(self.done.sum()), len(self.done), loaded))
 
-    def tree(self) -> Any:
+    def tree(self) -> PyTree:
         return jax.tree.unflatten(self._structure, self._arrays)
 
 
@@ -247,7 +249,7 @@ def _run_family(
     strategy: str,
     group_size: int | None,
     devices: Sequence[Any],
-    compiler_options: Mapping[str, Any],
+    compiler_options: Mapping[str, CompilerOption],
     collected: _Collected,
     store: Store | None,
 ) -> _FamilyRun:

@@ -56,7 +56,7 @@ class Store:
         except OSError as error:
             raise ValueError(f"folder: {error.filename}: {error.strerror}") from None
 
-    def load(self, shapes: Sequence[Any]) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+    def load(self, shapes: Sequence[jax.ShapeDtypeStruct]) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """The finished groups: their members and their results.
 
         Args:
@@ -111,7 +111,7 @@ def _numbers_digest(members: Sequence[Schedule]) -> str:
     return digest.hexdigest()
 
 
-def _viewed(array: np.ndarray, dtype: Any) -> np.ndarray:
+def _viewed(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return array.view(dtype) if array.dtype.kind == "V" else array
 
 

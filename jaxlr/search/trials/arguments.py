@@ -14,9 +14,16 @@ import numpy as np
 import optax
 
 from jaxlr.schedules import leaves
-from jaxlr.search.trials.trial import Limits, Problem, Start, smoothing_weights, stack_batches
-
-PyTree = Any
+from jaxlr.search.trials.trial import (
+    CompilerOption,
+    Limits,
+    Optimizer,
+    Problem,
+    Start,
+    smoothing_weights,
+    stack_batches,
+)
+from jaxlr.typing import Length, PyTree
 
 
 def grid(start: float, end: float, points: int, scale: str) -> np.ndarray:
@@ -40,7 +47,7 @@ def grid(start: float, end: float, points: int, scale: str) -> np.ndarray:
     return rates
 
 
-def count(name: str, value: Any, minimum: int) -> int:
+def count(name: str, value: Length, minimum: int) -> int:
     """A known integer."""
     return int(leaves.length(name, value, minimum=minimum))
 
@@ -52,19 +59,19 @@ def limits(updates: int, smoothing: float, divergence: float) -> Limits:
         raise ValueError(f"smoothing must be at least 0 and below 1, got {smoothing!r}")
     if isinstance(divergence, bool) or not isinstance(divergence, int | float) or not divergence > 1.0:
         raise ValueError(f"divergence must be a number above 1 (math.inf: never stop), got {divergence!r}")
-    return Limits(smoothing_weights(smoothing, updates), np.float32(divergence - 1.0))
+    return Limits(smoothing_weights(smoothing, updates), np.asarray(divergence - 1.0, np.float32))
 
 
 def problem(
     loss_fn: Callable[..., Any],
-    optimizer: Any,
+    optimizer: Optimizer,
     metric_fn: Callable[..., Any] | None,
     *,
     stateful: bool,
     accumulate: int,
     final_loss: bool,
     strategy: str,
-    compiler_options: Mapping[str, Any] | None,
+    compiler_options: Mapping[str, CompilerOption] | None,
 ) -> Problem:
     """What decides which program is compiled."""
     for name, value in (("loss_fn", loss_fn), ("metric_fn", metric_fn)):
@@ -129,13 +136,13 @@ def start(params: PyTree, model_state: PyTree, opt_state: PyTree) -> Start:
     return Start(params, model_state, opt_state)
 
 
-def require_metric(metric_fn: Any, metric_batch: Any) -> None:
+def require_metric(metric_fn: Callable[..., Any] | None, metric_batch: PyTree) -> None:
     """A batch for the metric needs a metric."""
     if metric_fn is None and metric_batch is not None:
         raise ValueError("metric_batch needs metric_fn, which is None")
 
 
-def is_sequence(batches: Any) -> bool:
+def is_sequence(batches: PyTree) -> bool:
     """Whether batches come one after another: a list, an iterator or a loader, not arrays with a leading axis."""
     if isinstance(batches, list):
         return True
@@ -143,7 +150,7 @@ def is_sequence(batches: Any) -> bool:
     return is_one_leaf and not hasattr(batches, "shape") and isinstance(batches, Iterable)
 
 
-def stacked(batches: Any, needed: int) -> PyTree:
+def stacked(batches: PyTree, needed: int) -> PyTree:
     """Batches as arrays with a leading axis; of a sequence, as many as are needed, or all if there are fewer."""
     if not is_sequence(batches):
         return batches
@@ -195,16 +202,16 @@ def orders(held: int, updates: int, accumulate: int, seeds: int) -> np.ndarray:
     return np.stack(rows).astype(np.int32)
 
 
-def random_key(key: Any) -> Any:
+def random_key(key: jax.Array | None) -> jax.Array | None:
     """One random key, or None."""
-    dtype, shape = getattr(key, "dtype", None), np.shape(key)
+    dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
     typed = dtype is not None and jax.numpy.issubdtype(dtype, jax.dtypes.prng_key) and shape == ()
-    if key is None or typed or (dtype == np.uint32 and len(shape) == 1):
+    if key is None or typed or (dtype == np.uint32 and shape is not None and len(shape) == 1):
         return key
     raise TypeError(f"key must be a random key such as jax.random.key(0), got {key!r}")
 
 
-def keys_of(key: Any, seeds: int) -> Any:
+def keys_of(key: jax.Array | None, seeds: int) -> jax.Array | None:
     """A random key for each seed; the first is `key` itself."""
     if key is None:
         return None
@@ -212,7 +219,7 @@ def keys_of(key: Any, seeds: int) -> Any:
     return jax.numpy.stack([jax.numpy.asarray(key), *others])
 
 
-def _number(name: str, value: Any) -> float:
+def _number(name: str, value: float) -> float:
     leaf = leaves.number(name, value)
     if not leaves.is_known(leaf):
         raise TypeError(f"{name} must be a known number, not a traced one")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -19,9 +19,12 @@ from jax import lax
 
 from jaxlr.loops import while_finite
 from jaxlr.transforms.rate.learning_rate import set_learning_rate
+from jaxlr.typing import Array, PyTree
 
-PyTree = Any
-Array = jax.Array | np.ndarray
+Optimizer: TypeAlias = (
+    "Callable[..., optax.GradientTransformation] | optax.GradientTransformation"  # of a rate, or made
+)
+CompilerOption: TypeAlias = "str | bool | int | float"
 COMPLETED, DIVERGED, NOT_FINITE = 0, 1, 2
 FLAT = np.float32(1e-6)  # of the first gradient: a ramp that has come so near to a minimum begins again
 _KEPT_PROGRAMS = 16  # a compiled program keeps its functions, and what they close over, alive
@@ -32,23 +35,23 @@ class Problem:
     """What is trained and how: everything that decides which program is compiled."""
 
     loss_fn: Callable[..., Any]
-    optimizer: Callable[..., Any] | optax.GradientTransformation  # a factory, or a finished transformation
+    optimizer: Optimizer
     metric_fn: Callable[..., Any] | None
     stateful: bool  # whether the functions take (params, model_state, batch, key)
     accumulate: int  # batches in an update
     final_loss: bool  # whether the loss over all batches of the trial is measured once more after it
     strategy: str  # "map": trials one after another; "vmap": side by side
-    compiler_options: tuple[tuple[str, Any], ...]
+    compiler_options: tuple[tuple[str, CompilerOption], ...]
 
-    def transformation(self, rate: Any) -> optax.GradientTransformationExtraArgs:
+    def transformation(self, rate: Array) -> optax.GradientTransformationExtraArgs:
         """The optimizer with this rate; a finished one has its rate in its state instead."""
-        finished = isinstance(self.optimizer, optax.GradientTransformation)
-        made = self.optimizer if finished else self.optimizer(rate)  # pyright: ignore[reportCallIssue]
+        optimizer = self.optimizer
+        made = optimizer if isinstance(optimizer, optax.GradientTransformation) else optimizer(rate)
         if not isinstance(made, optax.GradientTransformation):
             raise TypeError(f"optimizer must make a gradient transformation of a rate, got {made!r}")
         return optax.with_extra_args_support(made)
 
-    def with_rate(self, opt_state: PyTree, rate: Any) -> PyTree:
+    def with_rate(self, opt_state: PyTree, rate: Array) -> PyTree:
         """The optimizer's state, holding this rate where the transformation cannot."""
         finished = isinstance(self.optimizer, optax.GradientTransformation)
         return set_learning_rate(opt_state, rate) if finished else opt_state
@@ -96,8 +99,8 @@ class State(NamedTuple):
 class Limits(NamedTuple):
     """The numbers of the smoothing and of the divergence test, as data."""
 
-    weights: Any  # float32, (updates,): of each new loss in the smoothed one
-    rise: Any  # float32, (): the rise of the smoothed loss that ends a trial, in units of `_diverged`
+    weights: Array  # float32, (updates,): of each new loss in the smoothed one
+    rise: Array  # float32, (): the rise of the smoothed loss that ends a trial, in units of `_diverged`
 
 
 def smoothing_weights(smoothing: float, updates: int) -> np.ndarray:
@@ -121,7 +124,7 @@ def run_trials(
     rates: np.ndarray,
     limits: Limits,
     order: np.ndarray,
-    keys: Any,
+    keys: jax.Array | None,
     start: Start,
     batches: PyTree,
     metric_batch: PyTree,
@@ -142,7 +145,13 @@ def run_trials(
 
 
 def run_sequence(
-    problem: Problem, rates: np.ndarray, limits: Limits, key: Any, start: Start, batches: Iterable, metric_batch: PyTree
+    problem: Problem,
+    rates: np.ndarray,
+    limits: Limits,
+    key: jax.Array | None,
+    start: Start,
+    batches: Iterable[PyTree],
+    metric_batch: PyTree,
 ) -> Record:
     """Runs one trial on batches as they come, by one compiled step; asks for no more of them than are needed.
 
@@ -172,7 +181,7 @@ def run_sequence(
     return Record(Entry(*columns), done, np.asarray(state.reason)[None], final_loss=zero, final_metric=zero)
 
 
-def _next_batches(source: Iterator, accumulate: int) -> PyTree:
+def _next_batches(source: Iterator[PyTree], accumulate: int) -> PyTree:
     """The next batches with a leading axis, or None if there are too few."""
     found = []
     for _ in range(accumulate):
@@ -235,7 +244,7 @@ def _trial(
     rates: jax.Array,
     limits: Limits,
     order: jax.Array,
-    key: Any,
+    key: jax.Array | None,
     start: Start,
     batches: PyTree,
     metric_batch: PyTree,
@@ -274,7 +283,7 @@ def _update(
     state: State,
     rate: jax.Array,
     limits: Limits,
-    key: Any,
+    key: jax.Array | None,
     micro_batches: PyTree,
     metric_batch: PyTree,
 ) -> tuple[State, Entry]:
@@ -304,7 +313,7 @@ def _update(
     return state, Entry(loss, smoothed, metric, largest)
 
 
-def _diverged(smoothed: jax.Array, first: jax.Array, best: jax.Array, rise: jax.Array) -> jax.Array:
+def _diverged(smoothed: jax.Array, first: jax.Array, best: jax.Array, rise: Array) -> jax.Array:
     """Whether the loss rose above its best by `rise` times the best's size, or a quarter of the fall if that is more.
 
     For a loss above 0 that is smoothed > (1 + rise) best, unless little of it is left; a loss around 0 or below, whose
@@ -315,7 +324,7 @@ def _diverged(smoothed: jax.Array, first: jax.Array, best: jax.Array, rise: jax.
 
 
 def _gradients(
-    problem: Problem, state: State, key: Any, micro_batches: PyTree, with_metric: bool
+    problem: Problem, state: State, key: jax.Array | None, micro_batches: PyTree, with_metric: bool
 ) -> tuple[jax.Array, PyTree, PyTree, jax.Array]:
     """The means over an update's batches of loss, gradients and metric, and the model's new state."""
     params = state.start.params
@@ -348,7 +357,7 @@ def _gradients(
 
 
 def _over_all(
-    problem: Problem, start: Start, order: jax.Array, key: Any, batches: PyTree, metric_batch: PyTree
+    problem: Problem, start: Start, order: jax.Array, key: jax.Array | None, batches: PyTree, metric_batch: PyTree
 ) -> tuple[jax.Array, jax.Array]:
     """The mean loss and the metric over all batches of a trial, nothing changed."""
     indices = order.reshape(-1)
@@ -370,7 +379,9 @@ def _over_all(
     return loss, metric
 
 
-def _loss(problem: Problem, params: PyTree, model_state: PyTree, batch: PyTree, key: Any) -> tuple[jax.Array, PyTree]:
+def _loss(
+    problem: Problem, params: PyTree, model_state: PyTree, batch: PyTree, key: jax.Array | None
+) -> tuple[jax.Array, PyTree]:
     if not problem.stateful:
         result = problem.loss_fn(params, batch)
         if isinstance(result, tuple):
@@ -388,7 +399,7 @@ def _loss(problem: Problem, params: PyTree, model_state: PyTree, batch: PyTree, 
     return _scalar("loss_fn", loss), new_state
 
 
-def _metric(problem: Problem, params: PyTree, model_state: PyTree, batch: PyTree, key: Any) -> jax.Array:
+def _metric(problem: Problem, params: PyTree, model_state: PyTree, batch: PyTree, key: jax.Array | None) -> jax.Array:
     assert problem.metric_fn is not None
     arguments = (params, _anew(model_state), batch, key) if problem.stateful else (params, batch)
     return _scalar("metric_fn", problem.metric_fn(*arguments))
@@ -399,7 +410,7 @@ def _anew(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: leaf, tree)
 
 
-def _scalar(name: str, value: Any) -> jax.Array:
+def _scalar(name: str, value: object) -> jax.Array:
     """What a function returned, if it is one real number, as float32."""
     known = isinstance(value, jax.Array | np.ndarray | np.generic | float | int)
     if not known or np.shape(value) != () or not _is_real(jnp.asarray(value).dtype):
@@ -407,11 +418,11 @@ def _scalar(name: str, value: Any) -> jax.Array:
     return jnp.asarray(value).astype(jnp.float32)
 
 
-def _is_real(dtype: Any) -> bool:
+def _is_real(dtype: np.dtype) -> bool:
     return jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)
 
 
-def _described(value: Any) -> str:
+def _described(value: object) -> str:
     if isinstance(value, jax.Array | np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if isinstance(value, tuple):
@@ -433,7 +444,7 @@ def _require_same(old: PyTree, new: PyTree) -> None:
             )
 
 
-def key_at(key: Any, index: jax.Array) -> Any:
+def key_at(key: jax.Array | None, index: jax.Array) -> jax.Array | None:
     """The random key of a batch, by its place in the trial."""
     return None if key is None else jax.random.fold_in(key, index)
 
@@ -450,13 +461,13 @@ def _largest(gradients: PyTree) -> jax.Array:
     return jnp.stack(sizes).max() if sizes else jnp.float32(0)
 
 
-def _strong(leaf: Any) -> Any:
+def _strong(leaf: Array) -> jax.Array:
     """The leaf without a weak type: a carry of a loop keeps its type."""
     leaf = jnp.asarray(leaf)
     return leaf if _is_key(leaf) else lax.convert_element_type(leaf, leaf.dtype)
 
 
-def _as_before(leaf: Any, old: Any) -> Any:
+def _as_before(leaf: Array, old: jax.Array) -> jax.Array:
     """The leaf with the dtype that it had before the update."""
     leaf = jnp.asarray(leaf)
     return leaf if _is_key(leaf) else leaf.astype(old.dtype)

@@ -1,10 +1,10 @@
 """Real images by name: digits (no network), fashion-mnist, mnist, kmnist, cifar10, or NumPy files of your own."""
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from jaxlr.arguments import nearest
 from jaxlr.errors import DataError
 from jaxlr.training.data.cifar import ARCHIVE, load_cifar10, load_cifar10_archive
 from jaxlr.training.data.download import Source, fetch
@@ -21,7 +21,6 @@ from jaxlr.training.data.splits import (
 
 __all__ = ["SOURCES", "DataError", "Dataset", "Source", "Split", "load_dataset"]
 
-_CLASSES = 10  # of every set that goes by a name
 _IDX_FILES = (
     "train-images-idx3-ubyte.gz",
     "train-labels-idx1-ubyte.gz",
@@ -34,6 +33,7 @@ def _checksums(*sha256: str) -> dict[str, str]:
     return {file: f"sha256:{checksum}" for file, checksum in zip(_IDX_FILES, sha256, strict=True)}
 
 
+# A further set of IDX files, or in the form of CIFAR-10, is an entry here.
 SOURCES: Mapping[str, Source] = {
     "fashion-mnist": Source(
         "fashion-mnist",
@@ -132,22 +132,21 @@ Known are digits, fashion-mnist, mnist, kmnist, cifar10, a path that ends in .np
     """
     check_split_arguments(validation_fraction, seed)
     name = os.fspath(name)
-    held_out, classes = False, _CLASSES
+    source, held_out = sources.get(name), False
     if name.endswith(".npz"):
         train, test, held_out = load_npz(Path(name))
-        classes = count_classes(train, test, origin=name)
     elif name == "digits":
         train, test = load_digits()
         held_out = True
-    elif name not in sources and Path(name).is_dir():
+    elif source is None and Path(name).is_dir():
         train, test, held_out = load_npy_folder(Path(name))
-        classes = count_classes(train, test, origin=name)
-    elif name not in sources:
+    elif source is None:
         raise DataError(_unknown(name, ("digits", *sources)))
-    elif name == "cifar10":
-        train, test = _load_cifar10(sources[name], data_dir, cache_dir)
+    elif ARCHIVE in source.checksums:
+        train, test = _load_cifar10(source, data_dir, cache_dir)
     else:
-        train, test = load_idx(lambda file: _find_idx(file, sources[name], data_dir, cache_dir), classes=classes)
+        train, test = load_idx(lambda file: _find_idx(file, source, data_dir, cache_dir), classes=source.classes)
+    classes = count_classes(train, test, origin=name) if source is None else source.classes
     return split_dataset(
         name,
         train,
@@ -160,7 +159,7 @@ Known are digits, fashion-mnist, mnist, kmnist, cifar10, a path that ends in .np
 
 
 def _unknown(name: str, names: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(name.lower(), names, n=1)
+    near = nearest(name, names)
     suggestion = f", did you mean {near[0]!r}?" if near else "."
     files = "a path that ends in .npz, and a folder of .npy files"
     return f"unknown data set {name!r}{suggestion} Known are {', '.join(names)}, {files}"

@@ -22,6 +22,7 @@ class Source:
       checksums: from the name of a file to its checksum, "sha256:..." or "md5:...".
       folder: where a package of the system puts the files, if there is one.
       package: that package.
+      classes: how many the set has.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Source:
     checksums: Mapping[str, str]
     folder: Path | None = None
     package: str = ""
+    classes: int = 10
 
     @property
     def how_to_get(self) -> str:

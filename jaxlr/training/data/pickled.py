@@ -2,7 +2,7 @@
 
 import io
 import pickle
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from jaxlr.errors import DataError
 class PickledArray:
     """Stands where a pickle asks for a NumPy array and keeps what it is told."""
 
-    def __init__(self, content: bytes = b"", dtype: "_PickledDtype | None" = None, shape: Any = (), order: str = "C"):
+    def __init__(
+        self, content: bytes = b"", dtype: "_PickledDtype | None" = None, shape: tuple[int, ...] = (), order: str = "C"
+    ):
         self.content, self.dtype, self.shape, self.order = content, dtype, shape, order
 
     def __setstate__(self, state: tuple) -> None:
@@ -39,7 +41,9 @@ def _reconstruct(*arguments: object) -> PickledArray:
     return PickledArray()
 
 
-def _frombuffer(content: bytes, dtype: _PickledDtype, shape: Any, order: str, *axes: object) -> PickledArray:
+def _frombuffer(
+    content: bytes, dtype: _PickledDtype, shape: tuple[int, ...], order: str, *axes: object
+) -> PickledArray:
     return PickledArray(content, dtype, shape, order)
 
 
@@ -61,14 +65,14 @@ _STAND_INS = {
 
 
 class _ArraysOnly(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> Callable[..., object]:
         """Gives the stand-in for a name; refuses every other."""
         if (module, name) not in _STAND_INS:
             raise DataError(f"refused: the pickle asks for {f'{module}.{name}'!r}, no part of an array")
         return _STAND_INS[module, name]
 
 
-def unpickle(content: bytes, *, origin: str) -> Any:
+def unpickle(content: bytes, *, origin: str) -> object:
     """Unpickles containers, numbers, strings and arrays of bytes; strings of Python 2 come as bytes.
 
     Args:

@@ -2,9 +2,9 @@
 
 import operator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from jaxlr.errors import DataError
 
@@ -36,7 +36,7 @@ class MappedRows:
     def __getitem__(self, chosen: slice | np.ndarray) -> np.ndarray:
         return np.asarray(self._array[self._rows[chosen]])
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or self.dtype, copy=False)
 
     def take(self, chosen: np.ndarray) -> "MappedRows":

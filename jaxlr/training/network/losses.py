@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
+
+from jaxlr.arguments import nearest
+from jaxlr.typing import PyTree
 
 __all__ = ["LOSSES", "l1_penalty", "l2_penalty", "loss_by_name"]
 
@@ -66,12 +67,12 @@ def loss_by_name(name: str) -> Loss:
     """
     if name in LOSSES:
         return LOSSES[name]
-    near = difflib.get_close_matches(str(name), LOSSES, n=1)
+    near = nearest(str(name), LOSSES)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {name!r}{hint}")
 
 
-def l1_penalty(parameters: Any) -> jax.Array:
+def l1_penalty(parameters: PyTree) -> jax.Array:
     """The sum of the absolute kernel weights.
 
     sum |w|
@@ -92,7 +93,7 @@ def l1_penalty(parameters: Any) -> jax.Array:
     return sum((jnp.abs(kernel).sum() for kernel in _kernels(parameters)), start=jnp.float32(0))
 
 
-def l2_penalty(parameters: Any) -> jax.Array:
+def l2_penalty(parameters: PyTree) -> jax.Array:
     """Half the sum of the squared kernel weights: its gradient is the weight itself.
 
     sum w^2 / 2
@@ -112,5 +113,5 @@ def l2_penalty(parameters: Any) -> jax.Array:
     return sum((jnp.square(kernel).sum() for kernel in _kernels(parameters)), start=jnp.float32(0)) / 2
 
 
-def _kernels(parameters: Any) -> list[jax.Array]:
+def _kernels(parameters: PyTree) -> list[jax.Array]:
     return [leaf for leaf in jax.tree.leaves(parameters) if jnp.ndim(leaf) >= 2]

@@ -12,7 +12,7 @@ from jaxlr.training.data.datasets import Dataset, load_dataset
 from jaxlr.training.network.models import CNN
 from jaxlr.training.runs.config import Optimization, Task
 
-__all__ = ["load_data", "make_model", "make_optimizer"]
+__all__ = ["load_data", "make_model", "make_network", "make_optimizer"]
 
 
 def load_data(config: Task) -> Dataset:
@@ -34,9 +34,20 @@ def make_model(config: Task, data: Dataset) -> CNN:
       config: the options.
       data: the images.
     """
+    return make_network(config, data.train.images.shape[1:], data.classes)
+
+
+def make_network(config: Task, image_shape: tuple[int, ...], classes: int) -> CNN:
+    """The same for images of this shape, with so many classes.
+
+    Args:
+      config: the options.
+      image_shape: (height, width, channels).
+      classes: outputs of the network.
+    """
     return CNN(
-        data.train.images.shape[1:],
-        data.classes,
+        image_shape,
+        classes,
         width=config.width,
         depth=config.depth,
         dropout=config.dropout,

@@ -19,7 +19,7 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, L
 from jaxlr.errors import CheckpointError
 from jaxlr.training.runs.position import Position
 
-__all__ = ["Checkpoints", "has_checkpoint", "load_network", "load_state", "read_position"]
+__all__ = ["Checkpoints", "has_checkpoint", "load_network", "load_state", "read_position", "read_shapes"]
 
 FOLDER = "checkpoints"
 _PARTS = ("network", "optimizer")
@@ -134,6 +134,19 @@ def read_position(folder: Path) -> Position:
     """
     notes, _ = _read_notes(folder)
     return notes
+
+
+def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the network's arrays in the last complete checkpoint of a run, by their paths.
+
+    Raises:
+      CheckpointError: there is none, or it cannot be read.
+    """
+    _, layout = _read_notes(folder)
+    return {
+        name.partition(".")[2]: tuple(map(int, re.findall(r"\d+", array.partition("[")[2])))
+        for name, array in layout["network"].items()
+    }
 
 
 def load_state(folder: Path, count: int, state: Any) -> Any:

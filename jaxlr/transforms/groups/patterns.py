@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import fnmatch
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -13,6 +12,7 @@ import jax
 import numpy as np
 import optax
 
+from jaxlr.arguments import nearest
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.groups import masks, paths
 from jaxlr.transforms.hyperparameters import Number
@@ -106,7 +106,7 @@ class ParameterGroups:
         for argument in ("rates", "no_decay", "frozen"):
             for pattern in getattr(self, argument):
                 if known and not fnmatch.filter(known, pattern):
-                    near = difflib.get_close_matches(pattern, known, n=3, cutoff=0.0)
+                    near = nearest(pattern, known, most=3, cutoff=0.0)
                     raise ValueError(
                         f"the pattern {pattern!r} in {argument} matches none of the {len(known)} parameters; "
                         f"the nearest are {', '.join(near)}"

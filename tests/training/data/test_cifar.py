@@ -23,7 +23,7 @@ from image_files import (
     write_batches,
 )
 
-from jaxlr.training.data.datasets import load_dataset
+from jaxlr.training.data.datasets import SOURCES, Source, load_dataset
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,12 @@ def test_cifar10_archive_in_data_dir(tmp_path: Path) -> None:
     (tmp_path / "cifar-10-binary.tar.gz").write_bytes(archive_bytes(BATCHES))
     assert_is_cifar(load_dataset("cifar10", data_dir=tmp_path))
     assert files_under(tmp_path) == ["cifar-10-binary.tar.gz"]
+
+
+def test_a_further_set_in_this_form_is_one_entry(tmp_path: Path) -> None:
+    write_batches(tmp_path, BATCHES, binary_batch, suffix=".bin")
+    source = Source("mine", urls=(), checksums=SOURCES["cifar10"].checksums)
+    assert_is_cifar(load_dataset("mine", data_dir=tmp_path, sources={"mine": source}))
 
 
 class Trap:

@@ -100,3 +100,11 @@ def test_folder_instead_of_a_file_is_missing(tmp_path: Path) -> None:
     (tmp_path / IDX[0]).unlink()
     (tmp_path / IDX[0]).mkdir()
     assert f"no {IDX[0]}" in said(lambda: load_dataset("mnist", data_dir=tmp_path))
+
+
+def test_a_further_set_is_one_entry(tmp_path: Path) -> None:
+    write_family(tmp_path / "mine", FAMILY, gz=True)
+    source = Source("mine", urls=(), checksums={}, classes=12)
+    dataset = load_dataset("mine", data_dir=tmp_path, sources={"mine": source})
+    assert (dataset.name, dataset.classes) == ("mine", 12)
+    assert "Known are digits, mine, " in said(lambda: load_dataset("my", sources={"mine": source}))
