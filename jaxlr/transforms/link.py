@@ -18,8 +18,8 @@ import optax
 
 from jaxlr.transforms.debiasing import one_minus_power
 from jaxlr.transforms.hyperparameters import Hyperparameter
-from jaxlr.transforms.trees import cast_like, increment, place_like, widen_all
-from jaxlr.transforms.waiting import link_state, where_due
+from jaxlr.transforms.trees import cast_like, gradients_of, increment, like_updates, place_like
+from jaxlr.transforms.waiting import link_state, settled, where_due
 from jaxlr.typing import PyTree
 
 __all__ = ["Step", "link", "link_state"]
@@ -104,19 +104,19 @@ def link(
         return place_like(params, state(count=count, **numbers, **start(params)))
 
     def update(
-        updates: optax.Updates, old: Any, params: optax.Params | None = None, *, due: Any = True, **extra: Any
+        updates: optax.Updates, old: Any, params: optax.Params | None = None, **extra: Any
     ) -> tuple[optax.Updates, Any]:
-        gradients = widen_all(updates)
-        step = Step(old.count, increment(old.count), old, params, extra)
+        gradients = gradients_of(updates)
+        step = Step(old.count, increment(old.count), old, like_updates(params, updates), extra)
         # Chosen here and not afterwards, the moments are written in place: see waiting.py.
         new: dict[str, PyTree] = {}
         for name, each in advance(step, old, gradients).items():
             fresh = each(SimpleNamespace(**new)) if callable(each) else each
-            new[name] = where_due(due, fresh, getattr(old, name))
+            new[name] = where_due(fresh, getattr(old, name))
         scaled = direction(step, SimpleNamespace(**new), gradients)
-        numbers = {name: where_due(due, step.at(each), getattr(old, name)) for name, each in recorded.items()}
+        numbers = {name: where_due(step.at(each), getattr(old, name)) for name, each in recorded.items()}
         moments = {name: cast_like(each, getattr(old, name)) for name, each in new.items()}
-        after = state(count=where_due(due, step.number, old.count), **numbers, **moments)
-        return cast_like(scaled, updates), after
+        after = state(count=where_due(step.number, old.count), **numbers, **moments)
+        return cast_like(scaled, updates), settled(after, old)
 
     return optax.GradientTransformationExtraArgs(cast(Any, init), cast(Any, update))

@@ -26,6 +26,37 @@ def widen_all(tree: PyTree) -> PyTree:
     return jax.tree.map(widen, tree)
 
 
+def gradients_of(updates: PyTree) -> PyTree:
+    """The updates widened; an error names the one that is no array of numbers."""
+
+    def leaf(path: Any, update: Any) -> jax.Array:
+        if getattr(update, "dtype", None) == jax.dtypes.float0:
+            raise TypeError(
+                f"the gradient of {jax.tree_util.keystr(path)} is float0, so its parameter holds integers: leave it out "
+                "with None (equinox), optax.masked or ParameterGroups(frozen=...)"
+            )
+        return widen(update)
+
+    return jax.tree_util.tree_map_with_path(leaf, updates)
+
+
+def like_updates(params: PyTree, updates: PyTree) -> PyTree:
+    """The parameters, None where an update is None: there they may be anything, such as an activation function."""
+    if params is None or not any(update is None for update in jax.tree.leaves(updates, is_leaf=_is_none)):
+        return params
+    return jax.tree.map(lambda u, p: None if u is None else p, updates, params, is_leaf=_is_none)
+
+
+def stored_like(tree: State, like: State) -> State:
+    """A state with the dtypes of another: a state's dtypes never change, whatever an update computes in."""
+
+    def leaf(new: Any, old: Any) -> Any:
+        dtype = jnp.result_type(old)
+        return new if new is old or jnp.result_type(new) == dtype else jnp.asarray(new).astype(dtype)
+
+    return jax.tree.map(leaf, tree, like)
+
+
 def map_wide(function: Callable[..., jax.Array], updates: PyTree, *others: PyTree) -> PyTree:
     """Maps `function` over widened leaves; each result has the dtype of its leaf of `updates`."""
     return cast_like(jax.tree.map(lambda *leaves: function(*map(widen, leaves)), updates, *others), updates)
@@ -64,6 +95,10 @@ def place_like(params: PyTree, state: State) -> State:
     elif not isinstance(placed, SingleDeviceSharding):
         return state
     return jax.tree.map(lambda leaf: leaf if jnp.ndim(leaf) else jax.device_put(leaf, placed), state)
+
+
+def _is_none(leaf: Any) -> bool:
+    return leaf is None
 
 
 def absolute_square(x: jax.Array) -> jax.Array:

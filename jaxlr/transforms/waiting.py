@@ -1,17 +1,26 @@
-"""Links that stand still until an update is due, so that `accumulate` can run them on every micro-step.
+"""Standing still until an update is due, in any nesting.
 
-A link that chooses between its new and its old moments first, and computes its update from the chosen ones, lets XLA
-write the moments in place. Chosen from outside, afterwards, they are copied.
+`accumulate` runs the optimizer on every micro-step and keeps what it makes only where an update is due. It chooses from
+outside, leaf by leaf, so whatever stands between, and whoever wrote it, is right. What it chooses that way is copied; a
+link that chooses between its new and its old moments first, and computes its update from the chosen ones, lets XLA
+write them in place. So the links of jaxlr ask `due_now()`, choose, and say so with `settled`: what they settled is not
+chosen again. Nothing of this travels through `update`, and a link that is not asked in time (one compiled on its own,
+one in a branch of `lax.cond`) settles nothing and is chosen from outside like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import contextvars
+import dataclasses
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import get_opaque_trace_state
 
+from jaxlr.transforms.trees import stored_like
 from jaxlr.typing import PyTree
 
 _State = TypeVar("_State")
@@ -20,8 +29,74 @@ _State = TypeVar("_State")
 RECORDS: dict[type[Any], tuple[str, ...]] = {}
 
 
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """One micro-step of one `accumulate`, while its optimizer is run."""
+
+    due: jax.Array  # bool, (): whether this micro-step makes an update
+    _trace: Any = dataclasses.field(default_factory=get_opaque_trace_state)
+    # By the new leaf's identity: the new leaf and the old one it was chosen against, held so that no identity returns.
+    _pairs: dict[int, tuple[Any, Any]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the program being traced is the one in which `due` was computed: else it can't be asked."""
+        return get_opaque_trace_state() == self._trace
+
+    def note(self, new: PyTree, old: PyTree) -> None:
+        """Remembers that these leaves were chosen against those."""
+        leaves, before = jax.tree.leaves(new), jax.tree.leaves(old)
+        self._pairs.update({id(leaf): (leaf, other) for leaf, other in zip(leaves, before, strict=True)})
+
+    def settle(self, new: _State, old: _State) -> _State:
+        """`new` where an update is due, else `old`; leaves that were settled against the same old one stay as they are."""
+
+        def choose(leaf: Any, before: Any) -> Any:
+            if leaf is before or self._pairs.get(id(leaf), (None, None))[1] is before:
+                return leaf
+            return jnp.where(self.due, leaf, before)
+
+        return jax.tree.map(choose, stored_like(new, old), old)
+
+
+_window: contextvars.ContextVar[Window | None] = contextvars.ContextVar("window", default=None)
+
+
+@contextlib.contextmanager
+def micro_step(due: jax.Array) -> Iterator[Window]:
+    """While a wrapped optimizer is run: `due` for the links that ask."""
+    window = Window(due)
+    token = _window.set(window)
+    try:
+        yield window
+    finally:
+        _window.reset(token)
+
+
+def due_now() -> Any:
+    """Whether an update is due: True outside `accumulate`, and wherever its micro-step can't be asked."""
+    window = _window.get()
+    return window.due if window is not None and window.is_here else True
+
+
+def where_due(new: PyTree, old: PyTree) -> PyTree:
+    """`new` where an update is due, else `old`."""
+    due = due_now()
+    if due is True:
+        return new
+    return jax.tree.map(lambda n, o: jnp.where(due, n, jnp.asarray(o).astype(n.dtype)), new, old)
+
+
+def settled(new: _State, old: _State) -> _State:
+    """`new`, every leaf of which has been chosen against its like in `old` by `where_due`."""
+    window = _window.get()
+    if window is not None and window.is_here:
+        window.note(new, old)
+    return new
+
+
 def link_state(*records: str) -> Callable[[type[_State]], type[_State]]:
-    """Marks the state of a link: it stands still by itself where no update is due, and records these of its fields.
+    """Marks the state of a link: it holds no other states, and records these of its fields.
 
     The class is a NamedTuple whose first field is `count`; the records follow, then the moments.
     """
@@ -31,19 +106,3 @@ def link_state(*records: str) -> Callable[[type[_State]], type[_State]]:
         return state
 
     return mark
-
-
-def where_due(due: Any, new: PyTree, old: PyTree) -> PyTree:
-    """`new` where an update is due, else `old`; `due` is True outside `accumulate`."""
-    if due is True:
-        return new
-    return jax.tree.map(lambda n, o: jnp.where(due, n, jnp.asarray(o).astype(n.dtype)), new, old)
-
-
-def where_due_outside(due: Any, new: PyTree, old: PyTree) -> PyTree:
-    """The same for states of any links: those that `link_state` marks have chosen already."""
-    return jax.tree.map(lambda n, o: n if _waits(n) else where_due(due, n, o), new, old, is_leaf=_waits)
-
-
-def _waits(node: Any) -> bool:
-    return type(node) in RECORDS

@@ -16,7 +16,7 @@ from jaxlr.transforms.rate import plateau
 from jaxlr.transforms.rate.plateau import PlateauState, ReduceOnPlateau
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.trees import increment, map_wide, place_like
-from jaxlr.transforms.waiting import link_state, where_due
+from jaxlr.transforms.waiting import link_state, settled, where_due
 
 
 @link_state()
@@ -81,7 +81,6 @@ def scale_by_learning_rate(learning_rate: NumberOrSchedule | ReduceOnPlateau) ->
         params: optax.Params | None = None,
         *,
         value: Any = None,
-        due: Any = True,
         **extra: Any,
     ) -> tuple[optax.Updates, ScaleByLearningRateState]:
         del params, extra
@@ -96,7 +95,7 @@ def scale_by_learning_rate(learning_rate: NumberOrSchedule | ReduceOnPlateau) ->
             rate = plateau.reduced(watched)
         updates = map_wide(lambda update: -rate * update, updates)
         new = state._replace(count=increment(state.count), learning_rate=rate, plateau=watched)
-        return updates, where_due(due, new, state)
+        return updates, settled(where_due(new, state), state)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 

@@ -8,11 +8,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxlr.transforms.trees import cast_like, widen, widen_all
-from jaxlr.transforms.waiting import link_state, where_due, where_due_outside
+from jaxlr.transforms.trees import cast_like, gradients_of, like_updates, stored_like, widen
+from jaxlr.transforms.waiting import settled, where_due
 
 
-@link_state()
 class MasterWeightsState(NamedTuple):
     """State of `with_master_weights`."""
 
@@ -47,8 +46,8 @@ def in_float32(inner: optax.GradientTransformation) -> optax.GradientTransformat
     def update(
         updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None, **extra: Any
     ) -> tuple[optax.Updates, optax.OptState]:
-        scaled, state = inner.update(widen_all(updates), state, params, **extra)
-        return cast_like(scaled, updates), state
+        scaled, new = inner.update(gradients_of(updates), state, like_updates(params, updates), **extra)
+        return cast_like(scaled, updates), stored_like(new, state)
 
     return optax.GradientTransformationExtraArgs(inner.init, update)  # pyright: ignore[reportArgumentType]
 
@@ -96,17 +95,15 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
         updates: optax.Updates,
         state: MasterWeightsState,
         params: optax.Params | None = None,
-        *,
-        due: Any = True,
         **extra: Any,
     ) -> tuple[optax.Updates, MasterWeightsState]:
         if params is None:
             raise ValueError("with_master_weights needs the parameters: call update(updates, state, params)")
-        steps, inner_state = inner.update(widen_all(updates), state.inner_state, state.master, due=due, **extra)
+        params = like_updates(params, updates)
+        steps, inner_state = inner.update(gradients_of(updates), state.inner_state, state.master, **extra)
         master = jax.tree.map(lambda w, step: w + step.astype(w.dtype), state.master, steps)
-        master = where_due(due, master, state.master)
-        inner_state = where_due_outside(due, inner_state, state.inner_state)
+        master = settled(where_due(master, state.master), state.master)
         changes = jax.tree.map(lambda w, p: widen(w.astype(p.dtype)) - widen(p), master, params)
-        return changes, MasterWeightsState(master, inner_state)
+        return changes, MasterWeightsState(master, stored_like(inner_state, state.inner_state))
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
