@@ -1,34 +1,37 @@
-"""Optimizers: short chains of the transformations, in PyTorch's order, that end by recording the learning rate.
+"""Optimizers: Optax's own, with its positions, names, defaults and steps; the learning rate is recorded and can be set.
 
-A link whose number is known to be 0 is left out. Every optimizer computes in float32 and casts once, at the end.
+`jaxlr.adamw` in place of `optax.adamw` changes no update. Moments are float32 (wider where the parameters are) where
+Optax takes the parameters' dtype, unless a dtype is given; all between them is float32, rounded once, at the end.
+None leaves a link out and a number keeps it, 0 too: a state's structure never depends on a number, so that
+`optax.inject_hyperparams` and `jax.vmap` work. What comes after Optax's arguments goes by keyword.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any, Literal
 
 import optax
 
+from jaxlr.transforms.assembly import Rate, assemble
 from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number_or_schedule
 from jaxlr.transforms.moments.adam import scale_by_adam
 from jaxlr.transforms.moments.momentum import scale_by_momentum
 from jaxlr.transforms.moments.rms import scale_by_rmsprop
-from jaxlr.transforms.penalties import add_weight_decay
-from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
-from jaxlr.transforms.rate.plateau import ReduceOnPlateau
-from jaxlr.transforms.wrappers.precision import in_float32
 
 __all__ = ["adam", "adamw", "rmsprop", "sgd"]
 
+Amsgrad = Literal[False, True, "raw", "corrected"]
+
 
 def sgd(
-    learning_rate: NumberOrSchedule | ReduceOnPlateau,
-    *,
-    momentum: NumberOrSchedule = 0.0,
-    dampening: Number = 0.0,
+    learning_rate: Rate,
+    momentum: NumberOrSchedule | None = None,
     nesterov: bool = False,
-    weight_decay: NumberOrSchedule = 0.0,
+    accumulator_dtype: Any = None,
+    *,
+    dampening: Number = 0.0,
+    weight_decay: NumberOrSchedule | None = None,
     decoupled: bool = False,
     mask: Mask = None,
 ) -> optax.GradientTransformationExtraArgs:
@@ -38,10 +41,11 @@ def sgd(
 
     Args:
       learning_rate: a number, a schedule, or `reduce_on_plateau` over either.
-      momentum: share of the buffer that stays, in [0, 1); a number or a schedule.
-      dampening: share of each gradient that does not enter the buffer.
+      momentum: share of the buffer that stays, in [0, 1); a number or a schedule; None for no buffer.
       nesterov: look one step ahead.
-      weight_decay: a number or a schedule; an L2 penalty unless `decoupled`.
+      accumulator_dtype: dtype in which the buffer is stored; float32 if None (wider where the parameters are).
+      dampening: share of each gradient that does not enter the buffer.
+      weight_decay: None, a number or a schedule; an L2 penalty unless `decoupled`.
       decoupled: decay beside the momentum, p -= rate weight_decay p (SGDW).
       mask: which parameters decay, as for `add_weight_decay`.
 
@@ -65,41 +69,50 @@ def sgd(
     References:
       Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017, arXiv:1711.05101 (SGDW)
     """
-    momentum = number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
-    link = scale_by_momentum(momentum, dampening=dampening, nesterov=nesterov)
-    links = [] if _is_zero(momentum) else [link]
-    return _chain(links, learning_rate, weight_decay, decoupled, mask)
+    momentum = _checked(momentum)
+    link = scale_by_momentum(
+        0.0 if momentum is None else momentum,
+        dampening=dampening,
+        nesterov=nesterov,
+        accumulator_dtype=accumulator_dtype,
+    )
+    links = [] if momentum is None else [link]
+    return assemble(links, learning_rate, weight_decay=weight_decay, decoupled=decoupled, mask=mask)
 
 
 def rmsprop(
-    learning_rate: NumberOrSchedule | ReduceOnPlateau,
-    *,
-    decay: NumberOrSchedule = 0.99,
+    learning_rate: Rate,
+    decay: NumberOrSchedule = 0.9,
     eps: Number = 1e-8,
-    eps_in_sqrt: bool = False,
-    centered: bool = False,
-    momentum: NumberOrSchedule = 0.0,
     initial_scale: Number = 0.0,
-    weight_decay: NumberOrSchedule = 0.0,
+    eps_in_sqrt: bool = True,
+    centered: bool = False,
+    momentum: NumberOrSchedule | None = None,
+    nesterov: bool = False,
+    bias_correction: bool = False,
+    *,
+    weight_decay: NumberOrSchedule | None = None,
     decoupled: bool = False,
     mask: Mask = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """RMSprop with PyTorch's defaults and order: momentum before the rate.
+    """RMSprop, with the rate inside the momentum as in Optax, Keras and TensorFlow.
 
-    v = decay v + (1 - decay) g^2, m = momentum m + g / (sqrt(v) + eps), p -= rate m
+    v = decay v + (1 - decay) g^2, m = momentum m + rate g / sqrt(v + eps), p -= m
 
-    For the rate inside the momentum (Keras, TensorFlow):
-    `chain(scale_by_rmsprop(...), scale_by_learning_rate(s), scale_by_momentum(0.9))`.
+    For the rate outside it, as in PyTorch: `chain(scale_by_rmsprop(...), scale_by_momentum(0.9),
+    scale_by_learning_rate(s))`, or `jaxlr.dialects.torch.RMSprop`.
 
     Args:
       learning_rate: a number, a schedule, or `reduce_on_plateau` over either.
       decay: share of the mean square that stays, in [0, 1); a number or a schedule.
       eps: at least 0.
+      initial_scale: v before the first update.
       eps_in_sqrt: eps inside the root (Keras, optax) in place of outside (PyTorch).
       centered: divide by the root of the variance.
-      momentum: in [0, 1); a number or a schedule.
-      initial_scale: v before the first update.
-      weight_decay: a number or a schedule; an L2 penalty unless `decoupled`.
+      momentum: in [0, 1); a number or a schedule; None for no buffer.
+      nesterov: the momentum looks one step ahead.
+      bias_correction: divide v by 1 - decay^t, t updates with this one.
+      weight_decay: None, a number or a schedule; an L2 penalty unless `decoupled`.
       decoupled: p -= rate weight_decay p beside the step.
       mask: which parameters decay, as for `add_weight_decay`.
 
@@ -119,20 +132,38 @@ def rmsprop(
     References:
       Tieleman and Hinton, Neural Networks for Machine Learning, lecture 6.5, 2012
     """
-    momentum = number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
-    link = scale_by_rmsprop(decay, eps=eps, eps_in_sqrt=eps_in_sqrt, centered=centered, initial_scale=initial_scale)
-    links = [link] if _is_zero(momentum) else [link, scale_by_momentum(momentum)]
-    return _chain(links, learning_rate, weight_decay, decoupled, mask)
+    momentum = _checked(momentum)
+    link = scale_by_rmsprop(
+        decay,
+        eps=eps,
+        eps_in_sqrt=eps_in_sqrt,
+        centered=centered,
+        initial_scale=initial_scale,
+        bias_correction=bias_correction,
+    )
+    second = scale_by_momentum(0.0 if momentum is None else momentum, nesterov=nesterov)
+    return assemble(
+        [link],
+        learning_rate,
+        weight_decay=weight_decay,
+        decoupled=decoupled,
+        mask=mask,
+        momentum=None if momentum is None else second,
+    )
 
 
 def adam(
-    learning_rate: NumberOrSchedule | ReduceOnPlateau,
-    *,
+    learning_rate: Rate,
     b1: NumberOrSchedule = 0.9,
     b2: Number = 0.999,
     eps: Number = 1e-8,
-    amsgrad: bool = False,
-    weight_decay: NumberOrSchedule = 0.0,
+    eps_root: Number = 0.0,
+    mu_dtype: Any = None,
+    *,
+    nesterov: bool = False,
+    nu_dtype: Any = None,
+    amsgrad: Amsgrad = False,
+    weight_decay: NumberOrSchedule | None = None,
     mask: Mask = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Adam; the weight decay is an L2 penalty whose gradient enters the moments, as in PyTorch's Adam.
@@ -144,8 +175,12 @@ def adam(
       b1: in [0, 1); a number or a schedule.
       b2: in [0, 1).
       eps: at least 0.
-      amsgrad: divide by the largest v so far.
-      weight_decay: a number or a schedule.
+      eps_root: at least 0; inside the root, for derivatives through an update.
+      mu_dtype: dtype in which m is stored; float32 if None (wider where the parameters are).
+      nesterov: Dozat's look ahead.
+      nu_dtype: dtype in which v is stored; likewise.
+      amsgrad: divide by the largest v so far: True or "raw" as PyTorch and Keras, "corrected" as `optax.amsgrad`.
+      weight_decay: None, a number or a schedule.
       mask: which parameters decay, as for `add_weight_decay`.
 
     Returns:
@@ -164,20 +199,32 @@ def adam(
     References:
       Kingma and Ba, Adam: A Method for Stochastic Optimization, 2014, arXiv:1412.6980
     """
-    choice("amsgrad", amsgrad, (False, True))
-    link = scale_by_adam(b1, b2, eps=eps, amsgrad="raw" if amsgrad else False)
-    return _chain([link], learning_rate, weight_decay, False, mask)
+    link = scale_by_adam(
+        b1,
+        b2,
+        eps=eps,
+        eps_root=eps_root,
+        mu_dtype=mu_dtype,
+        nu_dtype=nu_dtype,
+        nesterov=nesterov,
+        amsgrad=_largest(amsgrad),
+    )
+    return assemble([link], learning_rate, weight_decay=weight_decay, decoupled=False, mask=mask)
 
 
 def adamw(
-    learning_rate: NumberOrSchedule | ReduceOnPlateau,
-    *,
+    learning_rate: Rate,
     b1: NumberOrSchedule = 0.9,
     b2: Number = 0.999,
     eps: Number = 1e-8,
-    amsgrad: bool = False,
-    weight_decay: NumberOrSchedule = 0.01,
+    eps_root: Number = 0.0,
+    mu_dtype: Any = None,
+    weight_decay: NumberOrSchedule | None = 1e-4,
     mask: Mask = None,
+    *,
+    nesterov: bool = False,
+    nu_dtype: Any = None,
+    amsgrad: Amsgrad = False,
 ) -> optax.GradientTransformationExtraArgs:
     """Adam with decoupled weight decay: beside the adaptive step, times the rate.
 
@@ -188,9 +235,13 @@ def adamw(
       b1: in [0, 1); a number or a schedule.
       b2: in [0, 1).
       eps: at least 0.
-      amsgrad: divide by the largest v so far.
-      weight_decay: a number or a schedule; the default is PyTorch's.
+      eps_root: at least 0; inside the root, for derivatives through an update.
+      mu_dtype: dtype in which m is stored; float32 if None (wider where the parameters are).
+      weight_decay: None, a number or a schedule; the default is Optax's, a hundredth of PyTorch's.
       mask: which parameters decay, as for `add_weight_decay`.
+      nesterov: Dozat's look ahead.
+      nu_dtype: dtype in which v is stored; likewise.
+      amsgrad: divide by the largest v so far: True or "raw" as PyTorch and Keras, "corrected" as `optax.amsgrad`.
 
     Returns:
       A gradient transformation for `optax.apply_updates`.
@@ -214,24 +265,22 @@ def adamw(
     References:
       Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017, arXiv:1711.05101
     """
-    choice("amsgrad", amsgrad, (False, True))
-    link = scale_by_adam(b1, b2, eps=eps, amsgrad="raw" if amsgrad else False)
-    return _chain([link], learning_rate, weight_decay, True, mask)
+    link = scale_by_adam(
+        b1,
+        b2,
+        eps=eps,
+        eps_root=eps_root,
+        mu_dtype=mu_dtype,
+        nu_dtype=nu_dtype,
+        nesterov=nesterov,
+        amsgrad=_largest(amsgrad),
+    )
+    return assemble([link], learning_rate, weight_decay=weight_decay, decoupled=True, mask=mask)
 
 
-def _chain(
-    links: Sequence[optax.GradientTransformation],
-    learning_rate: NumberOrSchedule | ReduceOnPlateau,
-    weight_decay: NumberOrSchedule,
-    decoupled: bool,
-    mask: Mask,
-) -> optax.GradientTransformationExtraArgs:
-    choice("decoupled", decoupled, (False, True))
-    weight_decay = number_or_schedule("weight_decay", weight_decay, minimum=0.0)
-    decay = [] if _is_zero(weight_decay) else [add_weight_decay(weight_decay, mask=mask)]
-    links = [*links, *decay] if decoupled else [*decay, *links]
-    return in_float32(optax.chain(*links, scale_by_learning_rate(learning_rate)))
+def _checked(momentum: NumberOrSchedule | None) -> NumberOrSchedule | None:
+    return None if momentum is None else number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
 
 
-def _is_zero(value: NumberOrSchedule) -> bool:
-    return isinstance(value, float) and value == 0.0
+def _largest(amsgrad: Amsgrad) -> Literal[False, "raw", "corrected"]:
+    return choice("amsgrad", "raw" if amsgrad is True else amsgrad, (False, "raw", "corrected"))

@@ -10,7 +10,7 @@ import optax
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Number
-from jaxlr.transforms.trees import absolute_square, map_wide, widen
+from jaxlr.transforms.trees import absolute_square, gradients_of, map_wide, root
 
 
 def clip_by_global_norm(max_norm: Number) -> optax.GradientTransformation:
@@ -50,9 +50,9 @@ def clip_by_global_norm(max_norm: Number) -> optax.GradientTransformation:
         updates: optax.Updates, state: optax.EmptyState, params: optax.Params | None = None, **extra: Any
     ) -> tuple[optax.Updates, optax.EmptyState]:
         del params, extra
-        squares = [jnp.sum(absolute_square(widen(u))) for u in jax.tree.leaves(updates)]
-        norm = jnp.sqrt(sum(squares, start=jnp.zeros([], jnp.float32)))
-        factor = jax.lax.optimization_barrier(jnp.where(norm <= max_norm, 1.0, max_norm / norm))  # computed once
+        squares = [jnp.sum(absolute_square(u)) for u in jax.tree.leaves(gradients_of(updates))]
+        norm = root(sum(squares, start=jnp.zeros([], jnp.float32)))
+        factor = jax.lax.optimization_barrier(max_norm / jnp.maximum(norm, max_norm))  # computed once
         return map_wide(lambda u: factor * u, updates), state
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]

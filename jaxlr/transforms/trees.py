@@ -18,7 +18,7 @@ State = TypeVar("State")
 def widen(x: jax.typing.ArrayLike) -> jax.Array:
     """`x` in float32, or in its own dtype where that is wider."""
     x = jnp.asarray(x)
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return x.astype(_wide(x.dtype))
 
 
 def widen_all(tree: PyTree) -> PyTree:
@@ -32,8 +32,8 @@ def gradients_of(updates: PyTree) -> PyTree:
     def leaf(path: Any, update: Any) -> jax.Array:
         if getattr(update, "dtype", None) == jax.dtypes.float0:
             raise TypeError(
-                f"the gradient of {jax.tree_util.keystr(path)} is float0, so its parameter holds integers: leave it out "
-                "with None (equinox), optax.masked or ParameterGroups(frozen=...)"
+                f"the gradient of {jax.tree_util.keystr(path)} is float0, so its parameter holds integers: leave it "
+                "out with None (equinox), optax.masked or ParameterGroups(frozen=...)"
             )
         return widen(update)
 
@@ -71,7 +71,7 @@ def moments_like(params: PyTree, dtype: Any = None, *, fill: jax.typing.ArrayLik
     """Arrays shaped and sharded as the parameters, in `dtype` or else in float32 (wider where the parameters are)."""
 
     def leaf(param: Any) -> jax.Array:
-        wide = jnp.promote_types(jnp.result_type(param), jnp.float32)
+        wide = _wide(jnp.result_type(param))
         own = jnp.finfo(wide).dtype if real else wide
         return jnp.full_like(param, fill, dtype=own if dtype is None else dtype)
 
@@ -97,8 +97,26 @@ def place_like(params: PyTree, state: State) -> State:
     return jax.tree.map(lambda leaf: leaf if jnp.ndim(leaf) else jax.device_put(leaf, placed), state)
 
 
+def _wide(dtype: Any) -> Any:
+    with jax.numpy_dtype_promotion("standard"):  # asked for here, so "strict" has nothing to object to
+        return jnp.promote_types(dtype, jnp.float32)
+
+
 def _is_none(leaf: Any) -> bool:
     return leaf is None
+
+
+@jax.custom_jvp
+def root(x: jax.Array) -> jax.Array:
+    """The square root, whose derivative at 0 is 0: a gradient of 0 must not make that of a whole training NaN."""
+    return jnp.sqrt(x)
+
+
+@root.defjvp
+def _root_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    (x,), (tangent,) = primals, tangents
+    y = root(x)
+    return y, jnp.where(x == 0, jnp.zeros_like(y), tangent / (2.0 * jnp.where(x == 0, jnp.ones_like(y), y)))
 
 
 def absolute_square(x: jax.Array) -> jax.Array:

@@ -49,7 +49,7 @@ class Window:
         self._pairs.update({id(leaf): (leaf, other) for leaf, other in zip(leaves, before, strict=True)})
 
     def settle(self, new: _State, old: _State) -> _State:
-        """`new` where an update is due, else `old`; leaves that were settled against the same old one stay as they are."""
+        """`new` where an update is due, else `old`; a leaf that was settled against the same old one stays."""
 
         def choose(leaf: Any, before: Any) -> Any:
             if leaf is before or self._pairs.get(id(leaf), (None, None))[1] is before:

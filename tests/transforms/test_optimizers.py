@@ -20,17 +20,17 @@ PORTS = {
     "sgd dampening": lambda rate: optimizers.sgd(rate, momentum=0.9, dampening=0.3),
     "sgd nesterov": lambda rate: optimizers.sgd(rate, momentum=0.9, nesterov=True),
     "sgd l2": lambda rate: optimizers.sgd(rate, momentum=0.9, weight_decay=0.1),
-    "rmsprop": lambda rate: optimizers.rmsprop(rate),
-    "rmsprop momentum": lambda rate: optimizers.rmsprop(rate, momentum=0.9),
-    "rmsprop centered": lambda rate: optimizers.rmsprop(rate, centered=True, decay=0.9),
+    "rmsprop": lambda rate: optimizers.rmsprop(rate, 0.99, eps_in_sqrt=False),
+    "rmsprop momentum": lambda rate: optimizers.rmsprop(rate, 0.99, eps_in_sqrt=False, momentum=0.9),
+    "rmsprop centered": lambda rate: optimizers.rmsprop(rate, centered=True, decay=0.9, eps_in_sqrt=False),
     "rmsprop all": lambda rate: optimizers.rmsprop(
-        rate, centered=True, decay=0.95, momentum=0.8, weight_decay=0.1, eps=1e-6
+        rate, centered=True, decay=0.95, momentum=0.8, weight_decay=0.1, eps=1e-6, eps_in_sqrt=False
     ),
     "adam": lambda rate: optimizers.adam(rate),
     "adam l2": lambda rate: optimizers.adam(rate, weight_decay=0.1),
     "adam amsgrad": lambda rate: optimizers.adam(rate, amsgrad=True, b2=0.9),
     "adam b2": lambda rate: optimizers.adam(rate, b2=0.999999),
-    "adamw": lambda rate: optimizers.adamw(rate),
+    "adamw": lambda rate: optimizers.adamw(rate, weight_decay=0.01),
     "adamw amsgrad": lambda rate: optimizers.adamw(rate, amsgrad=True, weight_decay=0.1, b1=0.8, b2=0.95),
 }
 

@@ -469,9 +469,9 @@ WRONG = {
         "amsgrad must be one of False, 'raw', 'corrected', got True",
     ),
     "amsgrad of adam": (
-        lambda: optimizers.adam(0.1, amsgrad="raw"),
+        lambda: optimizers.adam(0.1, amsgrad="largest"),
         ValueError,
-        "amsgrad must be one of False, True, got",
+        "amsgrad must be one of False, 'raw', 'corrected', got",
     ),
     "mu_dtype": (lambda: scale_by_adam(mu_dtype=jnp.int32), ValueError, "mu_dtype must be a floating-point dtype"),
     "weight decay": (

@@ -25,8 +25,9 @@ from typing import Unpack
 
 import optax
 
-from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, is_zero
+from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.assembly import unless_zero
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.moments.adam import scale_by_adam
 from jaxlr.transforms.moments.adamax import scale_by_adamax
@@ -62,9 +63,9 @@ def SGD(
       ...   print(float(updates[0]), end=" ")
       -1.0 -0.625
     """
-    momentum = hyperparameters.number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
+    share = hyperparameters.number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
     hyperparameters.choice("nesterov", nesterov, (False, True))
-    link = None if is_zero(momentum) else scale_by_momentum(momentum, nesterov=nesterov)
+    link = None if unless_zero(momentum) is None else scale_by_momentum(share, nesterov=nesterov)
     return chain([], learning_rate, weight_decay, others, link)
 
 
@@ -95,9 +96,9 @@ def RMSprop(
       [-1.0, 1.0]
     """
     rho = hyperparameters.number_or_schedule("rho", rho, minimum=0.0, below=1.0)
-    momentum = hyperparameters.number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
     root = scale_by_rmsprop(rho, eps=_epsilon(epsilon), eps_in_sqrt=True, centered=centered)
-    link = None if is_zero(momentum) else scale_by_momentum(momentum)
+    share = hyperparameters.number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
+    link = None if unless_zero(momentum) is None else scale_by_momentum(share)
     return chain([root], learning_rate, weight_decay, others, link)
 
 

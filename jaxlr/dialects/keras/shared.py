@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from jaxlr.arguments import meant
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.assembly import assemble, unless_zero
 from jaxlr.transforms.clipping import clip_by_global_norm
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.penalties import add_weight_decay
-from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
-from jaxlr.transforms.wrappers.precision import in_float32
 from jaxlr.typing import Mask
 
 Rate = NumberOrSchedule | ReduceOnPlateau
@@ -55,47 +52,17 @@ def chain(
     momentum: optax.GradientTransformation | None = None,
 ) -> Optimizer:
     """Clipping, the links, then the rate; the weight decay beside the links, and beside a momentum after the rate."""
+    # optax.inject_hyperparams gives what goes by name under the name of the whole.
+    others = cast(Others, {**cast(Any, others).pop("others", {}), **others})
     _refuse(others)
-    links = [*_clipping(others), *links]
-    rate = scale_by_learning_rate(learning_rate)
-    decay = _decay(weight_decay, others.get("mask"))
-    if momentum is None:
-        return in_float32(optax.chain(*links, *decay, rate))
-    if not decay:
-        return in_float32(optax.chain(*links, rate, momentum))
-    return in_float32(optax.chain(*links, _decay_beside_momentum(decay[0], rate, momentum)))
-
-
-def is_zero(value: object) -> bool:
-    """Whether a number is known to be 0."""
-    return isinstance(value, float) and value == 0.0
-
-
-def _decay_beside_momentum(
-    decay: optax.GradientTransformation, rate: optax.GradientTransformation, momentum: optax.GradientTransformation
-) -> Optimizer:
-    """The rate on the step and on the decay, the momentum on the step alone: one rate is recorded, watched and set."""
-    links = [optax.with_extra_args_support(link) for link in (decay, rate, momentum)]
-
-    def init(params: optax.Params) -> tuple[optax.OptState, ...]:
-        return tuple(link.init(params) for link in links)
-
-    def update(
-        updates: optax.Updates,
-        state: tuple[optax.OptState, ...],
-        params: optax.Params | None = None,
-        **extra: Any,
-    ) -> tuple[optax.Updates, tuple[optax.OptState, ...]]:
-        decay, rate, momentum = links
-        decay_state, rate_state, momentum_state = state
-        nothing = jax.tree.map(jnp.zeros_like, updates)
-        decayed, decay_state = decay.update(nothing, decay_state, params, **extra)
-        scaled: Any
-        scaled, rate_state = rate.update((updates, decayed), rate_state, params, **extra)
-        steps, momentum_state = momentum.update(scaled[0], momentum_state, params, **extra)
-        return jax.tree.map(jnp.add, steps, scaled[1]), (decay_state, rate_state, momentum_state)
-
-    return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
+    return assemble(
+        [*_clipping(others), *links],
+        learning_rate,
+        weight_decay=unless_zero(weight_decay),
+        decoupled=True,
+        mask=others.get("mask"),
+        momentum=momentum,
+    )
 
 
 def _clipping(others: Others) -> list[optax.GradientTransformation]:
@@ -120,13 +87,6 @@ def _one_by_one(link: optax.GradientTransformation) -> optax.GradientTransformat
         return jax.tree.map(lambda leaf: link.update(leaf, optax.EmptyState())[0], updates)
 
     return optax.stateless(update)
-
-
-def _decay(weight_decay: NumberOrSchedule | None, mask: Mask | None) -> list[optax.GradientTransformation]:
-    if weight_decay is None:
-        return []
-    share = hyperparameters.number_or_schedule("weight_decay", weight_decay, minimum=0.0)
-    return [] if is_zero(share) else [add_weight_decay(share, mask=mask)]
 
 
 def _refuse(others: Mapping[str, object]) -> None:

@@ -19,17 +19,15 @@ from typing import ParamSpec
 import optax
 
 from jaxlr.transforms import (
-    add_weight_decay,
-    in_float32,
     scale_by_adagrad,
     scale_by_adam,
     scale_by_adamax,
-    scale_by_learning_rate,
     scale_by_momentum,
     scale_by_nadam,
     scale_by_radam,
     scale_by_rmsprop,
 )
+from jaxlr.transforms.assembly import assemble, unless_zero
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number, number_or_schedule
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
@@ -100,12 +98,12 @@ def SGD(
       >>> float(updates[0])
       -1.0
     """
-    momentum = number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
+    share = number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
     dampening = number("dampening", dampening)
-    if nesterov and (_is_zero(momentum) or (isinstance(dampening, float) and dampening != 0.0)):
+    if nesterov and (unless_zero(momentum) is None or (isinstance(dampening, float) and dampening != 0.0)):
         raise ValueError(f"nesterov needs a momentum above 0 and a dampening of 0, got {momentum!r} and {dampening!r}")
-    link = scale_by_momentum(momentum, dampening=dampening, nesterov=nesterov)
-    return _chain([] if _is_zero(momentum) else [link], lr, weight_decay, maximize)
+    link = scale_by_momentum(share, dampening=dampening, nesterov=nesterov)
+    return _chain([] if unless_zero(momentum) is None else [link], lr, weight_decay, maximize)
 
 
 @_factory
@@ -139,9 +137,9 @@ def RMSprop(
       [-1.0, 1.0]
     """
     alpha = number_or_schedule("alpha", alpha, minimum=0.0, below=1.0)
-    momentum = number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
+    second = scale_by_momentum(number_or_schedule("momentum", momentum, minimum=0.0, below=1.0))
     link = scale_by_rmsprop(alpha, eps=eps, centered=centered)
-    return _chain([link] if _is_zero(momentum) else [link, scale_by_momentum(momentum)], lr, weight_decay, maximize)
+    return _chain([link] if unless_zero(momentum) is None else [link, second], lr, weight_decay, maximize)
 
 
 @_factory
@@ -360,12 +358,7 @@ def _chain(
 ) -> Optimizer:
     if not isinstance(lr, ReduceOnPlateau):
         lr = number_or_schedule("lr", lr, minimum=0.0)
-    weight_decay = number_or_schedule("weight_decay", weight_decay, minimum=0.0)
-    decay = [] if _is_zero(weight_decay) else [add_weight_decay(weight_decay)]
-    links = [*links, *decay] if decoupled else [*decay, *links]
-    # The gradient alone is turned: what decays shrinks all the same.
-    turned = [optax.scale(-1.0)] if maximize else []
-    return in_float32(optax.chain(*turned, *links, scale_by_learning_rate(lr)))
+    return assemble(links, lr, weight_decay=unless_zero(weight_decay), decoupled=decoupled, maximize=maximize)
 
 
 def _checked(betas: Betas) -> Betas:
@@ -373,7 +366,3 @@ def _checked(betas: Betas) -> Betas:
         raise TypeError(f"betas must be a pair of numbers, the first of which may be a schedule, got {betas!r}")
     first = number_or_schedule("betas[0]", betas[0], minimum=0.0, below=1.0)
     return first, number("betas[1]", betas[1], minimum=0.0, below=1.0)
-
-
-def _is_zero(value: NumberOrSchedule) -> bool:
-    return isinstance(value, float) and value == 0.0

@@ -14,6 +14,7 @@ from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.trees import (
     absolute_square,
     moments_like,
+    root,
     widen,
 )
 from jaxlr.typing import PyTree
@@ -72,6 +73,6 @@ def scale_by_adagrad(
 
     def direction(step: Step, moments: ScaleByAdagradState, gradients: PyTree) -> PyTree:
         share = 1.0 / (1.0 + rate_decay * step.count.astype(jnp.float32))
-        return jax.tree.map(lambda g, s: share * g / (jnp.sqrt(s) + eps), gradients, moments.total)
+        return jax.tree.map(lambda g, s: share * g / (root(s) + eps), gradients, moments.total)
 
     return link(ScaleByAdagradState, start=start, advance=advance, direction=direction)

@@ -17,6 +17,7 @@ from jaxlr.transforms.trees import (
     absolute_square,
     increment,
     moments_like,
+    root,
     update_moment,
     widen,
 )
@@ -39,6 +40,7 @@ def scale_by_adam(
     b2: Number = 0.999,
     *,
     eps: Number = 1e-8,
+    eps_root: Number = 0.0,
     eps_mode: Literal["outside", "hat"] = "outside",
     amsgrad: Literal[False, "raw", "corrected"] = False,
     nesterov: bool = False,
@@ -56,6 +58,7 @@ def scale_by_adam(
       b1: share of m that stays, in [0, 1); a number or a schedule, corrected with 1 - b1(t)^t as in PyTorch.
       b2: share of v that stays, in [0, 1).
       eps: at least 0; bounds the quotient.
+      eps_root: at least 0; added to the corrected v, inside the root.
       eps_mode: "outside": as above; "hat": m sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + eps) (Keras, Caffe, and the
         paper's efficient form), which is larger in effect at the start.
       amsgrad: divide by the largest mean square so far: False; "raw": the largest v, then corrected (PyTorch, Keras);
@@ -85,6 +88,7 @@ def scale_by_adam(
     beta1 = hyperparameters.share("b1", b1)
     beta2 = Hyperparameter("b2", hyperparameters.number("b2", b2, minimum=0.0, below=1.0))
     eps = hyperparameters.number("eps", eps, minimum=0.0)
+    eps_root = hyperparameters.number("eps_root", eps_root, minimum=0.0)
     hyperparameters.choice("eps_mode", eps_mode, ("outside", "hat"))
     hyperparameters.choice("amsgrad", amsgrad, (False, "raw", "corrected"))
     hyperparameters.choice("nesterov", nesterov, (False, True))
@@ -114,7 +118,9 @@ def scale_by_adam(
         scale = 1.0 if amsgrad == "corrected" else correction
         least = eps * correction if eps_mode == "hat" else eps
         mean = _looking_ahead(beta1, step, moments.mu, gradients) if nesterov else _corrected(beta1, step, moments.mu)
-        return jax.tree.map(lambda m, v: m / (jnp.sqrt(v) * scale + least), mean, square)
+        if isinstance(eps_root, float) and eps_root == 0.0:
+            return jax.tree.map(lambda m, v: m / (root(v) * scale + least), mean, square)
+        return jax.tree.map(lambda m, v: m / (root(v * scale**2 + eps_root) + least), mean, square)
 
     return link(ScaleByAdamState, start=start, advance=advance, direction=direction, records={"b1": beta1})
 

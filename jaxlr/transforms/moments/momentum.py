@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ class ScaleByMomentumState(NamedTuple):
 
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
     momentum: jax.Array  # float32, (): decay of the last update
-    buffer: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: the running sum
+    buffer: optax.Updates  # float32 (wider where the parameters are) or accumulator_dtype, shaped like the parameters
 
 
 def scale_by_momentum(
@@ -30,6 +30,7 @@ def scale_by_momentum(
     dampening: Number = 0.0,
     nesterov: bool = False,
     first: Literal["gradient", "average"] = "gradient",
+    accumulator_dtype: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """Replaces each update by a running sum of the updates.
 
@@ -44,6 +45,7 @@ def scale_by_momentum(
       nesterov: look one step ahead.
       first: "gradient": the buffer begins as the first update, undamped (PyTorch); "average": it begins as 0, so that
         with `dampening=decay` it is the textbook's moving average `m = b m + (1 - b) u`.
+      accumulator_dtype: dtype in which the buffer is stored; float32 if None (wider where the parameters are).
 
     Returns:
       A gradient transformation.
@@ -68,8 +70,10 @@ def scale_by_momentum(
     hyperparameters.choice("nesterov", nesterov, (False, True))
     hyperparameters.choice("first", first, ("gradient", "average"))
 
+    accumulator_dtype = hyperparameters.floating_dtype("accumulator_dtype", accumulator_dtype)
+
     def start(params: PyTree) -> dict[str, PyTree]:
-        return {"buffer": moments_like(params)}
+        return {"buffer": moments_like(params, accumulator_dtype)}
 
     def advance(step: Step, old: ScaleByMomentumState, gradients: PyTree) -> dict[str, PyTree]:
         momentum, share = step.at(beta), step.one_minus(damping)

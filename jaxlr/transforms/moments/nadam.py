@@ -16,6 +16,7 @@ from jaxlr.transforms.trees import (
     absolute_square,
     increment,
     moments_like,
+    root,
     update_moment,
 )
 from jaxlr.typing import PyTree
@@ -93,7 +94,7 @@ def scale_by_nadam(
         ahead, now = following / (1.0 - product * following), (1.0 - here) / (1.0 - product)
         correction = 1.0 / jnp.sqrt(step.debiasing(beta2))
         mean = jax.tree.map(lambda m, g: ahead * m + now * g, moments.mu, gradients)
-        return jax.tree.map(lambda m, v: m / (jnp.sqrt(v) * correction + eps), mean, moments.nu)
+        return jax.tree.map(lambda m, v: m / (root(v) * correction + eps), mean, moments.nu)
 
     return link(ScaleByNadamState, start=start, advance=advance, direction=direction, records={"b1": beta1})
 

@@ -15,6 +15,7 @@ from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.trees import (
     absolute_square,
     moments_like,
+    root,
     update_moment,
 )
 from jaxlr.typing import PyTree
@@ -84,7 +85,7 @@ def scale_by_radam(
         factor = _rectification(length, longest) * jnp.sqrt(step.debiasing(beta2))
 
         def scaled(m: jax.Array, v: jax.Array) -> jax.Array:
-            return m * correction * jnp.where(rectified, factor / (jnp.sqrt(v) + eps), 1.0)
+            return m * correction * jnp.where(rectified, factor / (root(v) + eps), 1.0)
 
         return jax.tree.map(scaled, moments.mu, moments.nu)
 

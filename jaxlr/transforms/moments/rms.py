@@ -14,6 +14,7 @@ from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.trees import (
     absolute_square,
     moments_like,
+    root,
     update_moment,
 )
 from jaxlr.typing import PyTree
@@ -36,6 +37,7 @@ def scale_by_rmsprop(
     eps_in_sqrt: bool = False,
     centered: bool = False,
     initial_scale: Number = 0.0,
+    bias_correction: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
     """Divides each update by the root of the running mean of its squares.
 
@@ -47,6 +49,7 @@ def scale_by_rmsprop(
       eps_in_sqrt: u / sqrt(v + eps) (TensorFlow, Keras, optax) in place of u / (sqrt(v) + eps) (PyTorch, Caffe).
       centered: subtract the squared running mean of u from v: the root is of the variance.
       initial_scale: v before the first update; TensorFlow 1's recipes have 1.
+      bias_correction: divide v, and the mean of u where centered, by 1 - decay^t, t updates with this one.
 
     Returns:
       A gradient transformation. For RMSprop with momentum, `scale_by_momentum` follows.
@@ -69,6 +72,7 @@ def scale_by_rmsprop(
     eps = hyperparameters.number("eps", eps, minimum=0.0)
     hyperparameters.choice("eps_in_sqrt", eps_in_sqrt, (False, True))
     hyperparameters.choice("centered", centered, (False, True))
+    hyperparameters.choice("bias_correction", bias_correction, (False, True))
     initial_scale = hyperparameters.number("initial_scale", initial_scale, minimum=0.0)
 
     def start(params: PyTree) -> dict[str, PyTree]:
@@ -81,14 +85,16 @@ def scale_by_rmsprop(
         return {"nu": nu, "mu": update_moment(old.mu, gradients, weight) if centered else ()}
 
     def direction(step: Step, moments: ScaleByRmspropState, gradients: PyTree) -> PyTree:
-        del step
-        variance = moments.nu
+        gathered = step.debiasing(beta) if bias_correction else 1.0
+        variance = jax.tree.map(lambda v: v / gathered, moments.nu) if bias_correction else moments.nu
         if centered:  # rounding may leave a mean square below the square of the mean
-            variance = jax.tree.map(lambda v, m: jnp.maximum(v - absolute_square(m), 0.0), moments.nu, moments.mu)
+            variance = jax.tree.map(
+                lambda v, m: jnp.maximum(v - absolute_square(m / gathered), 0.0), variance, moments.mu
+            )
         return jax.tree.map(lambda g, v: g / _root(v, eps, eps_in_sqrt), gradients, variance)
 
     return link(ScaleByRmspropState, start=start, advance=advance, direction=direction, records={"decay": beta})
 
 
 def _root(mean_square: jax.Array, eps: Number, eps_in_sqrt: bool) -> jax.Array:
-    return jnp.sqrt(mean_square + eps) if eps_in_sqrt else jnp.sqrt(mean_square) + eps
+    return root(mean_square + eps) if eps_in_sqrt else root(mean_square) + eps

@@ -17,7 +17,6 @@ from jaxlr.transforms.trees import (
     like_updates,
     moments_like,
     place_like,
-    stored_like,
     widen,
 )
 from jaxlr.transforms.waiting import due_now, micro_step, settled, where_due
