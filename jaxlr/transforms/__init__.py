@@ -11,12 +11,17 @@ from jaxlr.transforms.moments.radam import ScaleByRadamState, scale_by_radam
 from jaxlr.transforms.moments.rms import ScaleByRmspropState, scale_by_rmsprop
 from jaxlr.transforms.penalties import AddWeightDecayState, add_l1_penalty, add_weight_decay
 from jaxlr.transforms.rate.learning_rate import (
+    KEEP,
+    GroupedRatesState,
     ScaleByLearningRateState,
     current_learning_rate,
+    current_schedule,
+    held,
     learning_rates,
     observe,
     scale_by_learning_rate,
     set_learning_rate,
+    set_schedule,
 )
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau, reduce_on_plateau
 from jaxlr.transforms.state.dictionary import LoadReport, load_state_dict, state_dict
@@ -25,8 +30,10 @@ from jaxlr.transforms.wrappers.accumulation import AccumulateState, accumulate
 from jaxlr.transforms.wrappers.precision import MasterWeightsState, in_float32, with_master_weights
 
 __all__ = [
+    "KEEP",
     "AccumulateState",
     "AddWeightDecayState",
+    "GroupedRatesState",
     "LoadReport",
     "MasterWeightsState",
     "ParameterGroups",
@@ -45,6 +52,8 @@ __all__ = [
     "clip_by_global_norm",
     "current_hyperparameters",
     "current_learning_rate",
+    "current_schedule",
+    "held",
     "in_float32",
     "layerwise_rates",
     "learning_rates",
@@ -60,6 +69,7 @@ __all__ = [
     "scale_by_radam",
     "scale_by_rmsprop",
     "set_learning_rate",
+    "set_schedule",
     "state_dict",
     "with_master_weights",
 ]

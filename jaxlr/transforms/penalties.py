@@ -10,10 +10,11 @@ import optax
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.groups import masks
+from jaxlr.transforms.groups.context import decays_here
 from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
-from jaxlr.transforms.trees import cast_like, widen
+from jaxlr.transforms.trees import cast_like, like_updates, widen
 from jaxlr.typing import PyTree
 
 
@@ -40,8 +41,7 @@ def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> op
         matched by name; or a function that makes one from the parameters. None decays all.
 
     Returns:
-      A gradient transformation; its update needs the parameters, and takes a second mask, `decays`, which
-      `ParameterGroups.wrap` gives it: what both allow decays.
+      A gradient transformation; its update needs the parameters. Inside `ParameterGroups.wrap` what both allow decays.
 
     Raises:
       TypeError: `weight_decay` is neither a number nor a schedule of the count, or the mask holds other than booleans.
@@ -61,13 +61,14 @@ def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> op
     decay = Hyperparameter("weight_decay", hyperparameters.number_or_schedule("weight_decay", weight_decay))
 
     def start(params: PyTree) -> dict[str, PyTree]:
-        masks.resolve(mask, params)
+        masks.resolve(masks.both(mask, decays_here(mask, params)), params)
         return {}
 
     def direction(step: Step, moments: AddWeightDecayState, updates: PyTree) -> PyTree:
         del moments
         weight = step.at(decay)
-        return _add("add_weight_decay", lambda p: weight * p, updates, step.params, mask, step.extra.get("decays"))
+        told = decays_here(step.before, updates)
+        return _add("add_weight_decay", lambda p: weight * p, updates, step.params, mask, told)
 
     return link(AddWeightDecayState, start=start, direction=direction, records={"weight_decay": decay})
 
@@ -114,6 +115,7 @@ def add_l1_penalty(weight: Number, *, mask: Mask = None) -> optax.GradientTransf
 def _add(link: str, term: Any, updates: optax.Updates, params: optax.Params | None, *given: Mask) -> optax.Updates:
     if params is None:
         raise ValueError(f"{link} needs the parameters: call update(updates, state, params)")
+    params = like_updates(params, updates)
     chosen = masks.resolve(masks.both(*given), params)
     added = jax.tree.map(lambda use, u, p: widen(u) + term(widen(p)) if use else u, chosen, updates, params)
     return cast_like(added, updates)

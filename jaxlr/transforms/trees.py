@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.core import Tracer
 from jax.sharding import NamedSharding, PartitionSpec, SingleDeviceSharding
@@ -55,6 +56,14 @@ def stored_like(tree: State, like: State) -> State:
         return new if new is old or jnp.result_type(new) == dtype else jnp.asarray(new).astype(dtype)
 
     return jax.tree.map(leaf, tree, like)
+
+
+def like(leaf: jax.Array, value: Any) -> jax.Array:
+    """`value` with the dtype, shape and place of a scalar of a state; no transfer but the one that is asked for."""
+    if isinstance(leaf, Tracer) or isinstance(value, Tracer):
+        return jnp.broadcast_to(jnp.asarray(value, leaf.dtype), leaf.shape)
+    known = np.broadcast_to(np.asarray(jax.device_get(value), leaf.dtype), leaf.shape)
+    return jax.device_put(known, leaf.sharding if leaf.committed else None)
 
 
 def map_wide(function: Callable[..., jax.Array], updates: PyTree, *others: PyTree) -> PyTree:

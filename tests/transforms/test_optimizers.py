@@ -10,6 +10,7 @@ import optax
 import pytest
 
 import jaxlr.optimizers as optimizers
+from jaxlr.dialects import torch
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TORCH = runpy.run_path(str(GOLDEN / "record_torch.py"))
@@ -21,10 +22,10 @@ PORTS = {
     "sgd nesterov": lambda rate: optimizers.sgd(rate, momentum=0.9, nesterov=True),
     "sgd l2": lambda rate: optimizers.sgd(rate, momentum=0.9, weight_decay=0.1),
     "rmsprop": lambda rate: optimizers.rmsprop(rate, 0.99, eps_in_sqrt=False),
-    "rmsprop momentum": lambda rate: optimizers.rmsprop(rate, 0.99, eps_in_sqrt=False, momentum=0.9),
+    "rmsprop momentum": lambda rate: torch.RMSprop(rate, momentum=0.9),
     "rmsprop centered": lambda rate: optimizers.rmsprop(rate, centered=True, decay=0.9, eps_in_sqrt=False),
-    "rmsprop all": lambda rate: optimizers.rmsprop(
-        rate, centered=True, decay=0.95, momentum=0.8, weight_decay=0.1, eps=1e-6, eps_in_sqrt=False
+    "rmsprop all": lambda rate: torch.RMSprop(
+        rate, centered=True, alpha=0.95, momentum=0.8, weight_decay=0.1, eps=1e-6
     ),
     "adam": lambda rate: optimizers.adam(rate),
     "adam l2": lambda rate: optimizers.adam(rate, weight_decay=0.1),

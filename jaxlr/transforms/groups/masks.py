@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import optax
 
 from jaxlr.transforms.groups import paths
 
@@ -25,7 +26,7 @@ def resolve(mask: Mask, params: Any) -> Any:
     for names, entry in entries.items():
         if not isinstance(entry, bool | np.bool_):
             raise TypeError(f"mask must hold True or False, got {entry!r} at {paths.text(names)}")
-    unused = set(entries)
+    unused = set(entries) - _hidden(params)
 
     def decide(path: tuple[Any, ...], param: Any) -> bool:
         del param
@@ -40,6 +41,18 @@ def resolve(mask: Mask, params: Any) -> Any:
     if unused and jax.tree.leaves(params):
         raise ValueError(f"mask has an entry for {', '.join(map(paths.text, sorted(unused)))}, which is no parameter")
     return decided
+
+
+def _hidden(params: Any) -> set[paths.Names]:
+    """The names, and those of their subtrees, that a mask may have an entry for though they are left out here."""
+    leaves = jax.tree_util.tree_leaves_with_path(params, is_leaf=_is_left_out)
+    left_out = [paths.names(path) for path, leaf in leaves if _is_left_out(leaf)]
+    return {names[:length] for names in left_out for length in range(len(names) + 1)}
+
+
+def _is_left_out(node: Any) -> bool:
+    """What `optax.masked` and `optax.partition` put in a parameter's place, and what equinox filters out."""
+    return node is None or isinstance(node, optax.MaskedNode)
 
 
 def both(*given: Mask) -> Mask:

@@ -1,4 +1,4 @@
-"""Groups of parameters, by patterns on their paths: rate factors, weight decay, freezing."""
+"""Groups of parameters, by patterns on their paths: rates, weight decay, freezing."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import jax
 import numpy as np
 import optax
 
-from jaxlr.arguments import nearest
+from jaxlr.arguments import meant, nearest
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.groups import masks, paths
-from jaxlr.transforms.hyperparameters import Number
-from jaxlr.transforms.trees import map_wide
-from jaxlr.transforms.wrappers.precision import in_float32
+from jaxlr.transforms.groups import dependence, paths
+from jaxlr.transforms.groups.context import Group, Talk, talk
+from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.penalties import AddWeightDecayState
+from jaxlr.transforms.rate.learning_rate import GroupedRatesState
+from jaxlr.transforms.state import search as states
+from jaxlr.transforms.trees import widen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +31,13 @@ class ParameterGroups:
     pattern that matches counts. A pattern that matches no parameter is an error when the optimizer is initialized.
 
     Args:
-      rates: pattern -> factor of the learning rate; 1 for the others.
-      no_decay: patterns of the parameters that do not decay, of jaxlr's weight decay in the wrapped optimizer.
+      rates: pattern -> the rate of a group of parameters: a factor of the optimizer's, 1 for the others, or a schedule
+        in its place. `learning_rates` tells, and `set_learning_rate(group=...)` sets, each by its name.
+      no_decay: patterns of the parameters that do not decay.
       decay_from_rank: parameters of lower rank do not decay either: 2 leaves out biases and scales.
-      frozen: patterns of the parameters that stay as they are; they have no moments.
+      frozen: patterns of the parameters that stay as they are, without moments; or pattern -> count: they stay until so
+        many updates are made, while their moments gather.
+      names: pattern in `rates` or `frozen` -> name of its group; the pattern itself if left out.
 
     Raises:
       TypeError, ValueError: a pattern is no text, or a factor is negative or no number.
@@ -51,10 +57,11 @@ class ParameterGroups:
       3 parameter arrays with 17 numbers, 8 of them frozen
     """
 
-    rates: Mapping[str, Number] = dataclasses.field(default_factory=dict)
+    rates: Mapping[str, NumberOrSchedule] = dataclasses.field(default_factory=dict)
     no_decay: Sequence[str] = ()
     decay_from_rank: int = 0
-    frozen: Sequence[str] = ()
+    frozen: Sequence[str] | Mapping[str, Any] = ()
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("no_decay", "frozen"):
@@ -65,28 +72,54 @@ class ParameterGroups:
                 if not isinstance(pattern, str):
                     raise TypeError(f"{name} must hold patterns, which are text, got {pattern!r}")
         for pattern, factor in self.rates.items():
-            hyperparameters.number(f"rates[{pattern!r}]", factor, minimum=0.0)
+            hyperparameters.number_or_schedule(f"rates[{pattern!r}]", factor, minimum=0.0)
+        for pattern, until in self._thawed().items():
+            hyperparameters.integer(f"frozen[{pattern!r}]", until, minimum=0)
+        for pattern in self.names:
+            if pattern not in {*self.rates, *self._thawed()}:
+                hint = meant(pattern, [*self.rates, *self._thawed()])
+                raise ValueError(f"names has {pattern!r}, which is no pattern in rates or frozen{hint}")
         hyperparameters.integer("decay_from_rank", self.decay_from_rank, minimum=0)
 
-    def wrap(self, optimizer: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
-        """The optimizer with the rate factors, the freezing, and the mask `decays` for jaxlr's weight decay in it.
+    def wrap(
+        self, optimizer: optax.GradientTransformation, *, own_decay: bool = False
+    ) -> optax.GradientTransformationExtraArgs:
+        """The optimizer with the rates, the freezing and the choice of what decays.
 
-        A link that is not jaxlr's, such as `optax.add_decayed_weights`, takes the mask as an argument, `groups.decays`;
-        `optax.MultiSteps` goes around the wrapped optimizer, since it passes nothing on.
+        The links of jaxlr inside are told, through whatever wraps them; a factor of the rate of an optimizer without
+        `scale_by_learning_rate` is applied to its updates.
+
+        Args:
+          optimizer: a finished optimizer; its updates may pass through any wrapper that keeps the parameters' names.
+          own_decay: the optimizer chooses by itself what decays, as with `optax.adamw(mask=groups.decays)`.
+
+        Raises:
+          ValueError: when the optimizer is initialized: a pattern matches no parameter; the optimizer decays what
+            should not, by other means than `jaxlr.add_weight_decay`; or it has no rate that could be told of.
         """
-        trained = in_float32(optax.chain(optimizer, _scale_by_factors(self)))
+        chooses = bool(self.no_decay or self.decay_from_rank) and not own_decay
+        decays = self.decays if chooses else None
+        group_of = self._group if self.rates or self._thawed() else None
+        trained = optax.with_extra_args_support(optimizer)
         groups: dict[Hashable, optax.GradientTransformation] = {"trained": trained, "frozen": optax.set_to_zero()}
         wrapped = optax.partition(groups, self._labels)
 
         def init(params: optax.Params) -> optax.OptState:
             self.check(params)
-            return wrapped.init(params)
+            with talk(params, decays, group_of) as heard:
+                state = wrapped.init(params)
+                if chooses:
+                    self._require_no_decay(wrapped, state, params, heard)
+            self._require_rates(params, heard)
+            return state
 
         def update(
             updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None, **extra: Any
         ) -> tuple[optax.Updates, optax.OptState]:
-            outer = extra.pop("decays", None)
-            return wrapped.update(updates, state, params, decays=masks.both(self.decays, outer), **extra)
+            with talk(updates, decays, group_of) as heard:
+                steps, new = wrapped.update(updates, state, params, **extra)
+            _require_heard(state, heard, chooses, group_of is not None)
+            return self._scaled(steps, heard), new
 
         return optax.GradientTransformationExtraArgs(init, update)
 
@@ -121,7 +154,7 @@ class ParameterGroups:
             shape = np.shape(param)
             frozen = self._is_frozen(path)
             sizes[frozen] += math.prod(shape)
-            rate = "frozen" if frozen else f"x {self._factor(path):g}"
+            rate = "frozen" if frozen else _described(self._group(path))
             decay = "-" if frozen else "yes" if self._decays(path, param) else "no"
             rows.append((paths.text(paths.names(path)), " x ".join(map(str, shape)) or "scalar", rate, decay))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -135,14 +168,85 @@ class ParameterGroups:
         )
 
     def _is_frozen(self, path: paths.Path) -> bool:
-        return _first_match(self.frozen, path) is not None
+        """Whether it never moves."""
+        return not isinstance(self.frozen, Mapping) and _first_match(self.frozen, path) is not None
 
     def _decays(self, path: paths.Path, param: Any) -> bool:
         return np.ndim(param) >= self.decay_from_rank and _first_match(self.no_decay, path) is None
 
     def _factor(self, path: paths.Path) -> Any:
-        pattern = _first_match(list(self.rates), path)
-        return 0.0 if self._is_frozen(path) else 1.0 if pattern is None else self.rates[pattern]
+        return 0.0 if self._is_frozen(path) else self._group(path).rate
+
+    def _group(self, path: paths.Path) -> Group:
+        thawed = self._thawed()
+        rated, waiting = _first_match(list(self.rates), path), _first_match(list(thawed), path)
+        patterns = [self.names.get(pattern, pattern) for pattern in (rated, waiting) if pattern is not None]
+        rate = 1.0 if rated is None else self.rates[rated]
+        return Group(", ".join(dict.fromkeys(patterns)) or "others", rate, 0 if waiting is None else thawed[waiting])
+
+    def _thawed(self) -> Mapping[str, Any]:
+        return self.frozen if isinstance(self.frozen, Mapping) else {}
+
+    def _scaled(self, steps: optax.Updates, heard: Talk) -> optax.Updates:
+        """The steps, scaled where no rate inside was told of the factor."""
+        if not self.rates:
+            return steps
+
+        def scale(path: paths.Path, step: jax.Array) -> jax.Array:
+            told = self._is_frozen(path) or paths.names(path) in heard.covered
+            return step if told else (self._factor(path) * widen(step)).astype(step.dtype)
+
+        return jax.tree_util.tree_map_with_path(scale, steps)
+
+    def _require_rates(self, params: optax.Params, heard: Talk) -> None:
+        """Raises for a rate of a group that nothing can apply."""
+        for path, _ in jax.tree_util.tree_leaves_with_path(params):
+            group, name = self._group(path), paths.text(paths.names(path))
+            if self._is_frozen(path) or paths.names(path) in heard.covered or group == Group("others"):
+                continue
+            if callable(group.rate) or not isinstance(group.until, int) or group.until:
+                raise ValueError(
+                    f"the group {group.name!r} of {name} has a schedule or is frozen for a time, which only an "
+                    "optimizer that ends with jaxlr.scale_by_learning_rate can follow"
+                )
+            if heard.master:
+                raise ValueError(
+                    f"a factor of the rate of {name} would be lost in the master weights: end the optimizer inside "
+                    "with_master_weights with jaxlr.scale_by_learning_rate, or put it around the groups"
+                )
+
+    def _require_no_decay(
+        self, optimizer: optax.GradientTransformationExtraArgs, state: optax.OptState, params: optax.Params, heard: Talk
+    ) -> None:
+        """Raises where the update of a parameter that must not decay depends on the parameter."""
+        if heard.master and heard.decayed:  # its updates are differences to the parameters
+            return
+        kept = {
+            paths.text(paths.names(path))
+            for path, param in jax.tree_util.tree_leaves_with_path(params)
+            if not self._decays(path, param) and not self._is_frozen(path)
+        }
+        if found := dependence.among(kept, optimizer, state, params):
+            raise ValueError(
+                f"the update of {found[0]} depends on {found[0]}, which must not decay: the wrapped optimizer "
+                "decays by other means than jaxlr.add_weight_decay. Give it "
+                "mask=groups.decays and use wrap(..., own_decay=True)"
+            )
+
+
+def _require_heard(state: optax.OptState, heard: Talk, decays: bool, rates: bool) -> None:
+    """Raises where a link that waits for the groups was not asked: it was compiled on its own."""
+    for asked, told, kind in ((decays, heard.decayed, AddWeightDecayState), (rates, heard.rated, GroupedRatesState)):
+        if asked and len(told) < len(states.find_states(state, kind)):
+            raise ValueError(
+                "a part of the optimizer inside ParameterGroups.wrap was compiled on its own and does not hear of the "
+                "groups: give jax.jit the whole training step instead"
+            )
+
+
+def _described(group: Group) -> str:
+    rate = "own schedule" if callable(group.rate) else f"x {group.rate:g}"
+    return f"{rate} from {group.until}" if not isinstance(group.until, int) or group.until else rate
 
 
 def layerwise_rates(decay: Number, layers: Sequence[str]) -> dict[str, Any]:
@@ -172,18 +276,6 @@ def layerwise_rates(decay: Number, layers: Sequence[str]) -> dict[str, Any]:
     if isinstance(layers, str):
         raise TypeError(f"layers must be a list of patterns, got {layers!r}")
     return {pattern: decay ** (len(layers) - 1 - k) for k, pattern in enumerate(layers)}
-
-
-def _scale_by_factors(groups: ParameterGroups) -> optax.GradientTransformation:
-    """Multiplies every update by its parameter's factor."""
-
-    def update(
-        updates: optax.Updates, state: optax.EmptyState, params: optax.Params | None = None
-    ) -> tuple[optax.Updates, optax.EmptyState]:
-        del params
-        return map_wide(lambda update, factor: factor * update, updates, groups.factors(updates)), state
-
-    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)  # pyright: ignore[reportArgumentType]
 
 
 def _is_masked(node: Any) -> bool:

@@ -1,46 +1,53 @@
-"""Finding and changing states inside whatever holds an optimizer state."""
+"""Finding and changing states inside whatever holds an optimizer state.
+
+The states of a chain are few, the arrays of parameters in them many: the walk goes through tuples, dictionaries and
+other nodes until it meets a state that is asked for or one that holds no others, and looks into no array.
+"""
 
 from __future__ import annotations
 
 import collections
+import dataclasses
 import itertools
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
-from jax.tree_util import DictKey, GetAttrKey, keystr
+import numpy as np
+from jax.tree_util import DictKey, GetAttrKey, SequenceKey, keystr
 
 from jaxlr.transforms.groups.paths import Path
+from jaxlr.transforms.waiting import RECORDS
 
 State = TypeVar("State")
+Kind = type[Any] | tuple[type[Any], ...]
 
 
 def find_states(x: Any, kind: type[State] | tuple[type[State], ...]) -> dict[str, State]:
     """Every state of one kind in an optimizer state, a Flax `TrainState` or an `nnx.Optimizer`, by label or path.
 
-    The label is that of `optax.partition`. Where there is none, or several states share it, the path stands instead.
+    The label is that of `optax.partition` and of `ParameterGroups`. Where there is none, or several states share it,
+    the path stands instead.
     """
-    found = _found(x, kind)
+    found = list(_walk((), opt_state_of(x), kind))
     uses = collections.Counter(label_of(path) for path, _ in found)
     return {label if (label := label_of(path)) and uses[label] == 1 else _text(path): node for path, node in found}
 
 
-def change_states(x: Any, kind: type[State], change: Callable[[State], State], *, group: str | None = None) -> Any:
+def change_states(x: Any, kind: Kind, change: Callable[[Any], Any], *, group: str | None = None) -> Any:
     """The same container with `change` applied to its states of one kind, or to those of one label or path."""
 
-    def on_node(path: Path, node: Any) -> Any:
-        chosen = isinstance(node, kind) and group in (None, label_of(path), _text(path))
-        return change(node) if chosen else node
+    def on_state(path: Path, node: Any) -> Any:
+        return change(as_arrays(node)) if group in (None, label_of(path), _text(path)) else node
 
-    old = as_arrays(opt_state_of(x))
-    new = jax.tree_util.tree_map_with_path(on_node, old, is_leaf=lambda node: isinstance(node, kind))
-    return with_opt_state(x, new)
+    return with_opt_state(x, _changed((), opt_state_of(x), kind, on_state))
 
 
-def groups_of(x: Any, kind: type[Any]) -> set[str]:
+def groups_of(x: Any, kind: Kind) -> set[str]:
     """The labels and paths by which `change_states` knows the states of one kind."""
-    return {name(path) for path, _ in _found(x, kind) for name in (label_of, _text)} - {""}
+    found = list(_walk((), opt_state_of(x), kind))
+    return {name(path) for path, _ in found for name in (label_of, _text)} - {""}
 
 
 def opt_state_of(x: Any) -> Any:
@@ -51,15 +58,36 @@ def opt_state_of(x: Any) -> Any:
 def with_opt_state(x: Any, new: Any) -> Any:
     """The container with another optimizer state of the same structure.
 
-    An `nnx.Optimizer` holds its leaves in variables: those that change are written in place.
+    What can be copied is copied; what holds its leaves in variables, as an `nnx.Optimizer`, or takes an attribute is
+    written in place.
+
+    Raises:
+      TypeError: the container can be neither copied nor written.
     """
     old = opt_state_of(x)
-    holders = jax.tree.leaves(old, is_leaf=_is_variable)
-    if not any(map(_is_variable, holders)):
-        return jax.tree.map(lambda node: new if node is old else node, x, is_leaf=lambda node: node is old)
-    for holder, leaf in zip(holders, jax.tree.leaves(new), strict=True):
-        if jnp.asarray(holder) is not leaf:
-            holder[...] = leaf
+    if _is_variable(_first_leaf(old)):  # then all are
+        holders = jax.tree.leaves(old, is_leaf=_is_variable)
+        for holder, leaf in zip(holders, jax.tree.leaves(new, is_leaf=_is_variable), strict=True):
+            if holder is not leaf:
+                holder[...] = leaf
+        return x
+    if old is x:
+        return new
+    for name in ("replace", "_replace"):  # a Flax TrainState, a NamedTuple
+        if callable(replace := getattr(x, name, None)):
+            return replace(opt_state=new)
+    if dataclasses.is_dataclass(x) and cast(Any, x).__dataclass_params__.frozen:
+        return dataclasses.replace(cast(Any, x), opt_state=new)
+    copied = jax.tree.map(lambda node: new if node is old else node, x, is_leaf=lambda node: node is old)
+    if copied is not x and opt_state_of(copied) is new:
+        return copied
+    try:
+        cast(Any, x).opt_state = new
+    except AttributeError as error:
+        raise TypeError(
+            f"{type(x).__name__} can be neither copied with another opt_state nor written: give its opt_state, and put "
+            "back what is returned"
+        ) from error
     return x
 
 
@@ -69,17 +97,90 @@ def as_arrays(tree: Any) -> Any:
 
 
 def label_of(path: Path) -> str:
-    """The labels of `optax.partition` on a path."""
-    return "/".join(
-        str(key.key)
+    """The labels of `optax.partition` on a path, and the name of the group of parameters if there is one."""
+    labels = [
+        (before.name, str(key.key))
         for before, key in itertools.pairwise(path)
-        if isinstance(before, GetAttrKey) and before.name == "inner_states" and isinstance(key, DictKey)
-    )
+        if isinstance(before, GetAttrKey) and before.name in ("inner_states", "groups") and isinstance(key, DictKey)
+    ]
+    if labels and labels[-1][0] == "groups":  # whose own partition, into trained and frozen, says nothing more
+        labels = [(kind, label) for kind, label in labels if (kind, label) != ("inner_states", "trained")]
+    return "/".join(label for _, label in labels)
 
 
-def _found(x: Any, kind: type[State] | tuple[type[State], ...]) -> list[tuple[Path, State]]:
-    leaves = jax.tree_util.tree_leaves_with_path(opt_state_of(x), is_leaf=lambda node: isinstance(node, kind))
-    return [(path, node) for path, node in leaves if isinstance(node, kind)]
+_LEAVES = (jax.Array, np.ndarray, np.generic, str, int, float)
+
+
+def _walk(path: Path, node: Any, kind: Kind) -> Iterator[tuple[Path, Any]]:
+    if isinstance(node, kind):
+        yield path, node
+    elif (rebuilt := _named_again(node, kind)) is not None:
+        yield path, rebuilt
+    else:
+        for key, child in _children(node):
+            yield from _walk((*path, key), child, kind)
+
+
+def _changed(path: Path, node: Any, kind: Kind, change: Callable[[Path, Any], Any]) -> Any:
+    if isinstance(node, kind):
+        return change(path, node)
+    if (rebuilt := _named_again(node, kind)) is not None:
+        changed = change(path, rebuilt)
+        return _with_children(node, {key: getattr(changed, _name(key)) for key, _ in _children(node)})
+    new = {key: _changed((*path, key), child, kind, change) for key, child in _children(node)}
+    old = dict(_children(node))
+    return node if all(new[key] is old[key] for key in new) else _with_children(node, new)
+
+
+def _children(node: Any) -> list[tuple[Any, Any]]:
+    """The nodes inside, with their keys; none where no state can be."""
+    if node is None or isinstance(node, _LEAVES) or type(node) in RECORDS:
+        return []
+    if isinstance(node, tuple) and hasattr(node, "_fields"):
+        return [(GetAttrKey(name), getattr(node, name)) for name in cast(Any, node)._fields]
+    if isinstance(node, tuple | list):
+        return [(SequenceKey(position), child) for position, child in enumerate(node)]
+    if type(node) is dict:
+        return [(DictKey(name), child) for name, child in node.items()]
+    children = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda inner: inner is not node)[0]
+    return [(path[0], child) for path, child in children if len(path) == 1]
+
+
+def _with_children(node: Any, new: Mapping[Any, Any]) -> Any:
+    if isinstance(node, tuple) and hasattr(node, "_fields"):
+        return type(node)(*new.values())
+    if isinstance(node, tuple | list):
+        return type(node)(new.values())
+    if type(node) is dict:
+        return {key.key: child for key, child in new.items()}
+    tree = jax.tree.structure(node, is_leaf=lambda inner: inner is not node)
+    return jax.tree.unflatten(tree, list(new.values()))
+
+
+def _named_again(node: Any, kind: Kind) -> Any:
+    """The state that a mapping of all its fields stands for, as `nnx.state` of an optimizer has it."""
+    if type(node) is dict or not isinstance(node, Mapping):
+        return None
+    for each in kind if isinstance(kind, tuple) else (kind,):
+        if set(each._fields) == set(node):
+            return each(**node)
+    return None
+
+
+def _name(key: Any) -> str:
+    return getattr(key, "name", None) or str(key.key)
+
+
+def _first_leaf(node: Any) -> Any:
+    """The first leaf of a tree, a variable being one; None where there is none."""
+    if _is_variable(node) or isinstance(node, _LEAVES):
+        return node
+    if isinstance(node, tuple | list | Mapping):
+        children = list(node.values()) if isinstance(node, Mapping) else node
+    else:
+        children = jax.tree.leaves(node, is_leaf=lambda inner: inner is not node)
+    leaves = (_first_leaf(child) for child in children if child is not node)
+    return next((leaf for leaf in leaves if leaf is not None), None)
 
 
 def _is_variable(node: Any) -> bool:

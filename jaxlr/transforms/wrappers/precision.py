@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxlr.transforms.groups.context import master_weights_here
 from jaxlr.transforms.trees import cast_like, gradients_of, like_updates, stored_like, widen
 from jaxlr.transforms.waiting import settled, where_due
 
@@ -88,6 +89,7 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
     inner = optax.with_extra_args_support(inner)
 
     def init(params: optax.Params) -> MasterWeightsState:
+        master_weights_here()
         master = jax.tree.map(lambda p: jnp.array(widen(p)), params)  # a copy: both may be donated
         return MasterWeightsState(master, inner.init(master))
 

@@ -1,0 +1,115 @@
+"""What the links of an optimizer are told by the groups of parameters around it, and how the groups know they heard.
+
+The groups say it to whatever runs inside, through any wrapper, while the optimizer is initialized and while its update
+is traced; nothing travels through `init` and `update`. A link that asks is noted. Where one that should have asked did
+not, as one that was compiled on its own, apart from the groups, the groups raise: see `patterns`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+
+from jaxlr.transforms.groups import paths
+from jaxlr.transforms.groups.masks import Mask, both
+
+__all__ = ["Group", "Talk", "current_rates", "decays_here", "master_weights_here", "talk"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Parameters with a rate of their own."""
+
+    name: str
+    rate: Any = 1.0  # a factor of the optimizer's rate, or a schedule in its place
+    until: Any = 0  # int32: updates for which they are frozen
+
+    def at(self, base: jax.Array, count: jax.Array) -> jax.Array:
+        """The group's rate, where `base` is the optimizer's."""
+        rate = self.rate(count) if callable(self.rate) else base * self.rate
+        return jax.numpy.where(count < self.until, 0.0, jax.numpy.asarray(rate, jax.numpy.float32))
+
+
+@dataclasses.dataclass
+class Talk:
+    """One call of a wrapped optimizer, and who asked in it."""
+
+    decays: Mask  # which parameters decay, in what is outside too
+    group_of: Callable[[paths.Path], Group] | None  # None where all parameters have one rate
+    known: frozenset[paths.Names]
+    decayed: dict[int, Any] = dataclasses.field(default_factory=dict)  # states of weight decays that asked, by identity
+    rated: dict[int, Any] = dataclasses.field(default_factory=dict)  # states of rates that asked, likewise
+    covered: set[paths.Names] = dataclasses.field(default_factory=set)  # parameters that got their group's rate
+    master: bool = False  # whether a copy of the parameters is kept inside
+    outer: Talk | None = None
+
+    def check(self, params: Any) -> None:
+        """Raises where something between has changed the names of the parameters."""
+        for names in paths.leaves_by_names(params):
+            if names not in self.known:
+                raise ValueError(
+                    f"a transformation between ParameterGroups and the optimizer changes the tree of the parameters: "
+                    f"{paths.text(names)} is none of {', '.join(map(paths.text, sorted(self.known)[:8]))}"
+                )
+
+
+_talk: contextvars.ContextVar[Talk | None] = contextvars.ContextVar("talk", default=None)
+
+
+@contextlib.contextmanager
+def talk(params: Any, decays: Mask, group_of: Callable[[paths.Path], Group] | None) -> Iterator[Talk]:
+    """While a wrapped optimizer is run: what its links are told."""
+    outer = _talk.get()
+    if outer is not None and outer.group_of is not None and group_of is not None:
+        raise ValueError("rates in two ParameterGroups, one around the other: put all patterns into one")
+    here = Talk(
+        both(decays, outer.decays if outer else None),
+        group_of or (outer.group_of if outer else None),
+        frozenset(paths.leaves_by_names(params)),
+        outer=outer,
+    )
+    token = _talk.set(here)
+    try:
+        yield here
+    finally:
+        _talk.reset(token)
+        if outer is not None:
+            outer.decayed |= here.decayed
+            outer.rated |= here.rated
+            outer.covered |= here.covered
+            outer.master |= here.master
+
+
+def decays_here(state: Any, params: Any) -> Mask:
+    """Which parameters decay, for a link that adds a weight decay."""
+    here = _talk.get()
+    if here is None:
+        return None
+    if here.decays is not None:
+        here.check(params)
+    here.decayed[id(state)] = state
+    return here.decays
+
+
+def current_rates(state: Any, params: Any) -> Any:
+    """A tree of the groups of the parameters, for a link that applies the learning rate; None without groups."""
+    here = _talk.get()
+    if here is None or here.group_of is None:
+        return None
+    here.check(params)
+    here.rated[id(state)] = state
+    here.covered |= set(paths.leaves_by_names(params))
+    group_of = here.group_of
+    return jax.tree_util.tree_map_with_path(lambda path, _: group_of(path), params)
+
+
+def master_weights_here() -> None:
+    """Notes that a copy of the parameters is kept, so that nothing outside may scale the updates."""
+    here = _talk.get()
+    if here is not None:
+        here.master = True
