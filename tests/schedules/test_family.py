@@ -8,7 +8,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-from cases import ROWS
+from cases import CASES, examples_of, problems
 
 import jaxlr
 from jaxlr.numerics.wide import from_integer
@@ -45,6 +45,9 @@ def added():
 
 
 def test_a_family_needs_no_further_word(added):
+    assert list(problems()) == [
+        "squared has no row: add one to a file of tests/cases, with its exact value and its draw"
+    ]
     rate = added(0.5, 100)
     assert repr(rate) == "squared(init_value=0.5, steps=100)"
     assert parse(repr(rate)).to_dict() == rate.to_dict() == Schedule.from_dict(rate.to_dict()).to_dict()
@@ -243,7 +246,7 @@ def test_pyright_sees_wrong_kinds_of_arguments(tmp_path):
     assert len(lines) >= 13, result.stdout
 
 
-EXAMPLES = {f"{row.name}: {name}": each.schedule for row in ROWS for name, each in row.made_examples().items()}
+EXAMPLES = {f"{row.name}: {name}": each.schedule for row in CASES.values() for name, each in examples_of(row).items()}
 ENDING = {name: schedule for name, schedule in EXAMPLES.items() if schedule.end() is not None}
 CYCLING = {name: schedule for name, schedule in EXAMPLES.items() if schedule.cycle(10**9) is not None}
 
