@@ -9,7 +9,6 @@ from jaxlr.schedules.families.functions import custom
 from jaxlr.schedules.families.inverses import inverse_sqrt, inverse_time, noam, rex
 from jaxlr.schedules.families.lines import constant, linear, polynomial, polynomial_cycles
 from jaxlr.schedules.families.onecycle import flat_cosine, one_cycle, one_cycle_momentum, slanted_triangular
-from jaxlr.schedules.families.rationals import rational
 from jaxlr.schedules.families.recursions import time_based
 from jaxlr.schedules.families.restarts import cosine_restarts, with_restarts
 from jaxlr.schedules.families.steps import multi_step, piecewise_constant, step_decay, table
@@ -51,7 +50,6 @@ __all__ = [
     "piecewise_constant",
     "polynomial",
     "polynomial_cycles",
-    "rational",
     "retime",
     "rex",
     "scale_lr",

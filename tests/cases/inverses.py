@@ -77,22 +77,3 @@ row(
     examples={"noam": of(3999, 4000, d_model=512, warmup_steps=4000)},
     numbers={"d_model": (1, 10), "warmup_steps": (1, 10), "factor": (0.5, 2.0)},
 )
-
-
-def rational(n, init_value, decay_steps, depth=9.0):
-    return mpf(init_value) / (1 + mpf(depth) * min(n, decay_steps) / decay_steps)
-
-
-def rational_draw(dice):
-    steps = dice.length()
-    return {"init_value": dice.rate(), "decay_steps": steps, "depth": dice.between(1e-3, 100)}, [steps]
-
-
-row(
-    rational,
-    rational_draw,
-    examples={"rational": of(999, 500, init_value=0.1, decay_steps=1000, depth=4.0)},
-    numbers=ANY | {"decay_steps": (4, 13), "depth": (0.5, 9.0)},
-    retimed=[("rational(0.1, 1000)", {"decay_steps": 2000})],
-    keeps=("rate",),
-)
