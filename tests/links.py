@@ -45,7 +45,6 @@ LINKS = {
     "scale_by_adagrad": Case(
         transforms.scale_by_adagrad, numbers={"eps": 1e-3, "initial_total": 0.5, "rate_decay": 0.1}
     ),
-    "scale_by_lion": Case(transforms.scale_by_lion, B1, ("b1",), {"b1": 0.8, "b2": 0.9}),
     "add_weight_decay": Case(
         lambda weight_decay=0.1, **others: transforms.add_weight_decay(weight_decay, **others),
         {"weight_decay": falling},

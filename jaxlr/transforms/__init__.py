@@ -5,7 +5,6 @@ from jaxlr.transforms.groups.patterns import ParameterGroups, layerwise_rates
 from jaxlr.transforms.moments.adagrad import ScaleByAdagradState, scale_by_adagrad
 from jaxlr.transforms.moments.adam import ScaleByAdamState, scale_by_adam
 from jaxlr.transforms.moments.adamax import ScaleByAdamaxState, scale_by_adamax
-from jaxlr.transforms.moments.lion import ScaleByLionState, scale_by_lion
 from jaxlr.transforms.moments.momentum import ScaleByMomentumState, scale_by_momentum
 from jaxlr.transforms.moments.nadam import ScaleByNadamState, scale_by_nadam
 from jaxlr.transforms.moments.radam import ScaleByRadamState, scale_by_radam
@@ -36,7 +35,6 @@ __all__ = [
     "ScaleByAdamState",
     "ScaleByAdamaxState",
     "ScaleByLearningRateState",
-    "ScaleByLionState",
     "ScaleByMomentumState",
     "ScaleByNadamState",
     "ScaleByRadamState",
@@ -57,7 +55,6 @@ __all__ = [
     "scale_by_adam",
     "scale_by_adamax",
     "scale_by_learning_rate",
-    "scale_by_lion",
     "scale_by_momentum",
     "scale_by_nadam",
     "scale_by_radam",
