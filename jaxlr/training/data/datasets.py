@@ -73,16 +73,6 @@ SOURCES: Mapping[str, Source] = {
             "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
         ),
     ),
-    "qmnist": Source(
-        "qmnist",
-        urls=("https://mirror.example.org/qmnist/",),
-        checksums=_checksums(
-            "1111111111111111111111111111111111111111111111111111111111111111",
-            "2222222222222222222222222222222222222222222222222222222222222222",
-            "3333333333333333333333333333333333333333333333333333333333333333",
-            "4444444444444444444444444444444444444444444444444444444444444444",
-        ),
-    ),
     "cifar10": Source(
         "cifar10",
         urls=("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/"),
