@@ -13,13 +13,13 @@ import importlib.resources
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jaxlr.dialects import fastai, keras, optax, timm, torch, transformers
+    from jaxlr.dialects import keras, optax, timm, torch, transformers
     from jaxlr.dialects.comparison import Comparison, report
 
-__all__ = ["Comparison", "fastai", "keras", "optax", "report", "timm", "torch", "transformers"]
+__all__ = ["Comparison", "keras", "optax", "report", "timm", "torch", "transformers"]
 
 # The list of all, in the order in which a name is looked for; everything that needs one asks for this.
-FRAMEWORKS = ("torch", "keras", "transformers", "timm", "optax", "fastai")
+FRAMEWORKS = ("torch", "keras", "transformers", "timm", "optax")
 _FUNCTIONS = {"Comparison": "comparison", "report": "comparison"}
 
 
