@@ -116,6 +116,7 @@ def test_the_end_of_a_schedule(text, expected):
         ("cosine(0.1, 10).repeat(10)", 25, (5, 10)),
         ("per_epoch(triangular(0.1, 1.0, 2), 10)", 83, (3, 40)),
         ("cosine_restarts(0.1, 10, t_mul=2)", 70, (0, 80)),
+        ("cosine_restarts(0.1, 7)", 2_000_000_000, (5, 7)),
         ("cosine_restarts(0.1, 10, t_mul=2)", 31, (1, 40)),
         ("with_restarts(linear(0.1, 0.0, 10), 10, t_mul=2, limit=2)", 12, (2, 20)),
         ("with_restarts(linear(0.1, 0.0, 10), 10, t_mul=2, limit=2)", 30, None),
