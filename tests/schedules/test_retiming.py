@@ -15,10 +15,19 @@ from jaxlr.schedules import FAMILIES, parse, rex
 COSINE = jaxlr.cosine(0.1, 1000, end_value=0.003)
 ONE_CYCLE = jaxlr.one_cycle(0.1, 1000, pct_start=0.3)
 THREE_PHASES = jaxlr.one_cycle(0.1, 1000, pct_start=0.3, three_phase=True, last="total", anneal="linear")
-BY_RATE, BY_PHASE = (
-    [(parse(text), numbers) for row in CASES.values() if keep in row.keeps for text, numbers in row.retimed]
+RETIMED = [
+    (keep, row.name, number, text, numbers)
     for keep in ("rate", "phase")
-)
+    for row in CASES.values()
+    if keep in row.keeps
+    for number, (text, numbers) in enumerate(row.retimed)
+]
+BY_PHASE = [(parse(text), numbers) for keep, _, _, text, numbers in RETIMED if keep == "phase"]
+
+
+def marks_of(name, number):
+    """Each schedule compiles programs of its own: the first of a family stands for its further ones."""
+    return pytest.mark.long if number else marked(name)
 
 
 def structure_of(schedule):
@@ -29,9 +38,8 @@ def structure_of(schedule):
 @pytest.mark.parametrize(
     ("keep", "schedule", "numbers"),
     [
-        pytest.param(keep, *row, marks=marked(row[0].name))
-        for keep, rows in (("rate", BY_RATE), ("phase", BY_PHASE))
-        for row in rows
+        pytest.param(keep, parse(text), numbers, marks=marks_of(name, number), id=f"{keep}-{name}-{number}")
+        for keep, name, number, text, numbers in RETIMED
     ],
 )
 def test_the_rate_goes_on_from_where_it_is(keep, schedule, numbers, at):
@@ -45,9 +53,9 @@ def test_the_rate_goes_on_from_where_it_is(keep, schedule, numbers, at):
 @pytest.mark.parametrize(("schedule", "numbers"), BY_PHASE)
 def test_the_end_is_that_of_the_new_horizon(schedule, numbers):
     for keep in ("rate", "phase"):
-        new = jaxlr.retime(schedule, 500, keep=keep, **numbers)
         if schedule.name == "one_cycle" and keep == "rate":
             continue  # scaled as a whole
+        new = jaxlr.retime(schedule, 500, keep=keep, **numbers)
         assert float(new(2000)) == float(schedule(10**6)) == float(new(2**31 - 1))
         if schedule.name not in ("one_cycle", "one_cycle_momentum") or schedule.arguments["last"] == "total":
             assert float(new(1998)) != float(new(2000))
@@ -75,7 +83,7 @@ def test_the_phases_of_one_cycle_stay_apart(schedule, at):
     """The peak does not lie at the same share of two horizons: a share of the whole would make the rate jump."""
     new = jaxlr.retime(schedule, at, keep="phase", total_steps=5000)
     np.testing.assert_array_max_ulp(new(at), schedule(at), 1)
-    ahead = np.asarray(new(np.arange(at, 5001)))
+    ahead = np.asarray(new(np.arange(5001)))[at:]  # of one shape for every `at`: one program
     rising = np.diff(ahead) > 0
     assert not (rising[1:] & ~rising[:-1]).any()  # up at most once
     assert at > 300 or ahead.max() == pytest.approx(0.1, rel=1e-3)
@@ -127,6 +135,10 @@ def test_a_compiled_step_takes_it_without_a_retrace(keep):
         compiled = lengthen(COSINE, at, steps)
         np.testing.assert_array_equal(rate(compiled, at + 50), rate(new, at + 50))
     assert len(traces) == 2
+
+
+@pytest.mark.parametrize("keep", [pytest.param("rate", marks=pytest.mark.ci), "phase"])
+def test_horizons_are_a_batch(keep):
     horizons = np.array([600, 1500, 2000])
     batch = jax.vmap(lambda steps: jaxlr.retime(COSINE, 500, keep=keep, decay_steps=steps)(550))(horizons)
     alone = [jaxlr.retime(COSINE, 500, keep=keep, decay_steps=int(steps))(550) for steps in horizons]
