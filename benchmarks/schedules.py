@@ -3,7 +3,7 @@
     python benchmarks/schedules.py [--short] [--out table.md]
 
 Each row is the same formula with the same numbers in both. Errors are those of the compiled program, in ulps of the
-exact number (tests/oracle/reference.py, mpmath), over counts up to a few times the horizon; where the exact number is
+exact number (tests/cases, mpmath), over counts up to a few times the horizon; where the exact number is
 0, see the ends. Eager calls take a Python int, and the two take turns. A count array is passed as it is, or under vmap
 where optax's function takes one count only.
 """
@@ -24,8 +24,9 @@ import optax
 
 import jaxlr
 
-sys.path += [str(Path(__file__).resolve().parents[1] / "tests" / folder) for folder in ("oracle", "programs")]
+sys.path += [str(Path(__file__).resolve().parents[1] / "tests" / folder) for folder in (".", "oracle", "programs")]
 import reference
+from cases import EXACT
 from fuzz import machine
 
 MILLION = np.arange(10**6, dtype=np.int32)
@@ -44,7 +45,7 @@ class Case:
 
 
 def warmed_up(n, length):
-    return reference.warmup(n, lambda m: reference.cosine(m, 0.1, length - 5_000), 5_000)
+    return EXACT["warmup"](n, lambda m: EXACT["cosine"](m, 0.1, length - 5_000), 5_000)
 
 
 CASES = {
@@ -52,21 +53,21 @@ CASES = {
         90_000,
         lambda length: jaxlr.linear(0.1, 0.0, length),
         lambda length: optax.linear_schedule(0.1, 0.0, length),
-        lambda n, length: reference.linear(n, 0.1, 0.0, length),
+        lambda n, length: EXACT["linear"](n, 0.1, 0.0, length),
         end=90_000,
     ),
     "polynomial, power 0.9": Case(
         90_000,
         lambda length: jaxlr.polynomial(0.1, 0.0, 0.9, length),
         lambda length: optax.polynomial_schedule(0.1, 0.0, 0.9, length),
-        lambda n, length: reference.polynomial(n, 0.1, 0.0, 0.9, length),
+        lambda n, length: EXACT["polynomial"](n, 0.1, 0.0, 0.9, length),
         end=90_000,
     ),
     "cosine": Case(
         90_000,
         lambda length: jaxlr.cosine(0.1, length),
         lambda length: optax.cosine_decay_schedule(0.1, length),
-        lambda n, length: reference.cosine(n, 0.1, length),
+        lambda n, length: EXACT["cosine"](n, 0.1, length),
         end=90_000,
     ),
     "warm-up, cosine": Case(
@@ -80,28 +81,28 @@ CASES = {
         90_000,
         lambda length: jaxlr.one_cycle(0.1, length, last="total"),
         lambda length: optax.cosine_onecycle_schedule(length, 0.1),
-        lambda n, length: reference.one_cycle(n, 0.1, length, last="total"),
+        lambda n, length: EXACT["one_cycle"](n, 0.1, length, last="total"),
         end=90_000,
     ),
     "multi-step": Case(
         30_000,
         lambda length: jaxlr.multi_step(0.1, [length, 2 * length], 0.1),
         lambda length: optax.piecewise_constant_schedule(0.1, {length: 0.1, 2 * length: 0.1}),
-        lambda n, length: reference.multi_step(n, 0.1, [length, 2 * length], 0.1),
+        lambda n, length: EXACT["multi_step"](n, 0.1, [length, 2 * length], 0.1),
         end=60_000,
     ),
     "exponential": Case(
         1,
         lambda length: jaxlr.exponential(0.1, 0.99999, transition_steps=length),
         lambda length: optax.exponential_decay(0.1, length, 0.99999),
-        lambda n, length: reference.exponential(n, 0.1, 0.99999, length),
+        lambda n, length: EXACT["exponential"](n, 0.1, 0.99999, length),
         up_to=3_000_000,
     ),
     "staircase": Case(
         1_000,
         lambda length: jaxlr.exponential(0.1, 0.999, transition_steps=length, staircase=True),
         lambda length: optax.exponential_decay(0.1, length, 0.999, staircase=True),
-        lambda n, length: reference.exponential(n, 0.1, 0.999, length, staircase=True),
+        lambda n, length: EXACT["exponential"](n, 0.1, 0.999, length, staircase=True),
         up_to=20_000_000,
     ),
 }

@@ -2,23 +2,16 @@
 
 import numpy as np
 import pytest
-from cases import names
-from draws import DRAWS, LAST, PLAIN, Call, Dice, call_of
+from cases import ROWS, dice_of, names
+from draws import LAST, PLAIN, Dice, call_of
 from fuzz import FORMS, check, errors, exact_range
-
-from jaxlr.schedules.family import RECORDS
-
-NEAR_1 = 1 - 1e-9
+from rows import Call
 
 
-def test_every_schedule_and_composition_has_a_draw():
-    assert DRAWS.keys() == RECORDS.keys()
-
-
-@pytest.mark.parametrize("name", names(DRAWS))
+@pytest.mark.parametrize("name", names(ROWS))
 def test_is_exact(name):
     for seed in range(3):
-        dice = Dice((seed, list(DRAWS).index(name)))
+        dice = dice_of(name, seed)
         dice.depth = name in PLAIN  # with the same words, so that one program is enough
         call, counts = call_of(dice, name)
         error = errors(call, exact_range(call, counts), call.schedule()(counts))

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
-from draws import DRAWS, Dice, call_of
+from cases import ROWS, dice_of
+from draws import call_of
 from fuzz import as_float32, call_with, errors, exact_range, parted
 from hostile import Machine
 
@@ -38,9 +39,9 @@ def equations(jaxpr):
                 yield from equations(getattr(inner, "jaxpr", inner))
 
 
-@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("name", ROWS)
 def test_stays_exact_and_portable(name):
-    call, counts = call_of(Dice((7, list(DRAWS).index(name))), name)
+    call, counts = call_of(dice_of(name, 7), name)
     schedule = call.schedule()
     traced = jax.jit(lambda s, n: s(n)).trace(schedule, counts)
     for equation in equations(traced.jaxpr.jaxpr):
@@ -56,9 +57,9 @@ def test_stays_exact_and_portable(name):
         assert errors(call, low_high, values).max() <= 1.5 * call.parts(), machine
 
 
-@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("name", ROWS)
 def test_stays_exact_with_traced_numbers(name):
-    call, counts = call_of(Dice((8, list(DRAWS).index(name))), name)
+    call, counts = call_of(dice_of(name, 8), name)
     tree, words, numbers = parted(call)
     program = call_with.trace(tree, words, numbers, counts).jaxpr
     call = as_float32(call)

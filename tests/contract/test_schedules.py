@@ -4,14 +4,21 @@ import contextlib
 import inspect
 import json
 import pickle
+import re
+from pathlib import Path
 
+import cases
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 import reference
-from cases import CASES, LAST, marked, problems, ramp, sawtooth
+from cases import CASES, examples_of, marked, problems
+from cases.functions import ramp
+from cases.triangles import sawtooth
+from draws import LAST
+from rows import made
 
 import jaxlr
 from jaxlr.schedules import FAMILIES, Schedule, parse
@@ -22,13 +29,13 @@ COUNTS = np.array([0, 1, 2, 3, 4, 5, 7, 8, 30, 50, 999, 1000, 10**6, 10**9, LAST
 EVERY = pytest.mark.parametrize(
     ("schedule", "exact", "counts"),
     [
-        pytest.param(*example, id=name, marks=marked(case.name))
-        for case in CASES.values()
-        for name, example in case.made_examples().items()
+        pytest.param(*example, id=name, marks=marked(row.name))
+        for row in CASES.values()
+        for name, example in examples_of(row).items()
     ],
 )
 # Of each family one: for promises whose keeping does not depend on the numbers.
-ONE_EACH = {name: list(case.made_examples().values())[-1].schedule for name, case in CASES.items() if case.examples}
+ONE_EACH = {name: list(examples_of(row).values())[-1].schedule for name, row in CASES.items() if row.examples}
 SCHEDULES = pytest.mark.parametrize("schedule", [pytest.param(s, id=n, marks=marked(n)) for n, s in ONE_EACH.items()])
 # Promises that cost several programs each are kept by these in the short run, by every family in a longer one.
 SHORT = {"constant", "linear", "exponential", "cosine", "triangular2", "custom"}
@@ -71,9 +78,15 @@ def traces(function):
     return jax.jit(counted), seen
 
 
-def test_every_public_schedule_has_a_case():
+def test_every_public_schedule_has_a_row():
     assert list(problems()) == []
     assert set(FAMILIES) - set(ONE_EACH) == {"slanted_triangular"}  # one_cycle with other numbers
+
+
+def test_the_exact_values_owe_nothing_to_jaxlr():
+    rows = Path(cases.__file__).parent.glob("[!_]*.py")
+    for path in (*rows, Path(reference.__file__)):
+        assert not re.search(r"\bimport jaxlr|\bfrom jaxlr|FAMILIES|RECORDS", path.read_text()), path
 
 
 @EVERY
@@ -206,7 +219,7 @@ WORDS = {"staircase", "after", "scale_by", "decay_base", "anneal", "three_phase"
 
 def numbers_of(name):
     """The names of the family's numbers, each with ten values; the other arguments of a call."""
-    ranges, others = CASES[name].numbers, CASES[name].others
+    ranges, others = CASES[name].numbers, made(CASES[name].others)
     known = inspect.signature(FAMILIES[name]).parameters
     values = {
         number: np.linspace(*bounds, 10).astype(np.int32 if isinstance(bounds[0], int) else np.float32)

@@ -17,15 +17,16 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxlr.schedules import FAMILIES
 from jaxlr.schedules.family import RECORDS
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "oracle"))
+sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in (".", "oracle")]
 import reference
-from draws import DRAWS, LAST, SMALLEST, Call, Dice, call_of
+from cases import ROWS, problems
+from draws import LAST, Dice, call_of
+from rows import SMALLEST, Call
 
 LARGEST = float(np.finfo(np.float32).max)
-COMPOSITIONS = {"warmup", "join", "per_epoch", "at_speed", "with_restarts", *(RECORDS.keys() - FAMILIES.keys())}
+COMPOSITIONS = {name for name, record in RECORDS.items() if {"schedule", "schedules", "left"} & set(record.parameters)}
 
 
 def as_argument(call, counts):
@@ -181,11 +182,11 @@ def main():
     parser.add_argument("--draws", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so long, whatever is left")
-    parser.add_argument("--only", nargs="+", choices=DRAWS, default=list(DRAWS), help="these schedules alone")
+    parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), help="these schedules alone")
     parser.add_argument("--out", type=Path, help="where the table goes, as markdown")
     options = parser.parse_args()
-    if different := RECORDS.keys() ^ DRAWS.keys():
-        sys.exit(f"draws.py must have one draw for each schedule, it differs in {sorted(different)}")
+    if missing := list(problems()):
+        sys.exit("\n".join(missing))
     results = fuzz(options.draws, options.seed, options.only, options.minutes)
     draws = sum(map(len, results.values()))
     head = (

@@ -8,7 +8,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-from cases import ROWS
+from cases import CASES, examples_of, problems
 
 import jaxlr
 from jaxlr.numerics.wide import from_integer
@@ -45,6 +45,9 @@ def added():
 
 
 def test_a_family_needs_no_further_word(added):
+    assert list(problems()) == [
+        "squared has no row: add one to a file of tests/cases, with its exact value and its draw"
+    ]
     rate = added(0.5, 100)
     assert repr(rate) == "squared(init_value=0.5, steps=100)"
     assert parse(repr(rate)).to_dict() == rate.to_dict() == Schedule.from_dict(rate.to_dict()).to_dict()
@@ -113,6 +116,7 @@ def test_the_end_of_a_schedule(text, expected):
         ("cosine(0.1, 10).repeat(10)", 25, (5, 10)),
         ("per_epoch(triangular(0.1, 1.0, 2), 10)", 83, (3, 40)),
         ("cosine_restarts(0.1, 10, t_mul=2)", 70, (0, 80)),
+        ("cosine_restarts(0.1, 7)", 2_000_000_000, (5, 7)),
         ("cosine_restarts(0.1, 10, t_mul=2)", 31, (1, 40)),
         ("with_restarts(linear(0.1, 0.0, 10), 10, t_mul=2, limit=2)", 12, (2, 20)),
         ("with_restarts(linear(0.1, 0.0, 10), 10, t_mul=2, limit=2)", 30, None),
@@ -243,7 +247,7 @@ def test_pyright_sees_wrong_kinds_of_arguments(tmp_path):
     assert len(lines) >= 13, result.stdout
 
 
-EXAMPLES = {f"{row.name}: {name}": each.schedule for row in ROWS for name, each in row.made_examples().items()}
+EXAMPLES = {f"{row.name}: {name}": each.schedule for row in CASES.values() for name, each in examples_of(row).items()}
 ENDING = {name: schedule for name, schedule in EXAMPLES.items() if schedule.end() is not None}
 CYCLING = {name: schedule for name, schedule in EXAMPLES.items() if schedule.cycle(10**9) is not None}
 

@@ -7,17 +7,27 @@ import jax
 import numpy as np
 import pytest
 import reference
-from cases import CASES, marked
+from cases import CASES, EXACT, marked
 
 import jaxlr
-from jaxlr.schedules import FAMILIES, rex
+from jaxlr.schedules import FAMILIES, parse, rex
 
 COSINE = jaxlr.cosine(0.1, 1000, end_value=0.003)
 ONE_CYCLE = jaxlr.one_cycle(0.1, 1000, pct_start=0.3)
 THREE_PHASES = jaxlr.one_cycle(0.1, 1000, pct_start=0.3, three_phase=True, last="total", anneal="linear")
-BY_RATE, BY_PHASE = (
-    [row for case in CASES.values() if keep in case.keeps for row in case.retimed] for keep in ("rate", "phase")
-)
+RETIMED = [
+    (keep, row.name, number, text, numbers)
+    for keep in ("rate", "phase")
+    for row in CASES.values()
+    if keep in row.keeps
+    for number, (text, numbers) in enumerate(row.retimed)
+]
+BY_PHASE = [(parse(text), numbers) for keep, _, _, text, numbers in RETIMED if keep == "phase"]
+
+
+def marks_of(name, number):
+    """Each schedule compiles programs of its own: the first of a family stands for its further ones."""
+    return pytest.mark.long if number else marked(name)
 
 
 def structure_of(schedule):
@@ -28,9 +38,8 @@ def structure_of(schedule):
 @pytest.mark.parametrize(
     ("keep", "schedule", "numbers"),
     [
-        pytest.param(keep, *row, marks=marked(row[0].name))
-        for keep, rows in (("rate", BY_RATE), ("phase", BY_PHASE))
-        for row in rows
+        pytest.param(keep, parse(text), numbers, marks=marks_of(name, number), id=f"{keep}-{name}-{number}")
+        for keep, name, number, text, numbers in RETIMED
     ],
 )
 def test_the_rate_goes_on_from_where_it_is(keep, schedule, numbers, at):
@@ -44,9 +53,9 @@ def test_the_rate_goes_on_from_where_it_is(keep, schedule, numbers, at):
 @pytest.mark.parametrize(("schedule", "numbers"), BY_PHASE)
 def test_the_end_is_that_of_the_new_horizon(schedule, numbers):
     for keep in ("rate", "phase"):
-        new = jaxlr.retime(schedule, 500, keep=keep, **numbers)
         if schedule.name == "one_cycle" and keep == "rate":
             continue  # scaled as a whole
+        new = jaxlr.retime(schedule, 500, keep=keep, **numbers)
         assert float(new(2000)) == float(schedule(10**6)) == float(new(2**31 - 1))
         if schedule.name not in ("one_cycle", "one_cycle_momentum") or schedule.arguments["last"] == "total":
             assert float(new(1998)) != float(new(2000))
@@ -54,9 +63,9 @@ def test_the_end_is_that_of_the_new_horizon(schedule, numbers):
 
 def test_keeping_the_rate_is_the_new_curve_scaled():
     new = jaxlr.retime(COSINE, 400, decay_steps=2000)
-    scale = (reference.cosine(400, 0.1, 1000, 0.003) - 0.003) / (reference.cosine(400, 0.1, 2000, 0.003) - 0.003)
+    scale = (EXACT["cosine"](400, 0.1, 1000, 0.003) - 0.003) / (EXACT["cosine"](400, 0.1, 2000, 0.003) - 0.003)
     for n in (401, 700, 1500, 1999):
-        exact = 0.003 + (reference.cosine(n, 0.1, 2000, 0.003) - 0.003) * scale
+        exact = 0.003 + (EXACT["cosine"](n, 0.1, 2000, 0.003) - 0.003) * scale
         assert reference.ulps(new(n), exact) <= 1.5
 
 
@@ -65,7 +74,7 @@ def test_keeping_the_phase_is_the_old_curve_stretched(steps):
     new = jaxlr.retime(COSINE, 400, keep="phase", decay_steps=400 + steps)
     for n in (400, 401, 640, 899):
         old = 400 + (n - 400) * reference.mpf(600) / steps
-        assert reference.ulps(new(n), reference.cosine(old, 0.1, 1000, 0.003)) <= 1.5
+        assert reference.ulps(new(n), EXACT["cosine"](old, 0.1, 1000, 0.003)) <= 1.5
 
 
 @pytest.mark.parametrize("schedule", [ONE_CYCLE, pytest.param(THREE_PHASES, marks=pytest.mark.ci)])
@@ -74,7 +83,7 @@ def test_the_phases_of_one_cycle_stay_apart(schedule, at):
     """The peak does not lie at the same share of two horizons: a share of the whole would make the rate jump."""
     new = jaxlr.retime(schedule, at, keep="phase", total_steps=5000)
     np.testing.assert_array_max_ulp(new(at), schedule(at), 1)
-    ahead = np.asarray(new(np.arange(at, 5001)))
+    ahead = np.asarray(new(np.arange(5001)))[at:]  # of one shape for every `at`: one program
     rising = np.diff(ahead) > 0
     assert not (rising[1:] & ~rising[:-1]).any()  # up at most once
     assert at > 300 or ahead.max() == pytest.approx(0.1, rel=1e-3)
@@ -126,6 +135,10 @@ def test_a_compiled_step_takes_it_without_a_retrace(keep):
         compiled = lengthen(COSINE, at, steps)
         np.testing.assert_array_equal(rate(compiled, at + 50), rate(new, at + 50))
     assert len(traces) == 2
+
+
+@pytest.mark.parametrize("keep", [pytest.param("rate", marks=pytest.mark.ci), "phase"])
+def test_horizons_are_a_batch(keep):
     horizons = np.array([600, 1500, 2000])
     batch = jax.vmap(lambda steps: jaxlr.retime(COSINE, 500, keep=keep, decay_steps=steps)(550))(horizons)
     alone = [jaxlr.retime(COSINE, 500, keep=keep, decay_steps=int(steps))(550) for steps in horizons]
@@ -160,5 +173,5 @@ def test_every_family_with_one_horizon_can_be_retimed():
     lengths = {"decay_steps", "total_steps", "transition_steps"}
     for case in CASES.values():
         if lengths & set(inspect.signature(FAMILIES[case.name]).parameters):
-            said = f"{case.name}: say in tests/cases.py how it is retimed, or why it is not"
+            said = f"{case.name}: say in its row how it is retimed, or why it is not"
             assert bool(case.retimed) != bool(case.not_retimed), said

@@ -27,6 +27,8 @@ def _three_cycles(first: int, t_mul: float) -> int:
 
 def _place(first: int, t_mul: float, count: int, limit: int | None = None) -> Cycle | None:
     rest, length, cycle = float(count), float(first), 0
+    if t_mul == 1:  # there may be 2 ** 31 of them
+        cycle, rest = divmod(count, first)
     while rest >= length:
         rest, length, cycle = rest - length, length * t_mul, cycle + 1
     return None if limit is not None and cycle >= limit else Cycle(int(rest), round(length))

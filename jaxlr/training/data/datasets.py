@@ -1,4 +1,4 @@
-"""Real images by name: digits (no network), fashion-mnist, mnist, kmnist, cifar10, or NumPy files of your own."""
+"""Real images by name: digits (no network), the sets of `SOURCES`, or NumPy files of your own."""
 
 import os
 from collections.abc import Mapping
@@ -96,8 +96,8 @@ def load_dataset(
     every seed: the set's own, or for the digits and for files without one a fifth of each class.
 
     Args:
-      name: "digits", which comes with the package, "fashion-mnist", "mnist", "kmnist", "cifar10", or a path that ends
-        in .npz (arrays x_train, y_train, x_test, y_test, or images and labels), or of a folder with these arrays as
+      name: "digits", which comes with the package, a name in `SOURCES`, such as "mnist", or a path that ends in .npz
+        (arrays x_train, y_train, x_test, y_test, or images and labels), or of a folder with these arrays as
         .npy files, which may be larger than the memory.
       data_dir: a folder with the files of the set, or with a folder of the set's name that has them: IDX files, plain
         or .gz; binary or Python batches, or the archive of the binary ones. None takes the files of a package of the
@@ -120,10 +120,10 @@ def load_dataset(
       ((1293, 8, 8, 1), dtype('uint8'), 10)
       >>> digits.split_note
       '1,293 train, 144 validation (seed 0), 360 test (a fifth, the same for every seed)'
-      >>> load_dataset("fashion_mnist")
+      >>> load_dataset("fashion_mnist")  # doctest: +ELLIPSIS
       Traceback (most recent call last):
       jaxlr.errors.DataError: unknown data set 'fashion_mnist', did you mean 'fashion-mnist'? \
-Known are digits, fashion-mnist, mnist, kmnist, cifar10, a path that ends in .npz, and a folder of .npy files
+Known are digits, ... a path that ends in .npz, and a folder of .npy files
 
     References:
       Xiao, Rasul, Vollgraf, Fashion-MNIST, 2017, arXiv:1708.07747

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from image_files import said
 
-from jaxlr.training.data.datasets import load_dataset
+from jaxlr.training.data.datasets import SOURCES, load_dataset
 from jaxlr.training.data.splits import stratified
 
 
@@ -85,9 +85,7 @@ def test_stratified_gives_every_example_of_a_class_its_chance() -> None:
 def test_unknown_name_suggests_the_nearest(name: str, near: str | None) -> None:
     message = said(lambda: load_dataset(name))
     assert f"unknown data set {name!r}" in message
-    assert (
-        "Known are digits, fashion-mnist, mnist, kmnist, cifar10, a path that ends in .npz, and a folder of" in message
-    )
+    assert f"Known are {', '.join(['digits', *SOURCES])}, a path that ends in .npz, and a folder of" in message
     assert (f"did you mean {near!r}?" in message) if near else ("did you mean" not in message)
 
 

@@ -188,12 +188,11 @@ def test_cifar10_download(tmp_path: Path, server: Server) -> None:
 
 
 def test_published_sources_have_a_checksum_for_every_file() -> None:
-    assert set(SOURCES) == {"fashion-mnist", "mnist", "kmnist", "cifar10"}
+    assert SOURCES.keys() >= {"fashion-mnist", "mnist", "kmnist", "cifar10"}
     for name, source in SOURCES.items():
         assert source.name == name
-        assert set(source.checksums) == (
-            {"cifar-10-binary.tar.gz"} if name == "cifar10" else {f"{file}.gz" for file in IDX}
-        )
+        assert set(source.checksums) in ({"cifar-10-binary.tar.gz"}, {f"{file}.gz" for file in IDX})
         assert all(len(checksum) == 71 and checksum.startswith("sha256:") for checksum in source.checksums.values())
         assert all(url.startswith("https://") and url.endswith("/") for url in source.urls)
-    assert len({checksum for source in SOURCES.values() for checksum in source.checksums.values()}) == 13
+    checksums = [checksum for source in SOURCES.values() for checksum in source.checksums.values()]
+    assert len(set(checksums)) == len(checksums)

@@ -1,0 +1,155 @@
+"""What the tests know of a family: one row each, with its exact value and its draw; and calls of it as data."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+SMALLEST = float(np.finfo(np.float32).tiny)
+RATES = {
+    "value",
+    "values",
+    "init_value",
+    "end_value",
+    "base_lr",
+    "max_lr",
+    "peak_value",
+    "min",
+    "max",
+    "factor",
+    "left",
+    "right",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Of:
+    """An example by the arguments of the row's own family; further counts than the usual ones are its borders."""
+
+    counts: tuple[int, ...]
+    arguments: dict[str, Any]
+
+
+def of(*counts, **arguments):
+    return Of(counts, arguments)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What the tests need to know of a family, or of an operation of schedules."""
+
+    # The value at a count in mpmath, from its definition alone, by the arguments of the factory; schedules among them
+    # are functions of a count.
+    exact: Callable[..., Any]
+    # By dice: arguments of the factory, and counts where the curve changes.
+    draw: Callable[[Any], tuple[dict[str, Any], list[int]]]
+    # By the name of the test. An alias, whose promises are those of another family, has none.
+    examples: dict[str, Of] = dataclasses.field(default_factory=dict)
+    # Of each number the range that ten values of it are taken from; integers where it is a length.
+    numbers: dict[str, tuple] = dataclasses.field(default_factory=dict)
+    # The other arguments of a call; a list of numbers is one of them.
+    others: dict[str, Any] = dataclasses.field(default_factory=dict)
+    # Schedules in the middle of which a new horizon is given, 2000 in all, and which words of `keep` they take.
+    retimed: list[tuple[str, dict[str, int]]] = dataclasses.field(default_factory=list)
+    keeps: tuple[str, ...] = ("rate", "phase")
+    # Why a family with a length has no end that could be moved.
+    not_retimed: str = ""
+
+    @property
+    def name(self):
+        return self.exact.__name__
+
+
+ROWS: dict[str, Row] = {}
+
+
+def row(exact, draw, **others):
+    """Adds the row of a family, which is named as its exact value is."""
+    ROWS[exact.__name__] = Row(exact, draw, **others)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """A call of a factory as data: its name, and its arguments as Python numbers, words and further calls."""
+
+    name: str = dataclasses.field(metadata={"static": True})
+    arguments: dict[str, Any]
+
+    def schedule(self):
+        from jaxlr.schedules.family import RECORDS
+
+        arguments = made(self.arguments)
+        if "fn" in arguments:  # the one argument that a factory takes by position only
+            return RECORDS[self.name].make(arguments.pop("fn"), **arguments)
+        return RECORDS[self.name].make(**arguments)
+
+    def exact(self, count):
+        """The exact value at a count."""
+        arguments = {name: _each(value, lambda call: call.exact) for name, value in self.arguments.items()}
+        return ROWS[self.name].exact(count, **arguments)
+
+    def parts(self):
+        """The schedules in it that are no composition: each may err by 1.5 ulps."""
+        inner = [call for value in self.arguments.values() for call in _calls(value)]
+        return sum(call.parts() for call in inner) if inner else 1
+
+    def largest(self):
+        """The largest rate in it: what an error is measured by where the curve crosses zero."""
+        own = [abs(x) for name in RATES & set(self.arguments) for x in np.ravel(self.arguments[name]) if _is_number(x)]
+        inner = [call.largest() for value in self.arguments.values() for call in _calls(value)]
+        return math.prod(own + inner) if self.name == "product" else max(own + inner, default=1.0)
+
+    def slack(self):
+        """The error besides ulps.
+
+        2**-45 of the largest number where terms cancel or restarts of a fractional growth lie between counts, more for
+        a growth next to 1; and what flushes to 0 inside of a composition.
+        """
+        own = [x for name in RATES & set(self.arguments) for x in np.ravel(self.arguments[name]) if _is_number(x)]
+        inner = [call for value in self.arguments.values() for call in _calls(value)]
+        slack = 2.0**-45 * self.largest() if self.name == "difference" or min(own, default=0) < 0 else 0.0
+        if self.grows_by_a_fraction():
+            growth = self.arguments["t_mul"]
+            slack = 2.0**-45 * self.largest() * growth / (growth - 1)
+        if self.name in ("at_speed", "with_restarts"):  # a place between two counts is known to 2**-45 of itself
+            slack = max(slack, 2.0**-43 * self.largest())
+        if inner:
+            slack = max(slack, SMALLEST * max(1.0, self.largest()), *(call.slack() for call in inner))
+        return slack
+
+    def grows_by_a_fraction(self):
+        return self.name in ("cosine_restarts", "with_restarts") and self.arguments["t_mul"] % 1 > 0
+
+
+def call(name, **arguments):
+    return Call(name, arguments)
+
+
+ANY = {"init_value": (0.1, 1.0), "base_lr": (0.0, 0.1), "max_lr": (0.5, 1.0), "end_value": (0.0, 0.05)}
+LATER = {"begin": (0, 9), "begin_phase": (0.0, 0.9)}
+SEVEN = call("cosine", init_value=1.0, decay_steps=7)
+UNIT = "its length is a unit, not an end"
+ENDLESS = "goes on for ever"
+
+
+def made(arguments):
+    """Arguments with schedules in the place of calls."""
+    return {name: _each(value, Call.schedule) for name, value in arguments.items()}
+
+
+def _each(value, make):
+    if isinstance(value, Call):
+        return make(value)
+    return [_each(item, make) for item in value] if isinstance(value, list) else value
+
+
+def _calls(value):
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Call)]
+
+
+def _is_number(value):
+    return isinstance(value, int | float | np.floating)
