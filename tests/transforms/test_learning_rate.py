@@ -321,13 +321,16 @@ def test_the_set_rate_is_the_one_applied():
     np.testing.assert_array_equal(updates, [-0.25, -0.25])
 
 
-def test_reading_tells_of_the_last_update_and_before_the_first_of_the_first():
+def test_what_is_set_is_said_at_once_and_what_is_given_back_too():
     link = scale_by_learning_rate(schedule)
     state = set_learning_rate(link.init(jnp.ones(2)), 0.25)
     assert current_learning_rate(state) == 0.25
     assert current_learning_rate(set_learning_rate(state, None)) == RATES[0]
     _, state = link.update(jnp.ones(2), link.init(jnp.ones(2)))
-    assert current_learning_rate(set_learning_rate(state, 0.25)) == RATES[0]
+    state = set_learning_rate(state, 0.25)
+    assert current_learning_rate(state) == 0.25
+    assert current_learning_rate(set_learning_rate(state, None)) == RATES[0]
+    assert current_learning_rate(set_learning_rate(state, None, factor=0.5)) == 0.5 * RATES[0]
 
 
 def test_a_train_state_comes_back_with_the_new_rate_and_all_else_untouched():

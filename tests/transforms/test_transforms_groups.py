@@ -14,10 +14,10 @@ from jaxlr.transforms import (
     accumulate,
     add_weight_decay,
     clip_by_global_norm,
-    current_learning_rate,
     layerwise_rates,
     learning_rates,
     set_learning_rate,
+    with_master_weights,
 )
 
 PARAMS = {
@@ -121,10 +121,12 @@ def test_the_base_rate_is_read_and_set_through_the_groups():
     groups = ParameterGroups(rates={"head/*": 10.0}, frozen=["embed/*"])
     optimizer = groups.wrap(optimizers.sgd(0.5))
     state = set_learning_rate(optimizer.init(PARAMS), 0.25)
-    assert list(learning_rates(state)) == ["trained"]
+    assert learning_rates(state) == {"head/*": 2.5, "others": 0.25}
     updates, state = optimizer.update(jax.tree.map(jnp.ones_like, PARAMS), state, PARAMS)
-    assert current_learning_rate(state) == 0.25
+    assert learning_rates(state) == {"head/*": 2.5, "others": 0.25}
     assert updates["head"]["bias"] == -2.5
+    updates, _ = optimizer.update(updates, set_learning_rate(state, 0.125, group="head/*"), PARAMS)
+    assert updates["head"]["bias"] == 0.125 * 2.5
 
 
 def test_groups_of_an_nnx_model():
@@ -199,3 +201,87 @@ WRONG = {
 def test_a_wrong_argument_is_named_with_its_value(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def plain(optimizer):
+    """A wrapper that passes no keywords on."""
+    return optax.GradientTransformation(
+        optimizer.init, lambda updates, state, params=None: optimizer.update(updates, state, params)
+    )
+
+
+def walk(optimizer, params=PARAMS, updates=3, gradient=0.0):
+    state = optimizer.init(params)
+    for _ in range(updates):
+        steps, state = jax.jit(optimizer.update)(
+            jax.tree.map(lambda p: jnp.full_like(p, gradient), params), state, params
+        )
+        params = optax.apply_updates(params, steps)
+    return params, state
+
+
+DECAYING = {
+    "itself": lambda: optimizers.adamw(0.1, weight_decay=0.5),
+    "plain wrapper": lambda: plain(optimizers.adamw(0.1, weight_decay=0.5)),
+    "accumulate": lambda: accumulate(optimizers.adamw(0.1, weight_decay=0.5), 1),
+    "MultiSteps": lambda: optax.MultiSteps(optimizers.adamw(0.1, weight_decay=0.5), 1).gradient_transformation(),
+    "if finite": lambda: optax.apply_if_finite(optimizers.adamw(0.1, weight_decay=0.5), 2),
+    "master weights": lambda: with_master_weights(optimizers.adamw(0.1, weight_decay=0.5)),
+    "named by hand": lambda: optax.adamw(0.1, weight_decay=0.5, mask=NO_BIAS.decays),
+}
+NO_BIAS = ParameterGroups(decay_from_rank=2, rates={"head/*": 2.0})
+
+
+@pytest.mark.parametrize("make", DECAYING)
+def test_what_must_not_decay_does_not_through_any_wrapper(make):
+    params, _ = walk(NO_BIAS.wrap(DECAYING[make]()))
+    np.testing.assert_allclose(params["head"]["kernel"], PARAMS["head"]["kernel"] * 0.9**3, rtol=1e-6)
+    np.testing.assert_array_equal(params["head"]["bias"], PARAMS["head"]["bias"])
+
+
+@pytest.mark.parametrize(
+    ("groups", "make", "match"),
+    [
+        (NO_BIAS, lambda: optax.adamw(0.1, weight_decay=0.5), "must not decay: the wrapped optimizer decays by other"),
+        (NO_BIAS, lambda: optax.chain(optax.add_decayed_weights(0.1), optimizers.adamw(0.1)), "must not decay"),
+        (NO_BIAS, lambda: optax.flatten(optimizers.adamw(0.1)), "changes the tree of the parameters"),
+        (ParameterGroups(rates={"head/*": lambda n: 0.1}), lambda: optax.sgd(0.1), "has a schedule or is frozen for a"),
+        (ParameterGroups(frozen={"head/*": 3}), lambda: optax.sgd(0.1), "has a schedule or is frozen for a time"),
+        (ParameterGroups(rates={"head/*": 2.0}), lambda: with_master_weights(optax.sgd(0.1)), "lost in the master"),
+        (NO_BIAS, lambda: NO_BIAS.wrap(optimizers.adamw(0.1)), "put all patterns into one"),
+    ],
+)
+def test_what_cannot_hear_of_its_group_is_refused_when_it_is_initialized(groups, make, match):
+    with pytest.raises(ValueError, match=match):
+        groups.wrap(make()).init(PARAMS)
+
+
+def test_what_was_compiled_apart_from_its_groups_is_refused():
+    inner = optimizers.adamw(0.1)
+    optimizer = NO_BIAS.wrap(optax.GradientTransformation(inner.init, jax.jit(inner.update)))
+    with pytest.raises(ValueError, match="was compiled on its own"):
+        walk(optimizer)
+
+
+def test_a_group_may_have_a_schedule_and_another_be_frozen_for_a_time():
+    groups = ParameterGroups(
+        rates={"head/*": lambda n: 0.5 * n}, frozen={"embed/*": 2}, names={"head/*": "head", "embed/*": "embedding"}
+    )
+    params, state = walk(groups.wrap(plain(optimizers.sgd(0.25))), gradient=1.0)
+    moved = jax.tree.map(lambda after, before: float(np.ravel(before - after)[0]), params, PARAMS)
+    assert moved["head"]["bias"] == 0.0 + 0.5 + 1.0
+    assert moved["body"][0]["kernel"] == 3 * 0.25
+    assert jax.tree.leaves(moved["embed"])[0] == 0.25
+    assert learning_rates(state) == {"embedding": 0.25, "head": 1.0, "others": 0.25}
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_factors_count_inside_and_around_master_weights(inside):
+    groups = ParameterGroups(rates={"body/*": 0.125})
+    inner = optimizers.sgd(0.0078125)
+    optimizer = groups.wrap(with_master_weights(inner)) if inside else with_master_weights(groups.wrap(inner))
+    params = jax.tree.map(lambda p: jnp.ones_like(p, jnp.bfloat16), PARAMS)
+    params, _ = walk(optimizer, params, updates=16, gradient=1.0)
+    assert (
+        float(np.ravel(params["body"][0]["kernel"])[0]) == 1 - 16 * 0.125 * 0.0078125
+    )  # a multiple of bfloat16's 2**-8

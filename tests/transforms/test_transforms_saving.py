@@ -44,6 +44,9 @@ def through_orbax(tree, folder):
         return store.restore(folder / "state", jax.tree.map(jnp.zeros_like, tree))
 
 
+RATE_FIELDS = ("count", "learning_rate", "overridden", "override", "base", "factor", "share")
+
+
 def test_names_tell_link_field_and_parameter():
     names = set(state_dict(optimizers.adamw(0.1).init(PARAMS)))
     assert names == {
@@ -53,7 +56,7 @@ def test_names_tell_link_field_and_parameter():
         *(f"scale_by_adam/{field}/dense/{name}" for field in ("mu", "nu") for name in ("kernel", "bias")),
         "add_weight_decay/count",
         "add_weight_decay/weight_decay",
-        *(f"scale_by_learning_rate/{field}" for field in ("count", "learning_rate", "overridden", "override")),
+        *(f"scale_by_learning_rate/{field}" for field in RATE_FIELDS),
     }
 
 
@@ -88,9 +91,9 @@ def test_the_report_tells_what_is_missing_extra_and_misshapen():
     assert report.missing == ("scale_by_momentum/buffer/dense/scale",)
     assert report.extra == ("old/thing",)
     assert report.misshapen == ("scale_by_momentum/buffer/dense/kernel",)
-    assert len(report.restored) == 7
+    assert len(report.restored) == 10
     assert str(report).splitlines() == [
-        "7 restored",
+        "10 restored",
         "1 missing: scale_by_momentum/buffer/dense/scale",
         "1 extra: old/thing",
         "1 misshapen: scale_by_momentum/buffer/dense/kernel",

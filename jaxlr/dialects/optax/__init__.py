@@ -32,8 +32,11 @@ from jaxlr.dialects.optax.phases import (
     warmup_cosine_decay_schedule,
     warmup_exponential_decay_schedule,
 )
+from jaxlr.optimizers import adam, adamw, rmsprop, sgd
 
 __all__ = [
+    "adam",
+    "adamw",
     "constant_schedule",
     "cosine_decay_schedule",
     "cosine_onecycle_schedule",
@@ -44,6 +47,8 @@ __all__ = [
     "piecewise_constant_schedule",
     "piecewise_interpolate_schedule",
     "polynomial_schedule",
+    "rmsprop",
+    "sgd",
     "sgdr_schedule",
     "warmup_constant_schedule",
     "warmup_cosine_decay_schedule",

@@ -29,6 +29,11 @@ class Group:
     rate: Any = 1.0  # a factor of the optimizer's rate, or a schedule in its place
     until: Any = 0  # int32: updates for which they are frozen
 
+    @property
+    def share(self) -> Any:
+        """Its factor of a rate that is set for all."""
+        return 1.0 if callable(self.rate) else self.rate
+
     def at(self, base: jax.Array, count: jax.Array) -> jax.Array:
         """The group's rate, where `base` is the optimizer's."""
         rate = self.rate(count) if callable(self.rate) else base * self.rate

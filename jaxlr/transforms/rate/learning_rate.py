@@ -35,6 +35,7 @@ class ScaleByLearningRateState(NamedTuple):
     plateau: PlateauState | tuple[()]  # that of the rule reduce_on_plateau; () without one
     base: jax.Array  # float32, (): what the number or schedule gave at the last update
     factor: jax.Array  # float32, (): what was set by hand to multiply any rate
+    share: jax.Array  # float32, (): the factor of its group, of a rate that is set for all; 1 without one
     held: Schedule | tuple[()]  # the schedule itself, where it was given as `held`
 
 
@@ -79,7 +80,7 @@ def scale_by_learning_rate(
     given = rule.learning_rate if rule else learning_rate
     base = given if isinstance(given, Held) else _Rate(number_or_schedule("learning_rate", given, minimum=0.0))
 
-    def start(rate: jax.Array) -> ScaleByLearningRateState:
+    def start(rate: jax.Array, share: Any = 1.0) -> ScaleByLearningRateState:
         return ScaleByLearningRateState(
             count=jnp.zeros([], jnp.int32),
             learning_rate=rate,
@@ -88,6 +89,7 @@ def scale_by_learning_rate(
             plateau=rule.init(rate) if rule else (),
             base=jnp.array(rate),
             factor=jnp.ones([], jnp.float32),
+            share=jnp.array(share, jnp.float32),
             held=base.copy() if isinstance(base, Held) else (),
         )
 
@@ -98,7 +100,7 @@ def scale_by_learning_rate(
         groups = current_rates(start, params)
         if groups is None:
             return place_like(params, start(rate))
-        states = {group.name: start(group.at(rate, count)) for group in _each(groups)}
+        states = {group.name: start(group.at(rate, count), group.share) for group in _each(groups)}
         return place_like(params, GroupedRatesState(states))
 
     def advance(
@@ -312,7 +314,8 @@ def set_learning_rate(x: Any, value: Any = KEEP, *, factor: Any = None, group: s
 
     Args:
       x: as for `current_learning_rate`.
-      value: the rate in place of the number or schedule, known or traced; None gives that back.
+      value: the rate in place of the number or schedule, known or traced; None gives that back. Set for all, groups of
+        parameters have it times their factors; set for a group, it has it as it is.
       factor: multiplies whatever comes from now on, and lasts when the schedule is given back; 1 until set.
       group: set only the rate of this label of `optax.partition` or group of parameters, or at this path (see
         `learning_rates`).
@@ -357,6 +360,7 @@ def set_learning_rate(x: Any, value: Any = KEEP, *, factor: Any = None, group: s
             state = state._replace(overridden=like(state.overridden, False))
         elif "value" in numbers:
             override = like(state.override, numbers["value"])
+            override = override if group else override * state.share
             state = state._replace(overridden=like(state.overridden, True), override=override)
         rate = jnp.where(state.overridden, state.override, state.base) * state.factor
         if isinstance(state.plateau, PlateauState):

@@ -62,6 +62,9 @@ def state_dict(x: Any) -> dict[str, Any]:
       scale_by_learning_rate/learning_rate 0.1
       scale_by_learning_rate/overridden False
       scale_by_learning_rate/override 0.0
+      scale_by_learning_rate/base 0.1
+      scale_by_learning_rate/factor 1.0
+      scale_by_learning_rate/share 1.0
     """
     opt_state = states.as_arrays(states.opt_state_of(x))
     return {_VERSION_NAME: np.asarray(VERSION, np.int32), **dict(_named_leaves(opt_state))}
@@ -91,7 +94,7 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
       >>> chain = optax.chain(clip_by_global_norm(1.0), sgd(lambda n: 0.1 / (1 + n), momentum=0.9))
       >>> state, report = load_state_dict(chain.init(params), saved)
       >>> print(report)
-      4 restored
+      7 restored
       3 missing: scale_by_momentum/count, scale_by_momentum/momentum, scale_by_momentum/buffer/w
     """
     if _VERSION_NAME not in saved:

@@ -141,7 +141,7 @@ def _children(node: Any) -> list[tuple[Any, Any]]:
     if isinstance(node, tuple | list):
         return [(SequenceKey(position), child) for position, child in enumerate(node)]
     if type(node) is dict:
-        return [(DictKey(name), child) for name, child in node.items()]
+        return [(DictKey(name), node[name]) for name in sorted(node)]
     children = jax.tree_util.tree_flatten_with_path(node, is_leaf=lambda inner: inner is not node)[0]
     return [(path[0], child) for path, child in children if len(path) == 1]
 
