@@ -24,8 +24,10 @@ from jaxlr.transforms.rate.learning_rate import (
     set_schedule,
 )
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau, reduce_on_plateau
+from jaxlr.transforms.state.counts import set_update_count, update_count
 from jaxlr.transforms.state.dictionary import LoadReport, load_state_dict, state_dict
 from jaxlr.transforms.state.inspection import current_hyperparameters
+from jaxlr.transforms.state.optax_states import from_optax_state, to_optax_state
 from jaxlr.transforms.wrappers.accumulation import AccumulateState, accumulate
 from jaxlr.transforms.wrappers.precision import MasterWeightsState, in_float32, with_master_weights
 
@@ -53,6 +55,7 @@ __all__ = [
     "current_hyperparameters",
     "current_learning_rate",
     "current_schedule",
+    "from_optax_state",
     "held",
     "in_float32",
     "layerwise_rates",
@@ -70,6 +73,9 @@ __all__ = [
     "scale_by_rmsprop",
     "set_learning_rate",
     "set_schedule",
+    "set_update_count",
     "state_dict",
+    "to_optax_state",
+    "update_count",
     "with_master_weights",
 ]

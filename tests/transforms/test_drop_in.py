@@ -1,4 +1,4 @@
-"""`jaxlr.X` in place of `optax.X`: the same positions, names, defaults and steps, nearer to float64 where they differ."""
+"""`jaxlr.X` in place of `optax.X`: the same positions, names, defaults and steps, and nearer to float64."""
 
 import inspect
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
@@ -67,7 +68,7 @@ def state_dict(x: Any) -> dict[str, Any]:
       scale_by_learning_rate/share 1.0
     """
     opt_state = states.as_arrays(states.opt_state_of(x))
-    return {_VERSION_NAME: np.asarray(VERSION, np.int32), **dict(_named_leaves(opt_state))}
+    return {_VERSION_NAME: np.asarray(VERSION, np.int32), **dict(_named_once(opt_state))}
 
 
 def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
@@ -102,7 +103,7 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
     if int(saved[_VERSION_NAME]) > VERSION:
         raise ValueError(f"saved is of version {int(saved[_VERSION_NAME])}; this jaxlr knows versions up to {VERSION}")
     opt_state = states.as_arrays(states.opt_state_of(x))
-    named = list(_named_leaves(opt_state))
+    named = _named_once(opt_state)
     fits = {name: name in saved and np.shape(saved[name]) == np.shape(leaf) for name, leaf in named}
     leaves = [_like(leaf, saved[name]) if fits[name] else leaf for name, leaf in named]
     report = LoadReport(
@@ -113,6 +114,17 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
     )
     new = jax.tree.unflatten(jax.tree.structure(opt_state), leaves)
     return states.with_opt_state(x, new), report
+
+
+def _named_once(opt_state: Any) -> list[tuple[str, Any]]:
+    """The leaves by name; an error where two have one name."""
+    named = list(_named_leaves(opt_state))
+    uses = collections.Counter(name for name, _ in named)
+    if twice := [name for name, many in uses.items() if many > 1]:
+        raise ValueError(
+            f"two parameters have the name {twice[0]}, as the keys 'a/b' and 'a' with 'b' in it do: rename one of them"
+        )
+    return named
 
 
 def _named_leaves(opt_state: Any) -> Iterator[tuple[str, Any]]:
@@ -151,7 +163,19 @@ def _child(node: Any, entry: Any) -> Any:
 
 def _like(leaf: Any, value: Any) -> Any:
     """A copy of `value` with the dtype and, where it was chosen, the sharding of `leaf`."""
-    value = jnp.array(value, dtype=leaf.dtype)
+    value = jnp.array(_as_numbers(value, leaf.dtype), dtype=leaf.dtype)
     if isinstance(leaf, jax.Array) and leaf.committed:
         return jax.device_put(value, leaf.sharding)
     return value
+
+
+def _as_numbers(value: Any, dtype: Any) -> Any:
+    """What NumPy's files hold as bytes, since it does not know bfloat16, as the numbers they are."""
+    value = value if isinstance(value, jax.Array) else np.asarray(value)
+    if value.dtype.kind != "V" or jnp.issubdtype(value.dtype, jnp.floating):
+        return value
+    if value.dtype.itemsize == 2:  # the one floating-point dtype of two bytes that NumPy has no word for
+        return value.view(jnp.bfloat16)
+    if value.dtype.itemsize != np.dtype(dtype).itemsize:
+        raise ValueError(f"saved holds bytes of the dtype {value.dtype}, which can't be read as {dtype}")
+    return value.view(dtype)

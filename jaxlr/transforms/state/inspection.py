@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.waiting import RECORDS
@@ -36,5 +37,6 @@ def current_hyperparameters(x: Any) -> dict[str, jax.Array]:
         kinds = tuple(kind for kind, names in RECORDS.items() if name in names)
         holders = states.find_states(x, kinds)
         for label, state in holders.items():
-            found[name if len(holders) == 1 else f"{label}/{name}"] = states.as_arrays(getattr(state, name))
+            # A copy: a step that donates the state must not delete what was read.
+            found[name if len(holders) == 1 else f"{label}/{name}"] = jnp.array(states.as_arrays(getattr(state, name)))
     return found

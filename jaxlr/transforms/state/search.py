@@ -158,12 +158,13 @@ def _with_children(node: Any, new: Mapping[Any, Any]) -> Any:
 
 
 def _named_again(node: Any, kind: Kind) -> Any:
-    """The state that a mapping of all its fields stands for, as `nnx.state` of an optimizer has it."""
-    if type(node) is dict or not isinstance(node, Mapping):
+    """The state that a mapping of its fields stands for, as `nnx.state` of an optimizer has it."""
+    if not isinstance(node, Mapping):
         return None
     for each in kind if isinstance(kind, tuple) else (kind,):
-        if set(each._fields) == set(node):
-            return each(**node)
+        fields = each._fields  # those that hold nothing are left out there
+        if set(fields[:2]) <= set(node) <= set(fields):
+            return each(**{name: node.get(name, ()) for name in fields})
     return None
 
 

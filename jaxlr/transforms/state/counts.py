@@ -1,0 +1,106 @@
+"""The counts of an optimizer state: the updates made, for schedules, bias corrections and hyperparameters."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.core import Tracer
+from jax.tree_util import GetAttrKey, tree_map_with_path
+
+from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.state import search as states
+from jaxlr.transforms.trees import like
+
+__all__ = ["set_update_count", "update_count"]
+
+_COUNTS = ("count", "gradient_step")  # of links, and of optax.MultiSteps
+# Moments and means by the names that jaxlr's states and Optax' have for them.
+_MOMENTS = ("mu", "nu", "nu_max", "buffer", "total", "trace", "mean", "acc_grads", "largest", "sum_of_squares")
+
+
+def update_count(x: Any) -> jax.Array:
+    """The updates that an optimizer has made.
+
+    Args:
+      x: as for `current_learning_rate`.
+
+    Returns:
+      int32, a scalar.
+
+    Raises:
+      ValueError: nothing counts updates in this state, or its counts differ; the message lists them.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxlr
+      >>> optimizer = jaxlr.adam(0.1)
+      >>> _, state = optimizer.update(jnp.ones(2), optimizer.init(jnp.ones(2)))
+      >>> int(update_count(state))
+      1
+    """
+    counts = counts_of(x)
+    if not counts:
+        raise ValueError("no updates are counted in this optimizer state: end the chain with scale_by_learning_rate")
+    first = next(iter(counts.values()))
+    known = not any(isinstance(count, Tracer) for count in counts.values())
+    if known and any(int(count) != int(first) for count in counts.values()):
+        listed = ", ".join(f"{name}: {int(count)}" for name, count in counts.items())
+        raise ValueError(f"the counts of this state differ: {listed}; set_update_count sets them together")
+    return jnp.array(first, jnp.int32)
+
+
+def set_update_count(x: Any, count: Any, *, moments: Literal["keep", "zero"] = "keep") -> Any:
+    """Sets every count of an optimizer state at once: of schedules, bias corrections and hyperparameters.
+
+    Args:
+      x: as for `current_learning_rate`.
+      count: updates made, at least 0, known or traced.
+      moments: "keep", or "zero": all means and moments begin anew; with a count above 0 they are corrected as if they
+        had gathered so long.
+
+    Returns:
+      The container that was given, as `set_learning_rate` gives it back.
+
+    Raises:
+      TypeError, ValueError: an argument is of the wrong kind or out of range, or nothing counts updates.
+
+    Example:
+      >>> import jax.numpy as jnp, jaxlr
+      >>> optimizer = jaxlr.sgd(jaxlr.linear(1.0, 0.0, 10))
+      >>> state = set_update_count(optimizer.init(jnp.ones(1)), 5)
+      >>> float(optimizer.update(jnp.ones(1), state)[0][0])
+      -0.5
+    """
+    count = hyperparameters.integer("count", count, minimum=0)
+    hyperparameters.choice("moments", moments, ("keep", "zero"))
+    if not counts_of(x):
+        raise ValueError("no updates are counted in this optimizer state: there is nothing to set")
+
+    def change(path: Any, leaf: Any) -> Any:
+        if _is_count(path, leaf):
+            return like(leaf, count)
+        if moments == "zero" and any(isinstance(key, GetAttrKey) and key.name in _MOMENTS for key in path):
+            return jnp.zeros_like(leaf)
+        return leaf
+
+    return states.with_opt_state(x, tree_map_with_path(change, states.as_arrays(states.opt_state_of(x))))
+
+
+def counts_of(x: Any) -> dict[str, jax.Array]:
+    """Every count by its path; those of the numbers that `optax.inject_hyperparams` schedules are among them."""
+    leaves = jax.tree_util.tree_leaves_with_path(states.as_arrays(states.opt_state_of(x)))
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves if _is_count(path, leaf)
+    }
+
+
+def _is_count(path: Any, leaf: Any) -> bool:
+    names = [key.name for key in path if isinstance(key, GetAttrKey)]
+    return bool(names) and path[-1] == GetAttrKey(names[-1]) and names[-1] in _COUNTS and _is_integer(leaf)
+
+
+def _is_integer(leaf: Any) -> bool:
+    return not isinstance(leaf, optax.MaskedNode) and np.shape(leaf) == () and jnp.issubdtype(leaf.dtype, jnp.integer)

@@ -1,0 +1,186 @@
+"""Optimizer states from and to Optax, their counts, and what is set in containers of all kinds."""
+
+import dataclasses
+import io
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+import jaxlr
+
+PARAMS = {"w": jnp.linspace(-1.0, 1.0, 6), "b": jnp.ones(2)}
+PAIRS = {
+    "adam": (lambda: optax.adam(0.1), lambda: jaxlr.adam(0.1)),
+    "adamw": (lambda: optax.adamw(optax.linear_schedule(0.1, 0, 9)), lambda: jaxlr.adamw(jaxlr.linear(0.1, 0, 9))),
+    "amsgrad": (lambda: optax.amsgrad(0.1), lambda: jaxlr.adam(0.1, amsgrad="corrected")),
+    "rmsprop": (lambda: optax.rmsprop(0.1, momentum=0.9), lambda: jaxlr.rmsprop(0.1, momentum=0.9)),
+    "centered": (
+        lambda: optax.rmsprop(0.1, centered=True, initial_scale=1.0),
+        lambda: jaxlr.rmsprop(0.1, centered=True, initial_scale=1.0),
+    ),
+    "sgd": (lambda: optax.sgd(0.1, 0.9, nesterov=True), lambda: jaxlr.sgd(0.1, 0.9, nesterov=True)),
+    "clipped": (
+        lambda: optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.1)),
+        lambda: optax.chain(jaxlr.clip_by_global_norm(1.0), jaxlr.adam(0.1)),
+    ),
+}
+
+
+def walk(optimizer, state, params, updates):
+    for k in range(updates):
+        gradients = jax.tree.map(lambda p, shift=0.1 * k: p + shift, params)
+        steps, state = optimizer.update(gradients, state, params)
+        params = optax.apply_updates(params, steps)
+    return params, state
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_training_goes_on_in_the_other_library_and_back(name):
+    theirs, ours = (make() for make in PAIRS[name])
+    count = None if name in ("adam", "adamw", "amsgrad", "clipped") else 3
+    middle, state = walk(theirs, theirs.init(PARAMS), PARAMS, 3)
+    expected, end = walk(theirs, state, middle, 3)
+    taken = jaxlr.from_optax_state(state, ours, PARAMS, count=count)
+    params, last = walk(ours, taken, middle, 3)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=5e-6), params, expected)
+    assert jaxlr.update_count(last) == 6
+    given = jaxlr.to_optax_state(last, theirs, PARAMS)
+    assert jax.tree.structure(given) == jax.tree.structure(end)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-5), given, end)
+
+
+def test_a_state_of_other_links_or_without_a_count_is_refused():
+    with pytest.raises(
+        ValueError, match=r"the state has the links \['ScaleByMomentumState'\], the optimizer \['ScaleByAdam"
+    ):
+        jaxlr.from_optax_state(optax.sgd(0.1, 0.9).init(PARAMS), jaxlr.adam(0.1), PARAMS)
+    with pytest.raises(ValueError, match="count must say how many updates were made"):
+        jaxlr.from_optax_state(optax.sgd(0.1, 0.9).init(PARAMS), jaxlr.sgd(0.1, 0.9), PARAMS)
+
+
+def test_all_counts_are_set_together():
+    optimizer = jaxlr.accumulate(jaxlr.adamw(jaxlr.linear(1.0, 0.0, 10)), 2)
+    state = optimizer.init(PARAMS)
+    assert jaxlr.update_count(state) == 0
+    moved = jaxlr.set_update_count(state, 7)
+    assert jaxlr.update_count(moved) == 7
+    assert [int(s.count) for s in (moved, *moved.inner_state)] == [7, 7, 7, 7]
+    torn = state._replace(inner_state=moved.inner_state)
+    with pytest.raises(ValueError, match=r"the counts of this state differ: inner_state/0/count: 7, .*, count: 0"):
+        jaxlr.update_count(torn)
+    _, after = walk(jaxlr.adam(0.1), jaxlr.adam(0.1).init(PARAMS), PARAMS, 2)
+    zeroed = jaxlr.set_update_count(after, 0, moments="zero")
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves((zeroed[0].mu, zeroed[0].nu)))
+    assert jaxlr.set_update_count(after, 0)[0].mu["b"][0] == after[0].mu["b"][0]
+
+
+def test_what_is_read_outlives_a_donated_state():
+    optimizer = jaxlr.sgd(jaxlr.held(jaxlr.constant(0.1)), 0.9)
+    state = optimizer.init(PARAMS)
+    read = [
+        jaxlr.current_learning_rate(state),
+        jaxlr.update_count(state),
+        *jaxlr.current_hyperparameters(state).values(),
+    ]
+    schedule = jaxlr.current_schedule(state)
+    jax.tree.map(lambda leaf: leaf.delete(), state)
+    assert [float(each) for each in read] == pytest.approx([0.1, 0, 0.9])
+    assert float(schedule(0)) == np.float32(0.1)
+
+
+@dataclasses.dataclass
+class Plain:
+    opt_state: object
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    opt_state: object
+
+
+class Closed:
+    __slots__ = ("_state",)
+
+    def __init__(self, opt_state):
+        self._state = opt_state
+
+    @property
+    def opt_state(self):
+        return self._state
+
+
+@pytest.mark.parametrize("make", [Plain, Frozen, lambda s: types.SimpleNamespace(opt_state=s)])
+def test_a_container_of_any_kind_is_written_or_copied(make):
+    optimizer = jaxlr.sgd(jaxlr.reduce_on_plateau(0.5, factor=0.5, patience=0))
+    box = make(optimizer.init(PARAMS))
+    box = jaxlr.set_learning_rate(box, 0.25)
+    assert jaxlr.current_learning_rate(box) == 0.25
+    box = jaxlr.observe(jaxlr.observe(box, 1.0), 1.0)
+    assert optimizer.update(PARAMS, box.opt_state)[0]["b"][0] == -0.125
+    box = jaxlr.set_update_count(box, 3)
+    assert jaxlr.update_count(box) == 3
+    box, _ = jaxlr.load_state_dict(box, jaxlr.state_dict(optimizer.init(PARAMS)))
+    assert jaxlr.update_count(box) == 0
+
+
+def test_a_container_that_can_be_neither_copied_nor_written_is_refused():
+    with pytest.raises(TypeError, match="Closed can be neither copied with another opt_state nor written"):
+        jaxlr.set_learning_rate(Closed(jaxlr.sgd(0.1).init(PARAMS)), 0.2)
+
+
+def test_the_rate_is_read_and_set_in_the_state_of_an_nnx_optimizer():
+    model = nnx.Linear(2, 2, rngs=nnx.Rngs(0))
+    optimizer = nnx.Optimizer(model, jaxlr.adamw(0.5), wrt=nnx.Param)
+    state = nnx.state(optimizer)
+    assert jaxlr.current_learning_rate(state) == 0.5
+    nnx.update(optimizer, jaxlr.set_learning_rate(state, 0.25))
+    assert jaxlr.current_learning_rate(optimizer) == 0.25
+
+
+def test_names_that_collide_are_refused():
+    params = {"a/b": jnp.ones(1), "a": {"b": jnp.ones(1)}}
+    with pytest.raises(ValueError, match="two parameters have the name scale_by_momentum/buffer/a/b"):
+        jaxlr.state_dict(jaxlr.sgd(0.1, 0.9).init(params))
+
+
+def test_bfloat16_goes_through_an_npz_file():
+    optimizer = jaxlr.adam(0.1, mu_dtype=jnp.bfloat16)
+    _, state = walk(optimizer, optimizer.init(PARAMS), PARAMS, 2)
+    file = io.BytesIO()
+    np.savez(file, **jaxlr.state_dict(state))
+    file.seek(0)
+    loaded, report = jaxlr.load_state_dict(optimizer.init(PARAMS), np.load(file))
+    assert not report.missing
+    jax.tree.map(np.testing.assert_array_equal, loaded, state)
+
+
+def test_a_held_schedule_changes_without_a_retrace_and_is_saved():
+    traces = []
+    optimizer = jaxlr.sgd(jaxlr.held(jaxlr.cosine(0.5, 10)))
+
+    @jax.jit
+    def step(gradients, state):
+        traces.append(1)
+        return optimizer.update(gradients, state)
+
+    _, state = step(PARAMS, optimizer.init(PARAMS))
+    longer = jaxlr.retime(jaxlr.current_schedule(state), 1, decay_steps=20)
+    state = jaxlr.set_schedule(state, longer)
+    _, state = step(PARAMS, state)
+    assert jaxlr.current_learning_rate(state) == longer(1)
+    assert len(traces) == 1
+    loaded, _ = jaxlr.load_state_dict(optimizer.init(PARAMS), jaxlr.state_dict(state))
+    assert repr(jaxlr.current_schedule(loaded)) == repr(longer)
+    with pytest.raises(ValueError, match="schedule must have the form of the held"):
+        jaxlr.set_schedule(state, jaxlr.constant(0.1))
+
+
+@pytest.mark.parametrize("rate", [lambda n: -0.1, lambda n: 0.1 / n, lambda n: jnp.nan, 0.1 * jaxlr.constant(-1.0)])
+def test_a_rate_that_trains_uphill_is_named_when_it_is_initialized(rate):
+    with pytest.raises(ValueError, match="learning_rate at count 0 must be finite and at least 0, got"):
+        jaxlr.adamw(rate).init(PARAMS)
