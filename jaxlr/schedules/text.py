@@ -90,6 +90,10 @@ class _Reader:
                 return node.value
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
                 return -node.operand.value  # pyright: ignore
+            case ast.Constant(value=value) if value is ...:
+                raise ValueError(
+                    "a list of thousands is printed in part, and has no meaning so; to_dict() holds it whole"
+                )
             case ast.List() | ast.Tuple():
                 return [self.read(item) for item in node.elts]
             case ast.BinOp() if type(node.op) in _SYMBOLS:

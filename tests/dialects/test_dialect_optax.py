@@ -114,7 +114,11 @@ def test_numbers_can_be_traced():
         (lambda: dialect.linear_schedule(1.0, 0.0, -1), ValueError, "transition_steps must be at least 0, got -1"),
         (lambda: dialect.polynomial_schedule(1.0, 0.0, 0.0, 5), ValueError, "power must be above 0"),
         (lambda: dialect.exponential_decay(1.0, 5, 0.0), ValueError, "decay_rate must be above 0"),
-        (lambda: dialect.cosine_decay_schedule(1.0, 1e3), TypeError, "decay_steps must be an integer, got 1000.0"),
+        (
+            lambda: dialect.cosine_decay_schedule(1.0, 1.5),
+            TypeError,
+            "decay_steps must be an integer number of updates, got 1.5",
+        ),
         (lambda: dialect.warmup_cosine_decay_schedule(0.0, 1.0, 5, 5), ValueError, "decay_steps must be above warmup"),
         (lambda: dialect.piecewise_interpolate_schedule("cubic", 1.0), ValueError, "interpolate_type must be one of"),
         (lambda: dialect.piecewise_constant_schedule(1.0, {5: -1.0}), ValueError, "must be at least 0, got -1.0"),

@@ -139,7 +139,11 @@ def test_a_compiled_step_takes_it_without_a_retrace(keep):
         (lambda: jaxlr.retime(jaxlr.triangular(0.0, 1.0, 5), 5, step_size=3), TypeError, "must have a horizon"),
         (lambda: jaxlr.retime(COSINE, 5), TypeError, "at least one number"),
         (lambda: jaxlr.retime(COSINE, 5, decay_step=3), TypeError, "cosine has no argument 'decay_step'"),
-        (lambda: jaxlr.retime(COSINE, 5.0, decay_steps=3), TypeError, "at must be an integer, got 5.0"),
+        (
+            lambda: jaxlr.retime(COSINE, 5.5, decay_steps=9),
+            TypeError,
+            "at must be an integer number of updates, got 5.5",
+        ),
         (lambda: jaxlr.retime(COSINE, -1, decay_steps=3), ValueError, "at must be at least 0, got -1"),
         (lambda: jaxlr.retime(COSINE, 5, keep="lr", decay_steps=9), ValueError, "keep must be one of 'rate', 'phase'"),
         (lambda: jaxlr.retime(COSINE, 5, decay_steps=0), ValueError, "decay_steps must be at least 1, got 0"),

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import jax
 
-from jaxlr.numerics.wide import Wide, from_integer
+from jaxlr.numerics.wide import Wide, constant, from_integer, less, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.position import Position, at_least_one, position_of
@@ -16,13 +16,15 @@ from jaxlr.typing import Length, Scalar
 
 
 def _times(end: int | None, factor: float) -> int | None:
-    return None if end is None else math.ceil(end * factor)
+    """The count at which a schedule has come to its end; an integer where `position_of` takes the product for one."""
+    return None if end is None else math.ceil(end * factor * (1 - 2.0**-40))
 
 
 def _cycle_of_epochs(a: SimpleNamespace, count: int) -> Cycle | None:
-    whole, inside = divmod(count, a.steps_per_epoch)
+    whole = math.floor(count / a.steps_per_epoch * (1 + 2.0**-40))
+    inside = max(0, count - whole * a.steps_per_epoch)
     place = a.schedule.cycle(whole)
-    return place and Cycle(place.updates * a.steps_per_epoch + inside, place.length * a.steps_per_epoch)
+    return place and Cycle(round(place.updates * a.steps_per_epoch + inside), round(place.length * a.steps_per_epoch))
 
 
 def _cycle_at_speed(a: SimpleNamespace, count: int) -> Cycle | None:
@@ -32,17 +34,21 @@ def _cycle_at_speed(a: SimpleNamespace, count: int) -> Cycle | None:
 
 @family(
     end=lambda a: _times(a.schedule.end(), a.steps_per_epoch),
-    span=lambda a: a.steps_per_epoch * a.schedule.span(),
+    span=lambda a: _times(a.schedule.span(), a.steps_per_epoch),
     cycle=_cycle_of_epochs,
 )
-def per_epoch(schedule: Schedule, steps_per_epoch: Length, *, staircase: bool = True) -> Schedule:
+def per_epoch(schedule: Schedule, steps_per_epoch: Length | Scalar, *, staircase: bool = True) -> Schedule:
     """A schedule written in epochs, driven by updates.
 
     lr(n) = schedule(floor(n / steps_per_epoch)), or schedule(n / steps_per_epoch) if not `staircase`
 
+    An epoch may end between two updates, as 1,281,167 examples in batches of 1,024 do: with a fraction as
+    `steps_per_epoch` the k-th epoch begins at the first n >= k * steps_per_epoch. A quotient within 2**-40 of itself of
+    an integer is that integer.
+
     Args:
       schedule: a schedule whose counts and lengths are epochs.
-      steps_per_epoch: updates in an epoch, see `jaxlr.updates`; an integer, at least 1.
+      steps_per_epoch: updates in an epoch, see `jaxlr.updates`; at least 1, whole or not.
       staircase: whether the rate stays through an epoch, as where a framework steps its scheduler once an epoch.
 
     Returns:
@@ -50,7 +56,7 @@ def per_epoch(schedule: Schedule, steps_per_epoch: Length, *, staircase: bool = 
 
     Raises:
       ValueError: `steps_per_epoch` is below 1.
-      TypeError: `schedule` is none of jaxlr's, or `steps_per_epoch` is no integer.
+      TypeError: `schedule` is none of jaxlr's, or `steps_per_epoch` is no number.
 
     Example:
       >>> import jaxlr
@@ -59,21 +65,30 @@ def per_epoch(schedule: Schedule, steps_per_epoch: Length, *, staircase: bool = 
       [1.0, 1.0, 0.25, 0.25, 0.0625]
       >>> [float(jaxlr.per_epoch(epochs, 2, staircase=False)(n)) for n in (0, 1, 2, 3, 4)]
       [1.0, 0.5, 0.25, 0.125, 0.0625]
+      >>> [float(jaxlr.per_epoch(epochs, 2.5)(n)) for n in (0, 2, 3, 4, 5)]
+      [1.0, 1.0, 0.25, 0.25, 0.0625]
     """
     return Schedule(
         _per_epoch,
         schedule=as_schedule("schedule", schedule),
-        steps_per_epoch=leaves.length("steps_per_epoch", steps_per_epoch),
+        steps_per_epoch=leaves.interval("steps_per_epoch", steps_per_epoch),
         staircase=leaves.flag("staircase", staircase),
     )
 
 
-def _per_epoch(position: Position, schedule: Schedule, steps_per_epoch: jax.Array, staircase: bool) -> Wide:
-    steps = steps_per_epoch
-    epoch, inside = position.within(steps)
+def _per_epoch(position: Position, schedule: Schedule, steps_per_epoch: jax.Array | Wide, staircase: bool) -> Wide:
+    if isinstance(steps_per_epoch, Wide):
+        epochs = position_of(position.wide() / _at_least_one_update(steps_per_epoch))
+        return schedule.at(Position(epochs.whole) if staircase else epochs)
+    epoch, inside = position.within(steps_per_epoch)
     if staircase:
         return schedule.at(Position(epoch))
-    return schedule.at(Position(epoch, inside.wide() / from_integer(at_least_one(steps))))
+    return schedule.at(Position(epoch, inside.wide() / from_integer(at_least_one(steps_per_epoch))))
+
+
+def _at_least_one_update(steps: Wide) -> Wide:
+    one = constant(1.0)
+    return where(less(steps, one), one, steps)
 
 
 @family(
