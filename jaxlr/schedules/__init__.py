@@ -1,5 +1,6 @@
 """Learning-rate schedules: pure functions of the update count, whose numbers are data."""
 
+from jaxlr.schedules import exporting as exporting
 from jaxlr.schedules.composition import algebra as algebra
 from jaxlr.schedules.composition.clocks import at_speed, per_epoch
 from jaxlr.schedules.composition.phases import join, warmup

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -46,6 +47,11 @@ class Family:
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         """The factory's parameters by name."""
         return inspect.signature(self.make).parameters
+
+    @property
+    def formula(self) -> Callable[..., Wide]:
+        """The formula, found by its name beside the factory."""
+        return getattr(sys.modules[self.make.__module__], f"_{self.name}")
 
 
 RECORDS: dict[str, Family] = {}  # by name; operations of schedules are among them

@@ -27,6 +27,7 @@ ORDER = [
     "schedules.family",
     "schedules.printing",
     "schedules.schedule",
+    "schedules.exporting",
     "schedules.families.lines",
     "schedules.families.cosines",
     "schedules.families.exponentials",

@@ -111,7 +111,9 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "product": lambda n, left, right: _at(left, n) * _at(right, n),
     "total": lambda n, left, right: _at(left, n) + _at(right, n),
     "difference": lambda n, left, right: _at(left, n) - _at(right, n),
-    "clip": lambda n, schedule, min, max: sorted([reference.mpf(min), schedule(n), reference.mpf(max)])[1],
+    "quotient": lambda n, left, right: _at(left, n) / reference.mpf(right),
+    "raised": lambda n, left, right: reference.power(_at(left, n), reference.mpf(right)),
+    "clip": lambda n, schedule, min="-inf", max="inf": sorted([reference.mpf(min), schedule(n), reference.mpf(max)])[1],
     "shift": lambda n, schedule, k: schedule(n + k if n + k > 0 else 0),
     "repeat": lambda n, schedule, period: schedule(n % period),
 }
@@ -495,10 +497,23 @@ def difference(dice):
 
 
 @draw
+def quotient(dice):
+    schedule, marks = dice.schedule()
+    return {"left": schedule, "right": dice.of(1, -1) * dice.rate()}, marks
+
+
+@draw
+def raised(dice):
+    schedule, marks = dice.schedule("cosine", "exponential", "triangular", "inverse_sqrt")
+    return {"left": schedule, "right": dice.of(0.5, 2.0, dice.between(0.1, 3))}, marks
+
+
+@draw
 def clip(dice):
     schedule, marks = dice.schedule()
     low, high = sorted([dice.rate(), dice.rate()])
-    return {"schedule": schedule, "min": low, "max": high}, marks
+    bounds = dice.word({"min": low, "max": high}, {"min": low}, {"max": high})
+    return {"schedule": schedule, **bounds}, marks
 
 
 @draw

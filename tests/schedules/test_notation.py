@@ -23,6 +23,9 @@ from jaxlr.schedules import parse
         ("0.5 * cosine(0.1, 5) + constant(0.1)", "((0.5 * cosine(init_value=0.1, decay_steps=5)) + constant(value=0.1))"),
         ("cosine(0.1, 5).shift(-2).clip(0.01, 0.1)", "cosine(init_value=0.1, decay_steps=5).shift(-2)"
          ".clip(min=0.01, max=0.1)"),
+        ("-cosine(0.1, 5) / 2", "((-1.0 * cosine(init_value=0.1, decay_steps=5)) / 2.0)"),
+        ("-(cosine(0.1, 5) ** 0.5)", "(-1.0 * (cosine(init_value=0.1, decay_steps=5) ** 0.5))"),
+        ("cosine(0.1, 5).clip(max=0.01)", "cosine(init_value=0.1, decay_steps=5).clip(max=0.01)"),
         ("cosine(0.1, 5).repeat(1ep)", "cosine(init_value=0.1, decay_steps=5).repeat(50)"),
         ("join([constant(0.1), constant(0.2)], [7])", "join(schedules=[constant(value=0.1), constant(value=0.2)], "
          "boundaries=[7])"),
@@ -66,7 +69,10 @@ def test_reads(text, printed):
         ("[constant(0.1) for _ in '12']", "has no meaning here"),
         ("table([0.1, ..., 0.2])", "to_dict() holds it whole"),
         ("custom(print)", "has no meaning here"),
-        ("constant(10**10)", "has no meaning here"),
+        ("constant(10**10)", "arithmetic is for schedules"),
+        ("-(2)", "no schedule"),
+        ("constant(0.1) ** constant(2.0)", "the exponent must be a number"),
+        ("constant(0.1) / 0", "the divisor must not be 0, got 0.0"),
         ("(" * 500 + ")" * 500, "is not written as a call"),
     ],
 )
