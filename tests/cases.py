@@ -376,6 +376,87 @@ ROWS = [
         others={"schedule": jaxlr.cosine(1.0, 7)},
     ),
     Case(
+        "cooldown",
+        examples={
+            "cooldown": made(
+                jaxlr.cooldown(jaxlr.cosine(0.3, 40), 20, 10),
+                lambda n: reference.cooldown(n, half_cosine, 20, 10),
+                19,
+                20,
+                21,
+                29,
+                30,
+            ),
+            "cooldown_exponential": made(
+                jaxlr.cooldown(jaxlr.constant(0.3), 20, 10, shape="exponential", end_value=1e-3),
+                lambda n: reference.cooldown(n, lambda n: reference.mpf(0.3), 20, 10, "exponential", 1e-3),
+                21,
+                29,
+            ),
+            "cooldown_power": made(
+                jaxlr.cooldown(jaxlr.inverse_sqrt(0.3), 20, 10**9, shape="power", power=2.5, end_value=0.01),
+                lambda n: reference.cooldown(
+                    n, lambda n: reference.inverse_sqrt(n, 0.3), 20, 10**9, "power", 0.01, 2.5
+                ),
+                21,
+                10**9,
+            ),
+            "cooldown_sqrt": made(
+                jaxlr.cooldown(jaxlr.constant(0.3), 20, 1000, shape="1-sqrt"),
+                lambda n: reference.cooldown(n, lambda n: reference.mpf(0.3), 20, 1000, "1-sqrt"),
+                21,
+                1019,
+                1020,
+            ),
+            "cooldown_cosine": made(
+                jaxlr.cooldown(jaxlr.constant(0.3), 20, 1000, shape="cosine"),
+                lambda n: reference.cooldown(n, lambda n: reference.mpf(0.3), 20, 1000, "cosine"),
+                21,
+                1019,
+                1020,
+            ),
+        },
+        numbers={"at": (0, 9), "steps": (4, 13), "end_value": (0.01, 0.1), "power": (0.5, 3.0)},
+        others={"schedule": jaxlr.cosine(1.0, 7), "shape": "power"},
+    ),
+    Case(
+        "per_example",
+        examples={
+            "per_example": made(
+                jaxlr.per_example(jaxlr.cosine(0.3, 40), 3, unit=7),
+                lambda n: reference.per_example(n, half_cosine, 3, 7),
+                92,
+                93,
+                94,
+            ),
+            "per_example_ramp": made(
+                jaxlr.per_example(jaxlr.cosine(0.3, 40), {0: 1, 10: 3, 20: 7}, scale="sqrt"),
+                lambda n: reference.per_example(n, half_cosine, {0: 1, 10: 3, 20: 7}, 1, "sqrt"),
+                9,
+                10,
+                11,
+                13,
+                14,
+                17,
+            ),
+        },
+        numbers={"batch_size": (1, 10), "unit": (1, 10)},
+        others={"schedule": jaxlr.cosine(1.0, 7)},
+    ),
+    Case(
+        "power",
+        examples={
+            "power": made(
+                jaxlr.power(0.1, -0.51, timescale=100, shift=7),
+                lambda n: reference.power_of_count(n, 0.1, -0.51, 100, 7),
+                92,
+                93,
+                94,
+            ),
+        },
+        numbers=ANY | {"exponent": (-0.9, -0.1), "timescale": (1, 10), "shift": (0, 9)},
+    ),
+    Case(
         "join",
         examples={
             "join": made(

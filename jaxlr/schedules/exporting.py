@@ -37,7 +37,7 @@ def _read(data: bytes) -> Any:
 export.register_pytree_node_serialization(
     Schedule, serialized_name="jaxlr.Schedule", serialize_auxdata=_written, deserialize_auxdata=_read
 )
-for _kind in (leaves.Number, leaves.Factor, leaves.Length, leaves.Offset):
+for _kind in (leaves.Number, leaves.Factor, leaves.Length, leaves.Offset, leaves.Ramp):
     export.register_pytree_node_serialization(
         _kind,
         serialized_name=f"jaxlr.{_kind.__name__}",

@@ -12,7 +12,7 @@ import functools
 import math
 import operator
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -101,6 +101,21 @@ class Offset(StoredLeaf):
         return jnp.asarray(self.count)
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Ramp(StoredLeaf):
+    """Batch sizes that change: from so many examples on, so many in a batch; of rank 1, with one entry a size."""
+
+    starts: Number  # examples from which the size is meant to hold; exact below 2**46
+    seen: Number  # examples behind the first update of this size, the first at which as many are reached
+    updates: Any  # int32, the count of that update
+    sizes: Any  # int32
+
+    def decoded(self) -> Ramp:
+        """Itself: formulas look sizes up in it."""
+        return self
+
+
 def decoded(value: Any) -> Any:
     """What a formula computes with in place of a leaf; anything else as it is."""
     return value.decoded() if isinstance(value, StoredLeaf) else value
@@ -181,6 +196,31 @@ def interval(name: str, value: Any) -> Length | Number:
         _require(bool(value <= LARGEST_LENGTH), name, value, f"at most {LARGEST_LENGTH}")
         return number(name, value, minimum=1)
     return length(name, value)
+
+
+def length_or_ramp(name: str, value: Any) -> Length | Ramp:
+    """A batch size, or sizes by the number of examples from which they hold: a mapping, or a list of pairs."""
+    if isinstance(value, Ramp):
+        return value
+    if not isinstance(value, Mapping | list | tuple):
+        return length(name, value)
+    pairs = list(value.items()) if isinstance(value, Mapping) else [tuple(sequence(name, pair)) for pair in value]
+    if not pairs or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(
+            f"{name} must be a size, or sizes by numbers of examples as {{0: 256, 10**6: 512}}, got {value!r}"
+        )
+    starts = [_as_integer(f"a number of examples in {name}", start) for start, _ in pairs]
+    sizes = [int(integer(f"{name}[{start}]", size, minimum=1)) for start, size in pairs]
+    rising = starts[0] == 0 and all(map(operator.lt, starts, starts[1:])) and starts[-1] < 2**46
+    _require(rising, f"the numbers of examples in {name}", starts, "rising from 0, and below 2**46")
+    updates, seen = [0], [0]
+    for start, size in zip(starts[1:], sizes, strict=False):
+        steps = -(-(start - seen[-1]) // size)
+        updates.append(updates[-1] + max(0, steps))
+        seen.append(seen[-1] + max(0, steps) * size)
+    updates = [min(count, LARGEST_LENGTH) for count in updates]
+    meant, reached = (Number(*_split(np.asarray(each, np.float64))) for each in (starts, seen))
+    return Ramp(meant, reached, np.asarray(updates, np.int32), np.asarray(sizes, np.int32))
 
 
 def integer(name: str, value: Any, *, minimum: int) -> Any:
@@ -317,6 +357,8 @@ def printed(leaf: Any) -> str:
     """The shortest text that makes the same leaf again; of a list of thousands both ends."""
     if not is_known(leaf):
         return "<traced>"
+    if isinstance(leaf, Ramp):
+        return repr(dict(plain(leaf)))
     parts = jax.tree.leaves(leaf)
     if np.size(parts[0]) <= _MOST_PRINTED:
         return repr(plain(leaf))
@@ -330,6 +372,11 @@ def plain(leaf: Any) -> Any:
     """A leaf as a Python number, or a list of them."""
     if isinstance(leaf, Length | Offset):
         return np.asarray(leaf.count).tolist()
+    if isinstance(leaf, Ramp):
+        return [
+            [int(start), size]
+            for start, size in zip(_decoded(leaf.starts), np.asarray(leaf.sizes).tolist(), strict=True)
+        ]
     if not isinstance(leaf, Number | Factor):
         return np.asarray(leaf).tolist()
     high, low = np.asarray(leaf.high), np.asarray(leaf.low)
@@ -454,7 +501,7 @@ def _stacked(leaves: Sequence[Number | Factor]) -> tuple[Any, Any]:
 
 def _refuse_leaf(name: str, value: Any, wanted: str) -> None:
     if isinstance(value, StoredLeaf):
-        kind = {Number: "number", Factor: "factor", Length: "length", Offset: "offset"}[type(value)]
+        kind = {Number: "number", Factor: "factor", Length: "length", Offset: "offset", Ramp: "ramp"}[type(value)]
         raise TypeError(f"{name} must be {wanted}, got the {kind} {printed(value)} of a schedule; write its value out")
 
 

@@ -121,7 +121,7 @@ class Schedule:
         """
         if self.family.cycle is not None:
             return self.family.cycle(self._plain(), count)
-        places = (child.cycle(count) for child in self._children())
+        places = (child.cycle(count) for child in self.children())
         return next((place for place in places if place is not None), None)
 
     def span(self) -> int:
@@ -134,10 +134,17 @@ class Schedule:
         """
         numbers = self._plain()
         known = fact(self.family.span or self.family.end, numbers)
-        return max((child.span() for child in self._children()), default=1000) if known is None else known
+        return max((child.span() for child in self.children()), default=1000) if known is None else known
 
-    def _children(self) -> list[Schedule]:
-        return [value for value in self.arguments.values() if isinstance(value, Schedule)]
+    def children(self) -> list[Schedule]:
+        """The schedules that it is made of.
+
+        Example:
+          >>> import jaxlr
+          >>> jaxlr.warmup(jaxlr.cosine(0.1, 100), 10).children()
+          [cosine(init_value=0.1, decay_steps=100)]
+        """
+        return _schedules_in(self.arguments.values())
 
     def _plain(self) -> SimpleNamespace:
         """The arguments as Python numbers, words and schedules."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxlr.arguments import unknown
+from jaxlr.hints import hint
 from jaxlr.schedules.family import FAMILIES, RECORDS
 from jaxlr.schedules.printing import DEEPEST
 from jaxlr.schedules.schedule import Schedule
@@ -112,6 +113,10 @@ class _Reader:
                 return [self.read(item) for item in node.elts]
             case ast.UnaryOp(op=ast.USub(), operand=operand) if not _in_epochs(operand):
                 return self._operation("*", ast.Constant(-1.0), operand)
+            case ast.Dict() if all(node.keys):
+                return {
+                    self.read(k): self.read(v) for k, v in zip(node.keys, node.values, strict=True) if k is not None
+                }
             case ast.BinOp() if type(node.op) in _SYMBOLS:
                 return self._operation(_SYMBOLS[type(node.op)], node.left, node.right)
             case ast.Call(func=ast.Attribute(attr=name, value=receiver)) if name in RECORDS and RECORDS[name].method:
@@ -122,7 +127,12 @@ class _Reader:
                 return self._epochs(epochs)
             case ast.Call(func=ast.Name() | ast.Attribute()) if _DOTTED.fullmatch(name := ast.unparse(node.func)):
                 if name not in self.makers:
-                    raise ValueError(unknown(self.what, name, self.makers))
+                    foreign = hint(name)
+                    raise ValueError(
+                        f"unknown {self.what} {name!r}{foreign}"
+                        if foreign.startswith(("; it", "; write"))
+                        else unknown(self.what, name, self.makers)
+                    )
                 return self._call(name, self.makers[name], [], node)
         shown = _as_written(ast.unparse(node))
         raise ValueError(f"{shown!r} has no meaning here; write numbers, lists, words and schedules")

@@ -73,8 +73,14 @@ class Call:
         if self.grows_by_a_fraction():
             growth = self.arguments["t_mul"]
             slack = 2.0**-45 * self.largest() * growth / (growth - 1)
-        if self.name in ("at_speed", "with_restarts"):  # a place between two counts is known to 2**-45 of itself
+        if self.name in (
+            "at_speed",
+            "with_restarts",
+            "per_example",
+        ):  # a place between two counts is known to 2**-45 of itself
             slack = max(slack, 2.0**-43 * self.largest())
+        if self.name == "raised":  # a base that small counts as 0
+            slack = max(slack, SMALLEST ** min(1.0, self.arguments["right"]))
         if inner:
             slack = max(slack, SMALLEST * max(1.0, self.largest()), *(call.slack() for call in inner))
         return slack
@@ -106,6 +112,7 @@ def _slanted_triangular(n, max_lr, total_steps, cut_frac, ratio):
 
 
 REFERENCES: dict[str, Callable[..., Any]] = {
+    "power": reference.power_of_count,
     "slanted_triangular": _slanted_triangular,
     "custom": lambda n, fn, **numbers: fn(n, **{name: reference.mpf(value) for name, value in numbers.items()}),
     "product": lambda n, left, right: _at(left, n) * _at(right, n),
@@ -433,12 +440,44 @@ def warmup_stable_decay(dice):
 def warmup(dice):
     schedule, marks = dice.schedule()
     steps = dice.of(0, dice.length())
-    kind = dice.word("linear", "constant", "exponential")
+    kind = dice.word("linear", "constant", "exponential", "log", "1-exp", "1-sqrt", "cosine")
     if kind == "exponential" and schedule.exact(0) <= 0:  # it needs a target above 0
         kind = "constant"
-    first = dice.word(None, dice.rate()) if kind == "linear" else dice.rate()
-    numbers = {"warmup_steps": steps, "init_value": first, "kind": kind, "offset": dice.of(0, 1, 7)}
+    first = dice.rate() if kind in ("constant", "exponential") else dice.word(None, dice.rate())
+    overlap = dice.word(False, False, True) and kind != "exponential"
+    numbers = {"warmup_steps": steps, "init_value": first, "kind": kind, "offset": dice.of(0, 1, 7), "overlap": overlap}
     return {"schedule": schedule, **numbers}, [steps, *(steps + mark for mark in marks)]
+
+
+@draw
+def cooldown(dice):
+    schedule, marks = dice.schedule("cosine", "linear", "inverse_sqrt", "exponential")
+    at, steps = dice.of(0, dice.length()), dice.length()
+    shape = dice.word("linear", "1-sqrt", "cosine", "power", "exponential")
+    numbers = {"end_value": dice.rate() if shape == "exponential" else dice.of(0.0, dice.rate())}
+    if shape == "power":
+        numbers["power"] = dice.of(0.5, 2.0, dice.between(0.1, 5))
+    return {"schedule": schedule, "at": at, "steps": steps, "shape": shape, **numbers}, [at, at + steps, *marks]
+
+
+@draw
+def per_example(dice):
+    schedule, marks = dice.schedule("cosine", "linear", "inverse_sqrt")
+    size, unit = dice.length(10_000), dice.of(1, 1000, dice.length(10**6))
+    if dice.depth or dice.chance(0.5):
+        return {"schedule": schedule, "batch_size": size, "unit": unit}, [mark * unit / size for mark in marks]
+    starts = sorted({0, dice.length(10**9), dice.length(10**9)})
+    sizes = {start: size * (i + 1) for i, start in enumerate(starts)}
+    numbers = {"batch_size": sizes, "unit": unit, "scale": dice.of(None, "linear", "sqrt")}
+    return {"schedule": schedule, **numbers}, [start // size for start in starts[1:]]
+
+
+@draw
+def power(dice):
+    timescale, shift = dice.of(1, dice.length()), dice.of(0, 1, dice.length())
+    exponent = dice.of(-0.5, -0.51, -1.0, -dice.between(0.01, 2), dice.between(0.01, 1))
+    numbers = {"exponent": exponent, "timescale": timescale, "shift": shift}
+    return {"init_value": dice.rate(), **numbers}, [timescale - shift, timescale]
 
 
 @draw

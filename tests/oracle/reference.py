@@ -92,13 +92,21 @@ def exp_range(n, base_lr, max_lr, step_size, gamma, step_size_down=None, decay_b
     return (mpf(base_lr) + height) * power(gamma, n) if decay_base else mpf(base_lr) + height * power(gamma, n)
 
 
-def warmup(n, schedule, warmup_steps, init_value=None, kind="linear", offset=0):
-    if n >= warmup_steps:
-        return schedule(n - warmup_steps)
-    target, first = schedule(0), mpf(0 if init_value is None else init_value)
+def warmup(n, schedule, warmup_steps, init_value=None, kind="linear", offset=0, overlap=False):
+    if n >= warmup_steps and not (overlap and kind == "1-exp" and warmup_steps):
+        return schedule(n if overlap else n - warmup_steps)
+    target, first = schedule(n if overlap else 0), mpf(0 if init_value is None else init_value)
     done = min(mpf(n + offset) / warmup_steps, 1)
     if kind == "constant":
         return first
+    if kind in ("log", "1-exp", "1-sqrt", "cosine"):
+        share = {
+            "log": lambda: min(mpmath.log(1 + n + offset) / mpmath.log(1 + mpf(warmup_steps)), 1),
+            "1-exp": lambda: -mpmath.expm1(-mpf(n + offset) / warmup_steps),
+            "1-sqrt": lambda: 1 - mpmath.sqrt(1 - done),
+            "cosine": lambda: mpmath.sin(mpmath.pi * done / 2) ** 2,
+        }[kind]()
+        return first + (target - first) * share
     return first + (target - first) * done if kind == "linear" else first * power(target / first, done)
 
 
@@ -115,6 +123,37 @@ def near_integer(x):
     """What a schedule takes for an integer, and for its last count."""
     nearest = mpmath.nint(x)
     return min(nearest if abs(x - nearest) <= x / 2**40 else x, mpf(2**32 - 1))
+
+
+def cooldown(n, schedule, at, steps, shape="linear", end_value=0.0, power=1.0):
+    if n < at:
+        return schedule(n)
+    start, end, x = schedule(at), mpf(end_value), min(mpf(n - at) / steps, 1)
+    if shape == "exponential" and start > 0:
+        return end if x == 1 else mpmath.exp((1 - x) * mpmath.log(start) + x * mpmath.log(end))
+    share = {
+        "linear": 1 - x,
+        "exponential": 1 - x,
+        "1-sqrt": 1 - mpmath.sqrt(x),
+        "cosine": mpmath.cos(mpmath.pi * x / 2) ** 2,
+        "power": (1 - x) ** mpf(power),
+    }[shape]
+    return end + (start - end) * share
+
+
+def per_example(n, schedule, batch_size, unit=1, scale=None):
+    if not isinstance(batch_size, dict):
+        return schedule(near_integer(mpf(n) * batch_size / unit))
+    starts, sizes = list(batch_size), list(batch_size.values())
+    seen, updates, piece = 0, 0, 0
+    while piece + 1 < len(starts):  # as many updates of this size as it takes to have seen the next size's start
+        needed = -(-max(starts[piece + 1] - seen, 0) // sizes[piece])
+        if updates + needed > n:
+            break
+        seen, updates, piece = seen + needed * sizes[piece], updates + needed, piece + 1
+    ratio = mpf(sizes[piece]) / sizes[0]
+    factor = {None: 1, "linear": ratio, "sqrt": mpmath.sqrt(ratio)}[scale]
+    return factor * schedule(near_integer((seen + (n - updates) * mpf(sizes[piece])) / unit))
 
 
 def at_speed(n, schedule, speed):
@@ -153,6 +192,11 @@ def inverse_time(n, init_value, decay_rate, transition_steps=1, staircase=False)
     return mpf(init_value) / (1 + mpf(decay_rate) * exponent)
 
 
+def power_of_count(n, init_value, exponent, timescale=1, shift=0):
+    ratio = max(mpf(n + shift) / timescale, 1)
+    return mpf(init_value) * mpmath.exp(mpf(exponent) * mpmath.log(ratio))
+
+
 def inverse_sqrt(n, init_value, timescale=1):
     return mpf(init_value) * mpmath.sqrt(mpf(timescale) / max(n, timescale))
 
@@ -187,7 +231,7 @@ def through(n, values, total_steps, pct_start, anneal, last):
     border = mpf(0) if abs(share - lead) < share / 2**40 else share - lead
     borders = [mpf(0), *[border, 2 * border][: len(values) - 2], mpf(total_steps - lead)]
     if n >= total_steps - lead:
-        return values[-1]
+        return values[-2] if borders[-2] >= borders[-1] else values[-1]
     for start, stop, first, then in zip(borders, borders[1:], values, values[1:], strict=False):
         if n < stop:
             x = (n - start) / (stop - start)

@@ -91,7 +91,7 @@ def _same(this: Wide, other: Wide) -> jax.Array:
     return (this.high == other.high) & (this.low == other.low)
 
 
-@family(method=True, end=lambda a: a.schedule.end())
+@family(method=True, end=lambda a: a.schedule.end(), inner=lambda a, here: here)
 def clip(schedule: Schedule, min: Scalar | None = None, max: Scalar | None = None) -> Schedule:
     """The schedule within [min, max]; None is no bound."""
     if min is None and max is None:
@@ -117,6 +117,7 @@ def _sooner(updates: int | None, k: int) -> int | None:
     end=lambda a: _sooner(a.schedule.end(), a.k),
     span=lambda a: max(1, a.schedule.span() - a.k),
     cycle=lambda a, n: a.schedule.cycle(max(n + a.k, 0)),
+    inner=lambda a, here: _shifted(here, a.k),
 )
 def shift(schedule: Schedule, k: Length) -> Schedule:
     """schedule(n + k), and schedule(0) where n + k is below 0."""
@@ -124,10 +125,14 @@ def shift(schedule: Schedule, k: Length) -> Schedule:
 
 
 def _shift(position: Position, schedule: Schedule, k: jax.Array) -> Wide:
+    return schedule.at(_shifted(position, k))
+
+
+def _shifted(position: Position, k: jax.Array) -> Position:
     ahead, back = (jnp.maximum(part, 0).astype(jnp.uint32) for part in (k, -k))
     later = position.since(back)
     saturated = jnp.minimum(later.whole, jnp.uint32(0xFFFFFFFF) - ahead) + ahead
-    return schedule.at(Position(saturated, later.fraction))
+    return Position(saturated, later.fraction)
 
 
 @family(method=True, span=lambda a: 4 * a.period, cycle=lambda a, n: Cycle(n % a.period, a.period))
