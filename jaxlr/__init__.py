@@ -4,11 +4,15 @@ Schedules and optimizers stand here; rarer schedules in `jaxlr.schedules`, the n
 timm and Optax in `jaxlr.dialects`, single links of a chain in `jaxlr.transforms`.
 """
 
-from jaxlr import dialects, schedules, transforms
+import dis as _dis
+import sys as _sys
+
+from jaxlr import dialects, hints, schedules, transforms
 from jaxlr.optimizers import adam, adamw, rmsprop, sgd
 from jaxlr.schedules import (
     Schedule,
     constant,
+    cooldown,
     cosine,
     cosine_restarts,
     custom,
@@ -24,8 +28,10 @@ from jaxlr.schedules import (
     one_cycle,
     one_cycle_momentum,
     per_epoch,
+    per_example,
     piecewise_constant,
     polynomial,
+    power,
     retime,
     scale_lr,
     step_decay,
@@ -81,6 +87,7 @@ __all__ = [
     "clip_by_global_norm",
     "constant",
     "constant_rate_test",
+    "cooldown",
     "cosine",
     "cosine_restarts",
     "current_hyperparameters",
@@ -107,8 +114,10 @@ __all__ = [
     "one_cycle",
     "one_cycle_momentum",
     "per_epoch",
+    "per_example",
     "piecewise_constant",
     "polynomial",
+    "power",
     "reduce_on_plateau",
     "retime",
     "rmsprop",
@@ -147,9 +156,9 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("jaxlr")
-    places = {f"dialects.{framework}": dialects.names(framework) for framework in dialects.FRAMEWORKS}
-    places = {"schedules": schedules.__all__, **places}
-    found = [f"jaxlr.{place}.{name}" for place, names in places.items() if name in names]
-    raise AttributeError(
-        f"module 'jaxlr' has no attribute {name!r}" + (f"; it is {' or '.join(found)}" if found else "")
-    )
+    message = f"module 'jaxlr' has no attribute {name!r}{hints.hint(name)}"
+    caller = _sys._getframe(1)
+    if caller.f_code.co_code[caller.f_lasti] == _dis.opmap["IMPORT_FROM"]:
+        # Python drops the words of an AttributeError at `from jaxlr import name`, and says nothing in their place.
+        raise ImportError(message, name=name)
+    raise AttributeError(message)

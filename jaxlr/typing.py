@@ -24,7 +24,7 @@ class Leaf(Protocol):
 
 Array: TypeAlias = "jax.Array | NDArray[np.number[Any]]"  # known, traced or batched
 Scalar: TypeAlias = "float | np.number[Any] | Array | Leaf"  # one number
-Length: TypeAlias = "int | np.integer[Any] | Array | Leaf"  # a number of updates
+Length: TypeAlias = "float | np.number[Any] | Array | Leaf"  # a number of updates: an integer, or a whole float
 Scalars: TypeAlias = "Sequence[Scalar] | Array | Leaf"  # several numbers
 Lengths: TypeAlias = "Sequence[Length] | Array | Leaf"  # several update counts
 Count: TypeAlias = "int | np.integer[Any] | Array"  # updates already applied, of any shape

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import operator
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 import numpy as np
 
 from jaxlr import plotting
-from jaxlr.schedules import Schedule
+from jaxlr.schedules import Schedule, leaves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -224,10 +223,4 @@ def _number(name: str, value: Any) -> float:
 
 
 def _checked_steps(steps: int) -> int:
-    try:
-        known = operator.index(steps)
-    except TypeError:
-        raise TypeError(f"steps must be an integer, got {steps!r}") from None
-    if known < 1 or isinstance(steps, bool):
-        raise ValueError(f"steps must be an integer of at least 1, got {steps!r}")
-    return known
+    return int(leaves.length("steps", steps))

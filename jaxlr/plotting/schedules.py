@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def plot_schedules(
-    schedules: Mapping[str, Callable[[Any], Any]] | Sequence[Callable[[Any], Any]],
+    schedules: Mapping[str, Callable[[Any], Any]] | Sequence[Callable[[Any], Any]] | Callable[[Any], Any],
     steps: int,
     *,
     log: bool = False,
@@ -24,7 +24,7 @@ def plot_schedules(
     """Draws one or several schedules in one picture, from the first update to count `steps`.
 
     Args:
-      schedules: schedules, labelled with their `repr`, or a mapping from label to schedule.
+      schedules: a schedule, or several, labelled with their `repr`, or a mapping from label to schedule.
       steps: the last count drawn; an integer, at least 1.
       log: whether the rate is drawn on a logarithmic axis.
       steps_per_epoch: updates in an epoch; with it the horizontal axis is in epochs.
@@ -41,6 +41,8 @@ def plot_schedules(
       >>> [line.get_ydata()[-1].item() for line in figure.axes[0].lines]
       [0.5]
     """
+    if callable(schedules):
+        schedules = [schedules]
     labelled = dict(schedules) if isinstance(schedules, Mapping) else {repr(each): each for each in schedules}
     if not labelled:
         raise ValueError("schedules must hold at least one schedule, got none")

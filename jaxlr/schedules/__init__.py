@@ -1,12 +1,14 @@
 """Learning-rate schedules: pure functions of the update count, whose numbers are data."""
 
+from jaxlr.schedules import exporting as exporting
 from jaxlr.schedules.composition import algebra as algebra
-from jaxlr.schedules.composition.clocks import at_speed, per_epoch
+from jaxlr.schedules.composition.clocks import at_speed, per_epoch, per_example
+from jaxlr.schedules.composition.cooldowns import cooldown
 from jaxlr.schedules.composition.phases import join, warmup
 from jaxlr.schedules.families.cosines import cosine, k_decay
 from jaxlr.schedules.families.exponentials import exponential, natural_exponential, tanh
 from jaxlr.schedules.families.functions import custom
-from jaxlr.schedules.families.inverses import inverse_sqrt, inverse_time, noam, rex
+from jaxlr.schedules.families.inverses import inverse_sqrt, inverse_time, noam, power, rex
 from jaxlr.schedules.families.lines import constant, linear, polynomial, polynomial_cycles
 from jaxlr.schedules.families.onecycle import flat_cosine, one_cycle, one_cycle_momentum, slanted_triangular
 from jaxlr.schedules.families.recursions import time_based
@@ -27,6 +29,7 @@ __all__ = [
     "Schedule",
     "at_speed",
     "constant",
+    "cooldown",
     "cosine",
     "cosine_restarts",
     "custom",
@@ -47,9 +50,11 @@ __all__ = [
     "one_cycle_momentum",
     "parse",
     "per_epoch",
+    "per_example",
     "piecewise_constant",
     "polynomial",
     "polynomial_cycles",
+    "power",
     "retime",
     "rex",
     "scale_lr",

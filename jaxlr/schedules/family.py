@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from jaxlr.numerics.wide import Wide
+from jaxlr.schedules.position import Position
 
 _Factory = TypeVar("_Factory", bound=Callable[..., Any])
 
@@ -38,6 +40,8 @@ class Family:
     scales: tuple[str, ...] = ()  # the rates that grow with the distance from the last one
     towards: str | None = None  # the last rate; None where the whole curve is in proportion to `scales`
     borders: Callable[[SimpleNamespace], Borders] | None = None  # for `retime`, from what a formula computes with
+    inner: Callable[[SimpleNamespace, Position], Position] | None = None  # where its `schedule` stands, likewise
+    milestones: str | None = None  # the counts at which it changes, of which those to come may be moved
     infix: str | None = None  # an operator: printed and written between its two operands
     method: bool = False  # printed and written as a method of its schedule
     repeats_itself: bool = False  # what is left of the curve is the curve again, from a lower rate
@@ -46,6 +50,11 @@ class Family:
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         """The factory's parameters by name."""
         return inspect.signature(self.make).parameters
+
+    @property
+    def formula(self) -> Callable[..., Wide]:
+        """The formula, found by its name beside the factory."""
+        return getattr(sys.modules[self.make.__module__], f"_{self.name}")
 
 
 RECORDS: dict[str, Family] = {}  # by name; operations of schedules are among them

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 import math
 import operator
-from collections.abc import Iterable, Sequence
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -24,6 +24,8 @@ from jaxlr.numerics import elementary, wide
 from jaxlr.numerics.wide import Wide
 
 LARGEST_LENGTH = 2**31 - 1
+_MOST_PRINTED = 1000  # entries of a list
+_FLOATS = float | np.floating | np.ndarray
 _Word = TypeVar("_Word", bound=str)
 
 
@@ -99,6 +101,21 @@ class Offset(StoredLeaf):
         return jnp.asarray(self.count)
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Ramp(StoredLeaf):
+    """Batch sizes that change: from so many examples on, so many in a batch; of rank 1, with one entry a size."""
+
+    starts: Number  # examples from which the size is meant to hold; exact below 2**46
+    seen: Number  # examples behind the first update of this size, the first at which as many are reached
+    updates: Any  # int32, the count of that update
+    sizes: Any  # int32
+
+    def decoded(self) -> Ramp:
+        """Itself: formulas look sizes up in it."""
+        return self
+
+
 def decoded(value: Any) -> Any:
     """What a formula computes with in place of a leaf; anything else as it is."""
     return value.decoded() if isinstance(value, StoredLeaf) else value
@@ -155,8 +172,7 @@ def factor(name: str, value: Any, *, shape: tuple[int, ...] = ()) -> Factor:
     value = _known_array(name, value, shape)
     _require(bool(np.all(np.isfinite(value))), name, value, "finite")
     _require(bool(np.all(value >= 0)), name, value, "at least 0")
-    tiny = float(np.finfo(np.float32).tiny)
-    return Factor(*_split(np.where(value >= tiny, np.log(np.maximum(value, tiny)), wide.LOG_OF_ZERO)))
+    return Factor(*_split_logarithm(value))
 
 
 def length(name: str, value: Any, *, minimum: int = 1) -> Length:
@@ -167,6 +183,44 @@ def length(name: str, value: Any, *, minimum: int = 1) -> Length:
 def offset(name: str, value: Any) -> Offset:
     """A number of updates of either sign as a leaf."""
     return value if isinstance(value, Offset) else Offset(integer(name, value, minimum=-LARGEST_LENGTH))
+
+
+def interval(name: str, value: Any) -> Length | Number:
+    """A number of updates as a leaf, or the leaf of a number where it has a fraction; at least 1."""
+    if isinstance(value, Length | Number):
+        return value
+    if isinstance(value, Tracer):
+        return length(name, value) if jnp.issubdtype(value.dtype, jnp.integer) else number(name, value)
+    if isinstance(value, _FLOATS) and np.ndim(value) == 0 and not float(value).is_integer():
+        _require(bool(np.isfinite(value)), name, value, "finite")
+        _require(bool(value <= LARGEST_LENGTH), name, value, f"at most {LARGEST_LENGTH}")
+        return number(name, value, minimum=1)
+    return length(name, value)
+
+
+def length_or_ramp(name: str, value: Any) -> Length | Ramp:
+    """A batch size, or sizes by the number of examples from which they hold: a mapping, or a list of pairs."""
+    if isinstance(value, Ramp):
+        return value
+    if not isinstance(value, Mapping | list | tuple):
+        return length(name, value)
+    pairs = list(value.items()) if isinstance(value, Mapping) else [tuple(sequence(name, pair)) for pair in value]
+    if not pairs or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(
+            f"{name} must be a size, or sizes by numbers of examples as {{0: 256, 10**6: 512}}, got {value!r}"
+        )
+    starts = [_as_integer(f"a number of examples in {name}", start) for start, _ in pairs]
+    sizes = [int(integer(f"{name}[{start}]", size, minimum=1)) for start, size in pairs]
+    rising = starts[0] == 0 and all(map(operator.lt, starts, starts[1:])) and starts[-1] < 2**46
+    _require(rising, f"the numbers of examples in {name}", starts, "rising from 0, and below 2**46")
+    updates, seen = [0], [0]
+    for start, size in zip(starts[1:], sizes, strict=False):
+        steps = -(-(start - seen[-1]) // size)
+        updates.append(updates[-1] + max(0, steps))
+        seen.append(seen[-1] + max(0, steps) * size)
+    updates = [min(count, LARGEST_LENGTH) for count in updates]
+    meant, reached = (Number(*_split(np.asarray(each, np.float64))) for each in (starts, seen))
+    return Ramp(meant, reached, np.asarray(updates, np.int32), np.asarray(sizes, np.int32))
 
 
 def integer(name: str, value: Any, *, minimum: int) -> Any:
@@ -185,24 +239,32 @@ def lengths(name: str, values: Any, *, minimum: int = 1, strictly: bool = False)
     """Update counts in rising order as one leaf of rank 1."""
     if isinstance(values, Length):
         return values
-    if isinstance(values, Tracer) or (hasattr(values, "dtype") and np.ndim(values) > 1):
-        return Length(values)
-    given = enumerate(sequence(name, values))
-    items = [length(f"{name}[{i}]", item, minimum=minimum).count for i, item in given]
+    if isinstance(values, Tracer) or (isinstance(values, jax.Array | np.ndarray) and values.ndim > 1):
+        return Length(_integers(name, values))
+    items = sequence(name, values)
+    if not _all_are(items, int):  # the usual list costs no check of each
+        items = [length(f"{name}[{i}]", item, minimum=minimum).count for i, item in enumerate(items)]
     if any(map(is_traced, items)):
         return Length(jnp.stack([jnp.asarray(item, jnp.int32) for item in items]))
-    order = "strictly rising" if strictly else "rising"
-    precedes = operator.lt if strictly else operator.le
-    for before, after in itertools.pairwise(items):
-        _require(bool(precedes(before, after)), name, list(map(int, items)), f"in {order} order")
-    return Length(np.asarray(items, np.int32))
+    _require_each(name, items, minimum)
+    counts = np.asarray(items, np.int32)
+    steps = np.diff(counts.astype(np.int64))
+    _require(
+        bool(np.all(steps > 0 if strictly else steps >= 0)), name, counts, f"in {'strictly ' * strictly}rising order"
+    )
+    return Length(counts)
 
 
 def numbers(name: str, values: Any) -> Number:
     """Finite numbers as one leaf of rank 1."""
     if isinstance(values, Number):
         return values
-    return Number(*_stacked([number(f"{name}[{i}]", item) for i, item in enumerate(sequence(name, values))]))
+    items = sequence(name, values)
+    if items and _all_are(items, int, float):  # at once, as `number` would one by one
+        array = np.asarray([float(item) if abs(item) <= wide.LARGEST else math.nan for item in items])
+        if np.all(np.isfinite(array)):
+            return Number(*_split(array))
+    return Number(*_stacked([number(f"{name}[{i}]", item) for i, item in enumerate(items)]))
 
 
 def factors(name: str, values: Any) -> Factor:
@@ -215,6 +277,8 @@ def factors(name: str, values: Any) -> Factor:
 def sequence(name: str, values: Any) -> Sequence[Any]:
     """A list, a tuple or an array of rank 1."""
     _refuse_leaf(name, values, "a list")
+    if isinstance(values, np.ndarray) and values.ndim == 1:
+        return values.tolist()
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list, got {values!r}")
     return list(values)
@@ -290,34 +354,56 @@ def is_known(leaf: Any) -> bool:
 
 
 def printed(leaf: Any) -> str:
-    """The shortest text that makes the same leaf again."""
+    """The shortest text that makes the same leaf again; of a list of thousands both ends."""
     if not is_known(leaf):
         return "<traced>"
-    value = plain(leaf)
-    return repr(value)
+    if isinstance(leaf, Ramp):
+        return repr(dict(plain(leaf)))
+    parts = jax.tree.leaves(leaf)
+    if np.size(parts[0]) <= _MOST_PRINTED:
+        return repr(plain(leaf))
+    if np.ndim(parts[0]) > 1:
+        return f"<an array of shape {np.shape(parts[0])}>"
+    first, last = (plain(jax.tree.map(lambda x, part=part: x[part], leaf)) for part in (slice(3), slice(-1, None)))
+    return f"[{', '.join(map(repr, first))}, ..., {last[0]!r}]"
 
 
 def plain(leaf: Any) -> Any:
     """A leaf as a Python number, or a list of them."""
     if isinstance(leaf, Length | Offset):
         return np.asarray(leaf.count).tolist()
+    if isinstance(leaf, Ramp):
+        return [
+            [int(start), size]
+            for start, size in zip(_decoded(leaf.starts), np.asarray(leaf.sizes).tolist(), strict=True)
+        ]
     if not isinstance(leaf, Number | Factor):
         return np.asarray(leaf).tolist()
     high, low = np.asarray(leaf.high), np.asarray(leaf.low)
     if high.ndim:
-        return [plain(type(leaf)(*parts)) for parts in zip(high, low, strict=True)]
+        return _shortest_of_each(type(leaf), high.ravel(), low.ravel()).reshape(high.shape).tolist()
     return _shortest(type(leaf), np.float32(high), np.float32(low))
 
 
 @functools.lru_cache(maxsize=4096)
 def _shortest(kind: type[Number] | type[Factor], high: np.float32, low: np.float32) -> float:
-    value = float(_decoded(kind(high, low)))
-    encode = factor if kind is Factor else number
+    return _shortest_of_each(kind, np.asarray([high]), np.asarray([low])).item()
+
+
+def _shortest_of_each(kind: type[Number] | type[Factor], high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """The shortest decimal numbers whose leaves are these."""
+    values = _decoded(kind(high, low))
+    split = _split_logarithm if kind is Factor else _split
+    found, left = values.copy(), np.arange(values.size)
     for digits in range(1, 17):
-        short = float(f"{value:.{digits}g}")
-        if abs(short) <= wide.LARGEST and (leaf := encode("", short)).high == high and leaf.low == low:
-            return short
-    return value
+        short = np.array([float(f"{value:.{digits}g}") for value in values[left].tolist()])
+        parts = split(np.clip(short, -wide.LARGEST, wide.LARGEST))
+        same = (np.abs(short) <= wide.LARGEST) & (parts[0] == high[left]) & (parts[1] == low[left])
+        found[left[same]] = short[same]
+        left = left[~same]
+        if not left.size:
+            break
+    return found
 
 
 def _decoded(leaf: Number | Factor) -> np.ndarray:
@@ -347,6 +433,8 @@ def _known_array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
         array = np.asarray(value, np.float64)
+    except OverflowError:
+        raise ValueError(f"{name} must be within the reach of float32, got {shown(value)}") from None
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number, got {value!r}") from None
     if array.shape != shape:
@@ -366,15 +454,42 @@ def _as_integer(name: str, value: Any) -> int:
             return operator.index(value)
         except TypeError:
             pass
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        raise TypeError(f"{name} must be an integer, got {value!r}; write {int(value)}")
-    raise TypeError(f"{name} must be an integer number of updates, got {value!r}")
+    if isinstance(value, _FLOATS) and np.issubdtype(type(np.asarray(value)[()]), np.floating) and value % 1 == 0:
+        return int(value)
+    remedy = "; make it one with int(...), or give a fraction to per_epoch or at_speed"
+    fractional = isinstance(value, float | np.floating | np.ndarray | jax.Array)
+    raise TypeError(f"{name} must be an integer number of updates, got {value!r}{remedy if fractional else ''}")
+
+
+def _integers(name: str, values: Any) -> Any:
+    """An array of counts as int32."""
+    if jnp.issubdtype(values.dtype, jnp.integer):
+        return values.astype(np.int32)
+    if isinstance(values, np.ndarray) and np.issubdtype(values.dtype, np.floating) and np.all(values % 1 == 0):
+        return values.astype(np.int32)
+    raise TypeError(f"{name} must be integer numbers of updates, got an array of dtype {values.dtype}")
+
+
+def _all_are(items: Sequence[Any], *kinds: type) -> bool:
+    return set(map(type, items)) <= set(kinds)
+
+
+def _require_each(name: str, items: Sequence[int], minimum: int) -> None:
+    """Each count in range; the first that is not is named."""
+    if items and not minimum <= min(items) <= max(items) <= LARGEST_LENGTH:
+        for i, item in enumerate(items):
+            integer(f"{name}[{i}]", item, minimum=minimum)
 
 
 def _split(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(under="ignore"):
         high = value.astype(np.float32)
         return high[()], (value - high.astype(np.float64)).astype(np.float32)[()]
+
+
+def _split_logarithm(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    tiny = float(np.finfo(np.float32).tiny)
+    return _split(np.where(value >= tiny, np.log(np.maximum(value, tiny)), wide.LOG_OF_ZERO))
 
 
 def _stacked(leaves: Sequence[Number | Factor]) -> tuple[Any, Any]:
@@ -386,11 +501,18 @@ def _stacked(leaves: Sequence[Number | Factor]) -> tuple[Any, Any]:
 
 def _refuse_leaf(name: str, value: Any, wanted: str) -> None:
     if isinstance(value, StoredLeaf):
-        kind = {Number: "number", Factor: "factor", Length: "length", Offset: "offset"}[type(value)]
+        kind = {Number: "number", Factor: "factor", Length: "length", Offset: "offset", Ramp: "ramp"}[type(value)]
         raise TypeError(f"{name} must be {wanted}, got the {kind} {printed(value)} of a schedule; write its value out")
 
 
 def _require(holds: bool, name: str, value: Any, rule: str) -> None:
     if not holds:
-        shown = value.tolist() if isinstance(value, np.ndarray) else value
-        raise ValueError(f"{name} must be {rule}, got {shown!r}")
+        raise ValueError(f"{name} must be {rule}, got {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """A value for an error: a number of hundreds of digits and a list of thousands of entries only in part."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return f"an integer of about {int(value.bit_length() * math.log10(2)) + 1} digits"
+    return reprlib.repr(value) if isinstance(value, list) and len(value) > _MOST_PRINTED else repr(value)

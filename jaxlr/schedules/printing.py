@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +13,10 @@ import numpy as np
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import RECORDS, Family
 
-__all__ = ["changed", "from_data", "is_static", "make", "to_data", "written"]
+# Schedules within schedules that a text or a dictionary may hold: twice as many overflow Python's stack when traced.
+DEEPEST = 64
+
+__all__ = ["DEEPEST", "changed", "from_data", "is_static", "make", "to_data", "written"]
 
 
 def is_static(value: Any) -> bool:
@@ -27,7 +31,7 @@ def written(family: Family, arguments: Mapping[str, Any]) -> str:
         return f"({left} {family.infix} {right})"
     shown = changed(family, arguments)
     receiver = f"{shown.pop('schedule')!r}." if family.method else ""
-    if family.method and len(shown) == 1:
+    if family.method and len(family.parameters) == 2:
         return f"{receiver}{family.name}({_printed(*shown.values())})"
     listed = ", ".join(f"{name}={_printed(value)}" for name, value in shown.items())
     return f"{receiver}{family.name}({listed})"
@@ -56,21 +60,36 @@ def to_data(value: Any) -> Any:
 
 
 def from_data(data: Any, functions: Mapping[str, Callable[..., Any]]) -> Any:
-    """What `to_data` described; functions are given, never imported by name."""
-    if isinstance(data, list):
-        return [from_data(item, functions) for item in data]
-    if not isinstance(data, Mapping):
+    """The schedule that `to_data` described; functions are given, never imported by name."""
+    if not isinstance(data, Mapping) or set(data) == {"function"}:
+        raise ValueError(f"data must be a mapping such as to_dict() returns, got {reprlib.repr(data)}")
+    return _from_data(data, functions, "data", DEEPEST)
+
+
+def _from_data(data: Any, functions: Mapping[str, Callable[..., Any]], place: str, deeper: int) -> Any:
+    if not isinstance(data, list | Mapping):
         return data
+    if not deeper:
+        raise ValueError(f"data must be nested at most {DEEPEST} deep, got more at {place[:60]}...")
+    if isinstance(data, list):
+        return [_from_data(item, functions, f"{place}[{i}]", deeper - 1) for i, item in enumerate(data)]
     if set(data) == {"function"}:
-        if data["function"] not in functions:
-            raise ValueError(f"functions must hold the function {data['function']!r}, got {sorted(functions)}")
-        return functions[data["function"]]
+        name = data["function"]
+        if not isinstance(name, str) or name not in functions:
+            raise ValueError(f"functions must hold the function {name!r} of {place}, got {sorted(functions)}")
+        return functions[name]
     name, arguments = data.get("family"), data.get("arguments")
-    if name not in RECORDS:
-        raise ValueError(f"family must be the name of a schedule, got {name!r}")
-    if not isinstance(arguments, Mapping):
-        raise ValueError(f"arguments of {name} must be a mapping of names to values, got {arguments!r}")
-    return make(name, {key: from_data(value, functions) for key, value in arguments.items()})
+    if not isinstance(name, str) or name not in RECORDS:
+        raise ValueError(f"family must be the name of a schedule, got {reprlib.repr(name)} at {place}")
+    if not isinstance(arguments, Mapping) or not all(isinstance(key, str) for key in arguments):
+        raise ValueError(
+            f"arguments of {name} must be a mapping of names to values, got {reprlib.repr(arguments)} at {place}"
+        )
+    made = {n: _from_data(v, functions, f"{place}.arguments.{n}", deeper - 1) for n, v in arguments.items()}
+    try:
+        return make(name, made)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{place}: {error}") from None
 
 
 def make(name: str, arguments: Mapping[str, Any]) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import operator
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,11 @@ from jaxlr.schedules.family import RECORDS, Cycle, Family, fact
 from jaxlr.schedules.position import Position
 from jaxlr.typing import Count, Length, Scalar
 
-_DYNAMIC = object()
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FUNCTION_REMEDY = "wrap a function of the count, such as Optax's schedules, in jaxlr.custom(...)"
+DYNAMIC = object()
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -30,7 +35,8 @@ class Schedule:
     Call it with a count, a Python int or an integer array of any shape: the answer is float32 of that shape. A count
     below 0 counts as 0. It is a pytree whose leaves are its numbers, so it goes through `jax.jit` as an argument,
     changes its numbers without a retrace and is mapped over any of them by `jax.vmap`. Schedules compose:
-    `s * other`, `s + other` and `s - other` take a number or a schedule; see also `clip`, `shift` and `repeat`.
+    `s * other`, `s + other` and `s - other` take a number or a schedule, `s / number` and `s ** number` a number; see
+    also `-s`, `clip`, `shift`, `repeat` and `plot`.
 
     Make one with a factory such as `jaxlr.cosine`. `==` and hash are identity; compare `to_dict()`.
 
@@ -49,7 +55,8 @@ class Schedule:
       triangular(base_lr=0.0, max_lr=0.5, step_size=2)
     """
 
-    __slots__ = ("__weakref__", "_formula", "_on_device", "_parts", "arguments")
+    __array_ufunc__ = None  # a NumPy number on the left leaves the operation to this class
+    __slots__ = ("__weakref__", "_formula", "_functions", "_on_device", "_parts", "arguments")
 
     arguments: Mapping[str, Any]
 
@@ -57,22 +64,24 @@ class Schedule:
         self._formula = formula
         self.arguments = arguments
         dynamic = tuple(value for value in arguments.values() if not printing.is_static(value))
-        static = tuple((name, value if printing.is_static(value) else _DYNAMIC) for name, value in arguments.items())
+        static = tuple((name, value if printing.is_static(value) else DYNAMIC) for name, value in arguments.items())
         self._parts = dynamic, (formula, static)
         self._on_device = None
+        own = [value for _, value in static if callable(value)]
+        self._functions = frozenset(own).union(*(s._functions for s in _schedules_in(dynamic)))
 
     def __call__(self, count: Count) -> jax.Array:
         """The rate of the update that comes after `count` updates, float32 of the count's shape."""
         count = _as_count(count)
         if isinstance(count, Tracer):
-            return _compiled_value(self, count)
+            return _program_of(self)(self, count)
         if self._on_device is None:
             if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self)):
-                return _compiled_value(self, count)
+                return _program_of(self)(self, count)
             # Moved once, at the first call: a schedule made before jax.distributed.initialize touches no device.
             with jax.ensure_compile_time_eval():
                 self._on_device = jax.tree.map(jnp.asarray, self)
-        return _compiled_value(self._on_device, count)
+        return _program_of(self)(self._on_device, count)
 
     def at(self, position: Position) -> Wide:
         """The exact value at a position: what formulas that contain schedules call."""
@@ -112,7 +121,7 @@ class Schedule:
         """
         if self.family.cycle is not None:
             return self.family.cycle(self._plain(), count)
-        places = (child.cycle(count) for child in self._children())
+        places = (child.cycle(count) for child in self.children())
         return next((place for place in places if place is not None), None)
 
     def span(self) -> int:
@@ -125,10 +134,17 @@ class Schedule:
         """
         numbers = self._plain()
         known = fact(self.family.span or self.family.end, numbers)
-        return max((child.span() for child in self._children()), default=1000) if known is None else known
+        return max((child.span() for child in self.children()), default=1000) if known is None else known
 
-    def _children(self) -> list[Schedule]:
-        return [value for value in self.arguments.values() if isinstance(value, Schedule)]
+    def children(self) -> list[Schedule]:
+        """The schedules that it is made of.
+
+        Example:
+          >>> import jaxlr
+          >>> jaxlr.warmup(jaxlr.cosine(0.1, 100), 10).children()
+          [cosine(init_value=0.1, decay_steps=100)]
+        """
+        return _schedules_in(self.arguments.values())
 
     def _plain(self) -> SimpleNamespace:
         """The arguments as Python numbers, words and schedules."""
@@ -157,8 +173,7 @@ class Schedule:
           functions: the functions named in it, by name; none is ever imported by name.
 
         Raises:
-          ValueError: an unknown family or function.
-          TypeError: an argument that the family does not have.
+          ValueError, TypeError: it is no such data; the message is that of the factory, behind the place in the data.
         """
         return printing.from_data(data, functions or {})
 
@@ -168,7 +183,7 @@ class Schedule:
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
         """For jax.tree_util: as `tree_flatten`, with the arguments' names."""
         children, structure = self._parts
-        names = [name for name, value in structure[1] if value is _DYNAMIC]
+        names = [name for name, value in structure[1] if value is DYNAMIC]
         return [(jax.tree_util.GetAttrKey(n), c) for n, c in zip(names, children, strict=True)], structure
 
     def tree_flatten(self) -> tuple[Any, Any]:
@@ -180,7 +195,7 @@ class Schedule:
         """For jax.tree_util: takes any leaves, unchecked."""
         formula, names = structure
         leaves = iter(children)
-        return cls(formula, **{name: next(leaves) if static is _DYNAMIC else static for name, static in names})
+        return cls(formula, **{name: next(leaves) if static is DYNAMIC else static for name, static in names})
 
     def __reduce__(self) -> Any:
         host = jax.tree.map(np.asarray, self)
@@ -201,8 +216,17 @@ class Schedule:
     def __rsub__(self, other: Scalar | Schedule) -> Schedule:
         return RECORDS["difference"].make(other, self)
 
-    def clip(self, min: Scalar, max: Scalar) -> Schedule:
-        """The schedule held within `[min, max]`."""
+    def __truediv__(self, number: Scalar) -> Schedule:
+        return RECORDS["quotient"].make(self, number)
+
+    def __pow__(self, exponent: Scalar) -> Schedule:
+        return RECORDS["raised"].make(self, exponent)
+
+    def __neg__(self) -> Schedule:
+        return RECORDS["product"].make(-1.0, self)
+
+    def clip(self, min: Scalar | None = None, max: Scalar | None = None) -> Schedule:
+        """The schedule held within `[min, max]`; None is no bound."""
         return RECORDS["clip"].make(self, min, max)
 
     def shift(self, k: Length) -> Schedule:
@@ -213,12 +237,39 @@ class Schedule:
         """`s.repeat(period)(n) = s(n mod period)`."""
         return RECORDS["repeat"].make(self, period)
 
+    def plot(self, steps: int | None = None, *, log: bool = False, steps_per_epoch: int | None = None) -> Figure:
+        """A picture of the schedule, as `jaxlr.plotting.plot_schedules` draws several.
+
+        Args:
+          steps: the last count drawn; None is `span()`.
+          log: whether the rate is drawn on a logarithmic axis.
+          steps_per_epoch: updates in an epoch; with it the horizontal axis is in epochs.
+
+        Returns:
+          A Matplotlib figure.
+
+        Example:
+          >>> import jaxlr
+          >>> figure = jaxlr.cosine(0.5, 100).plot()
+          >>> figure.axes[0].lines[0].get_xydata()[-1].tolist()
+          [100.0, 0.0]
+        """
+        plotting = importlib.import_module("jaxlr.plotting")  # it stands above this room
+        steps = self.span() if steps is None else steps
+        return plotting.plot_schedules(self, steps, log=log, steps_per_epoch=steps_per_epoch)
+
 
 def as_schedule(name: str, value: Any) -> Schedule:
-    """A schedule as it is."""
-    if not isinstance(value, Schedule):
-        raise TypeError(f"{name} must be a jaxlr schedule, got {value!r}; wrap a number in jaxlr.constant(...)")
-    return value
+    """A schedule as it is; anything else is an error that says what makes one of it."""
+    if isinstance(value, Schedule):
+        return value
+    if isinstance(value, str):
+        remedy = "read a text with jaxlr.schedules.parse(...)"
+    elif isinstance(value, Mapping):
+        remedy = "read a dictionary with jaxlr.Schedule.from_dict(...)"
+    else:
+        remedy = FUNCTION_REMEDY if callable(value) else "wrap a number in jaxlr.constant(...)"
+    raise TypeError(f"{name} must be a jaxlr schedule, got {value!r}; {remedy}")
 
 
 def _value(schedule: Schedule, count: jax.Array) -> jax.Array:
@@ -234,6 +285,40 @@ def _value(schedule: Schedule, count: jax.Array) -> jax.Array:
 
 # One program a family; inside another jit its equations stand there themselves.
 _compiled_value = jax.jit(_value, inline=True)
+
+
+class _Programs:
+    """Programs of schedules that hold functions, of so many functions at most.
+
+    A program holds the functions that it was made of, and jax keeps it as long as the function that was compiled: so
+    that is a new one after `MOST` functions, and a program that makes a lambda for each schedule stays small.
+    """
+
+    MOST = 64
+
+    def __init__(self) -> None:
+        self.functions: set[Callable[..., Any]] = set()
+
+    def of(self, functions: frozenset[Callable[..., Any]]) -> Callable[..., jax.Array]:
+        """The compiled function for schedules that hold these."""
+        if not self.functions or len(self.functions | functions) > self.MOST:
+            self.functions = set()
+            self.compiled = jax.jit(lambda schedule, count: _value(schedule, count), inline=True)
+        self.functions |= functions
+        return self.compiled
+
+
+_programs = _Programs()
+
+
+def _program_of(schedule: Schedule) -> Callable[..., jax.Array]:
+    return _programs.of(schedule._functions) if schedule._functions else _compiled_value
+
+
+def _schedules_in(values: Any) -> list[Schedule]:
+    """The schedules among some arguments, and in lists of them."""
+    inner = [value if isinstance(value, list | tuple) else (value,) for value in values]
+    return [each for items in inner for each in items if isinstance(each, Schedule)]
 
 
 def _as_count(count: Any) -> Any:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from jaxlr.arguments import unknown
+from jaxlr.hints import hint
 from jaxlr.schedules.family import FAMILIES, RECORDS
+from jaxlr.schedules.printing import DEEPEST
 from jaxlr.schedules.schedule import Schedule
 
 _EPOCHS = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)ep\b")
 _MARK = "_epochs"
 _MARKED = re.compile(rf"{_MARK}\(([^()]*)\)")
-_SYMBOLS = {ast.Mult: "*", ast.Add: "+", ast.Sub: "-"}
+_SYMBOLS = {ast.Mult: "*", ast.Add: "+", ast.Sub: "-", ast.Div: "/", ast.Pow: "**"}
 _DOTTED = re.compile(r"\w+(\.\w+)*")
 
 
@@ -70,6 +73,8 @@ def read_call(
         raise ValueError(f"{what} {text!r} is not written as a call such as cosine(0.1, 10ep)") from None
     try:
         return _Reader(makers, what, steps_per_epoch).read(tree)
+    except RecursionError:
+        raise ValueError(f"{what} {reprlib.repr(text)} is nested too deeply to be read") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{what} {text!r}: {error}") from None
 
@@ -81,8 +86,18 @@ class _Reader:
         self.makers = makers
         self.what = what
         self.steps_per_epoch = steps_per_epoch
+        self.depth = 0
 
     def read(self, node: ast.AST) -> Any:
+        if self.depth == DEEPEST:
+            raise ValueError(f"it must be nested at most {DEEPEST} deep")
+        self.depth += 1
+        try:
+            return self._read(node)
+        finally:
+            self.depth -= 1
+
+    def _read(self, node: ast.AST) -> Any:
         match node:
             case ast.Constant(value=str() as text):
                 return _word(text)
@@ -90,8 +105,18 @@ class _Reader:
                 return node.value
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
                 return -node.operand.value  # pyright: ignore
+            case ast.Constant(value=value) if value is ...:
+                raise ValueError(
+                    "a list of thousands is printed in part, and has no meaning so; to_dict() holds it whole"
+                )
             case ast.List() | ast.Tuple():
                 return [self.read(item) for item in node.elts]
+            case ast.UnaryOp(op=ast.USub(), operand=operand) if not _in_epochs(operand):
+                return self._operation("*", ast.Constant(-1.0), operand)
+            case ast.Dict() if all(node.keys):
+                return {
+                    self.read(k): self.read(v) for k, v in zip(node.keys, node.values, strict=True) if k is not None
+                }
             case ast.BinOp() if type(node.op) in _SYMBOLS:
                 return self._operation(_SYMBOLS[type(node.op)], node.left, node.right)
             case ast.Call(func=ast.Attribute(attr=name, value=receiver)) if name in RECORDS and RECORDS[name].method:
@@ -102,7 +127,12 @@ class _Reader:
                 return self._epochs(epochs)
             case ast.Call(func=ast.Name() | ast.Attribute()) if _DOTTED.fullmatch(name := ast.unparse(node.func)):
                 if name not in self.makers:
-                    raise ValueError(unknown(self.what, name, self.makers))
+                    foreign = hint(name)
+                    raise ValueError(
+                        f"unknown {self.what} {name!r}{foreign}"
+                        if foreign.startswith(("; it", "; write"))
+                        else unknown(self.what, name, self.makers)
+                    )
                 return self._call(name, self.makers[name], [], node)
         shown = _as_written(ast.unparse(node))
         raise ValueError(f"{shown!r} has no meaning here; write numbers, lists, words and schedules")
@@ -125,6 +155,10 @@ class _Reader:
         if self.steps_per_epoch is None:
             raise ValueError(f"{epochs:g}ep needs to know the updates in an epoch; write the length in updates")
         return round(epochs * self.steps_per_epoch)
+
+
+def _in_epochs(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == _MARK
 
 
 def _as_written(text: str) -> str:

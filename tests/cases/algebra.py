@@ -1,6 +1,6 @@
 """Operations of schedules: printed as signs and methods, and no families."""
 
-from reference import mpf
+from reference import mpf, power
 from rows import row
 
 
@@ -37,14 +37,38 @@ def difference(n, left, right):
 row(difference, _two_draw)
 
 
-def clip(n, schedule, min, max):
+def quotient(n, left, right):
+    return _at(left, n) / mpf(right)
+
+
+def quotient_draw(dice):
+    schedule, marks = dice.schedule()
+    return {"left": schedule, "right": dice.of(1, -1) * dice.rate()}, marks
+
+
+row(quotient, quotient_draw)
+
+
+def raised(n, left, right):
+    return power(_at(left, n), mpf(right))
+
+
+def raised_draw(dice):
+    schedule, marks = dice.schedule("cosine", "exponential", "triangular", "inverse_sqrt")
+    return {"left": schedule, "right": dice.of(0.5, 2.0, dice.between(0.1, 3))}, marks
+
+
+row(raised, raised_draw)
+
+
+def clip(n, schedule, min="-inf", max="inf"):
     return sorted([mpf(min), schedule(n), mpf(max)])[1]
 
 
 def clip_draw(dice):
     schedule, marks = dice.schedule()
     low, high = sorted([dice.rate(), dice.rate()])
-    return {"schedule": schedule, "min": low, "max": high}, marks
+    return {"schedule": schedule, **dice.word({"min": low, "max": high}, {"min": low}, {"max": high})}, marks
 
 
 row(clip, clip_draw)

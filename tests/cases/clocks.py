@@ -1,5 +1,6 @@
 """Schedules by another clock."""
 
+import mpmath
 from reference import mpf, near_integer
 from rows import SEVEN, call, of, row
 
@@ -49,5 +50,43 @@ row(
         ),
     },
     numbers={"speed": (0.5, 2.0)},
+    others={"schedule": SEVEN},
+)
+
+
+def per_example(n, schedule, batch_size, unit=1, scale=None):
+    if not isinstance(batch_size, dict):
+        return schedule(near_integer(mpf(n) * batch_size / unit))
+    starts, sizes = list(batch_size), list(batch_size.values())
+    seen, updates, piece = 0, 0, 0
+    while piece + 1 < len(starts):  # as many updates of this size as it takes to have seen the next size's start
+        needed = -(-max(starts[piece + 1] - seen, 0) // sizes[piece])
+        if updates + needed > n:
+            break
+        seen, updates, piece = seen + needed * sizes[piece], updates + needed, piece + 1
+    ratio = mpf(sizes[piece]) / sizes[0]
+    factor = {None: 1, "linear": ratio, "sqrt": mpmath.sqrt(ratio)}[scale]
+    return factor * schedule(near_integer((seen + (n - updates) * mpf(sizes[piece])) / unit))
+
+
+def per_example_draw(dice):
+    schedule, marks = dice.schedule("cosine", "linear", "inverse_sqrt")
+    size, unit = dice.length(10_000), dice.of(1, 1000, dice.length(10**6))
+    if dice.depth or dice.chance(0.5):
+        return {"schedule": schedule, "batch_size": size, "unit": unit}, [mark * unit / size for mark in marks]
+    starts = sorted({0, dice.length(10**9), dice.length(10**9)})
+    sizes = {start: size * (i + 1) for i, start in enumerate(starts)}
+    numbers = {"batch_size": sizes, "unit": unit, "scale": dice.of(None, "linear", "sqrt")}
+    return {"schedule": schedule, **numbers}, [start // size for start in starts[1:]]
+
+
+row(
+    per_example,
+    per_example_draw,
+    examples={
+        "per_example": of(92, 93, 94, schedule=COSINE, batch_size=3, unit=7),
+        "per_example_ramp": of(9, 10, 11, 13, 14, 17, schedule=COSINE, batch_size={0: 1, 10: 3, 20: 7}, scale="sqrt"),
+    },
+    numbers={"batch_size": (1, 10), "unit": (1, 10)},
     others={"schedule": SEVEN},
 )

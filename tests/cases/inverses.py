@@ -77,3 +77,23 @@ row(
     examples={"noam": of(3999, 4000, d_model=512, warmup_steps=4000)},
     numbers={"d_model": (1, 10), "warmup_steps": (1, 10), "factor": (0.5, 2.0)},
 )
+
+
+def power(n, init_value, exponent, timescale=1, shift=0):
+    ratio = max(mpf(n + shift) / timescale, 1)
+    return mpf(init_value) * mpmath.exp(mpf(exponent) * mpmath.log(ratio))
+
+
+def power_draw(dice):
+    timescale, shift = dice.of(1, dice.length()), dice.of(0, 1, dice.length())
+    exponent = dice.of(-0.5, -0.51, -1.0, -dice.between(0.01, 2), dice.between(0.01, 1))
+    numbers = {"exponent": exponent, "timescale": timescale, "shift": shift}
+    return {"init_value": dice.rate(), **numbers}, [timescale - shift, timescale]
+
+
+row(
+    power,
+    power_draw,
+    examples={"power": of(92, 93, 94, init_value=0.1, exponent=-0.51, timescale=100, shift=7)},
+    numbers=ANY | {"exponent": (-0.9, -0.1), "timescale": (1, 10), "shift": (0, 9)},
+)

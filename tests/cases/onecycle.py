@@ -11,7 +11,7 @@ def through(n, values, total_steps, pct_start, anneal, last):
     border = mpf(0) if abs(share - lead) < share / 2**40 else share - lead
     borders = [mpf(0), *[border, 2 * border][: len(values) - 2], mpf(total_steps - lead)]
     if n >= total_steps - lead:
-        return values[-1]
+        return values[-2] if borders[-2] >= borders[-1] else values[-1]
     for start, stop, first, then in zip(borders, borders[1:], values, values[1:], strict=False):
         if n < stop:
             x = (n - start) / (stop - start)

@@ -214,7 +214,20 @@ def test_needs_neither_x64_nor_promotion(schedule):
         assert bits(schedule(np.int64(7))) == expected[6]
 
 
-WORDS = {"staircase", "after", "scale_by", "decay_base", "anneal", "three_phase", "last", "decay", "kind", "shape"}
+WORDS = {
+    "overlap",
+    "scale",
+    "staircase",
+    "after",
+    "scale_by",
+    "decay_base",
+    "anneal",
+    "three_phase",
+    "last",
+    "decay",
+    "kind",
+    "shape",
+}
 
 
 def numbers_of(name):

@@ -114,17 +114,34 @@ def test_numbers_can_be_traced():
         (lambda: dialect.linear_schedule(1.0, 0.0, -1), ValueError, "transition_steps must be at least 0, got -1"),
         (lambda: dialect.polynomial_schedule(1.0, 0.0, 0.0, 5), ValueError, "power must be above 0"),
         (lambda: dialect.exponential_decay(1.0, 5, 0.0), ValueError, "decay_rate must be above 0"),
-        (lambda: dialect.cosine_decay_schedule(1.0, 1e3), TypeError, "decay_steps must be an integer, got 1000.0"),
+        (
+            lambda: dialect.cosine_decay_schedule(1.0, 1.5),
+            TypeError,
+            "decay_steps must be an integer number of updates, got 1.5",
+        ),
         (lambda: dialect.warmup_cosine_decay_schedule(0.0, 1.0, 5, 5), ValueError, "decay_steps must be above warmup"),
         (lambda: dialect.piecewise_interpolate_schedule("cubic", 1.0), ValueError, "interpolate_type must be one of"),
         (lambda: dialect.piecewise_constant_schedule(1.0, {5: -1.0}), ValueError, "must be at least 0, got -1.0"),
         (lambda: dialect.piecewise_constant_schedule(1.0, [5]), TypeError, "boundaries_and_scales must be a mapping"),
         (lambda: dialect.linear_onecycle_schedule(10, 1.0, 0.5, 0.2), ValueError, "pct_final must be at least"),
         (lambda: dialect.sgdr_schedule([]), ValueError, "cosine_kwargs must hold"),
-        (lambda: dialect.join_schedules([jaxlr.constant(1.0)], [3]), ValueError, "boundaries must be one fewer"),
+        (lambda: dialect.join_schedules([jaxlr.constant(1.0)] * 2, []), ValueError, "boundaries must be one fewer"),
         (lambda: dialect.linear_schedule(1.0, 0.0, steps=5), TypeError, "steps"),
     ],
 )
 def test_what_cannot_be_is_said(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize(
+    ("schedules", "boundaries"),
+    [(2, [5, 10]), (2, (5, 10, 15)), (2, np.array([5, 10])), (2, jnp.array([5, 10])), (1, [5])],
+)
+def test_a_boundary_too_many_means_nothing_as_in_optax(schedules, boundaries):
+    theirs = [optax.constant_schedule(0.5), optax.linear_schedule(1.0, 0.0, 8)][:schedules]
+    ours = [dialect.constant_schedule(0.5), dialect.linear_schedule(1.0, 0.0, 8)][:schedules]
+    expected = [optax.join_schedules(theirs, list(boundaries))(n) for n in range(16)]
+    np.testing.assert_allclose(dialect.join_schedules(ours, boundaries)(np.arange(16)), expected, rtol=1e-6)
+    traced = jax.jit(lambda boundaries, n: dialect.join_schedules(ours, boundaries)(n))
+    np.testing.assert_allclose(traced(jnp.asarray(boundaries), np.arange(16)), expected, rtol=1e-6)

@@ -144,7 +144,11 @@ def test_a_schedule_is_written_down():
         (lambda: dialect.CosineLRScheduler(0.1, 10, lr_mini=0.1), TypeError, "did you mean 'lr_min'?"),
         (lambda: dialect.CosineLRScheduler(0.1, 10, noise_type="normal"), TypeError, "no argument 'noise_type'"),
         (lambda: dialect.CosineLRScheduler("0.1", 10), TypeError, "lr must be a number, got '0.1'"),
-        (lambda: dialect.CosineLRScheduler(0.1, 10.0), TypeError, "t_initial must be an integer, got 10.0"),
+        (
+            lambda: dialect.CosineLRScheduler(0.1, 10.5),
+            TypeError,
+            "t_initial must be an integer number of updates, got 10.5",
+        ),
         (lambda: dialect.CosineLRScheduler(0.1, 0), ValueError, "t_initial must be at least 1, got 0"),
         (lambda: dialect.CosineLRScheduler(0.1, 10, -1.0), ValueError, "lr_min must be at least 0"),
         (lambda: dialect.CosineLRScheduler(0.1, 10, cycle_mul=0.5, cycle_limit=2), ValueError, "cycle_mul must be"),

@@ -530,3 +530,20 @@ def test_loading_keeps_one_trace_and_every_dtype():
     step(step(loaded))
     step(fresh)
     assert len(traces) == 1
+
+
+@pytest.mark.parametrize("kind", FACTORIES)
+def test_a_tensor_of_one_number_is_that_number(kind):
+    torch = pytest.importorskip("torch")
+    tensors = {"lr": torch.tensor(1e-3), "weight_decay": torch.tensor(0.25)}
+    numbers = {"lr": float(np.float32(1e-3)), "weight_decay": 0.25}
+    if "betas" in inspect.signature(FACTORIES[kind]).parameters:
+        tensors["betas"], numbers["betas"] = (torch.tensor(0.5), torch.tensor([0.75])), (0.5, 0.75)
+    params, gradient = jnp.array([1.0, -2.0]), jnp.array([0.5, 0.25])
+    updates = []
+    for arguments in (tensors, numbers):
+        optimizer = FACTORIES[kind](**arguments)
+        updates.append(optimizer.update(gradient, optimizer.init(params), params)[0])
+    np.testing.assert_array_equal(*updates)
+    with pytest.raises(TypeError, match="lr must be a real number, got tensor"):
+        FACTORIES[kind](lr=torch.ones(2))

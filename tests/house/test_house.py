@@ -19,6 +19,7 @@ ORDER = [
     "typing",
     "errors",
     "arguments",
+    "hints",
     "numerics.wide",
     "loops",
     "numerics",
@@ -27,6 +28,7 @@ ORDER = [
     "schedules.family",
     "schedules.printing",
     "schedules.schedule",
+    "schedules.exporting",
     "schedules.families.lines",
     "schedules.families.cosines",
     "schedules.families.exponentials",
@@ -182,7 +184,10 @@ def test_every_public_name_is_documented(name):
     ("name", "place"),
     [
         ("rex", "; it is jaxlr.schedules.rex"),
-        ("CosineAnnealingLR", "; it is jaxlr.dialects.torch.CosineAnnealingLR"),
+        (
+            "CosineAnnealingLR",
+            "; it is jaxlr.cosine, or jaxlr.dialects.torch.CosineAnnealingLR with the framework's own arguments",
+        ),
         ("AdamW", "; it is jaxlr.dialects.torch.AdamW or jaxlr.dialects.keras.AdamW"),
         ("nothing", ""),
     ],

@@ -115,8 +115,14 @@ class Call:
         if self.grows_by_a_fraction():
             growth = self.arguments["t_mul"]
             slack = 2.0**-45 * self.largest() * growth / (growth - 1)
-        if self.name in ("at_speed", "with_restarts"):  # a place between two counts is known to 2**-45 of itself
+        if self.name in (
+            "at_speed",
+            "with_restarts",
+            "per_example",
+        ):
             slack = max(slack, 2.0**-43 * self.largest())
+        if self.name == "raised":  # a base that small counts as 0
+            slack = max(slack, SMALLEST ** min(1.0, self.arguments["right"]))
         if inner:
             slack = max(slack, SMALLEST * max(1.0, self.largest()), *(call.slack() for call in inner))
         return slack

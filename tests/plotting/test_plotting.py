@@ -151,3 +151,11 @@ def test_matplotlibs_settings_are_left_alone(tmp_path):
     before = dict(matplotlib.rcParams)
     plotting.save_figure(plotting.plot_run(RUN), tmp_path / "report.png")
     assert dict(matplotlib.rcParams) == before
+
+
+def test_one_schedule_is_drawn_alone():
+    schedule = jaxlr.cosine(0.5, 100)
+    for figure in (plotting.plot_schedules(schedule, 100), schedule.plot(), schedule.plot(100)):
+        (line,) = figure.axes[0].lines
+        assert (line.get_xdata()[-1], line.get_ydata()[0], line.get_ydata()[-1]) == (100, 0.5, 0.0)
+    assert schedule.plot(50, steps_per_epoch=10).axes[0].lines[0].get_xdata()[-1] == 5

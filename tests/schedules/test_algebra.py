@@ -25,6 +25,20 @@ OTHERS = np.asarray(OTHER(COUNTS), np.float64)
         (1 + RATE, VALUES + 1),
         (RATE - OTHER, VALUES - OTHERS),
         (1 - RATE, 1 - VALUES),
+        (-RATE, -VALUES),
+        (RATE / 3, VALUES / 3),
+        (RATE / np.float32(0.25), VALUES * 4),
+        (np.float64(2.0) * RATE, VALUES * 2),
+        (jnp.float32(2.0) * RATE, VALUES * 2),
+        (RATE**2.5, VALUES**2.5),
+        (RATE**-1, 1 / VALUES),
+        (OTHER**0.5, OTHERS**0.5),
+        ((RATE - 0.2) ** 2, (VALUES - 0.2) ** 2),
+        ((RATE - 0.2) ** 3, (VALUES - 0.2) ** 3),
+        ((OTHER - 0.5) ** 0.5, np.sqrt(np.maximum(OTHERS - 0.5, 0))),
+        (RATE**0, np.ones(30)),
+        (RATE.clip(min=0.15), np.maximum(VALUES, 0.15)),
+        (RATE.clip(max=0.15), np.minimum(VALUES, 0.15)),
         (RATE.clip(0.15, 0.25), np.clip(VALUES, 0.15, 0.25)),
         (RATE.shift(5), np.asarray(RATE(COUNTS + 5))),
         (RATE.shift(-5), np.asarray(RATE(np.maximum(COUNTS - 5, 0)))),
@@ -71,3 +85,25 @@ def test_a_product_keeps_its_bits_next_to_underflow():
     decay = jaxlr.exponential(1.0, 0.99)
     for count in (4000, 4200, 4300):
         assert float((decay * decay)(count)) == pytest.approx(0.99 ** (2 * count), rel=2e-7)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: RATE / 0, ValueError, "the divisor must not be 0, got 0.0"),
+        (lambda: RATE / OTHER, TypeError, "the divisor must be a number, got triangular"),
+        (lambda: RATE**OTHER, TypeError, "the exponent must be a number, got triangular"),
+        (lambda: RATE.clip(), ValueError, "min or max must be given"),
+        (lambda: RATE * (lambda n: n), TypeError, "jaxlr.custom"),
+    ],
+)
+def test_what_has_no_value_is_said(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_a_traced_divisor_and_exponent():
+    rate = jax.jit(lambda s, x: ((s / x)(3), (s**x)(3)))
+    assert rate(RATE, 2.0) == (float((RATE / 2.0)(3)), float((RATE**2.0)(3)))
+    assert np.isfinite(rate(RATE, 0.0)).all()
+    assert float((jaxlr.linear(0.0, 1.0, 10) ** -2.0)(0)) == np.finfo(np.float32).max

@@ -18,10 +18,14 @@ from jaxlr.schedules import parse
         ("multi_step(.1, [1ep, 2ep], 0.1)", "multi_step(init_value=0.1, milestones=[50, 100], decay_rate=0.1)"),
         ("per_epoch(exponential(0.1, 0.95), 1ep)", "per_epoch(schedule=exponential(init_value=0.1, decay_rate=0.95), "
          "steps_per_epoch=50)"),
+        ("cosine(0.1, 1e5)", "cosine(init_value=0.1, decay_steps=100000)"),
         ("linear(-0.1, 0.1, 5)", "linear(init_value=-0.1, end_value=0.1, transition_steps=5)"),
         ("0.5 * cosine(0.1, 5) + constant(0.1)", "((0.5 * cosine(init_value=0.1, decay_steps=5)) + constant(value=0.1))"),
         ("cosine(0.1, 5).shift(-2).clip(0.01, 0.1)", "cosine(init_value=0.1, decay_steps=5).shift(-2)"
          ".clip(min=0.01, max=0.1)"),
+        ("-cosine(0.1, 5) / 2", "((-1.0 * cosine(init_value=0.1, decay_steps=5)) / 2.0)"),
+        ("-(cosine(0.1, 5) ** 0.5)", "(-1.0 * (cosine(init_value=0.1, decay_steps=5) ** 0.5))"),
+        ("cosine(0.1, 5).clip(max=0.01)", "cosine(init_value=0.1, decay_steps=5).clip(max=0.01)"),
         ("cosine(0.1, 5).repeat(1ep)", "cosine(init_value=0.1, decay_steps=5).repeat(50)"),
         ("join([constant(0.1), constant(0.2)], [7])", "join(schedules=[constant(value=0.1), constant(value=0.2)], "
          "boundaries=[7])"),
@@ -42,7 +46,7 @@ def test_reads(text, printed):
         ("cosine(0.1)", "missing a required argument: 'decay_steps'"),
         ("cosine(0.1, 5, 0.0)", "too many positional arguments"),
         ("cosine(0.1, -5)", "decay_steps must be at least 1, got -5"),
-        ("cosine(0.1, 1e5)", "decay_steps must be an integer, got 100000.0; write 100000"),
+        ("cosine(0.1, 2.5)", "decay_steps must be an integer number of updates, got 2.5; make it one with int(...)"),
         (
             "cosine(0.1, '10ep')",
             "schedule \"cosine(0.1, '10ep')\": a length is written without quotes, as 10ep, got '10ep'",
@@ -63,8 +67,12 @@ def test_reads(text, printed):
         ("().__class__", "has no meaning here"),
         ("lambda: 0", "has no meaning here"),
         ("[constant(0.1) for _ in '12']", "has no meaning here"),
+        ("table([0.1, ..., 0.2])", "to_dict() holds it whole"),
         ("custom(print)", "has no meaning here"),
-        ("constant(10**10)", "has no meaning here"),
+        ("constant(10**10)", "arithmetic is for schedules"),
+        ("-(2)", "no schedule"),
+        ("constant(0.1) ** constant(2.0)", "the exponent must be a number"),
+        ("constant(0.1) / 0", "the divisor must not be 0, got 0.0"),
         ("(" * 500 + ")" * 500, "is not written as a call"),
     ],
 )

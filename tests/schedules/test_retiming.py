@@ -34,7 +34,7 @@ def structure_of(schedule):
     return jax.tree.structure(schedule), [(np.shape(leaf), leaf.dtype) for leaf in jax.tree.leaves(schedule)]
 
 
-@pytest.mark.parametrize("at", [0, 60, 180, 500, 900, 999])
+@pytest.mark.parametrize("at", [0, 60, 180, 500, 900, 998])
 @pytest.mark.parametrize(
     ("keep", "schedule", "numbers"),
     [
@@ -150,9 +150,40 @@ def test_horizons_are_a_batch(keep):
     [
         (lambda: jaxlr.retime(0.1, 5, decay_steps=3), TypeError, "schedule must be a jaxlr schedule, got 0.1"),
         (lambda: jaxlr.retime(jaxlr.triangular(0.0, 1.0, 5), 5, step_size=3), TypeError, "must have a horizon"),
+        (lambda: jaxlr.retime(COSINE.repeat(9), 5, decay_steps=3), TypeError, "must have a horizon"),
+        (lambda: jaxlr.retime(COSINE * 0.5, 5, decay_step=3), TypeError, "has an argument 'decay_step'"),
+        (
+            lambda: jaxlr.retime(COSINE + COSINE, 5, decay_steps=9),
+            TypeError,
+            "decay_steps must be of one schedule alone",
+        ),
+        (
+            lambda: jaxlr.retime(jaxlr.join([COSINE, jaxlr.constant(0.1)], [9]), 9, decay_steps=20),
+            TypeError,
+            "none of the present and later schedules",
+        ),
+        (
+            lambda: jaxlr.retime(jaxlr.warmup(COSINE, 9), 9, warmup_steps=20),
+            ValueError,
+            "before the end of the warm-up, 9",
+        ),
+        (
+            lambda: jaxlr.retime(jaxlr.multi_step(0.1, [3, 9], 0.5), 3, milestones=[4, 9]),
+            ValueError,
+            "milestones up to the count 3 must stay, for they are over: [3], got []",
+        ),
+        (
+            lambda: jaxlr.retime(jaxlr.per_epoch(COSINE, 10, staircase=False), 15, keep="phase", decay_steps=20),
+            ValueError,
+            "at must be the count at which an epoch begins",
+        ),
         (lambda: jaxlr.retime(COSINE, 5), TypeError, "at least one number"),
         (lambda: jaxlr.retime(COSINE, 5, decay_step=3), TypeError, "cosine has no argument 'decay_step'"),
-        (lambda: jaxlr.retime(COSINE, 5.0, decay_steps=3), TypeError, "at must be an integer, got 5.0"),
+        (
+            lambda: jaxlr.retime(COSINE, 5.5, decay_steps=9),
+            TypeError,
+            "at must be an integer number of updates, got 5.5",
+        ),
         (lambda: jaxlr.retime(COSINE, -1, decay_steps=3), ValueError, "at must be at least 0, got -1"),
         (lambda: jaxlr.retime(COSINE, 5, keep="lr", decay_steps=9), ValueError, "keep must be one of 'rate', 'phase'"),
         (lambda: jaxlr.retime(COSINE, 5, decay_steps=0), ValueError, "decay_steps must be at least 1, got 0"),
@@ -175,3 +206,70 @@ def test_every_family_with_one_horizon_can_be_retimed():
         if lengths & set(inspect.signature(FAMILIES[case.name]).parameters):
             said = f"{case.name}: say in its row how it is retimed, or why it is not"
             assert bool(case.retimed) != bool(case.not_retimed), said
+
+
+@pytest.mark.parametrize("at", [1000, 1001, 10**6])
+@pytest.mark.parametrize("keep", ["rate", "phase"])
+@pytest.mark.parametrize(("schedule", "numbers"), BY_PHASE)
+def test_from_its_end_on_nothing_is_retimed(schedule, numbers, keep, at):
+    """Its rate is the last one, so that every factor on it gives a dead rate."""
+    at += schedule.end() - 1000
+    for whole in (schedule, jaxlr.warmup(schedule, 10), 0.5 * schedule):
+        with pytest.raises(
+            ValueError, match=r"at must lie before the schedule has ended, .* begin another, as jaxlr.join"
+        ):
+            jaxlr.retime(whole, at + 10 * (whole.name == "warmup"), keep=keep, **numbers)
+
+
+MADE_OF_ONE = {
+    "product": (0.5 * COSINE, 500, 2000),
+    "sum": (COSINE + 0.01, 500, 2000),
+    "quotient": (COSINE / 3, 500, 2000),
+    "clip": (COSINE.clip(0.001, 0.09), 500, 2000),
+    "shift": (COSINE.shift(100), 500, 1900),
+    "join": (jaxlr.join([jaxlr.linear(0.0, 0.1, 100), COSINE], [100]), 500, 2100),
+    "join to come": (jaxlr.join([jaxlr.linear(0.0, 0.1, 700), COSINE], [700]), 500, 2700),
+    "per_epoch": (jaxlr.per_epoch(COSINE, 7), 3503, 14_000),
+    "per_epoch smooth": (jaxlr.per_epoch(COSINE, 7, staircase=False), 3503, 14_000),
+    "per_epoch of a fraction": (jaxlr.per_epoch(COSINE, 2.5), 1251, 5000),
+    "at_speed": (jaxlr.schedules.at_speed(COSINE, 0.4), 1251, 5000),
+    "per_example": (jaxlr.per_example(COSINE, 10, unit=25), 1251, 5000),
+    "overlap": (jaxlr.warmup(COSINE, 100, overlap=True), 500, 2000),
+    "all": ((0.5 * jaxlr.warmup(jaxlr.per_epoch(COSINE, 3), 30) + 0.1).clip(max=0.2), 1203, 6030),
+}
+
+
+@pytest.mark.parametrize("name", MADE_OF_ONE)
+def test_goes_through_everything_that_is_made_of_one(name):
+    schedule, at, end = MADE_OF_ONE[name]
+    new = jaxlr.retime(schedule, at, decay_steps=2000)
+    np.testing.assert_array_max_ulp(new(at), schedule(at), 1)
+    assert new.end() == end
+    assert float(new(end)) == float(schedule(10**8)) != float(new(end - 20))
+    assert structure_of(new) == structure_of(schedule)
+    if "smooth" not in name and name not in ("at_speed", "per_example"):
+        by_phase = jaxlr.retime(schedule, at, keep="phase", decay_steps=2000)
+        np.testing.assert_array_max_ulp(by_phase(at), schedule(at), 1)
+        assert float(by_phase(end)) == float(schedule(10**8))
+
+
+@pytest.mark.parametrize("steps", [60, 200])
+def test_a_warmup_gets_another_end_along_a_straight_line(steps):
+    schedule = jaxlr.warmup(COSINE, 100)
+    new = jaxlr.retime(schedule, 50, warmup_steps=steps)
+    counts = np.arange(50, steps + 1)
+    np.testing.assert_allclose(new(counts), 0.05 + 0.05 * (counts - 50) / (steps - 50), rtol=1e-6)
+    np.testing.assert_array_equal(new(steps + counts), COSINE(counts))
+    ready = jaxlr.retime(jaxlr.warmup(COSINE, 100, init_value=0.01, kind="constant"), 50, warmup_steps=steps)
+    assert [float(ready(n)) for n in (steps - 1, steps)] == [np.float32(0.01), np.float32(0.1)]
+
+
+def test_changes_to_come_are_moved_and_those_behind_stay():
+    steps = jaxlr.retime(jaxlr.multi_step(1.0, [30, 60], 0.5), 40, milestones=[30, 80])
+    assert [float(steps(n)) for n in (29, 30, 60, 79, 80)] == [1.0, 0.5, 0.5, 0.5, 0.25]
+    pieces = jaxlr.retime(jaxlr.piecewise_constant([1.0, 0.5, 0.25], [30, 60]), 40, boundaries=[30, 50])
+    assert [float(pieces(n)) for n in (30, 49, 50)] == [0.5, 0.5, 0.25]
+    joined = jaxlr.retime(jaxlr.join([jaxlr.constant(1.0), COSINE], [30]), 20, boundaries=[40])
+    assert [float(joined(n)) for n in (39, 40)] == [1.0, np.float32(0.1)]
+    epochs = jaxlr.retime(jaxlr.per_epoch(jaxlr.multi_step(1.0, [3, 6], 0.5), 10), 40, milestones=[3, 8])
+    assert [float(epochs(n)) for n in (30, 79, 80)] == [0.5, 0.5, 0.25]

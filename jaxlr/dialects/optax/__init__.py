@@ -7,8 +7,8 @@ is off by a share of 1e-5 at 1,000 steps of 0.99999; here both are exact. `warmu
 never leaves `init_value`; here it is at `peak_value`. `warmup_cosine_decay_schedule` with peak_value=0 ends at 0
 whatever `end_value` is; here it ends there. A one-cycle so short that two of its borders fall on one step loses a phase
 and the values after it; here every value is right. `piecewise_interpolate_schedule` is wrong for an array of counts;
-here an array is as many counts. `join_schedules` leaves out schedules that have no boundary; here that is an error. A
-negative length is an error too, where optax logs a line and goes on.
+here an array is as many counts. `join_schedules` leaves out schedules that have no boundary; here that is an error (a
+boundary too many is none, as in optax). A negative length is an error too, where optax logs a line and goes on.
 
 Every function returns a schedule, update count (int, any shape) -> rate (float32, same shape); an argument of the wrong
 kind or out of range is a TypeError or ValueError that names it.

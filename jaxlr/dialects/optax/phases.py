@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number, Updates
@@ -228,7 +230,8 @@ def join_schedules(schedules: Sequence[Callable[[Any], Any]], boundaries: Length
 
     Args:
       schedules: schedules of jaxlr's, or functions of the count, such as optax's own schedules.
-      boundaries: the counts at which the second, third, ... starts; integers in rising order, one fewer than schedules.
+      boundaries: the counts at which the second, third, ... starts; integers in rising order, one fewer than schedules;
+        as in optax, a boundary after the last schedule's start means nothing.
 
     Example:
       >>> from jaxlr.dialects import optax
@@ -238,7 +241,16 @@ def join_schedules(schedules: Sequence[Callable[[Any], Any]], boundaries: Length
     """
     children = leaves.sequence("schedules", schedules)
     made = [child if isinstance(child, Schedule) or not callable(child) else custom(child) for child in children]
-    return join(made, boundaries)
+    return join(made, _started(boundaries, len(made)))
+
+
+def _started(boundaries: Lengths, schedules: int) -> Any:
+    """The boundaries at which a schedule starts."""
+    if isinstance(boundaries, leaves.Length):
+        return leaves.Length(boundaries.count[: schedules - 1])
+    if schedules and isinstance(boundaries, list | tuple | np.ndarray | jax.Array):
+        return boundaries[: schedules - 1]
+    return boundaries
 
 
 def _sorted(boundaries_and_scales: Mapping[int, Scalar] | None) -> list[tuple[Updates, Scalar]]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 import optax
 
@@ -53,13 +53,22 @@ def _factory(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
 
     @functools.wraps(make)
     def checked(*args: P.args, **kwargs: P.kwargs) -> Optimizer:
-        for name, value in signature.bind(*args, **kwargs).arguments.items():
+        bound = signature.bind(*args, **kwargs)
+        for name, value in bound.arguments.items():
             if name in options:
                 choice(name, value, options[name])
-        return make(*args, **kwargs)
+            bound.arguments[name] = plain_number(value)
+        return make(*bound.args, **bound.kwargs)
 
     FACTORIES[make.__name__] = checked
     return checked
+
+
+def plain_number(value: Any) -> Any:
+    """A torch tensor of one number as that number; in a pair of betas too."""
+    if isinstance(value, tuple | list):
+        return tuple(map(plain_number, value))
+    return value.item() if hasattr(value, "detach") and value.numel() == 1 else value
 
 
 @_factory

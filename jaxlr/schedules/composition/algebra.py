@@ -1,4 +1,4 @@
-"""Formulas over schedules: product, sum, difference, clip, shift, repeat; `Schedule`'s operators call them."""
+"""Formulas over schedules: product, sum, quotient, power, clip, shift, repeat; `Schedule`'s operators call them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jaxlr.numerics.wide import Wide, less, saturating_product, saturating_sum, where
+from jaxlr.numerics import elementary
+from jaxlr.numerics.wide import Wide, constant, frexp, less, saturating_product, saturating_sum, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.position import Position
-from jaxlr.schedules.schedule import Schedule
+from jaxlr.schedules.schedule import FUNCTION_REMEDY, Schedule, as_schedule
 from jaxlr.typing import Length, Scalar
 
 
@@ -53,18 +55,57 @@ def _difference(position: Position, left: Any, right: Any) -> Wide:
     return saturating_sum(_at(left, position), -_at(right, position))
 
 
-@family(method=True, end=lambda a: a.schedule.end())
-def clip(schedule: Schedule, min: Scalar, max: Scalar) -> Schedule:
-    """The schedule within [min, max]."""
-    low, high = leaves.number("min", min), leaves.number("max", max)
-    leaves.ordered("min", low, "max", high)
-    return Schedule(_clip, schedule=schedule, min=low, max=high)
+@family(infix="/", end=_last_end)
+def quotient(left: Schedule, right: Scalar) -> Schedule:
+    """left(n) / right."""
+    divisor = leaves.number("the divisor", right)
+    if leaves.is_known(divisor) and np.any(divisor.high == 0):
+        raise ValueError(f"the divisor must not be 0, got {leaves.printed(divisor)}")
+    return Schedule(_quotient, left=as_schedule("the dividend", left), right=divisor)
 
 
-def _clip(position: Position, schedule: Schedule, min: Wide, max: Wide) -> Wide:
+def _quotient(position: Position, left: Schedule, right: Wide) -> Wide:
+    (value, k), (divisor, j) = frexp(left.at(position)), frexp(right)
+    zero = divisor.high == 0.0  # a traced one: it leaves the schedule as it is
+    return (value / where(zero, constant(1.0), divisor)).scaled(k - jnp.where(zero, 0, j))
+
+
+@family(infix="**", end=_last_end)
+def raised(left: Schedule, right: Scalar) -> Schedule:
+    """left(n) ** right; where left(n) is below 0 and has no such power, 0."""
+    return Schedule(_raised, left=as_schedule("the base", left), right=leaves.number("the exponent", right))
+
+
+def _raised(position: Position, left: Schedule, right: Wide) -> Wide:
+    value = left.at(position)
+    below = value.high < 0.0
+    power, scale = elementary.exp(elementary.log(where(below, -value, value)) * right)
+    magnitude = where(right.high == 0.0, constant(1.0), power.scaled(scale))
+    whole, half = right.rounded(), Wide(right.high * 0.5, right.low * 0.5)
+    even = _same(half.rounded(), half)
+    signed = where(even, magnitude, where(_same(whole, right), -magnitude, constant(0.0)))
+    return where(below, signed, magnitude)
+
+
+def _same(this: Wide, other: Wide) -> jax.Array:
+    return (this.high == other.high) & (this.low == other.low)
+
+
+@family(method=True, end=lambda a: a.schedule.end(), inner=lambda a, here: here)
+def clip(schedule: Schedule, min: Scalar | None = None, max: Scalar | None = None) -> Schedule:
+    """The schedule within [min, max]; None is no bound."""
+    if min is None and max is None:
+        raise ValueError("min or max must be given, got min=None and max=None")
+    low, high = (None if value is None else leaves.number(n, value) for n, value in (("min", min), ("max", max)))
+    if low is not None and high is not None:
+        leaves.ordered("min", low, "max", high)
+    return Schedule(_clip, schedule=as_schedule("schedule", schedule), min=low, max=high)
+
+
+def _clip(position: Position, schedule: Schedule, min: Wide | None, max: Wide | None) -> Wide:
     value = schedule.at(position)
-    value = where(less(value, min), min, value)
-    return where(less(max, value), max, value)
+    value = value if min is None else where(less(value, min), min, value)
+    return value if max is None else where(less(max, value), max, value)
 
 
 def _sooner(updates: int | None, k: int) -> int | None:
@@ -76,23 +117,28 @@ def _sooner(updates: int | None, k: int) -> int | None:
     end=lambda a: _sooner(a.schedule.end(), a.k),
     span=lambda a: max(1, a.schedule.span() - a.k),
     cycle=lambda a, n: a.schedule.cycle(max(n + a.k, 0)),
+    inner=lambda a, here: _shifted(here, a.k),
 )
 def shift(schedule: Schedule, k: Length) -> Schedule:
     """schedule(n + k), and schedule(0) where n + k is below 0."""
-    return Schedule(_shift, schedule=schedule, k=leaves.offset("k", k))
+    return Schedule(_shift, schedule=as_schedule("schedule", schedule), k=leaves.offset("k", k))
 
 
 def _shift(position: Position, schedule: Schedule, k: jax.Array) -> Wide:
+    return schedule.at(_shifted(position, k))
+
+
+def _shifted(position: Position, k: jax.Array) -> Position:
     ahead, back = (jnp.maximum(part, 0).astype(jnp.uint32) for part in (k, -k))
     later = position.since(back)
     saturated = jnp.minimum(later.whole, jnp.uint32(0xFFFFFFFF) - ahead) + ahead
-    return schedule.at(Position(saturated, later.fraction))
+    return Position(saturated, later.fraction)
 
 
 @family(method=True, span=lambda a: 4 * a.period, cycle=lambda a, n: Cycle(n % a.period, a.period))
 def repeat(schedule: Schedule, period: Length) -> Schedule:
     """schedule(n mod period)."""
-    return Schedule(_repeat, schedule=schedule, period=leaves.length("period", period))
+    return Schedule(_repeat, schedule=as_schedule("schedule", schedule), period=leaves.length("period", period))
 
 
 def _repeat(position: Position, schedule: Schedule, period: jax.Array) -> Wide:
@@ -100,6 +146,8 @@ def _repeat(position: Position, schedule: Schedule, period: jax.Array) -> Wide:
 
 
 def _operand(value: Scalar | Schedule) -> Any:
+    if callable(value) and not isinstance(value, Schedule):
+        raise TypeError(f"the other operand must be a number or a schedule, got {value!r}; {FUNCTION_REMEDY}")
     return value if isinstance(value, Schedule) else leaves.number("the other operand", value)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from types import SimpleNamespace
+from typing import Literal
 
 import jax
+import jax.numpy as jnp
 
-from jaxlr.numerics.wide import Wide, from_integer
+from jaxlr.numerics.elementary import sqrt
+from jaxlr.numerics.wide import Wide, constant, from_integer, less, saturating_product, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.families.steps import passed
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.position import Position, at_least_one, position_of
 from jaxlr.schedules.schedule import Schedule, as_schedule
@@ -16,13 +21,15 @@ from jaxlr.typing import Length, Scalar
 
 
 def _times(end: int | None, factor: float) -> int | None:
-    return None if end is None else math.ceil(end * factor)
+    """The count at which a schedule has come to its end; an integer where `position_of` takes the product for one."""
+    return None if end is None else math.ceil(end * factor * (1 - 2.0**-40))
 
 
 def _cycle_of_epochs(a: SimpleNamespace, count: int) -> Cycle | None:
-    whole, inside = divmod(count, a.steps_per_epoch)
+    whole = math.floor(count / a.steps_per_epoch * (1 + 2.0**-40))
+    inside = max(0, count - whole * a.steps_per_epoch)
     place = a.schedule.cycle(whole)
-    return place and Cycle(place.updates * a.steps_per_epoch + inside, place.length * a.steps_per_epoch)
+    return place and Cycle(round(place.updates * a.steps_per_epoch + inside), round(place.length * a.steps_per_epoch))
 
 
 def _cycle_at_speed(a: SimpleNamespace, count: int) -> Cycle | None:
@@ -32,17 +39,22 @@ def _cycle_at_speed(a: SimpleNamespace, count: int) -> Cycle | None:
 
 @family(
     end=lambda a: _times(a.schedule.end(), a.steps_per_epoch),
-    span=lambda a: a.steps_per_epoch * a.schedule.span(),
+    span=lambda a: _times(a.schedule.span(), a.steps_per_epoch),
     cycle=_cycle_of_epochs,
+    inner=lambda a, here: _in_epochs(here, a.steps_per_epoch, a.staircase),
 )
-def per_epoch(schedule: Schedule, steps_per_epoch: Length, *, staircase: bool = True) -> Schedule:
+def per_epoch(schedule: Schedule, steps_per_epoch: Length | Scalar, *, staircase: bool = True) -> Schedule:
     """A schedule written in epochs, driven by updates.
 
     lr(n) = schedule(floor(n / steps_per_epoch)), or schedule(n / steps_per_epoch) if not `staircase`
 
+    An epoch may end between two updates, as 1,281,167 examples in batches of 1,024 do: with a fraction as
+    `steps_per_epoch` the k-th epoch begins at the first n >= k * steps_per_epoch. A quotient within 2**-40 of itself of
+    an integer is that integer.
+
     Args:
       schedule: a schedule whose counts and lengths are epochs.
-      steps_per_epoch: updates in an epoch, see `jaxlr.updates`; an integer, at least 1.
+      steps_per_epoch: updates in an epoch, see `jaxlr.updates`; at least 1, whole or not.
       staircase: whether the rate stays through an epoch, as where a framework steps its scheduler once an epoch.
 
     Returns:
@@ -50,7 +62,7 @@ def per_epoch(schedule: Schedule, steps_per_epoch: Length, *, staircase: bool = 
 
     Raises:
       ValueError: `steps_per_epoch` is below 1.
-      TypeError: `schedule` is none of jaxlr's, or `steps_per_epoch` is no integer.
+      TypeError: `schedule` is none of jaxlr's, or `steps_per_epoch` is no number.
 
     Example:
       >>> import jaxlr
@@ -59,27 +71,39 @@ def per_epoch(schedule: Schedule, steps_per_epoch: Length, *, staircase: bool = 
       [1.0, 1.0, 0.25, 0.25, 0.0625]
       >>> [float(jaxlr.per_epoch(epochs, 2, staircase=False)(n)) for n in (0, 1, 2, 3, 4)]
       [1.0, 0.5, 0.25, 0.125, 0.0625]
+      >>> [float(jaxlr.per_epoch(epochs, 2.5)(n)) for n in (0, 2, 3, 4, 5)]
+      [1.0, 1.0, 0.25, 0.25, 0.0625]
     """
     return Schedule(
         _per_epoch,
         schedule=as_schedule("schedule", schedule),
-        steps_per_epoch=leaves.length("steps_per_epoch", steps_per_epoch),
+        steps_per_epoch=leaves.interval("steps_per_epoch", steps_per_epoch),
         staircase=leaves.flag("staircase", staircase),
     )
 
 
-def _per_epoch(position: Position, schedule: Schedule, steps_per_epoch: jax.Array, staircase: bool) -> Wide:
-    steps = steps_per_epoch
+def _per_epoch(position: Position, schedule: Schedule, steps_per_epoch: jax.Array | Wide, staircase: bool) -> Wide:
+    return schedule.at(_in_epochs(position, steps_per_epoch, staircase))
+
+
+def _in_epochs(position: Position, steps: jax.Array | Wide, staircase: bool) -> Position:
+    if isinstance(steps, Wide):
+        epochs = position_of(position.wide() / _at_least_one_update(steps))
+        return Position(epochs.whole) if staircase else epochs
     epoch, inside = position.within(steps)
-    if staircase:
-        return schedule.at(Position(epoch))
-    return schedule.at(Position(epoch, inside.wide() / from_integer(at_least_one(steps))))
+    return Position(epoch) if staircase else Position(epoch, inside.wide() / from_integer(at_least_one(steps)))
+
+
+def _at_least_one_update(steps: Wide) -> Wide:
+    one = constant(1.0)
+    return where(less(steps, one), one, steps)
 
 
 @family(
     end=lambda a: _times(a.schedule.end(), 1 / a.speed),
     span=lambda a: max(1, math.ceil(a.schedule.span() / a.speed)),
     cycle=_cycle_at_speed,
+    inner=lambda a, here: position_of(here.wide() * a.speed),
 )
 def at_speed(schedule: Schedule, speed: Scalar) -> Schedule:
     """A schedule run through faster or more slowly.
@@ -113,3 +137,98 @@ def at_speed(schedule: Schedule, speed: Scalar) -> Schedule:
 
 def _at_speed(position: Position, schedule: Schedule, speed: Wide) -> Wide:
     return schedule.at(position_of(position.wide() * speed))
+
+
+def _updates_of(a: SimpleNamespace, examples: int | None) -> int | None:
+    """The updates after which so many units of examples are behind."""
+    if examples is None:
+        return None
+    left, needed = examples * a.unit, 0
+    sizes = leaves.length_or_ramp("batch_size", a.batch_size)
+    if isinstance(sizes, leaves.Length):
+        return -(-left // int(sizes))
+    seen, starts = leaves.plain(sizes.seen), sizes.updates.tolist()
+    for begun, updates, (_, size) in zip(seen, starts, leaves.plain(sizes), strict=True):
+        if begun < left:
+            needed = updates + -(-(left - int(begun)) // size)
+    return needed
+
+
+@family(
+    end=lambda a: _updates_of(a, a.schedule.end()),
+    span=lambda a: max(1, _updates_of(a, a.schedule.span()) or 1),
+    inner=lambda a, here: _in_examples(here, a.batch_size, a.unit),
+)
+def per_example(
+    schedule: Schedule,
+    batch_size: Length | Mapping[int, int],
+    *,
+    unit: Length = 1,
+    scale: Literal["linear", "sqrt"] | None = None,
+) -> Schedule:
+    """A schedule written in examples or tokens, driven by updates.
+
+    lr(n) = schedule(e(n) / unit) * factor, e(n) the examples behind update n, n * batch_size
+
+    Between two of its counts a schedule goes on along its curve; a quotient within 2**-40 of itself of an integer is
+    that integer. A batch size may grow: {0: 256, 1_000_000: 512} has 512 from the first update on that has 1,000,000
+    examples behind it. Then `scale` says how the rate grows with it: by size / first size ("linear"), the root of
+    that ("sqrt"), or not at all.
+
+    Args:
+      schedule: a schedule whose counts and lengths are examples, or units of them; its counts end at 2**32 - 1.
+      batch_size: examples (or tokens) in an update, summed over devices and accumulation; an integer, at least 1, or
+        sizes by the number of examples from which they hold, from 0 on.
+      unit: examples in one count of the schedule, as 1_000_000 where it is written in millions; an integer, at least 1.
+      scale: None, "linear" or "sqrt".
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range, sizes that do not begin at 0 examples, another word for `scale`.
+      TypeError: `schedule` is none of jaxlr's, or a size is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> line = jaxlr.linear(1.0, 0.0, 1024)
+      >>> [float(jaxlr.per_example(line, 256)(n)) for n in range(5)]
+      [1.0, 0.75, 0.5, 0.25, 0.0]
+      >>> [float(jaxlr.per_example(line, {0: 256, 512: 512})(n)) for n in range(5)]
+      [1.0, 0.75, 0.5, 0.0, 0.0]
+    """
+    if scale is not None:
+        leaves.choice("scale", scale, ("linear", "sqrt"))
+    return Schedule(
+        _per_example,
+        schedule=as_schedule("schedule", schedule),
+        batch_size=leaves.length_or_ramp("batch_size", batch_size),
+        unit=leaves.length("unit", unit),
+        scale=scale,
+    )
+
+
+def _per_example(
+    position: Position, schedule: Schedule, batch_size: jax.Array | leaves.Ramp, unit: jax.Array, scale: str | None
+) -> Wide:
+    value = schedule.at(_in_examples(position, batch_size, unit))
+    if scale is None or not isinstance(batch_size, leaves.Ramp):
+        return value
+    sizes = batch_size.sizes.astype(jnp.uint32)
+    factor = from_integer(sizes[_piece(position, batch_size)]) / from_integer(sizes[0])
+    return saturating_product(value, sqrt(factor) if scale == "sqrt" else factor)
+
+
+def _in_examples(position: Position, batch_size: jax.Array | leaves.Ramp, unit: jax.Array) -> Position:
+    if isinstance(batch_size, leaves.Ramp):
+        piece = _piece(position, batch_size)
+        size, start = (each.astype(jnp.uint32)[piece] for each in (batch_size.sizes, batch_size.updates))
+        seen = batch_size.seen.decoded()
+        examples = Wide(seen.high[piece], seen.low[piece]) + position.since(start).wide() * from_integer(size)
+    else:
+        examples = position.wide() * from_integer(at_least_one(batch_size))
+    return position_of(examples / from_integer(at_least_one(unit)))
+
+
+def _piece(position: Position, ramp: leaves.Ramp) -> jax.Array:
+    return passed(position.whole, ramp.updates[1:].astype(jnp.uint32))

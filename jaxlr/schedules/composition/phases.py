@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxlr.numerics import elementary, wide
-from jaxlr.numerics.wide import Wide, where
+from jaxlr.numerics.wide import Wide, from_integer, less, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.families.cosines import cosine_between
 from jaxlr.schedules.family import Cycle, family
-from jaxlr.schedules.position import Position, blend
+from jaxlr.schedules.position import Position, at_least_one
 from jaxlr.schedules.schedule import Schedule, as_schedule
 from jaxlr.typing import Length, Lengths, Scalar
 
@@ -31,6 +32,7 @@ def _cycle_in_turn(a: SimpleNamespace, count: int) -> Cycle | None:
     end=lambda a: _later(a.schedules[-1].end(), max([0, *a.boundaries])),
     span=lambda a: max([0, *a.boundaries]) + a.schedules[-1].span(),
     cycle=_cycle_in_turn,
+    milestones="boundaries",
 )
 def join(schedules: Sequence[Schedule], boundaries: Lengths) -> Schedule:
     """One schedule after another, each from its own count 0.
@@ -71,37 +73,61 @@ def _join(position: Position, schedules: tuple[Schedule, ...], boundaries: jax.A
     return value
 
 
+def _warm_end(a: SimpleNamespace) -> int | None:
+    end = a.schedule.end()
+    if not a.overlap:
+        return _later(end, a.warmup_steps)
+    return None if end is None or a.kind == "1-exp" else max(end, a.warmup_steps)
+
+
+def _warm_cycle(a: SimpleNamespace, count: int) -> Cycle | None:
+    if a.overlap:
+        return a.schedule.cycle(count)
+    return a.schedule.cycle(count - a.warmup_steps) if count > a.warmup_steps else None
+
+
 @family(
-    end=lambda a: _later(a.schedule.end(), a.warmup_steps),
-    span=lambda a: a.warmup_steps + a.schedule.span(),
-    cycle=lambda a, n: a.schedule.cycle(n - a.warmup_steps) if n > a.warmup_steps else None,
+    end=_warm_end,
+    span=lambda a: max(a.warmup_steps, a.schedule.span()) if a.overlap else a.warmup_steps + a.schedule.span(),
+    cycle=_warm_cycle,
+    inner=lambda a, here: here if a.overlap else here.since(a.warmup_steps),
 )
 def warmup(
     schedule: Schedule,
     warmup_steps: Length,
     *,
     init_value: Scalar | None = None,
-    kind: Literal["constant", "linear", "exponential"] = "linear",
+    kind: Literal["constant", "linear", "exponential", "log", "1-exp", "1-sqrt", "cosine"] = "linear",
     offset: Length = 0,
+    overlap: bool = False,
 ) -> Schedule:
     """A warm-up in front of any schedule, which starts at its own count 0 when the warm-up ends.
 
-    With x = (n + offset) / warmup_steps, at most 1, and target = schedule(0), for n < warmup_steps:
-    lr(n) = init_value + (target - init_value) * x            kind="linear", the gradual warm-up
-    lr(n) = init_value * (target / init_value) ** x           kind="exponential"
-    lr(n) = init_value                                        kind="constant", a small rate and then the set rate
+    With k = n + offset, x = k / warmup_steps, at most 1, and target = schedule(0), for n < warmup_steps:
+    lr(n) = init_value + (target - init_value) * f(n)
+      f(n) = x                                       kind="linear", the gradual warm-up
+      f(n) = log(1 + k) / log(1 + warmup_steps)      kind="log"; DeepSpeed's with one step fewer
+      f(n) = 1 - exp(-k / warmup_steps)              kind="1-exp", warmup_steps being the time constant
+      f(n) = 1 - sqrt(1 - x)                         kind="1-sqrt"
+      f(n) = (1 - cos(pi x)) / 2                     kind="cosine"
+    lr(n) = init_value * (target / init_value) ** x  kind="exponential"
+    lr(n) = init_value                               kind="constant", a small rate and then the set rate
     and lr(n) = schedule(n - warmup_steps) from n = warmup_steps on.
 
     With offset=0 the first update has the rate `init_value`: 0 by default, so that it changes nothing. With offset=1 it
     has 1/warmup_steps of the way, and the update before the schedule starts has the target already.
 
+    With overlap=True the target is schedule(n), which runs from the start: the warm-up is a factor over its first
+    updates (where init_value is 0) and moves none of its counts. The "1-exp" one then goes on for ever.
+
     Args:
-      schedule: what follows.
+      schedule: what follows, or what is warmed up.
       warmup_steps: updates of the warm-up; an integer, at least 0.
-      init_value: where the warm-up starts; None is 0 for the linear one, the others need a number. For the exponential
-        one it and the target are above 0.
-      kind: "linear", "exponential" or "constant".
+      init_value: where the warm-up starts; None is 0, the exponential and the constant one need a number. For the
+        exponential one it and the target are above 0.
+      kind: "linear", "exponential", "constant", "log", "1-exp", "1-sqrt" or "cosine".
       offset: 0 or 1 updates to count ahead, or more.
+      overlap: whether the schedule runs from the start.
 
     Returns:
       A schedule: update count (int, any shape) -> rate (float32, same shape).
@@ -117,12 +143,16 @@ def warmup(
       [0.0, 0.25, 0.5, 0.75, 1.0]
       >>> [float(rate.replace(offset=1)(n)) for n in (0, 1, 2, 3, 4)]
       [0.25, 0.5, 0.75, 1.0, 1.0]
+      >>> cuts = jaxlr.multi_step(1.0, [3, 6], 0.5)
+      >>> [float(jaxlr.warmup(cuts, 4, overlap=True)(n)) for n in (0, 1, 2, 3, 4, 6)]
+      [0.0, 0.25, 0.5, 0.375, 0.5, 0.25]
 
     References:
       Goyal et al., Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour, 2017, arXiv:1706.02677
+      Ma and Yarats, On the adequacy of untuned warmup for adaptive optimization, 2019, arXiv:1910.04209
     """
-    kind = leaves.choice("kind", kind, ("constant", "linear", "exponential"))
-    if init_value is None and kind != "linear":
+    kind = leaves.choice("kind", kind, ("constant", "linear", "exponential", "log", "1-exp", "1-sqrt", "cosine"))
+    if init_value is None and kind in ("constant", "exponential"):
         raise ValueError(f"init_value must be given for kind={kind!r}, got None")
     if init_value is not None:
         init_value = leaves.number("init_value", init_value)
@@ -135,6 +165,7 @@ def warmup(
         init_value=init_value,
         kind=kind,
         offset=leaves.length("offset", offset, minimum=0),
+        overlap=leaves.flag("overlap", overlap),
     )
 
 
@@ -145,19 +176,46 @@ def _warmup(
     init_value: Wide | None,
     kind: str,
     offset: jax.Array,
+    overlap: bool,
 ) -> Wide:
-    steps = warmup_steps
-    warming = position.whole < steps
-    # Past the warm-up its own formula only has to stay finite, so the sum below may not overflow.
-    ahead = Position(jnp.where(warming, position.whole, jnp.uint32(0)) + offset, position.fraction)
-    value = schedule.at(position.since(steps))  # while warming, that is schedule(0): the target
+    warming = position.whole < warmup_steps
+    # While warming, `value` is the target; past the warm-up its own formula only has to stay finite.
+    value = schedule.at(position if overlap else position.since(warmup_steps))
+    if overlap and kind == "1-exp":
+        warming, here = (warmup_steps > 0) & (position.whole >= 0), position
+    else:
+        here = Position(jnp.where(warming, position.whole, jnp.uint32(0)), position.fraction)
     first = init_value if init_value is not None else wide.constant(0.0)
     if kind == "constant":
         rising = first
-    elif kind == "linear":
-        rising = blend(first, value, ahead, steps)
-    else:
-        done, _ = ahead.parts(steps)
+    elif kind == "exponential":
+        done, _ = _ahead(here, offset).parts(warmup_steps)
         power, scale = elementary.exp(elementary.log(value / first) * done)
         rising = (first * power).scaled(scale)
+    else:
+        done, left = _risen(kind, here, offset, warmup_steps)
+        rising = cosine_between(first, value, done, left) if kind == "cosine" else first * left + value * done
     return where(warming, rising, value)
+
+
+def _ahead(position: Position, offset: jax.Array) -> Position:
+    return Position(position.whole + offset, position.fraction)
+
+
+def _risen(kind: str, position: Position, offset: jax.Array, steps: jax.Array) -> tuple[Wide, Wide]:
+    """The share of the way from the first rate to the target that is done, and what is left of it."""
+    one = wide.constant(1.0)
+    if kind == "log":
+        whole = elementary.log(from_integer(at_least_one(steps)) + one)
+        done = elementary.log(position.wide() + from_integer(offset) + one) / whole
+        done = where(less(one, done), one, done)
+        return done, one - done
+    if kind == "1-exp":
+        updates = position.wide() + from_integer(offset)
+        kept, scale, gone = elementary.exp_and_rest(-(updates / from_integer(at_least_one(steps))))
+        return gone, kept.scaled(scale)
+    done, left = _ahead(position, offset).parts(steps)
+    if kind != "1-sqrt":
+        return done, left
+    root = elementary.sqrt(left)
+    return done / (one + root), root

@@ -6,7 +6,7 @@ import jax
 
 from jaxlr.numerics import elementary, wide
 from jaxlr.numerics.elementary import sqrt
-from jaxlr.numerics.wide import Wide, constant, from_integer, where
+from jaxlr.numerics.wide import Wide, constant, from_integer, less, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.exponentials import transitions
 from jaxlr.schedules.families.lines import from_zero
@@ -177,3 +177,48 @@ def _noam(position: Position, d_model: jax.Array, warmup_steps: jax.Array, facto
     rising = k / from_integer(warmup)
     falling = elementary.sqrt(from_integer(warmup) / wide.where(position.whole < warmup, from_integer(warmup), k))
     return peak * wide.where(position.whole < warmup, rising, falling)
+
+
+@family(span=lambda a: 4 * a.timescale)
+def power(init_value: Scalar, exponent: Scalar, *, timescale: Length = 1, shift: Length = 0) -> Schedule:
+    """A power of the count.
+
+    lr(n) = init_value * ((n + shift) / timescale) ** exponent from n + shift >= timescale on, init_value before
+
+    Args:
+      init_value: the rate up to n + shift = timescale.
+      exponent: the power; -0.5 is `inverse_sqrt`, and the power scheduler's is near it.
+      timescale: the count from which the rate changes; an integer, at least 1.
+      shift: updates to count ahead; an integer, at least 0.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range.
+      TypeError: `timescale` or `shift` is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.power(1.0, -0.5, timescale=4)
+      >>> [float(rate(n)) for n in (0, 4, 16, 64)]
+      [1.0, 1.0, 0.5, 0.25]
+
+    References:
+      Shen et al., Power Scheduler, 2024, arXiv:2408.13359
+    """
+    return Schedule(
+        _power,
+        init_value=leaves.number("init_value", init_value),
+        exponent=leaves.number("exponent", exponent),
+        timescale=leaves.length("timescale", timescale),
+        shift=leaves.length("shift", shift, minimum=0),
+    )
+
+
+def _power(position: Position, init_value: Wide, exponent: Wide, timescale: jax.Array, shift: jax.Array) -> Wide:
+    scale = from_integer(at_least_one(timescale))
+    counted = position.wide() + from_integer(shift)
+    ratio = where(less(counted, scale), constant(1.0), counted / scale)
+    factor, exponent_of_two = elementary.exp(elementary.log(ratio) * exponent)
+    return (init_value * factor).scaled(exponent_of_two)

@@ -199,7 +199,8 @@ def through(
     """From each value to the next, the borders between them being shares of the run (real numbers, not counts)."""
     end, borders = run_borders(total_steps, pct_start, len(values) - 1, last)
     now, ahead = progress(position, end, begin, begin_phase)
-    start, first, then = borders[-2], values[-2], values[-1]
+    start, first = borders[-2], values[-2]
+    then = where(less(start, from_integer(end)), values[-1], first)  # a last phase of no length does nothing
     for i in reversed(range(len(borders) - 2)):
         earlier = less(now, borders[i + 1])
         start = where(earlier, borders[i], start)

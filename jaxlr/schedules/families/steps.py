@@ -71,7 +71,7 @@ def _step_decay(
     return decayed(init_value, decay_rate, from_integer(drops))
 
 
-@family(span=lambda a: _past(a.milestones))
+@family(span=lambda a: _past(a.milestones), milestones="milestones")
 def multi_step(init_value: Scalar, milestones: Lengths, decay_rate: Scalar | Scalars) -> Schedule:
     """Multiplies the rate by a factor at each milestone.
 
@@ -127,7 +127,7 @@ def passed(count: jax.Array, milestones: jax.Array) -> jax.Array:
     return lax.scan(add, jnp.zeros_like(count), milestones)[0]
 
 
-@family(span=lambda a: _past(a.boundaries))
+@family(span=lambda a: _past(a.boundaries), milestones="boundaries")
 def piecewise_constant(values: Scalars, boundaries: Lengths) -> Schedule:
     """A table of rates: each holds from its boundary to the next.
 

@@ -1,0 +1,118 @@
+"""Cooldowns: from any count of any schedule down to its end."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from jaxlr.numerics import elementary, wide
+from jaxlr.numerics.wide import Wide, where
+from jaxlr.schedules import leaves
+from jaxlr.schedules.families.cosines import cosine_between
+from jaxlr.schedules.families.lines import rest_to_the_power
+from jaxlr.schedules.family import Cycle, family
+from jaxlr.schedules.position import Position
+from jaxlr.schedules.schedule import Schedule, as_schedule
+from jaxlr.typing import Length, Scalar
+
+
+def _cycle_before(a: SimpleNamespace, count: int) -> Cycle | None:
+    return a.schedule.cycle(count) if count <= a.at else None
+
+
+@family(end=lambda a: a.at + a.steps, cycle=_cycle_before, inner=lambda a, here: _until(here, a.at))
+def cooldown(
+    schedule: Schedule,
+    at: Length,
+    steps: Length,
+    *,
+    shape: Literal["linear", "1-sqrt", "cosine", "exponential", "power"] = "linear",
+    end_value: Scalar = 0.0,
+    power: Scalar = 1.0,
+) -> Schedule:
+    """A schedule up to a count, and from there, from the rate that it has, down to `end_value`; holds.
+
+    lr(n) = schedule(n)                                        for n < at
+    lr(n) = end_value + (schedule(at) - end_value) * g(x)      from there, x = (n - at) / steps, at most 1
+      g(x) = 1 - x                   shape="linear"
+      g(x) = 1 - sqrt(x)             shape="1-sqrt"
+      g(x) = (1 + cos(pi x)) / 2     shape="cosine"
+      g(x) = (1 - x) ** power        shape="power"
+    or schedule(at) * (end_value / schedule(at)) ** x          shape="exponential"; a straight line from 0 or below
+
+    Several cooldowns of one trunk differ in `at` alone, which is data: they are trained from one program.
+
+    Args:
+      schedule: the trunk, such as `constant`, `inverse_sqrt` or a warm-up before one.
+      at: the count at which the cooldown begins; an integer, at least 0.
+      steps: updates of the cooldown; an integer, at least 1.
+      shape: "linear", "1-sqrt", "cosine", "exponential" or "power".
+      end_value: the last rate; above 0 for the exponential one.
+      power: the power, above 0; for that shape alone.
+
+    Returns:
+      A schedule: update count (int, any shape) -> rate (float32, same shape).
+
+    Raises:
+      ValueError: a number out of range, another word for `shape`.
+      TypeError: `schedule` is none of jaxlr's, or a length is no integer.
+
+    Example:
+      >>> import jaxlr
+      >>> rate = jaxlr.cooldown(jaxlr.constant(1.0), at=4, steps=4)
+      >>> [float(rate(n)) for n in (0, 4, 5, 6, 7, 8, 9)]
+      [1.0, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+
+    References:
+      Haegele et al., Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations, 2024, arXiv:2405.18392
+    """
+    shape = leaves.choice("shape", shape, ("linear", "1-sqrt", "cosine", "exponential", "power"))
+    end, exponent = leaves.number("end_value", end_value), leaves.positive("power", power)
+    if shape == "exponential":
+        leaves.positive("end_value", end)
+    if shape != "power" and not (leaves.is_known(exponent) and leaves.plain(exponent) == 1.0):
+        raise ValueError(f"power must be left out for shape={shape!r}, got {leaves.printed(exponent)}")
+    return Schedule(
+        _cooldown,
+        schedule=as_schedule("schedule", schedule),
+        at=leaves.length("at", at, minimum=0),
+        steps=leaves.length("steps", steps),
+        shape=shape,
+        end_value=end,
+        power=exponent,
+    )
+
+
+def _until(position: Position, at: jax.Array) -> Position:
+    """The position, which stands still from a count on."""
+    before = position.whole < at
+    fraction = position.fraction
+    if fraction is not None:
+        fraction = where(before, fraction, Wide(jnp.zeros_like(fraction.high), jnp.zeros_like(fraction.low)))
+    return Position(jnp.where(before, position.whole, at), fraction)
+
+
+def _cooldown(
+    position: Position, schedule: Schedule, at: jax.Array, steps: jax.Array, shape: str, end_value: Wide, power: Wide
+) -> Wide:
+    value = schedule.at(_until(position, at))  # from `at` on, the rate that cools down
+    done, left = position.since(at).parts(steps)
+    if shape == "cosine":
+        cooling = cosine_between(value, end_value, done, left)
+    elif shape == "power":
+        kept, scale, gone = rest_to_the_power(done, left, power)
+        cooling = (value * kept).scaled(scale) + end_value * gone
+    elif shape == "1-sqrt":
+        root = elementary.sqrt(done)
+        cooling = value * (left / (wide.constant(1.0) + root)) + end_value * root
+    else:
+        cooling = value * left + end_value * done
+    if shape == "exponential":
+        above = value.high > 0.0
+        start = where(above, value, wide.constant(1.0))
+        factor, scale = elementary.exp(elementary.log(end_value / start) * done)
+        cooling = where(above & (left.high > 0.0), (start * factor).scaled(scale), cooling)
+    return where(position.whole < at, value, cooling)
