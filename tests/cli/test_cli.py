@@ -307,7 +307,11 @@ def test_plot_draws_schedules_to_a_file(capsys, empty_folder):
     [
         ([], "give one schedule or more, each in quotes"),
         (["cosin(0.1, 10)"], "unknown schedule 'cosin'; did you mean 'cosine'?"),
-        (["cosine(0.1, 1e3)"], "decay_steps must be an integer, got 1000.0; write 1000\n"),
+        (
+            ["cosine(0.1, 2.5)"],
+            "decay_steps must be an integer number of updates, got 2.5; make it one with int(...), or "
+            "give a fraction to per_epoch or at_speed\n",
+        ),
         (["cosine(0.1, '10ep')"], "a length is written without quotes, as 10ep, got '10ep'"),
         (["cosine(0.1, 10)", "--steps", "0"], "steps must be at least 1, got 0"),
         (["cosine(0.1, 10)", "--step", "5"], "unknown option --step; did you mean --steps?"),

@@ -4,6 +4,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import jaxlr
@@ -57,6 +58,17 @@ ROOT = jaxlr.cosine(0.1, 10)
         (lambda: jaxlr.warmup(ROOT, 5, kind="exponential"), ValueError, "init_value must be given for kind='exponential'"),
         (lambda: jaxlr.warmup(ROOT, 5, init_value=0.0, kind="exponential"), ValueError, "init_value must be above 0"),
         (lambda: jaxlr.warmup(0.1, 5), TypeError, "wrap a number in jaxlr.constant(...)"),
+        (lambda: jaxlr.warmup(optax.constant_schedule(0.1), 5), TypeError, "in jaxlr.custom(...)"),
+        (lambda: jaxlr.join([ROOT, lambda n: 0.1], [5]), TypeError, "wrap a function of the count, such as Optax's schedules, in jaxlr.custom(...)"),
+        (lambda: jaxlr.per_epoch("cosine(0.1, 5)", 5), TypeError, "read a text with jaxlr.schedules.parse(...)"),
+        (lambda: jaxlr.warmup(ROOT.to_dict(), 5), TypeError, "read a dictionary with jaxlr.Schedule.from_dict(...)"),
+        (lambda: jaxlr.cooldown(ROOT, 5, 0), ValueError, "steps must be at least 1, got 0"),
+        (lambda: jaxlr.cooldown(ROOT, 5, 5, shape="exponential"), ValueError, "end_value must be above 0, got 0.0"),
+        (lambda: jaxlr.cooldown(ROOT, 5, 5, power=2.0), ValueError, "power must be left out for shape='linear', got 2.0"),
+        (lambda: jaxlr.per_example(ROOT, {5: 1}), ValueError, "must be rising from 0, and below 2**46, got [5]"),
+        (lambda: jaxlr.per_example(ROOT, {0: 0}), ValueError, "batch_size[0] must be at least 1, got 0"),
+        (lambda: jaxlr.per_example(ROOT, {}), ValueError, "batch_size must be a size, or sizes by"),
+        (lambda: jaxlr.per_example(ROOT, 5, scale="log"), ValueError, "scale must be one of 'linear', 'sqrt', got 'log'"),
         (lambda: jaxlr.custom(0.1), TypeError, "fn must be a function, got 0.1"),
         (lambda: jaxlr.cyclic(0.1, 0.2, 5, 0.5), TypeError, "scale_fn must be a function, got 0.5"),
         (lambda: ROOT.clip(0.2, 0.1), ValueError, "min must be at most max"),

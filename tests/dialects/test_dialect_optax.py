@@ -145,3 +145,19 @@ def test_a_boundary_too_many_means_nothing_as_in_optax(schedules, boundaries):
     np.testing.assert_allclose(dialect.join_schedules(ours, boundaries)(np.arange(16)), expected, rtol=1e-6)
     traced = jax.jit(lambda boundaries, n: dialect.join_schedules(ours, boundaries)(n))
     np.testing.assert_allclose(traced(jnp.asarray(boundaries), np.arange(16)), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize(("first", "end"), [(1.0, 0.1), (0.1, 1.0)])
+def test_an_exponential_decay_stops_where_optax_does(first, end, rate):
+    theirs = optax.exponential_decay(first, 3, rate, end_value=end)
+    expected = [theirs(n) for n in (0, 3, 30)]
+    counts = np.array([0, 3, 30])
+    np.testing.assert_allclose(dialect.exponential_decay(first, 3, rate, end_value=end)(counts), expected, rtol=1e-6)
+    traced = jax.jit(lambda rate, n: dialect.exponential_decay(first, 3, rate, end_value=end)(n))
+    np.testing.assert_allclose(traced(rate, counts), expected, rtol=1e-6)
+
+
+def test_no_transition_steps_hold_the_first_rate_as_in_optax():
+    for make in (dialect.exponential_decay, optax.exponential_decay):
+        assert float(make(0.5, 0, 0.25)(10**6)) == 0.5

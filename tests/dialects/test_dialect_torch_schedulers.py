@@ -377,3 +377,46 @@ def test_pytorch_goes_on_from_the_state_dict(name):
             if len(found) < len(rates) - at:
                 scheduler.step()
         assert np.abs(np.array(found) - rates[at:]).max() <= BOUND * np.abs(rates).max(), case
+
+
+def test_chained_inside_chained_is_as_pytorch_steps_it():
+    torch = pytest.importorskip("torch")
+    classes = torch.optim.lr_scheduler
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.05)
+    inner = [classes.ConstantLR(optimizer, 0.1, 3), classes.ExponentialLR(optimizer, 0.9)]
+    chained = classes.ChainedScheduler(
+        [classes.ChainedScheduler(inner, optimizer), classes.StepLR(optimizer, 4)], optimizer
+    )
+    live = dialect.from_scheduler(chained)
+    ours = dialect.ChainedScheduler([
+        dialect.ChainedScheduler([dialect.ConstantLR(0.05, 0.1, 3), dialect.ExponentialLR(0.05, 0.9)]),
+        dialect.StepLR(0.05, 4),
+    ])  # fmt: skip
+    for n in range(10):
+        assert float(live(n)) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-6), n
+        assert float(ours(n)) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-6), n
+        optimizer.step()
+        chained.step()
+
+
+def test_a_composition_inside_a_sequence_names_join():
+    one, two = dialect.StepLR(0.1, 4), dialect.ExponentialLR(0.1, 0.9)
+    for inner in (dialect.ChainedScheduler([one, two]), dialect.SequentialLR([one, two], [3])):
+        with pytest.raises(TypeError, match=r"jaxlr\.join"):
+            dialect.SequentialLR([inner, two], [5])
+    with pytest.raises((TypeError, ValueError), match=r"jaxlr\.join"):
+        dialect.from_scheduler(
+            composed("SequentialLR", composed("ChainedScheduler", STEP, STEP), STEP, _milestones=[9])
+        )
+
+
+@pytest.mark.parametrize("strategy", ["cos", "linear"])
+def test_a_one_cycle_of_an_older_torch_holds_a_function(strategy):
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1, momentum=0.9)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=12, anneal_strategy=strategy)
+    expected = repr(dialect.from_scheduler(scheduler))
+    state = scheduler.state_dict()
+    del state["_anneal_func_type"], scheduler.__dict__["_anneal_func_type"]
+    scheduler.load_state_dict(state | {"anneal_func": getattr(scheduler, f"_annealing_{strategy}")})
+    assert repr(dialect.from_scheduler(scheduler)) == expected

@@ -78,7 +78,7 @@ def exponential_decay(
 
     Args:
       init_value: the first rate.
-      transition_steps: updates over which the factor applies once; an integer, at least 1.
+      transition_steps: updates over which the factor applies once; an integer; 0 holds `init_value`, as in optax.
       decay_rate: the factor, above 0.
       transition_begin: updates before; an integer, at least 0.
       staircase: whether the factor applies at once, at every multiple.
@@ -92,9 +92,10 @@ def exponential_decay(
     """
     leaves.positive("decay_rate", decay_rate)
     begin = common.length("transition_begin", transition_begin)
-    decay = exponential(
-        init_value, decay_rate, transition_steps=transition_steps, staircase=staircase, end_value=end_value
-    )
+    steps = common.length("transition_steps", transition_steps)
+    if common.equals(steps, 0):
+        return constant(init_value)
+    decay = exponential(init_value, decay_rate, transition_steps=steps, staircase=staircase, end_value=end_value)
     return decay if common.equals(begin, 0) else decay.shift(-begin)
 
 

@@ -111,7 +111,8 @@ def ChainedScheduler(schedules: Sequence[Schedule], *, total_steps: int | None =
     cosine with an eta_min, it is no product: a table records it, when `total_steps` is given.
 
     Args:
-      schedules: schedules of this module, all with the optimizer's rate.
+      schedules: schedules of this module, all with the optimizer's rate; those of a ChainedScheduler among them are
+        stepped in turn with the rest.
       total_steps: updates to record where a formula does not say it; the last rate holds.
 
     Raises:
@@ -125,7 +126,24 @@ def ChainedScheduler(schedules: Sequence[Schedule], *, total_steps: int | None =
       >>> [float(rate(n)) for n in (0, 1, 2, 3)]
       [0.5, 0.25, 0.25, 0.125]
     """
-    return product_of(_children("ChainedScheduler", schedules), total_steps)
+    flat = [part for child in leaves.sequence("schedules", schedules) for part in _unchained(child)]
+    return product_of(_children("ChainedScheduler", flat), total_steps)
+
+
+def _unchained(child: Any) -> list[Any]:
+    """The children of a ChainedScheduler inside another, each with the rate; anything else as it is."""
+    if not isinstance(child, Schedule) or child.name != "product" or isinstance(child.arguments["right"], Schedule):
+        return [child]
+    factors, base = [child.arguments["left"]], child.arguments["right"]
+    if factors[0].name != "product" or not isinstance(factors[0].arguments["right"], Schedule):
+        return [child]
+    while factors[0].name == "product" and isinstance(factors[0].arguments["right"], Schedule):
+        factors[:1] = [factors[0].arguments["left"], factors[0].arguments["right"]]
+    # The factor of a class that has its rate in a product is the schedule without it; the others begin at 1.
+    return [
+        each * base if each.name in SHARES or each.name == "custom" else each.replace(init_value=base)
+        for each in factors
+    ]
 
 
 def sequence_of(children: Sequence[Child], milestones: Lengths, total_steps: int | None) -> Schedule:
@@ -193,7 +211,7 @@ def torch_name(composition: str, index: int, schedule: Schedule) -> str:
         supported = sorted({*FACTORS.values(), *SHARES.values(), *RATES.values(), "CosineAnnealingLR"})
         raise TypeError(
             f"schedules[{index}] must be one of PyTorch's schedules that {composition} supports, got {schedule!r}; "
-            f"there are {', '.join(supported)}"
+            f"there are {', '.join(supported)}; jaxlr.join takes any schedule, and so does a product"
         )
     return found
 

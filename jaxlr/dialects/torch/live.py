@@ -156,7 +156,7 @@ def _schedule(scheduler: Any, group: int, total_steps: int | None) -> Found:
     name = _class_of(scheduler)
     if name in _READERS:
         return _READERS[name](scheduler, group, total_steps)
-    children = scheduler._schedulers
+    children = _flat(scheduler)
     reason = _needs_replay(name, [_class_of(child) for child in children])
     if reason:
         if total_steps is None:
@@ -168,10 +168,22 @@ def _schedule(scheduler: Any, group: int, total_steps: int | None) -> Found:
     return sequence_of(found, scheduler._milestones, None) if name == "SequentialLR" else product_of(found, total_steps)
 
 
+def _flat(scheduler: Any) -> list[Any]:
+    """The children; those of a ChainedScheduler inside another are stepped in turn with the rest."""
+    children = []
+    for child in scheduler._schedulers:
+        chained = _class_of(scheduler) == _class_of(child) == "ChainedScheduler"
+        children += _flat(child) if chained else [child]
+    return children
+
+
 def _child(index: int, scheduler: Any, group: int, total_steps: int | None) -> Child:
     name = _class_of(scheduler)
     if name not in _READERS:
-        raise TypeError(f"schedules[{index}] must be none that is composed itself, got {name}")
+        raise TypeError(
+            f"schedules[{index}] must be none that is composed itself, got {name}, which PyTorch steps early there or "
+            "not at all; say what is meant with jaxlr.join, or with a product of schedules"
+        )
     return Child(name, required(index, _READERS[name](scheduler, group, total_steps)))
 
 
@@ -188,13 +200,16 @@ def _needs_replay(name: str, children: Sequence[str]) -> tuple[str, str] | None:
 
 
 def _rules(scheduler: Any, group: int, steps: int) -> list[Rule]:
-    return [_rule(child, group, steps) for child in scheduler._schedulers]
+    return [_rule(child, group, steps) for child in _flat(scheduler)]
 
 
 def _rule(scheduler: Any, group: int, steps: int) -> Rule:
     name = _class_of(scheduler)
     if name == "ChainedScheduler":
-        raise ValueError("ChainedScheduler inside another composition is not supported: PyTorch cannot restart it")
+        raise ValueError(
+            "ChainedScheduler inside SequentialLR is not supported: PyTorch steps it early as the first, and cannot "
+            "restart it behind; say what is meant with jaxlr.join and a product of schedules"
+        )
     if name == "SequentialLR":
         return successive(_rules(scheduler, group, steps), scheduler._milestones, _initial(scheduler, group))
     if name == "MultiplicativeLR":
@@ -258,7 +273,7 @@ def _one_cycle_arguments(scheduler: Any, group: int) -> dict[str, Any]:
         "max_lr": peak,
         "total_steps": scheduler.total_steps,
         "pct_start": (phases[0]["end_step"] + 1) / scheduler.total_steps,
-        "anneal_strategy": scheduler._anneal_func_type,
+        "anneal_strategy": _anneal_strategy(scheduler),
         "div_factor": peak / first,
         "final_div_factor": first / last,
         "three_phase": len(phases) == 3,
@@ -267,6 +282,13 @@ def _one_cycle_arguments(scheduler: Any, group: int) -> dict[str, Any]:
         # PyTorch keeps them in the optimizer's groups.
         arguments |= {name: float(numbers[name]) for name in ("base_momentum", "max_momentum")}
     return arguments
+
+
+def _anneal_strategy(scheduler: Any) -> str:
+    """ "cos" or "linear"; before torch 2.3 the scheduler holds the function instead of its name."""
+    if hasattr(scheduler, "_anneal_func_type"):
+        return scheduler._anneal_func_type
+    return "linear" if "linear" in scheduler.anneal_func.__name__ else "cos"
 
 
 def _momenta(scheduler: Any, group: int) -> dict[str, float]:

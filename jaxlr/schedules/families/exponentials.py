@@ -75,8 +75,8 @@ def _exponential(
     if end_value is None:
         return value
     difference = value - end_value
-    # Past the end: below it for a factor under 1, above it for one over 1, the other way round for a negative rate.
-    past = difference.high * jnp.sign(decay_rate.high) * jnp.sign(init_value.high) > 0
+    # Past the end: below it for a factor under 1, above it for one from 1 on, the other way round for a negative rate.
+    past = difference.high * jnp.where(decay_rate.high < 0, -1.0, 1.0) * jnp.sign(init_value.high) > 0
     return where(past, end_value, value)
 
 
