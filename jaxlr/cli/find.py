@@ -54,7 +54,7 @@ def run(arguments: Sequence[str]) -> None:
     options = parse("find", FindOptions, arguments)
     console = Console(stderr=options.json, highlight=False, markup=False)
     with input_errors(), console.status("testing learning rates ..."):
-        from jaxlr.training.runs.assembly import load_data
+        from jaxlr.training.runs.starting.assembly import load_data
         from jaxlr.training.searches.finding import find_rates
 
         task, data = options.task, load_data(options.task)

@@ -13,9 +13,9 @@ from rich.table import Table
 
 from jaxlr import plotting
 from jaxlr.cli.parsing import input_errors, parse
-from jaxlr.training.runs.comparison import plot_runs
 from jaxlr.training.runs.config import TrainConfig, to_json
-from jaxlr.training.runs.past_runs import PastRun, read_run, split_options
+from jaxlr.training.runs.showing.comparison import plot_runs
+from jaxlr.training.runs.showing.past_runs import PastRun, read_run, split_options
 
 
 @dataclass(frozen=True)

@@ -91,8 +91,8 @@ def _run(sweep: _Sweep, options: SweepOptions) -> None:
 def _prepare(options: SweepOptions) -> _Sweep:
     """Checks everything that can be wrong, then makes the folder."""
     from jaxlr.search.sweeps.variations import variations
-    from jaxlr.training.runs.assembly import load_data
-    from jaxlr.training.runs.rates import check_rates
+    from jaxlr.training.runs.starting.assembly import load_data
+    from jaxlr.training.runs.starting.rates import check_rates
     from jaxlr.training.searches.sweep import make_training, steps_per_epoch
 
     task = options.task
@@ -221,7 +221,7 @@ def _order(result: "SweepResult") -> np.ndarray:
 def _write_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> None:
     from jaxlr import plotting
     from jaxlr.search.sweeps.picture import plot_scores
-    from jaxlr.training.runs.summary import finite
+    from jaxlr.training.runs.records.summary import finite
 
     names = (SCORE, "validation_loss", "best_validation_accuracy", "train_loss", "train_accuracy", "updates")
     columns = {name: result.scores(name) for name in names}

@@ -107,8 +107,8 @@ def _check_alone(options: TrainOptions, arguments: Sequence[str]) -> None:
 def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     """The run with the schedule that a range test of its network proposes, the test in its folder."""
     from jaxlr.cli.find import write_result
-    from jaxlr.training.runs.assembly import load_data
     from jaxlr.training.runs.run import prepare
+    from jaxlr.training.runs.starting.assembly import load_data
     from jaxlr.training.searches.finding import find_rates, initial_network, schedule_of
 
     if options.out is not None:
@@ -116,7 +116,7 @@ def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     data = load_data(config)
     network = initial_network(config, data)
     if options.from_ is not None:
-        from jaxlr.training.runs.checkpoints import load_network
+        from jaxlr.training.runs.saving.checkpoints import load_network
 
         network = load_network(options.from_, network)
     result = find_rates(config, data, seeds=_TESTS, network=network)
@@ -138,8 +138,8 @@ def _execute(run: "Run") -> None:
     from jax import process_count
     from jax.errors import JaxRuntimeError
 
-    from jaxlr.training.runs.progress import print_summary, show_progress
     from jaxlr.training.runs.run import execute
+    from jaxlr.training.runs.showing.progress import print_summary, show_progress
 
     config, again = run.config, f"go on with jaxlr train --resume {run.folder}"
     progress = show_progress(run.updates, config.epochs) if is_first() else contextlib.nullcontext()

@@ -19,7 +19,7 @@ from jaxlr.cli.parsing import in_one_line
 from jaxlr.schedules import FAMILIES
 from jaxlr.training.loop.items import EpochEnd, Updates
 from jaxlr.training.runs.config import TrainConfig
-from jaxlr.training.runs.progress import show_progress
+from jaxlr.training.runs.showing.progress import show_progress
 
 TINY = ["train", "--width", "2", "--depth", "1", "--batch-size", "128", "--epochs", "2"]
 # The extra train without plot; older versions of optax bring chex themselves.

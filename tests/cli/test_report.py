@@ -7,9 +7,9 @@ import pytest
 
 from jaxlr import plotting
 from jaxlr.cli import main
-from jaxlr.training.runs.comparison import plot_runs
 from jaxlr.training.runs.config import TrainConfig, to_json
-from jaxlr.training.runs.past_runs import UNFINISHED, read_run
+from jaxlr.training.runs.showing.comparison import plot_runs
+from jaxlr.training.runs.showing.past_runs import UNFINISHED, read_run
 
 
 @pytest.fixture(autouse=True)

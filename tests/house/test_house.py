@@ -68,8 +68,10 @@ ORDER = [
     "training.loop",
     "training.runs.config",
     "training.runs.folder",
-    "training.runs.position",
-    "training.runs.assembly",
+    "training.runs.records",
+    "training.runs.starting",
+    "training.runs.saving",
+    "training.runs.showing",
     "training.runs",
     "training.searches",
     "training",
@@ -223,7 +225,9 @@ def test_importing_a_module_of_jaxlr_leaves_the_dialects_alone():
 
 
 def test_reading_the_records_of_a_run_needs_no_flax():
-    program = "import sys, jaxlr.training.runs.metrics; print({'flax', 'orbax', 'matplotlib'} & set(sys.modules))"
+    program = (
+        "import sys, jaxlr.training.runs.records.metrics; print({'flax', 'orbax', 'matplotlib'} & set(sys.modules))"
+    )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
 
@@ -242,7 +246,7 @@ def test_importing_jaxlr_touches_no_device():
     ("old", "new"),
     [
         ("jaxlr.descent.plot_curves", "jaxlr.plotting.descent.plot_curves"),
-        ("jaxlr.plotting.plot_run", "jaxlr.training.runs.picture.plot_run"),
+        ("jaxlr.plotting.plot_run", "jaxlr.training.runs.showing.picture.plot_run"),
         ("jaxlr.training.models.CNN", "jaxlr.training.network.models.CNN"),
         ("jaxlr.training.run.train", "jaxlr.training.runs.run.train"),
         ("jaxlr.training.config.TrainConfig", "jaxlr.training.runs.config.TrainConfig"),

@@ -20,16 +20,16 @@ from jaxlr.training.data.datasets import Dataset
 from jaxlr.training.loop import hosts
 from jaxlr.training.loop.items import Chunk, EpochEnd, Item, Updates
 from jaxlr.training.loop.trainer import Trainer
-from jaxlr.training.runs.assembly import load_data, make_model, make_optimizer
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.runs.folder import FolderLock, check_folder, make_folder, write_json
-from jaxlr.training.runs.metrics import FILE, NoRecords, Records, parse_records, read_start
-from jaxlr.training.runs.picture import plot_run
-from jaxlr.training.runs.position import Position
-from jaxlr.training.runs.rates import check_rates
-from jaxlr.training.runs.resuming import check_changes, check_epochs, epoch_accuracies, schedule_of
-from jaxlr.training.runs.saving import Clock, Saving
-from jaxlr.training.runs.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
+from jaxlr.training.runs.records.metrics import FILE, NoRecords, Records, finite, parse_records, read_start
+from jaxlr.training.runs.records.position import Position
+from jaxlr.training.runs.records.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
+from jaxlr.training.runs.saving.moments import Clock, Saving
+from jaxlr.training.runs.showing.picture import plot_run
+from jaxlr.training.runs.starting.assembly import load_data, make_model, make_optimizer
+from jaxlr.training.runs.starting.rates import check_rates
+from jaxlr.training.runs.starting.resuming import check_changes, check_epochs, epoch_accuracies, schedule_of
 
 __all__ = ["Run", "Stopped", "TrainConfig", "execute", "prepare", "resume", "train"]
 
@@ -100,7 +100,7 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
     check_rates(text, schedule, 0, trainer.updates_total(config.epochs), instead=instead)
     notes = ()
     if weights is not None:
-        from jaxlr.training.runs import checkpoints
+        from jaxlr.training.runs.saving import checkpoints
 
         position = checkpoints.read_position(weights)
         trainer.load_network(checkpoints.load_network(weights, trainer.state[0]))
@@ -126,7 +126,7 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
         option differs that must not.
       CheckpointError: there is no checkpoint, or it cannot be read.
     """
-    from jaxlr.training.runs import checkpoints  # orbax takes a second to import
+    from jaxlr.training.runs.saving import checkpoints  # orbax takes a second to import
 
     kept = load_config(folder / "config.json")
     config = kept if config is None else config
@@ -329,7 +329,7 @@ def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseExc
         "status": _status(failure),
         "failure": None if failure is None else str(failure) or "stopped by the user",
         "test_accuracy": test_accuracy,
-        "test_loss": test_loss,
+        "test_loss": None if test_loss is None else finite(test_loss),
         "data": config.data,
         "split": run.data.split_note,
         "schedule": config.schedule,

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from jaxlr.training.loop.items import Chunk, EpochEnd, Item, Updates
-from jaxlr.training.runs.events import EventFile, write_item
-from jaxlr.training.runs.position import Position
+from jaxlr.training.runs.records.events import EventFile, write_item
+from jaxlr.training.runs.records.position import Position
 
 __all__ = ["Curves", "NoRecords", "Record", "Records", "curves", "decode", "encode", "parse_records", "read_start"]
 

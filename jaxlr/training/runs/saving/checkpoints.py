@@ -17,7 +17,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from jaxlr.errors import CheckpointError
-from jaxlr.training.runs.position import Position
+from jaxlr.training.runs.records.position import Position
 
 __all__ = ["Checkpoints", "has_checkpoint", "load_network", "load_state", "read_position", "read_shapes"]
 

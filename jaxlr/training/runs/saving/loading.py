@@ -7,9 +7,9 @@ from pathlib import Path
 from flax import nnx
 
 from jaxlr.training.network.models import CNN
-from jaxlr.training.runs import checkpoints
-from jaxlr.training.runs.assembly import make_network
 from jaxlr.training.runs.config import load_config
+from jaxlr.training.runs.saving import checkpoints
+from jaxlr.training.runs.starting.assembly import make_network
 
 __all__ = ["load_network"]
 

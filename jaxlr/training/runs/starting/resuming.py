@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 from jaxlr.schedules import Schedule, leaves, parse, retime
 from jaxlr.training.loop.items import Chunk, Item
 from jaxlr.training.runs.config import TrainConfig
-from jaxlr.training.runs.position import Position
+from jaxlr.training.runs.records.position import Position
 
 __all__ = [
     "changed_schedule",
@@ -40,11 +39,11 @@ def check_changes(kept: TrainConfig, config: TrainConfig) -> None:
       Traceback (most recent call last):
       ValueError: resume: batch_size must stay 64, got 32; a run from these weights with other options is --from
     """
-    for field in dataclasses.fields(TrainConfig):
-        before, now = getattr(kept, field.name), getattr(config, field.name)
-        if before != now and field.name not in _MAY_CHANGE:
+    options = vars(config)
+    for name, before in vars(kept).items():
+        if before != options[name] and name not in _MAY_CHANGE:
             raise ValueError(
-                f"resume: {field.name} must stay {before!r}, got {now!r}; "
+                f"resume: {name} must stay {before!r}, got {options[name]!r}; "
                 "a run from these weights with other options is --from"
             )
 

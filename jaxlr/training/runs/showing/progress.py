@@ -123,7 +123,8 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "optimizer", summary["optimizer"]
     epochs = f"{summary['epochs']} epoch{'s' if summary['epochs'] > 1 else ''}"
     yield "updates", f"{summary['updates']:,} in {epochs}, batches of {summary['batch_size']}{accumulated}"
-    yield "rate", rates.format(*(summary[f"learning_rate_{which}"] for which in ("first", "highest", "last", "end")))
+    figures = (summary[f"learning_rate_{which}"] for which in ("first", "highest", "last", "end"))
+    yield "rate", rates.format(*(math.nan if figure is None else figure for figure in figures))
     if summary["cycle_note"]:
         yield "cycle", summary["cycle_note"]
     if summary["horizon_note"]:
@@ -132,5 +133,6 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     device = summary["device"]
     where = device["kind"] if device["used"] == 1 else f"{device['used']} x {device['kind']}"
     yield "speed", f"{summary['images_per_second']:,.0f} images/s on {where}"
-    best = f"best {summary['best_validation_accuracy']:.4f} in epoch {summary['best_epoch']}"
-    yield "accuracy", f"train {summary['train_accuracy']:.4f}, validation {summary['validation_accuracy']:.4f} ({best})"
+    names = ("train_accuracy", "validation_accuracy", "best_validation_accuracy")
+    train, last, best = (math.nan if summary[name] is None else summary[name] for name in names)
+    yield "accuracy", f"train {train:.4f}, validation {last:.4f} (best {best:.4f} in epoch {summary['best_epoch']})"
