@@ -123,7 +123,7 @@ def test_a_run_that_diverges_exits_1_and_says_where(capsys, empty_folder):
 
 @pytest.mark.ci
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-def test_ctrl_c_exits_130_with_one_line_and_keeps_the_metrics(empty_folder):
+def test_ctrl_c_exits_130_with_one_line_and_saves(empty_folder):
     words = [sys.executable, "-m", "jaxlr", *TINY[:-1], "1000000", "--out", "run"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
@@ -133,11 +133,14 @@ def test_ctrl_c_exits_130_with_one_line_and_keeps_the_metrics(empty_folder):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert err == "jaxlr train: interrupted; the run up to there is in run/\n"
-    lines = (empty_folder / "run/metrics.jsonl").read_text().splitlines()
     summary = json.loads((empty_folder / "run/summary.json").read_text())
-    assert summary["status"] == "interrupted"
-    assert sum("learning_rate" in json.loads(line) for line in lines) == summary["updates"] > 0
+    count = summary["updates"]
+    again = "go on with jaxlr train --resume run"
+    assert err == f"jaxlr train: stopped at count {count} by Ctrl-C and saved; {again}\n"
+    assert summary["status"] == "stopped"
+    lines = (empty_folder / "run/metrics.jsonl").read_text().splitlines()
+    assert sum("learning_rate" in json.loads(line) for line in lines) == count > 0
+    assert (empty_folder / "run/checkpoints" / str(count)).is_dir()
 
 
 @pytest.mark.parametrize(

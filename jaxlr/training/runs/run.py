@@ -21,7 +21,7 @@ from jaxlr.training.loop import hosts
 from jaxlr.training.loop.items import Chunk, EpochEnd, Item, Updates
 from jaxlr.training.loop.trainer import Trainer
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
-from jaxlr.training.runs.folder import FolderLock, check_folder, make_folder, write_json
+from jaxlr.training.runs.folder import FolderLock, begun, check_folder, make_folder, write_json
 from jaxlr.training.runs.records.metrics import FILE, NoRecords, Records, finite, parse_records, read_start
 from jaxlr.training.runs.records.position import Position
 from jaxlr.training.runs.records.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
@@ -238,6 +238,7 @@ def execute(
                 saving.finish()
             if writes:
                 write_json(run.folder / "config.json", to_json(run.config))
+                begun(run.folder)
             for item in _items(run, saving.updates):
                 tally.take(item)
                 images = (tally.updates + tally.skipped) * run.config.accumulate * run.config.batch_size
