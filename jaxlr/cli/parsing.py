@@ -65,9 +65,12 @@ _PLAIN = (
     (r"^invalid choice (.*?) for argument '(\S+)'\. Expected one of \((.*)\)\.", r"\2 must be one of \3, got \1"),
     (r"(?<= one of )'None', |, 'None'(?=, got )", ""),  # what leaving the option out means; in either place
     (r"(?<= must be )one of (?='[^']*', got )", ""),  # where only one is left
-    (r"^(--lr must be 'auto', got '([\d.eE+-]+)')$", r'\1; a fixed rate is --schedule "constant(\2)"'),
     (r"^Missing value for argument .*?(--[\w-]+).*", r"\1 needs a value"),
-    (r"^Unrecognized options: ([^-].*)", r"unexpected words: \1"),
+    (
+        r"^Unrecognized options: (digits|[\w-]*mnist|cifar10|\S+\.npz)$",
+        r"unexpected word \1; --data \1?",
+    ),
+    (r"^Unrecognized options: ([^-].*)", r"unexpected words: \1; an option begins with --"),
     (r"^Unrecognized options: (--?[\w-]+).*", r"unknown option \1"),
 )
 

@@ -132,9 +132,9 @@ def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     data = load_data(config)
     network = initial_network(config, data)
     if options.from_ is not None:
-        from jaxlr.training.runs.saving.checkpoints import load_network
+        from jaxlr.training.runs.saving.loading import read_network
 
-        network = load_network(options.from_, network)
+        network, _ = read_network(options.from_, network)
     result = find_rates(config, data, seeds=_TESTS, network=network)
     try:
         config = dataclasses.replace(config, schedule=schedule_of(config, result))

@@ -171,7 +171,7 @@ def test_ctrl_c_exits_130_with_one_line_and_saves(empty_folder):
         (["--data", "mnist", "--data-dir", "nowhere"], "nowhere: no such folder"),
         (["--config", "missing.json"], "missing.json: No such file or directory"),
         (["--out", "/dev/null/run"], "/dev/null/run"),
-        (["digits"], "unexpected words: digits"),
+        (["digits"], "unexpected word digits; --data digits?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

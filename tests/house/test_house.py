@@ -66,6 +66,7 @@ ORDER = [
     "training.loop.hosts",
     "training.loop.items",
     "training.loop",
+    "training.runs.records.schema",
     "training.runs.config",
     "training.runs.folder",
     "training.runs.records",

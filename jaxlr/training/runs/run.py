@@ -14,9 +14,10 @@ import numpy as np
 
 import jaxlr
 from jaxlr import plotting
-from jaxlr.errors import Stopped, TrainingDiverged
+from jaxlr.errors import DataError, Stopped, TrainingDiverged
 from jaxlr.schedules import Schedule, parse
 from jaxlr.training.data.datasets import Dataset
+from jaxlr.training.data.fingerprint import fingerprint
 from jaxlr.training.loop import hosts
 from jaxlr.training.loop.items import Chunk, EpochEnd, Item, Updates
 from jaxlr.training.loop.trainer import Trainer
@@ -26,10 +27,12 @@ from jaxlr.training.runs.records.metrics import FILE, NoRecords, Records, finite
 from jaxlr.training.runs.records.position import Position
 from jaxlr.training.runs.records.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
 from jaxlr.training.runs.saving.moments import Clock, Saving
+from jaxlr.training.runs.saving.weights import FILE as WEIGHTS
+from jaxlr.training.runs.saving.weights import write_weights
 from jaxlr.training.runs.showing.picture import plot_run
 from jaxlr.training.runs.starting.assembly import load_data, make_model, make_optimizer
 from jaxlr.training.runs.starting.rates import check_rates
-from jaxlr.training.runs.starting.resuming import check_changes, check_epochs, epoch_accuracies, schedule_of
+from jaxlr.training.runs.starting.resuming import check_changes, check_data, check_epochs, epoch_accuracies, schedule_of
 
 __all__ = ["Run", "Stopped", "TrainConfig", "execute", "prepare", "resume", "train"]
 
@@ -93,6 +96,7 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
     text = default_schedule(config.epochs) if config.schedule is None else config.schedule
     config = dataclasses.replace(config, schedule=text)
     data = load_data(config)
+    mark = fingerprint(data)
     # An accumulation goes on across an epoch's end, so an epoch may hold half an update.
     schedule = parse(text, steps_per_epoch=_steps_per_epoch(config, data))
     trainer = _make_trainer(config, data, schedule)
@@ -100,13 +104,13 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
     check_rates(text, schedule, 0, trainer.updates_total(config.epochs), instead=instead)
     notes = ()
     if weights is not None:
-        from jaxlr.training.runs.saving import checkpoints
+        from jaxlr.training.runs.saving.loading import read_network
 
-        position = checkpoints.read_position(weights)
-        trainer.load_network(checkpoints.load_network(weights, trainer.state[0]))
-        notes = (f"weights of {weights} at count {position.count:,}",)
+        network, count = read_network(weights, trainer.state[0])
+        trainer.load_network(network)
+        notes = (f"weights of {weights} at count {count:,}",)
     folder = Path(hosts.first_host(lambda: str(make_folder(out, Path(config.data).stem))))
-    run = _run(config, data, schedule, trainer, folder, _hold(folder), _beginning(text), notes)
+    run = _run(config, data, schedule, trainer, folder, _hold(folder), _beginning(text, mark), notes)
     return dataclasses.replace(run, save_start=weights is not None)
 
 
@@ -136,8 +140,10 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
         # A run that has ended has a summary; without either it was killed before its first checkpoint.
         saved = (folder / "summary.json").exists() or checkpoints.has_checkpoint(folder)
         text = config.schedule or kept.schedule or default_schedule(kept.epochs)
-        position = checkpoints.read_position(folder) if saved else _beginning(text)
-        data = load_data(config)
+        data = _load_again(config, kept)
+        mark = fingerprint(data)
+        position = checkpoints.read_position(folder) if saved else _beginning(text, mark)
+        check_data(kept.data, config.data, position.data if saved else None, mark)
         history = list(position.schedules)
         if text != history[-1][1]:
             history.append((position.count, text))
@@ -171,9 +177,20 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
         notes.append(f"schedule {position.schedules[-1][1]} becomes {schedule!r}: the rate goes on from where it is")
     if config.epochs != kept.epochs:
         notes.append(f"epochs {kept.epochs} becomes {config.epochs}")
-    start = dataclasses.replace(position, schedules=tuple(history), resumed=(*position.resumed, position.count))
+    start = dataclasses.replace(
+        position, schedules=tuple(history), resumed=(*position.resumed, position.count), data=mark
+    )
     config = dataclasses.replace(config, schedule=text)
     return _run(config, data, schedule, trainer, folder, lock, start, tuple(notes))
+
+
+def _load_again(config: TrainConfig, kept: TrainConfig) -> Dataset:
+    try:
+        return load_data(config)
+    except DataError as error:
+        if config.data != kept.data:
+            raise
+        raise DataError(f"{error}; where the data lie elsewhere now, --data or --data-dir says where") from None
 
 
 def _instead(folder: Path) -> str:
@@ -191,8 +208,8 @@ def _hold(folder: Path) -> FolderLock | None:
     return locks[0] if locks else None
 
 
-def _beginning(schedule: str) -> Position:
-    return Position(0, 0, 0, 0, 0.0, ((0, schedule),))
+def _beginning(schedule: str, data: str) -> Position:
+    return Position(0, 0, 0, 0, 0.0, ((0, schedule),), data=data)
 
 
 def execute(
@@ -220,7 +237,8 @@ def execute(
     writes = hosts.is_first()
     if writes:
         # A summary tells of the whole of metrics.jsonl, or is not there.
-        (run.folder / "summary.json").unlink(missing_ok=True)
+        for name in ("summary.json", WEIGHTS):
+            (run.folder / name).unlink(missing_ok=True)
     tally, failure, item = Tally(), None, None
     clock = Clock(run.trainer, run.start.seconds)
     saving = Saving(run.config, run.trainer, run.folder, run.start, clock)
@@ -260,8 +278,11 @@ def execute(
             saving.close()
         summary = _summarize(run, tally, clock.seconds(), failure)
         if writes:
-            write_json(run.folder / "summary.json", summary)
+            if failure is None:
+                write_weights(run.folder, run.trainer.state[0], run.trainer.count)
+            # The summary comes last: where it is, nothing is missing.
             _draw_report(run.folder / "report.png", run.folder / FILE, summary)
+            write_json(run.folder / "summary.json", summary)
     if failure is not None:
         raise failure
     return summary

@@ -318,7 +318,7 @@ def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path, monkeypatch):
         ({"momentum": "high"}, TypeError, "momentum must be a number or None, got 'high'"),
         ({"optimizer": "sdg"}, TypeError, "optimizer must be one of sgd, rmsprop, adam, adamw, got 'sdg'"),
         ({"optimizer": "adam", "momentum": 0.9}, ValueError, "momentum is for sgd and rmsprop, got 0.9 with adam"),
-        ({"seed": 2**32}, ValueError, "seed must be below 4294967296, got 4294967296"),
+        ({"seed": 2**31}, ValueError, "seed must be at most 2147483647, got 2147483648"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

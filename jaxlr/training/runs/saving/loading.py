@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flax import nnx
 
 from jaxlr.training.network.models import CNN
 from jaxlr.training.runs.config import load_config
-from jaxlr.training.runs.saving import checkpoints
+from jaxlr.training.runs.saving import checkpoints, weights
 from jaxlr.training.runs.starting.assembly import make_network
 
-__all__ = ["load_network"]
+__all__ = ["load_network", "read_network"]
 
 
 def load_network(folder: str | Path) -> CNN:
-    """The network of a run with the weights of its last checkpoint, in evaluation mode; the images are not needed.
+    """The network of a run with the weights of its end, or of its last checkpoint, in evaluation mode.
+
+    The images are not needed.
 
     Args:
       folder: of the run.
@@ -26,7 +30,7 @@ def load_network(folder: str | Path) -> CNN:
 
     Raises:
       ValueError: the folder is no run's.
-      CheckpointError: it holds no checkpoint, or a damaged one.
+      CheckpointError: it holds no weights, or damaged ones.
 
     Example:
       >>> load_network("absent")
@@ -35,11 +39,35 @@ def load_network(folder: str | Path) -> CNN:
     """
     folder = Path(folder)
     config = load_config(folder / "config.json")
-    shapes = checkpoints.read_shapes(folder)
+    shapes = _shapes(folder)
     first, hidden, output = (shapes[f"{layer}.kernel"] for layer in ("blocks.layers.0", "hidden", "output"))
     # Of the images' sides the weights tell the product alone, which is all that the network needs.
     pixels = hidden[0] // (config.width << config.depth - 1)
     model = make_network(config, (pixels << config.depth, 1 << config.depth, first[2]), output[1])
     model.eval()
     graph, *states = nnx.split(model, nnx.Param, ...)
-    return nnx.merge(graph, *checkpoints.load_network(folder, tuple(map(nnx.to_pure_dict, states))))
+    network, _ = read_network(folder, tuple(map(nnx.to_pure_dict, states)))
+    return nnx.merge(graph, *network)
+
+
+def read_network(folder: Path, network: Any) -> tuple[Any, int]:
+    """The last weights of a run: those of its end, or else of its last checkpoint.
+
+    Args:
+      folder: of the run.
+      network: two pytrees, parameters and other variables, into whose places they go.
+
+    Returns:
+      The same with the run's weights, and the updates that had been applied.
+
+    Raises:
+      CheckpointError: there are none, or they are damaged or of another network.
+    """
+    if (folder / weights.FILE).exists():
+        return weights.read_weights(folder, network), weights.read_count(folder)
+    count = checkpoints.read_position(folder).count
+    return checkpoints.load_network(folder, network), count
+
+
+def _shapes(folder: Path) -> Mapping[str, tuple[int, ...]]:
+    return weights.weight_shapes(folder) if (folder / weights.FILE).exists() else checkpoints.read_shapes(folder)

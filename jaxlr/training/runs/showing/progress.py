@@ -1,4 +1,4 @@
-"""What a run says: a live bar on a terminal, elsewhere a line an epoch, and a table at the end."""
+"""What a run says: a line an epoch, on a terminal a live bar beneath, and a table at the end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from jaxlr.training.loop.items import EpochEnd, Updates
+from jaxlr.training.runs.saving.weights import FILE as WEIGHTS
 
 __all__ = ["print_summary", "show_progress"]
 
@@ -47,6 +48,8 @@ def show_progress(updates: int, epochs: int) -> Iterator[Watch]:
 
         def watch(item: Updates | EpochEnd) -> None:
             figures.take(item)
+            if isinstance(item, EpochEnd):
+                bar.console.print(figures.line(item, epochs), highlight=False, markup=False)
             epoch = f"{min(figures.epochs_done + 1, epochs)}/{epochs}"
             bar.update(task, completed=figures.count, epoch=epoch, figures=figures.short())
 
@@ -61,6 +64,7 @@ def print_summary(summary: Mapping[str, Any], folder: Path) -> None:
     for name, value in _rows(summary):
         table.add_row(name, value)
     table.add_row("files", f"{folder}/")
+    table.add_row("weights", f"{folder}/{WEIGHTS}, read with jaxlr.training.load_network({str(folder)!r})")
     # A schedule may hold brackets, which rich would take for its markup.
     console = Console(highlight=False, markup=False)
     console.print()
@@ -97,6 +101,11 @@ class _Figures:
         figures = (("loss", self.loss, ".4f"), ("accuracy", self.accuracy, ".3f"), ("rate", self.rate, ".3g"))
         return "  ".join(f"{name} {value:{form}}" for name, value, form in figures if not math.isnan(value))
 
+    def line(self, end: EpochEnd, epochs: int) -> str:
+        """What stays of an epoch."""
+        parts = (f"epoch {end.epoch:{len(str(epochs))}}/{epochs}", self.short())
+        return "  ".join(filter(None, (*parts, f"validation {end.validation_accuracy:.3f}")))
+
 
 def _one_line_an_epoch(updates: int, epochs: int) -> Watch:
     figures = _Figures()
@@ -104,12 +113,9 @@ def _one_line_an_epoch(updates: int, epochs: int) -> Watch:
     def watch(item: Updates | EpochEnd) -> None:
         figures.take(item)
         if isinstance(item, EpochEnd):
-            parts = [f"epoch {item.epoch:{len(str(epochs))}}/{epochs}", figures.short()]
-            parts.append(f"validation {item.validation_accuracy:.3f}")
             left = figures.seconds_left(updates)
-            if not math.isnan(left):
-                parts.append(f"{left:.0f} s left")
-            print("  ".join(filter(None, parts)), flush=True)
+            rest = [] if math.isnan(left) else [f"{left:.0f} s left"]
+            print("  ".join([figures.line(item, epochs), *rest]), flush=True)
 
     return watch
 
