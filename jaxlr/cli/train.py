@@ -16,7 +16,7 @@ from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.errors import CheckpointError, NoSuggestion, Stopped, TrainingDiverged
 from jaxlr.training.loop.hosts import Hosts, connected, is_first
 from jaxlr.training.runs.config import TrainConfig, load_config
-from jaxlr.training.runs.folder import check_folder, discard
+from jaxlr.training.runs.folder import check_folder, discard, was_left
 
 if TYPE_CHECKING:
     from jaxlr.training.runs.run import Run
@@ -82,7 +82,8 @@ def _with_kept(options: TrainOptions, arguments: Sequence[str]) -> TrainOptions:
     """The options given, and those that a run has kept where none is given."""
     sources = {
         "--config": options.kept and (options.kept / "config.json" if options.kept.is_dir() else options.kept),
-        "--resume": options.resume and options.resume / "config.json",
+        # Of a folder that was left before it had one, `resume` says what to do.
+        "--resume": (options.resume and not was_left(options.resume) and options.resume / "config.json") or None,
         "--from": options.from_ and options.from_ / "config.json",
     }
     given = {name: path for name, path in sources.items() if path is not None}

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from jaxlr.training.runs.folder import begun, check_folder, discard, make_folder, write_json
+from jaxlr.training.runs.run import resume
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 
@@ -109,6 +110,8 @@ def test_the_beginnings_of_a_run_are_begun_again_and_what_has_begun_is_not(tmp_p
     (folder / "metrics.jsonl").write_text("")
     (folder / "checkpoints" / "0").mkdir(parents=True)
     check_folder(folder)
+    with pytest.raises(ValueError, match="the run was ended before it began; the same words start it again"):
+        resume(folder)
     assert make_folder(folder, "digits") == folder
     assert [path.name for path in folder.iterdir()] == [".starting"]
     write_json(folder / "config.json", {})

@@ -39,6 +39,6 @@ def fingerprint(data: Dataset) -> str:
         digest.update(f"{images.shape} {np.dtype(images.dtype).name}\n".encode())
         if isinstance(images, MappedRows):
             images = images[np.unique(np.linspace(0, len(images) - 1, _ROWS).astype(np.int64))]
-        digest.update(np.ascontiguousarray(images))
-        digest.update(np.ascontiguousarray(part.labels, "<i4"))
+        digest.update(np.ascontiguousarray(images).data)
+        digest.update(np.ascontiguousarray(part.labels, "<i4").data)
     return digest.hexdigest()

@@ -15,7 +15,7 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None
 
-__all__ = ["FolderLock", "begun", "check_folder", "discard", "make_folder", "write_json"]
+__all__ = ["FolderLock", "begun", "check_folder", "discard", "make_folder", "was_left", "write_json"]
 
 # Stands in a folder from its making to its config.json: whatever ended the process between may be made anew.
 _STARTING = ".starting"
@@ -65,7 +65,7 @@ def check_folder(folder: Path) -> None:
       ValueError: it holds something, is a file, or cannot be looked into.
     """
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not _is_left(folder):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not was_left(folder):
             raise ValueError(f"out must be a new or empty folder, got {str(folder)!r}")
     except OSError as error:
         raise ValueError(f"out: {folder}: {error.strerror}") from None
@@ -95,7 +95,7 @@ def make_folder(folder: Path | None, name: str) -> Path:
             made.append(each)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        if _is_left(folder):
+        if was_left(folder):
             lock = FolderLock(folder)
             _clear(folder)
             lock.release()
@@ -119,7 +119,7 @@ def begun(folder: Path) -> None:
 def discard(folder: Path) -> bool:
     """Takes a folder away that has no config.json yet; gives whether it did."""
     try:
-        if not _is_left(folder):
+        if not was_left(folder):
             return False
         _clear(folder)
         folder.rmdir()
@@ -128,8 +128,12 @@ def discard(folder: Path) -> bool:
     return True
 
 
-def _is_left(folder: Path) -> bool:
-    """Whether a folder is what a process left that ended before its config.json."""
+def was_left(folder: Path) -> bool:
+    """Whether a folder is what a process left that ended before its config.json.
+
+    Raises:
+      OSError: it cannot be looked into.
+    """
     if not (folder / _STARTING).exists() or (folder / "config.json").exists():
         return False
     return all(any(each.match(name) for name in _MADE) for each in folder.iterdir())

@@ -14,7 +14,7 @@ import numpy as np
 
 import jaxlr
 from jaxlr import plotting
-from jaxlr.errors import DataError, Stopped, TrainingDiverged
+from jaxlr.errors import CheckpointError, DataError, Stopped, TrainingDiverged
 from jaxlr.schedules import Schedule, parse
 from jaxlr.training.data.datasets import Dataset
 from jaxlr.training.data.fingerprint import fingerprint
@@ -22,7 +22,7 @@ from jaxlr.training.loop import hosts
 from jaxlr.training.loop.items import Chunk, EpochEnd, Item, Updates
 from jaxlr.training.loop.trainer import Trainer
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
-from jaxlr.training.runs.folder import FolderLock, begun, check_folder, make_folder, write_json
+from jaxlr.training.runs.folder import FolderLock, begun, check_folder, make_folder, was_left, write_json
 from jaxlr.training.runs.records.metrics import FILE, NoRecords, Records, finite, parse_records, read_start
 from jaxlr.training.runs.records.position import Position
 from jaxlr.training.runs.records.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
@@ -132,6 +132,8 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
     """
     from jaxlr.training.runs.saving import checkpoints  # orbax takes a second to import
 
+    if was_left(folder):
+        raise ValueError(f"resume: {folder}: the run was ended before it began; the same words start it again")
     kept = load_config(folder / "config.json")
     config = kept if config is None else config
     check_changes(kept, config)
@@ -384,7 +386,10 @@ def _status(failure: BaseException | None) -> str:
 
 
 def _draw_report(path: Path, metrics: Path, summary: Mapping[str, Any]) -> None:
-    records = parse_records(metrics.read_text(encoding="utf-8"))
+    try:
+        records = parse_records(metrics.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{metrics}: changed while the run went on: {error}") from None
     result = summary["failure"] if summary["test_accuracy"] is None else f"test accuracy {summary['test_accuracy']:.4f}"
     figure = plot_run(
         records,

@@ -51,6 +51,7 @@ def to_position(notes: Mapping[str, Any]) -> Position:
     """
     notes = {"resumed": (), "data": None, **notes}
     check_fields(notes, _FIELDS, what="a position")
-    fields = {name: notes[name] for name in _FIELDS}
+    fields: dict[str, Any] = {name: notes[name] for name in _FIELDS}
     fields["schedules"] = tuple((at, text) for at, text in fields["schedules"])
-    return Position(**fields | {"resumed": tuple(fields["resumed"])})
+    fields["resumed"] = tuple(fields["resumed"])
+    return Position(**fields)

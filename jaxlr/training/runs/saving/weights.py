@@ -33,9 +33,10 @@ def write_weights(folder: Path, network: Any, count: int) -> None:
     """
     path = folder / FILE
     part = path.with_suffix(".part")
+    arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in _named(network)}
     try:
         with part.open("wb") as file:
-            np.savez(file, **{_COUNT: np.int64(count)}, **{name: np.asarray(leaf) for name, leaf in _named(network)})
+            np.savez(file, **{_COUNT: np.int64(count), **arrays})
         part.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
