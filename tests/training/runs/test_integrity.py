@@ -16,7 +16,7 @@ from jaxlr.training.data.datasets import load_dataset
 from jaxlr.training.data.fingerprint import fingerprint
 from jaxlr.training.runs.config import TrainConfig, load_config
 from jaxlr.training.runs.records.metrics import parse_records
-from jaxlr.training.runs.records.position import to_position
+from jaxlr.training.runs.records.position import Position, to_position
 from jaxlr.training.runs.run import execute, prepare, resume, train
 from jaxlr.training.runs.saving.checkpoints import load_state, read_position
 from jaxlr.training.runs.saving.weights import read_count, read_weights, write_weights
@@ -229,3 +229,8 @@ def test_a_config_beyond_its_bounds_is_one_line(content, said, tmp_path):
         load_config(path)
     assert str(caught.value).startswith(f"{path}: {said}")
     assert len(str(caught.value)) < 400
+
+
+def test_the_position_of_an_older_jaxlr_is_read():
+    assert to_position(NOTES) == Position(3, 1, 0, 9, 0.5, ((0, "cosine(0.1, 9)"),), resumed=(), data=None)
+    assert to_position({**NOTES, "resumed": [3, 5], "layout": {}}).resumed == (3, 5)
