@@ -168,10 +168,10 @@ def run_jaxlr_saving(images: np.ndarray, labels: np.ndarray, options: argparse.N
     import jax
 
     import jaxlr
-    import jaxlr.training.runs.checkpoints  # before the clock starts, as everything else
+    import jaxlr.training.runs.saving.checkpoints  # before the clock starts, as everything else
     from jaxlr.training.runs.config import TrainConfig
     from jaxlr.training.runs.folder import FolderLock
-    from jaxlr.training.runs.position import Position
+    from jaxlr.training.runs.records.position import Position
     from jaxlr.training.runs.run import Run, execute
 
     trainer, data = make_trainer(images, labels, options, images_on="device")

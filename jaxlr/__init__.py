@@ -1,80 +1,87 @@
 """Learning-rate schedules and optimizers for JAX: exact everywhere, data all the way, ported to the last digit.
 
 Schedules and optimizers stand here; rarer schedules in `jaxlr.schedules`, the names of PyTorch, Keras, Transformers,
-timm and Optax in `jaxlr.dialects`, single links of a chain in `jaxlr.transforms`.
+timm and Optax in `jaxlr.dialects`, single links of a chain in `jaxlr.transforms`. A name is loaded when it is first
+used, so that the command line is there, and hears Ctrl-C, before jax is.
 """
 
-import dis as _dis
-import sys as _sys
+from __future__ import annotations
 
-from jaxlr import dialects, hints, schedules, transforms
-from jaxlr.optimizers import adam, adamw, rmsprop, sgd
-from jaxlr.schedules import (
-    Schedule,
-    constant,
-    cooldown,
-    cosine,
-    cosine_restarts,
-    custom,
-    cyclic,
-    exp_range,
-    exponential,
-    inverse_sqrt,
-    inverse_time,
-    join,
-    linear,
-    multi_step,
-    natural_exponential,
-    one_cycle,
-    one_cycle_momentum,
-    per_epoch,
-    per_example,
-    piecewise_constant,
-    polynomial,
-    power,
-    retime,
-    scale_lr,
-    step_decay,
-    time_based,
-    triangular,
-    triangular2,
-    updates,
-    warmup,
-    warmup_stable_decay,
-)
-from jaxlr.search import constant_rate_test, lr_range_test, sweep
-from jaxlr.transforms import (
-    ParameterGroups,
-    accumulate,
-    add_l1_penalty,
-    add_weight_decay,
-    clip_by_global_norm,
-    current_hyperparameters,
-    current_learning_rate,
-    current_schedule,
-    from_optax_state,
-    held,
-    layerwise_rates,
-    learning_rates,
-    load_state_dict,
-    observe,
-    reduce_on_plateau,
-    scale_by_adagrad,
-    scale_by_adam,
-    scale_by_adamax,
-    scale_by_learning_rate,
-    scale_by_momentum,
-    scale_by_nadam,
-    scale_by_radam,
-    scale_by_rmsprop,
-    set_learning_rate,
-    set_schedule,
-    set_update_count,
-    state_dict,
-    to_optax_state,
-    update_count,
-    with_master_weights,
-)
+import dis as _dis
+import importlib
+import importlib.util
+import sys as _sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jaxlr import dialects, schedules, transforms
+    from jaxlr.optimizers import adam, adamw, rmsprop, sgd
+    from jaxlr.schedules import (
+        Schedule,
+        constant,
+        cooldown,
+        cosine,
+        cosine_restarts,
+        custom,
+        cyclic,
+        exp_range,
+        exponential,
+        inverse_sqrt,
+        inverse_time,
+        join,
+        linear,
+        multi_step,
+        natural_exponential,
+        one_cycle,
+        one_cycle_momentum,
+        per_epoch,
+        per_example,
+        piecewise_constant,
+        polynomial,
+        power,
+        retime,
+        scale_lr,
+        step_decay,
+        time_based,
+        triangular,
+        triangular2,
+        updates,
+        warmup,
+        warmup_stable_decay,
+    )
+    from jaxlr.search import constant_rate_test, lr_range_test, sweep
+    from jaxlr.transforms import (
+        ParameterGroups,
+        accumulate,
+        add_l1_penalty,
+        add_weight_decay,
+        clip_by_global_norm,
+        current_hyperparameters,
+        current_learning_rate,
+        current_schedule,
+        from_optax_state,
+        held,
+        layerwise_rates,
+        learning_rates,
+        load_state_dict,
+        observe,
+        reduce_on_plateau,
+        scale_by_adagrad,
+        scale_by_adam,
+        scale_by_adamax,
+        scale_by_learning_rate,
+        scale_by_momentum,
+        scale_by_nadam,
+        scale_by_radam,
+        scale_by_rmsprop,
+        set_learning_rate,
+        set_schedule,
+        set_update_count,
+        state_dict,
+        to_optax_state,
+        update_count,
+        with_master_weights,
+    )
 
 __all__ = [
     "ParameterGroups",
@@ -151,14 +158,32 @@ __all__ = [
 ]
 
 
+_ROOMS = ("schedules", "optimizers", "transforms", "search")
+
+
 def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib.metadata import version
 
         return version("jaxlr")
+    if not name.startswith("_") and importlib.util.find_spec(f"{__name__}.{name}") is not None:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in __all__:
+        rooms = (importlib.import_module(f"{__name__}.{room}") for room in _ROOMS)
+        found = next(getattr(room, name) for room in rooms if name in room.__all__)
+        globals()[name] = found
+        return found
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from jaxlr import hints
+
     message = f"module 'jaxlr' has no attribute {name!r}{hints.hint(name)}"
     caller = _sys._getframe(1)
     if caller.f_code.co_code[caller.f_lasti] == _dis.opmap["IMPORT_FROM"]:
         # Python drops the words of an AttributeError at `from jaxlr import name`, and says nothing in their place.
         raise ImportError(message, name=name)
     raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

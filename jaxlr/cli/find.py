@@ -14,7 +14,7 @@ from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.errors import NoSuggestion
 from jaxlr.training.runs.config import Task, TrainConfig, to_json
-from jaxlr.training.runs.folder import make_folder, write_json
+from jaxlr.training.runs.folder import begun, make_folder, write_json
 
 if TYPE_CHECKING:
     from jaxlr.search import RangeTest
@@ -54,7 +54,7 @@ def run(arguments: Sequence[str]) -> None:
     options = parse("find", FindOptions, arguments)
     console = Console(stderr=options.json, highlight=False, markup=False)
     with input_errors(), console.status("testing learning rates ..."):
-        from jaxlr.training.runs.assembly import load_data
+        from jaxlr.training.runs.starting.assembly import load_data
         from jaxlr.training.searches.finding import find_rates
 
         task, data = options.task, load_data(options.task)
@@ -76,6 +76,7 @@ def run(arguments: Sequence[str]) -> None:
     config = TrainConfig(**vars(task))
     found = write_result(folder, config, result)
     write_json(folder / "config.json", {**to_json(config), "mode": options.mode, "tests": options.tests})
+    begun(folder)
     if options.json:
         print(json.dumps(found))
     else:

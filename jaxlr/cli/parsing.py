@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from jaxlr.arguments import nearest
 
+_LONGEST = 600  # letters of a line that anybody reads
 _Options = TypeVar("_Options")
 
 
@@ -15,7 +16,9 @@ class CommandError(Exception):
     """A command that ends with this exit code and one line on stderr; `by_all`: so do all processes of a run."""
 
     def __init__(self, message: object, code: int = 2, *, by_all: bool = False):
-        super().__init__(" ".join(str(message).split()))
+        line = " ".join(str(message).split())
+        # In the middle: what is wrong stands at the end, behind what was given.
+        super().__init__(line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}")
         self.code, self.by_all = code, by_all
 
 
@@ -65,9 +68,12 @@ _PLAIN = (
     (r"^invalid choice (.*?) for argument '(\S+)'\. Expected one of \((.*)\)\.", r"\2 must be one of \3, got \1"),
     (r"(?<= one of )'None', |, 'None'(?=, got )", ""),  # what leaving the option out means; in either place
     (r"(?<= must be )one of (?='[^']*', got )", ""),  # where only one is left
-    (r"^(--lr must be 'auto', got '([\d.eE+-]+)')$", r'\1; a fixed rate is --schedule "constant(\2)"'),
     (r"^Missing value for argument .*?(--[\w-]+).*", r"\1 needs a value"),
-    (r"^Unrecognized options: ([^-].*)", r"unexpected words: \1"),
+    (
+        r"^Unrecognized options: (digits|[\w-]*mnist|cifar10|\S+\.npz)$",
+        r"unexpected word \1; --data \1?",
+    ),
+    (r"^Unrecognized options: ([^-].*)", r"unexpected words: \1; an option begins with --"),
     (r"^Unrecognized options: (--?[\w-]+).*", r"unknown option \1"),
 )
 
@@ -80,4 +86,4 @@ def input_errors() -> Iterator[None]:
     except ValueError as error:
         raise CommandError(error) from None
     except OSError as error:
-        raise CommandError(f"{error.filename}: {error.strerror}") from None
+        raise CommandError(f"{error.filename or 'a file'}: {error.strerror or error}") from None

@@ -13,9 +13,11 @@ from rich.table import Table
 
 from jaxlr import plotting
 from jaxlr.cli.parsing import input_errors, parse
-from jaxlr.training.runs.comparison import plot_runs
 from jaxlr.training.runs.config import TrainConfig, to_json
-from jaxlr.training.runs.past_runs import PastRun, read_run, split_options
+from jaxlr.training.runs.showing.comparison import plot_runs
+from jaxlr.training.runs.showing.past_runs import PastRun, read_run, split_options
+
+_OF_SEARCHES = ("results.json", "groups")
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class ReportOptions:
     """
 
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="DIR...")] = ()
-    """The folders of the runs."""
+    """The folders of the runs, or one that holds them, such as runs."""
     out: Path = Path("comparison.png")
     """The picture's file: .png, .svg or .pdf."""
     json: bool = False
@@ -40,7 +42,7 @@ def run(arguments: Sequence[str]) -> None:
         if not options.folders:
             raise ValueError("give the folder of one run or more, such as runs/digits-1")
         out = plotting.require_format(options.out)
-        runs = sorted(map(read_run, options.folders), key=_place)
+        runs = sorted(map(read_run, _expanded(options.folders)), key=_place)
         common, differing = split_options(runs)
         labels = [f"{each.folder}{_of_end(each)}  {_in_words(own)}" for each, own in zip(runs, differing, strict=True)]
         plotting.save_figure(plot_runs(list(zip(labels, runs, strict=True))), out)
@@ -53,6 +55,16 @@ def run(arguments: Sequence[str]) -> None:
         console.print(f"{'both' if len(runs) == 2 else 'all'}: {told}\n" if len(runs) > 1 else f"{told}\n")
     console.print(_table(runs, differing, console))
     print(f"\nvalidation: accuracy of the best epoch\n{out}")
+
+
+def _expanded(folders: Sequence[Path]) -> list[Path]:
+    """The folders, in place of one that holds runs those; what `find` and `sweep` have left beside them is left out."""
+    found: list[Path] = []
+    for folder in folders:
+        inside = sorted(folder.glob("*/metrics.jsonl")) if not (folder / "config.json").exists() else []
+        found += [path.parent for path in inside] or [folder]
+    runs = [folder for folder in found if not any((folder / name).exists() for name in _OF_SEARCHES)]
+    return list(dict.fromkeys(runs or found))
 
 
 def _place(run: PastRun) -> float:
@@ -97,7 +109,7 @@ def _make_table(runs: Sequence[PastRun], names: Sequence[str], options: Sequence
     for option in options[0]:
         words = _longest_word([_spaced(option), *(_text(own[option]) for own in options)])
         table.add_column(_spaced(option), overflow="fold", min_width=words)
-    for figure in ("updates", "validation", "test", "images/s"):
+    for figure in ("updates", "best validation", "test", "images/s"):
         table.add_column(figure, justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
     for each, name, own in zip(runs, names, options, strict=True):

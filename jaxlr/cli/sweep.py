@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from jaxlr.cli import stopping
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.schedules import Schedule, updates
 from jaxlr.training.runs.config import ScheduledTask, TrainConfig, default_schedule, to_json
-from jaxlr.training.runs.folder import FolderLock, check_folder, make_folder, write_json
+from jaxlr.training.runs.folder import FolderLock, begun, check_folder, make_folder, write_json
 
 if TYPE_CHECKING:
     from jaxlr.search.sweeps.run import GroupDone, SweepResult
@@ -77,11 +78,12 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _run(sweep: _Sweep, options: SweepOptions) -> None:
+    again = f"the same command with --out {sweep.folder} goes on from there"
+    stopping.stands(lambda: f"finished groups are in {sweep.folder}/, {again}")
     try:
         with input_errors():
             result = _execute(sweep, options)
     except KeyboardInterrupt:
-        again = f"the same command with --out {sweep.folder} goes on from there"
         raise CommandError(f"interrupted; finished groups are in {sweep.folder}/, {again}", code=130) from None
     order = _order(result)
     _write_results(sweep, result, order)
@@ -91,8 +93,8 @@ def _run(sweep: _Sweep, options: SweepOptions) -> None:
 def _prepare(options: SweepOptions) -> _Sweep:
     """Checks everything that can be wrong, then makes the folder."""
     from jaxlr.search.sweeps.variations import variations
-    from jaxlr.training.runs.assembly import load_data
-    from jaxlr.training.runs.rates import check_rates
+    from jaxlr.training.runs.starting.assembly import load_data
+    from jaxlr.training.runs.starting.rates import check_rates
     from jaxlr.training.searches.sweep import make_training, steps_per_epoch
 
     task = options.task
@@ -123,6 +125,7 @@ def _prepare(options: SweepOptions) -> _Sweep:
     if folder is None or not (folder / "config.json").exists():
         folder = make_folder(folder, f"{Path(config.data).stem}-sweep")
         write_json(folder / "config.json", kept)
+        begun(folder)
     return _Sweep(config, text, schedules, train_fn, folder, FolderLock(folder))
 
 
@@ -221,7 +224,7 @@ def _order(result: "SweepResult") -> np.ndarray:
 def _write_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> None:
     from jaxlr import plotting
     from jaxlr.search.sweeps.picture import plot_scores
-    from jaxlr.training.runs.summary import finite
+    from jaxlr.training.runs.records.summary import finite
 
     names = (SCORE, "validation_loss", "best_validation_accuracy", "train_loss", "train_accuracy", "updates")
     columns = {name: result.scores(name) for name in names}

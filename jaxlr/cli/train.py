@@ -3,20 +3,20 @@
 import contextlib
 import dataclasses
 import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
 
+from jaxlr.cli import stopping
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.errors import CheckpointError, NoSuggestion, Stopped, TrainingDiverged
 from jaxlr.training.loop.hosts import Hosts, connected, is_first
 from jaxlr.training.runs.config import TrainConfig, load_config
-from jaxlr.training.runs.folder import check_folder
+from jaxlr.training.runs.folder import check_folder, discard, was_left
 
 if TYPE_CHECKING:
     from jaxlr.training.runs.run import Run
@@ -32,9 +32,10 @@ class TrainOptions:
     the picture report.png.
     """
 
-    lr: Literal["auto"] | None = None
-    """auto makes a range test first, as `jaxlr find` does, and takes the default schedule between the bounds that it
-    finds; its picture is kept beside the run's. None: --schedule, or the default one."""
+    lr: str | None = None
+    """A number is a rate that stays. auto makes a range test first, as `jaxlr find` does, and takes the default
+    schedule between the bounds that it finds; its picture is kept beside the run's. None: --schedule, or the default
+    one."""
     resume: Path | None = None
     """Folder of a run to go on with from its last checkpoint, to the same result. Only its epochs and the numbers of
     its schedule may change. None: a new run."""
@@ -44,7 +45,7 @@ class TrainOptions:
     out: Path | None = None
     """New or empty folder for the run's files. None: the next free one of runs/digits-1, runs/digits-2, ..."""
     kept: Annotated[Path | None, tyro.conf.arg(name="config")] = None
-    """A run's config.json to start from; options given beside it take its place."""
+    """A run's folder, or its config.json, to start from; options given beside it take its place."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
     hosts: Annotated[Hosts, tyro.conf.arg(name="")] = field(default_factory=Hosts)
 
@@ -55,11 +56,14 @@ def run(arguments: Sequence[str]) -> None:
     with input_errors():
         options = _with_kept(options, arguments)
         _check_alone(options, arguments)
+        options = _with_fixed_rate(options)
         with connected(options.hosts):
             _execute(_prepare(options))
 
 
 def _prepare(options: TrainOptions) -> "Run":
+    if options.resume is not None:
+        stopping.stands(lambda: f"go on with jaxlr train --resume {options.resume}")
     # Flax and the network take seconds: something must move on the terminal before that.
     with input_errors(), Console().status("getting ready ..."):
         from jaxlr.training.runs.run import prepare, resume
@@ -77,8 +81,9 @@ def _prepare(options: TrainOptions) -> "Run":
 def _with_kept(options: TrainOptions, arguments: Sequence[str]) -> TrainOptions:
     """The options given, and those that a run has kept where none is given."""
     sources = {
-        "--config": options.kept,
-        "--resume": options.resume and options.resume / "config.json",
+        "--config": options.kept and (options.kept / "config.json" if options.kept.is_dir() else options.kept),
+        # Of a folder that was left before it had one, `resume` says what to do.
+        "--resume": (options.resume and not was_left(options.resume) and options.resume / "config.json") or None,
         "--from": options.from_ and options.from_ / "config.json",
     }
     given = {name: path for name, path in sources.items() if path is not None}
@@ -96,19 +101,31 @@ def _check_alone(options: TrainOptions, arguments: Sequence[str]) -> None:
     """A rate that is found has no other beside it, and is found in one process."""
     if options.lr is None:
         return
-    if options.hosts.several:
-        raise ValueError("--lr runs in one process: make the range test first, with jaxlr find")
+    if options.hosts.several and options.lr == "auto":
+        raise ValueError("--lr auto runs in one process: make the range test first, with jaxlr find")
     if options.resume is not None:
         raise ValueError("--lr and --resume exclude each other: a resumed run has its rate")
     if any(word.split("=")[0] == "--schedule" for word in arguments):
         raise ValueError("--lr and --schedule exclude each other")
 
 
+def _with_fixed_rate(options: TrainOptions) -> TrainOptions:
+    """The options with the constant schedule that a number for --lr stands for."""
+    if options.lr is None or options.lr == "auto":
+        return options
+    try:
+        rate = float(options.lr)
+    except ValueError:
+        raise ValueError(f"--lr must be a number or auto, got {options.lr!r}") from None
+    config = dataclasses.replace(options.config, schedule=f"constant({rate!r})")
+    return dataclasses.replace(options, lr=None, config=config)
+
+
 def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     """The run with the schedule that a range test of its network proposes, the test in its folder."""
     from jaxlr.cli.find import write_result
-    from jaxlr.training.runs.assembly import load_data
     from jaxlr.training.runs.run import prepare
+    from jaxlr.training.runs.starting.assembly import load_data
     from jaxlr.training.searches.finding import find_rates, initial_network, schedule_of
 
     if options.out is not None:
@@ -116,9 +133,9 @@ def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     data = load_data(config)
     network = initial_network(config, data)
     if options.from_ is not None:
-        from jaxlr.training.runs.checkpoints import load_network
+        from jaxlr.training.runs.saving.loading import read_network
 
-        network = load_network(options.from_, network)
+        network, _ = read_network(options.from_, network)
     result = find_rates(config, data, seeds=_TESTS, network=network)
     try:
         config = dataclasses.replace(config, schedule=schedule_of(config, result))
@@ -138,50 +155,43 @@ def _execute(run: "Run") -> None:
     from jax import process_count
     from jax.errors import JaxRuntimeError
 
-    from jaxlr.training.runs.progress import print_summary, show_progress
     from jaxlr.training.runs.run import execute
+    from jaxlr.training.runs.showing.progress import print_summary, show_progress
 
     config, again = run.config, f"go on with jaxlr train --resume {run.folder}"
+    stopping.stands(lambda: "nothing has been written" if discard(run.folder) else again)
     progress = show_progress(run.updates, config.epochs) if is_first() else contextlib.nullcontext()
-    if is_first():
-        for note in run.notes:
-            print(note)
-        where = f"{run.updates:,} updates into {run.folder}/"
-        print(f"{config.data}, {config.optimizer}, {config.schedule}: {where}", flush=True)
     try:
-        with progress as watch, _terminated() as stop:
+        if is_first():
+            for note in run.notes:
+                print(note)
+            where = f"{run.updates:,} updates into {run.folder}/"
+            print(f"{config.data}, {config.optimizer}, {config.schedule}: {where}", flush=True)
+        with progress as watch, stopping.patience() as stop:
             summary = execute(run, watch=watch, stop=stop)
     except TrainingDiverged as error:
         raise CommandError(f"{error}; the run up to there is in {run.folder}/", code=1, by_all=True) from None
     except Stopped as error:
-        raise CommandError(f"{error} by SIGTERM and saved; {again}", code=128 + signal.SIGTERM, by_all=True) from None
+        number = stopping.came() or signal.SIGTERM
+        by = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        raise CommandError(f"{error} by {by} and saved; {again}", code=128 + number, by_all=True) from None
     except JaxRuntimeError as error:
         if process_count() == 1:
             raise
         raise CommandError(f"another process of the run has died ({error}); {again}", code=1) from None
     except CheckpointError as error:
         raise CommandError(f"{error}; once that is mended, {again}", code=1) from None
+    except BrokenPipeError:  # nobody reads on
+        discard(run.folder)
+        raise
     except OSError as error:
+        discard(run.folder)
         where = error.filename or run.folder
         raise CommandError(f"{where}: {error.strerror}; once that is mended, {again}", code=1) from None
     except KeyboardInterrupt:
-        raise CommandError(f"interrupted; the run up to there is in {run.folder}/", code=130) from None
+        raise CommandError(f"interrupted; {again}", code=130) from None
     if not is_first():
         return
     if summary["skipped_updates"]:
         print(f"\n{summary['skipped_updates']:,} updates skipped, since their loss or gradient was not finite")
     print_summary(summary, run.folder)
-
-
-@contextlib.contextmanager
-def _terminated() -> Iterator[Callable[[], bool]]:
-    """Lets a run save itself on SIGTERM; gives a function that says whether one has come."""
-    came = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield came.is_set  # only the main thread may listen to signals
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: came.set())
-    try:
-        yield came.is_set
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -39,5 +39,5 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "plot_run":  # it knows a run's records, which are made above this room
-        return importlib.import_module("jaxlr.training.runs.picture").plot_run
+        return importlib.import_module("jaxlr.training.runs.showing.picture").plot_run
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

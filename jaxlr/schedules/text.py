@@ -15,6 +15,8 @@ from jaxlr.schedules.family import FAMILIES, RECORDS
 from jaxlr.schedules.printing import DEEPEST
 from jaxlr.schedules.schedule import Schedule
 
+_LONGEST, _MOST_DIGITS = 1_000_000, 500
+_DIGITS = re.compile(rf"\d{{{_MOST_DIGITS + 1}}}")
 _EPOCHS = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)ep\b")
 _MARK = "_epochs"
 _MARKED = re.compile(rf"{_MARK}\(([^()]*)\)")
@@ -66,6 +68,9 @@ def read_call(
       >>> read_call("old.half(3.0)", {"old.half": lambda value: value / 2})
       1.5
     """
+    if len(text) > _LONGEST or _DIGITS.search(text):  # the time that a number takes grows with the square of its digits
+        most = f"at most {_LONGEST:,} letters, and {_MOST_DIGITS} digits in a number"
+        raise ValueError(f"{what} of {len(text):,} letters: it may have {most}")
     marked = _EPOCHS.sub(rf"{_MARK}(\1)", text.strip())
     try:
         tree = ast.parse(marked, mode="eval").body

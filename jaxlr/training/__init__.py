@@ -18,8 +18,8 @@ from jaxlr.arguments import meant
 if TYPE_CHECKING:
     from jaxlr.errors import Stopped, TrainingDiverged
     from jaxlr.training.runs.config import TrainConfig
-    from jaxlr.training.runs.loading import load_network
     from jaxlr.training.runs.run import execute, prepare, resume, train
+    from jaxlr.training.runs.saving.loading import load_network
 
 __all__ = [
     "Stopped",
@@ -36,7 +36,7 @@ _PLACES = {
     "Stopped": "jaxlr.errors",
     "TrainConfig": "jaxlr.training.runs.config",
     "TrainingDiverged": "jaxlr.errors",
-    "load_network": "jaxlr.training.runs.loading",
+    "load_network": "jaxlr.training.runs.saving.loading",
 }
 
 

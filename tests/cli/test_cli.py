@@ -19,7 +19,7 @@ from jaxlr.cli.parsing import in_one_line
 from jaxlr.schedules import FAMILIES
 from jaxlr.training.loop.items import EpochEnd, Updates
 from jaxlr.training.runs.config import TrainConfig
-from jaxlr.training.runs.progress import show_progress
+from jaxlr.training.runs.showing.progress import show_progress
 
 TINY = ["train", "--width", "2", "--depth", "1", "--batch-size", "128", "--epochs", "2"]
 # The extra train without plot; older versions of optax bring chex themselves.
@@ -123,7 +123,7 @@ def test_a_run_that_diverges_exits_1_and_says_where(capsys, empty_folder):
 
 @pytest.mark.ci
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-def test_ctrl_c_exits_130_with_one_line_and_keeps_the_metrics(empty_folder):
+def test_ctrl_c_exits_130_with_one_line_and_saves(empty_folder):
     words = [sys.executable, "-m", "jaxlr", *TINY[:-1], "1000000", "--out", "run"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
@@ -133,11 +133,14 @@ def test_ctrl_c_exits_130_with_one_line_and_keeps_the_metrics(empty_folder):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert err == "jaxlr train: interrupted; the run up to there is in run/\n"
-    lines = (empty_folder / "run/metrics.jsonl").read_text().splitlines()
     summary = json.loads((empty_folder / "run/summary.json").read_text())
-    assert summary["status"] == "interrupted"
-    assert sum("learning_rate" in json.loads(line) for line in lines) == summary["updates"] > 0
+    count = summary["updates"]
+    again = "go on with jaxlr train --resume run"
+    assert err == f"jaxlr train: stopped at count {count} by Ctrl-C and saved; {again}\n"
+    assert summary["status"] == "stopped"
+    lines = (empty_folder / "run/metrics.jsonl").read_text().splitlines()
+    assert sum("learning_rate" in json.loads(line) for line in lines) == count > 0
+    assert (empty_folder / "run/checkpoints" / str(count)).is_dir()
 
 
 @pytest.mark.parametrize(
@@ -148,6 +151,15 @@ def test_ctrl_c_exits_130_with_one_line_and_keeps_the_metrics(empty_folder):
         (["--schedule", "cosine(0.1, -10)"], "decay_steps must be at least 1, got -10"),
         (["--schedule", "cosine(0.1, decay_step=10)"], "'decay_step'; did you mean 'decay_steps'?"),
         (["--schedule", "__import__('os').remove('x')"], "__import__"),
+        (["--schedule", f"cosine(0.{'1' * 32_000}, 10)"], "and 500 digits in a number"),
+        (["--schedule=" + "-" * 500 + "cosine(0.1, 10)"], "nested too deeply"),
+        (["--schedule", "cosine(0.1, 10)" + ".shift(1)" * 2000], "not written as a call"),
+        (["--schedule", "cosine(0.1, 10)" + " + cosine(0.1, 10)" * 3000], "not written as a call"),
+        (["--lr", "-1"], "the rate must not be below 0, got -1 at count 0"),
+        (["--width", "10000000"], "width must be at most 65536, got 10000000"),
+        (["--checkpoint-every", "9" * 5000], "checkpoint_every must be a number of updates (500) or of epochs (2ep)"),
+        (["--l1", "1e308"], "l1 must be at most 3.4e+38, got 1e+308"),
+        (["--seed", "2147483648"], "seed must be at most 2147483647, got 2147483648"),
         (["--schedule", ""], "schedule"),
         (["--schedule", "cosine(-0.1, 10ep)"], "the rate must not be below 0, got -0.1 at count 0"),
         (["--schedule", "linear(0.1, -0.1, 1ep)", "--epochs", "1"], "must not be below 0, got -0.01 at count 11"),
@@ -168,9 +180,9 @@ def test_ctrl_c_exits_130_with_one_line_and_keeps_the_metrics(empty_folder):
         (["--data", "mnist", "--data-dir", "nowhere"], "nowhere: no such folder"),
         (["--config", "missing.json"], "missing.json: No such file or directory"),
         (["--out", "/dev/null/run"], "/dev/null/run"),
-        (["digits"], "unexpected words: digits"),
+        (["digits"], "unexpected word digits; --data digits?"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ids=lambda value: " ".join(value)[:80] if isinstance(value, list) else "",
 )
 def test_bad_input_is_one_line_and_leaves_nothing(words, said, refused):
     line = refused("train", *words)
@@ -379,7 +391,8 @@ def test_a_terminal_gets_a_bar_with_loss_accuracy_rate_and_the_time_that_is_left
             time.sleep(0.01)
             watch(EpochEnd(epoch, 2 * epoch, 0.625, 0.75, 0.9))
     shown = terminal.getvalue()
-    assert "epoch 1/2" in shown
+    # A line of each epoch stays above it.
+    assert re.search(r"epoch 1/2  loss 1\.5000  accuracy 0\.625  rate 0\.25  validation 0\.750 *\r?\n", shown)
     last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).split("\r")[-1]
     assert "epoch 2/2" in last
     assert "loss 1.5000  accuracy 0.625  rate 0.25" in last

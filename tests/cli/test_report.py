@@ -7,9 +7,9 @@ import pytest
 
 from jaxlr import plotting
 from jaxlr.cli import main
-from jaxlr.training.runs.comparison import plot_runs
 from jaxlr.training.runs.config import TrainConfig, to_json
-from jaxlr.training.runs.past_runs import UNFINISHED, read_run
+from jaxlr.training.runs.showing.comparison import plot_runs
+from jaxlr.training.runs.showing.past_runs import UNFINISHED, read_run
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def test_the_table_is_sorted_and_tells_what_differs(capsys, empty_folder):
     assert err == ""
     common, header, *rows, _, _, picture = (text.split() for text in out.splitlines() if text)
     assert " ".join(common) == "all: data digits, schedule constant(0.1), epochs 16, batch size 64"
-    assert header == ["run", "optimizer", "seed", "updates", "validation", "test", "images/s", "status"]
+    assert header == ["run", "optimizer", "seed", "updates", "best", "validation", "test", "images/s", "status"]
     assert rows == [
         ["b", "sgd", "2", "4", "0.7500", "0.6250", "1,234", "done"],
         ["a", "adam", "1", "4", "0.5000", "0.6250", "1,234", "done"],

@@ -70,10 +70,13 @@ ORDER = [
     "training.loop.hosts",
     "training.loop.items",
     "training.loop",
+    "training.runs.records.schema",
     "training.runs.config",
     "training.runs.folder",
-    "training.runs.position",
-    "training.runs.assembly",
+    "training.runs.records",
+    "training.runs.starting",
+    "training.runs.saving",
+    "training.runs.showing",
     "training.runs",
     "training.searches",
     "training",
@@ -144,7 +147,7 @@ def test_no_two_modules_import_each_other():
 
 
 def test_the_public_names_are_exactly_all():
-    public = {name for name in vars(jaxlr) if not name.startswith("_")}
+    public = {name for name in dir(jaxlr) if not name.startswith("_")} - {"TYPE_CHECKING", "annotations", "importlib"}
     modules = {name for _, name, _ in pkgutil.iter_modules(jaxlr.__path__)}
     assert public - (modules - set(jaxlr.__all__)) == set(jaxlr.__all__)
     assert list(jaxlr.__all__) == sorted(jaxlr.__all__)
@@ -212,7 +215,7 @@ def test_the_version_is_that_of_the_package():
 
 def test_importing_jaxlr_imports_jax_optax_and_numpy_alone():
     program = (
-        "import sys, optax; before = set(sys.modules); import jaxlr;"
+        "import sys, optax; before = set(sys.modules); from jaxlr import *;"
         "new = {name.split('.')[0] for name in set(sys.modules) - before};"
         "print(sorted(new - set(sys.stdlib_module_names) - {'jaxlr', 'jax', 'jaxlib', 'optax', 'numpy'}))"
     )
@@ -230,7 +233,9 @@ def test_importing_a_module_of_jaxlr_leaves_the_dialects_alone():
 
 
 def test_reading_the_records_of_a_run_needs_no_flax():
-    program = "import sys, jaxlr.training.runs.metrics; print({'flax', 'orbax', 'matplotlib'} & set(sys.modules))"
+    program = (
+        "import sys, jaxlr.training.runs.records.metrics; print({'flax', 'orbax', 'matplotlib'} & set(sys.modules))"
+    )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "set()"
 
@@ -249,7 +254,7 @@ def test_importing_jaxlr_touches_no_device():
     ("old", "new"),
     [
         ("jaxlr.descent.plot_curves", "jaxlr.plotting.descent.plot_curves"),
-        ("jaxlr.plotting.plot_run", "jaxlr.training.runs.picture.plot_run"),
+        ("jaxlr.plotting.plot_run", "jaxlr.training.runs.showing.picture.plot_run"),
         ("jaxlr.training.models.CNN", "jaxlr.training.network.models.CNN"),
         ("jaxlr.training.run.train", "jaxlr.training.runs.run.train"),
         ("jaxlr.training.config.TrainConfig", "jaxlr.training.runs.config.TrainConfig"),

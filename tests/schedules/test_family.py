@@ -14,7 +14,7 @@ import jaxlr
 from jaxlr.numerics.wide import from_integer
 from jaxlr.schedules import Schedule, family, leaves, parse, retime
 from jaxlr.schedules.family import FAMILIES, RECORDS
-from jaxlr.training.runs.summary import horizon_note
+from jaxlr.training.runs.records.summary import horizon_note
 
 
 def squared(init_value, steps, *, end_value=0.0):

@@ -1,5 +1,6 @@
 """CIFAR-10 from its binary batches, its Python batches, or the archive of the binary ones."""
 
+import gzip
 import tarfile
 import zlib
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxlr.errors import DataError
-from jaxlr.training.data.idx import read_bytes
+from jaxlr.training.data.idx import check_regular, read_bytes
 from jaxlr.training.data.pickled import PickledArray, unpickle
 from jaxlr.training.data.splits import Split
 
@@ -19,6 +20,9 @@ _CHANNELS_HEIGHT_WIDTH = (3, 32, 32)
 _PIXELS = 3 * 32 * 32
 _TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST = "test_batch"
+_LARGEST_BATCH = 2**28  # bytes; the published ones have 31 million
+_LARGEST_ARCHIVE = 2**30  # bytes, unpacked
+_PADDING = 2**20
 
 
 class Batch(NamedTuple):
@@ -75,17 +79,21 @@ def load_cifar10_archive(archive: Path) -> tuple[Split, Split]:
     wanted = {f"{name}.bin": name for name in (*_TRAIN, _TEST)}
     batches: dict[str, Batch] = {}
     try:
+        check_regular(archive)
         # One pass from front to back: going back in a compressed archive means decompressing it again.
-        with tarfile.open(archive, "r|gz") as members:
+        with gzip.open(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as members:
             for member in members:
+                if member.offset_data + member.size > _LARGEST_ARCHIVE:
+                    raise DataError(f"{archive}: unpacks to more than {_LARGEST_ARCHIVE:,} bytes")
                 name = wanted.get(PurePosixPath(member.name).name)
                 content = members.extractfile(member) if name and member.isfile() else None
                 if name and content:
                     batches[name] = _parse_binary(content.read(), origin=f"{archive}: {name}.bin")
+            unpacked.read(_PADDING)  # to the end, where the checksum is
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{archive}: truncated or damaged archive ({error})") from error
     except OSError as error:
         raise DataError(f"{archive}: {error.strerror or error}") from error
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise DataError(f"{archive}: truncated or damaged archive ({error})") from error
     missing = [f"{name}.bin" for name in (*_TRAIN, _TEST) if name not in batches]
     if missing:
         raise DataError(f"{archive}: no {', '.join(missing)} in it")
@@ -103,7 +111,7 @@ def read_binary_batch(path: Path) -> Batch:
       Traceback (most recent call last):
       jaxlr.errors.DataError: absent: No such file or directory
     """
-    return _parse_binary(read_bytes(path), origin=str(path))
+    return _parse_binary(_read_whole(path), origin=str(path))
 
 
 def read_python_batch(path: Path) -> Batch:
@@ -117,7 +125,7 @@ def read_python_batch(path: Path) -> Batch:
       Traceback (most recent call last):
       jaxlr.errors.DataError: absent: No such file or directory
     """
-    batch = unpickle(read_bytes(path), origin=str(path))
+    batch = unpickle(_read_whole(path), origin=str(path))
     if not isinstance(batch, dict):
         raise DataError(f"{path}: expected a dictionary of data and labels, found {type(batch).__name__}")
     pixels, labels = (batch.get(key.encode(), batch.get(key)) for key in ("data", "labels"))
@@ -128,6 +136,13 @@ def read_python_batch(path: Path) -> Batch:
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: damaged array ({error})") from error
     return _checked(data, np.array(labels), origin=str(path))
+
+
+def _read_whole(path: Path) -> bytes:
+    content = read_bytes(path, _LARGEST_BATCH + 1)
+    if len(content) > _LARGEST_BATCH:
+        raise DataError(f"{path}: more than the {_LARGEST_BATCH:,} bytes that are read of one batch")
+    return content
 
 
 def _parse_binary(content: bytes, *, origin: str) -> Batch:

@@ -100,8 +100,9 @@ def load_dataset(
         (arrays x_train, y_train, x_test, y_test, or images and labels), or of a folder with these arrays as
         .npy files, which may be larger than the memory.
       data_dir: a folder with the files of the set, or with a folder of the set's name that has them: IDX files, plain
-        or .gz; binary or Python batches, or the archive of the binary ones. None takes the files of a package of the
-        system if it is installed, and downloads them otherwise. The digits and NumPy files do not need it.
+        or .gz, dotted as train-images.idx3-ubyte, or in torchvision's MNIST/raw; binary or Python batches, or the
+        archive of the binary ones. None takes the files of a package of the system if it is installed, and downloads
+        them otherwise. The digits and NumPy files do not need it.
       validation_fraction: the part of the training images that becomes the validation part, in (0, 1).
       seed: which of them; an integer, at least 0.
       sources: where named sets come from; give another to download from a mirror.
@@ -175,13 +176,19 @@ def _local_folder(source: Source, data_dir: Path | None) -> Path | None:
     return own if own.is_dir() else Path(data_dir)
 
 
+_TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
+
+
 def _find_idx(file: str, source: Source, data_dir: Path | None, cache_dir: Path | None) -> Path:
     folder = _local_folder(source, data_dir)
     if folder is None:
         return fetch(f"{file}.gz", source, cache_dir)
-    for path in (folder / file, folder / f"{file}.gz"):
-        if path.is_file():
-            return path
+    dotted = file.replace("-idx", ".idx")  # as some archives have them
+    places = (folder, folder / "raw", folder / _TORCHVISION.get(source.name, source.name) / "raw")
+    for place in places:
+        for name in (file, f"{file}.gz", dotted, f"{dotted}.gz"):
+            if (place / name).exists() and not (place / name).is_dir():
+                return place / name
     raise DataError(f"{folder}: no {file} and no {file}.gz; {source.how_to_get}{source.or_install}")
 
 

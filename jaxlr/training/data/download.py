@@ -1,6 +1,8 @@
 """Files of data sets from the network: checked against a checksum, kept in a cache."""
 
+import contextlib
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +11,11 @@ from pathlib import Path
 from jaxlr.errors import DataError
 
 _SECONDS_WITHOUT_AN_ANSWER = 30
-_CHUNK = 1 << 18
+_CHUNK, _FEW = 1 << 18, 1 << 11
+_LARGEST = 2**30  # bytes of one file; the largest known has 170 million
+_PATIENCE = 20.0  # seconds before slowness counts
+_SLOWEST = 1_000  # bytes a second
+_FORGOTTEN = 600.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -68,9 +74,11 @@ def fetch(file: str, source: Source, cache_dir: Path | None = None) -> Path:
     """
     import pooch  # here, because it takes 0.1 s and only a download needs it
     import requests
+    import urllib3
 
     path = (pooch.os_cache("jaxlr") if cache_dir is None else cache_dir) / source.name / file
     failures = []
+    _forget(path.parent)
     for url in source.urls:
         try:
             with _quiet(pooch.get_logger()):
@@ -82,7 +90,7 @@ def fetch(file: str, source: Source, cache_dir: Path | None = None) -> Path:
                     downloader=_download,  # pyright: ignore[reportArgumentType]  pooch passes these by position
                 )
             return path
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, _GivenUpError) as error:
             failures.append(f"{url}{file}: {_reason(error)}")
         except OSError as error:
             raise DataError(f"{path}: cannot keep the download: {error.strerror or error}") from error
@@ -96,17 +104,40 @@ def fetch(file: str, source: Source, cache_dir: Path | None = None) -> Path:
     )
 
 
+class _GivenUpError(Exception):
+    """A download that was given up."""
+
+
+def _forget(folder: Path) -> None:
+    """Takes away what downloads have left that were killed: files that nobody has written to for a while."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob("tmp*"):
+            if path.is_file() and time.time() - path.stat().st_mtime > _FORGOTTEN:
+                path.unlink()
+
+
 def _download(url: str, output_file: str, _: object) -> None:
     """Downloads as it was stored: a server that unpacks on the way would break the checksum."""
-    import pooch
+    import requests
 
-    with _ProgressBar(url) as bar:
-        pooch.HTTPDownloader(
-            progressbar=bar,  # pyright: ignore[reportArgumentType]  any object with tqdm's methods will do
-            chunk_size=_CHUNK,
-            timeout=_SECONDS_WITHOUT_AN_ANSWER,
-            headers={"Accept-Encoding": "identity"},
-        )(url, output_file, None)
+    words = {"stream": True, "timeout": _SECONDS_WITHOUT_AN_ANSWER, "headers": {"Accept-Encoding": "identity"}}
+    began, size = time.monotonic(), 0
+    with requests.get(url, **words) as answer, _ProgressBar(url) as bar, open(output_file, "wb") as file:
+        answer.raise_for_status()
+        # What has come, not what would fill a chunk; urllib3 gives that from 2.0 on.
+        read = getattr(answer.raw, "read1", answer.raw.read)
+        length = answer.headers.get("content-length", "")
+        bar.total = int(length) if length.isdecimal() else 0
+        while chunk := read(_CHUNK if hasattr(answer.raw, "read1") else _FEW):
+            file.write(chunk)
+            bar.update(len(chunk))
+            size, seconds = size + len(chunk), time.monotonic() - began
+            if size > _LARGEST:
+                raise _GivenUpError(f"more than {_LARGEST:,} bytes")
+            if seconds > _PATIENCE and size < seconds * _SLOWEST:
+                raise _GivenUpError(f"slower than {_SLOWEST:,} bytes a second")
+        if length.isdecimal() and size != int(length):
+            raise _GivenUpError(f"it ended after {size:,} of {int(length):,} bytes")
 
 
 class _ProgressBar:
@@ -168,4 +199,6 @@ def _reason(error: Exception) -> str:
         return f"no answer within {_SECONDS_WITHOUT_AN_ANSWER} seconds"
     if isinstance(error, requests.ConnectionError):
         return "no connection"
+    if isinstance(error, _GivenUpError):
+        return f"given up: {error}"
     return str(error)

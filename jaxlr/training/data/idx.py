@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import stat
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +14,19 @@ from jaxlr.training.data.splits import Split
 
 _UNSIGNED_BYTE = 0x08
 _GZIP_MAGIC = b"\x1f\x8b"
+LARGEST = 2**32  # bytes of one file, unpacked
+_BEYOND = 2**16
 
 
-def read_bytes(path: Path) -> bytes:
-    """Reads a whole file, gunzipped where it is gzipped, whatever it is called.
+def read_bytes(path: Path, most: int = LARGEST) -> bytes:
+    """Reads a file, gunzipped where it is gzipped, whatever it is called.
+
+    Args:
+      path: the file.
+      most: bytes to read; the rest is left unread, and neither unpacked nor looked at.
 
     Raises:
-      DataError: the file cannot be read, or its gzip stream is cut off or damaged.
+      DataError: the file cannot be read or is none, or its gzip stream is cut off or damaged.
 
     Example:
       >>> read_bytes(Path("absent"))
@@ -27,13 +34,27 @@ def read_bytes(path: Path) -> bytes:
       jaxlr.errors.DataError: absent: No such file or directory
     """
     try:
-        content = path.read_bytes()
-        # Browsers and proxies unpack a .gz without renaming it, so the bytes decide; no IDX file begins like gzip.
-        return gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
+        check_regular(path)
+        with path.open("rb") as file:
+            # Browsers and proxies unpack a .gz without renaming it, so the bytes decide; no IDX file begins like gzip.
+            packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+            file.seek(0)
+            return gzip.GzipFile(fileobj=file).read(most) if packed else file.read(most)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path}: truncated or damaged gzip file ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
+
+
+def check_regular(path: Path) -> None:
+    """Refuses a pipe, a device or a folder, of which a reader might wait for ever.
+
+    Raises:
+      OSError: there is no such file.
+      DataError: it is no regular file.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise DataError(f"{path}: no regular file")
 
 
 def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
@@ -61,8 +82,8 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
     References:
       LeCun, Cortes, Burges, The MNIST database of handwritten digits, file formats
     """
-    content = read_bytes(path)
     header = 4 + 4 * dimensions
+    content = read_bytes(path, header + _BEYOND)
     if len(content) < header:
         raise DataError(f"{path}: truncated: expected an IDX header of {header} bytes, found {len(content)} bytes")
     magic, expected_magic = int.from_bytes(content[:4], "big"), _UNSIGNED_BYTE << 8 | dimensions
@@ -73,10 +94,16 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
         )
     shape = np.frombuffer(content, ">u4", count=dimensions, offset=4).tolist()
     expected = header + math.prod(shape)
+    sides = " x ".join(f"{length:,}" for length in shape)
+    # Beyond the end that the header states it reads a little, so that the message can say how much there is.
+    content = read_bytes(path, min(expected, LARGEST) + _BEYOND)
     if len(content) != expected:
+        which, more = ("truncated", "") if len(content) < expected else ("too long", "at least ")
+        if expected > LARGEST and len(content) > LARGEST:
+            raise DataError(f"{path}: {sides} bytes are more than the {LARGEST:,} that are read of one file")
         raise DataError(
-            f"{path}: {'truncated' if len(content) < expected else 'too long'}: expected {expected:,} bytes "
-            f"(header and {' x '.join(f'{length:,}' for length in shape)}), found {len(content):,} bytes"
+            f"{path}: {which}: expected {expected:,} bytes (header and {sides}), found "
+            f"{more if len(content) == expected + _BEYOND else ''}{len(content):,} bytes"
         )
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
 

@@ -1,7 +1,7 @@
 """Data sets of NumPy arrays: in one .npz file, in a folder of .npy files, and the digits that come with the package."""
 
+import math
 import zipfile
-import zlib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import IO
 import numpy as np
 
 from jaxlr.errors import DataError
+from jaxlr.training.data.idx import LARGEST, check_regular
 from jaxlr.training.data.splits import MappedRows, Split, hold_out_test
 
 _KERAS = ("x_train", "y_train", "x_test", "y_test")
@@ -41,6 +42,7 @@ def load_npz(path: Path) -> tuple[Split, Split, bool]:
       ((8, 8, 8, 1), 2, True)
     """
     try:
+        check_regular(path)
         with path.open("rb") as file:
             arrays = _read_arrays(file, origin=str(path))
     except OSError as error:
@@ -53,7 +55,7 @@ def load_npy_folder(folder: Path) -> tuple[Split, Split, bool]:
 
     The files have the names that the arrays of an .npz file have: x_train.npy, y_train.npy, x_test.npy and y_test.npy,
     or images.npy and labels.npy. Images are uint8 or float32, the rest is as in `load_npz`; that floats are finite is
-    not checked beforehand.
+    checked of the test part alone.
 
     Args:
       folder: the folder.
@@ -79,11 +81,17 @@ def load_npy_folder(folder: Path) -> tuple[Split, Split, bool]:
     for name in _KERAS if set(_KERAS) <= set(there) else _WHOLE:
         path = folder / f"{name}.npy"
         try:
-            arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+            check_regular(path)
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except DataError:
+            raise
         except OSError as error:
             raise DataError(f"{path}: {error.strerror or error}") from error
-        except (ValueError, EOFError) as error:
+        except Exception as error:  # NumPy raises many kinds over a damaged header
             raise DataError(f"{path}: unreadable ({error})") from error
+        if not isinstance(array, np.memmap):
+            raise DataError(f"{path}: no array that can be mapped")
+        arrays[name] = array
     return _to_parts(arrays, origin=str(folder))
 
 
@@ -118,11 +126,26 @@ def _read_arrays(file: IO[bytes], *, origin: str) -> dict[str, np.ndarray]:
         with np.load(file, allow_pickle=False) as archive:
             _check_names(archive.files, origin=origin)
             names = _KERAS if set(_KERAS) <= set(archive.files) else _WHOLE
+            for name in names:
+                _check_size(archive.zip, f"{name}.npy", origin=origin)
             return {name: np.asarray(archive[name]) for name in names}
     except DataError:
         raise
-    except (ValueError, EOFError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{origin}: unreadable ({error})") from error
+    except Exception as error:  # NumPy and zipfile raise many kinds over what is damaged
+        raise DataError(f"{origin}: unreadable ({type(error).__name__}: {error})") from error
+
+
+def _check_size(archive: zipfile.ZipFile, member: str, *, origin: str) -> None:
+    """Refuses a member that unpacks to more, or says that it holds more, than a file may."""
+    size = archive.getinfo(member).file_size
+    if size > LARGEST:
+        raise DataError(f"{origin}: {member} has {size:,} bytes, more than the {LARGEST:,} that are read of one array")
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        if math.prod(shape) * dtype.itemsize > size:
+            raise DataError(f"{origin}: {member} is truncated: {shape} {dtype} in {size:,} bytes")
 
 
 def _check_names(names: list[str], *, origin: str) -> None:
@@ -146,6 +169,11 @@ def _to_parts(arrays: Mapping[str, np.ndarray], *, origin: str) -> tuple[Split, 
 
 def _to_split(arrays: Mapping[str, np.ndarray], images: str, labels: str, *, origin: str) -> Split:
     pixels = _to_images(arrays[images], origin=f"{origin}: {images}")
+    if pixels.ndim == 4 and pixels.shape[1] in (1, 3) and pixels.shape[3] not in (1, 2, 3, 4):
+        raise DataError(
+            f"{origin}: {images} has shape {pixels.shape}; expected the channels last, as "
+            f"numpy.moveaxis({images}, 1, -1) puts them"
+        )
     classified = _to_labels(arrays[labels], origin=f"{origin}: {labels}")
     if len(pixels) != len(classified):
         raise DataError(

@@ -10,6 +10,7 @@ from jaxlr.errors import DataError
 
 # The test part of a set that comes without one is drawn with this seed, whatever the seed of the run.
 _TEST_SEED = 1797
+_LOOKED_AT = 1024  # mapped images at a time
 HELD_OUT_NOTE = " (a fifth, the same for every seed)"
 
 
@@ -38,6 +39,11 @@ class MappedRows:
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or self.dtype, copy=False)
+
+    @property
+    def ndim(self) -> int:
+        """How many axes there are."""
+        return len(self.shape)
 
     def take(self, chosen: np.ndarray) -> "MappedRows":
         """Some of the rows, still unread."""
@@ -208,6 +214,7 @@ def split_dataset(
       '8 train, 2 validation (seed 0), 10 test'
     """
     _require_same_images(name, train, test)
+    _require_finite(name, test)
     count = round(validation_fraction * len(train))
     if not 0 < count < len(train):
         raise DataError(
@@ -217,6 +224,14 @@ def split_dataset(
     chosen = stratified(train.labels, count, seed=seed)
     note = f"{len(train) - count:,} train, {count:,} validation (seed {seed}), {len(test):,} test{test_note}"
     return Dataset(name, train[~chosen], train[chosen], test, classes, note)
+
+
+def _require_finite(name: str, test: Split) -> None:
+    """Refuses mapped test images that are not finite: else a whole training would come before they are met."""
+    if isinstance(test.images, MappedRows) and test.images.dtype != np.uint8:
+        for first in range(0, len(test), _LOOKED_AT):
+            if not np.isfinite(test.images[first : first + _LOOKED_AT]).all():
+                raise DataError(f"{name}: NaN or infinite values among the test images; expected finite ones")
 
 
 def _require_same_images(name: str, train: Split, test: Split) -> None:

@@ -142,6 +142,8 @@ class CNN(nnx.Module):
         if downsample not in get_args(Downsample):
             raise ValueError(f"downsample must be one of {', '.join(get_args(Downsample))}, got {downsample!r}")
         deepest = min(height, width_of_image).bit_length() - 1
+        if deepest < 1:
+            raise ValueError(f"images of {height}x{width_of_image} are too small: a block halves them; at least 2x2")
         if depth > deepest:
             raise ValueError(
                 f"depth must be at most {deepest} for images of {height}x{width_of_image}, "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import re
 import types
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jaxlr.arguments import unknown
+from jaxlr.training.runs.records.schema import COUNT, read_json
 
 __all__ = [
     "Data",
@@ -36,14 +36,18 @@ class _Checked:
         for name, hint in typing.get_type_hints(type(self)).items():
             value = getattr(self, name)
             if not _accepts(hint, value):
-                raise TypeError(f"{name} must be {_words(hint)}, got {value!r}")
+                raise TypeError(f"{name} must be {_words(hint)}, got {shortened(value)}")
             if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"{name} must be finite, got {value!r}")
+                raise ValueError(f"{name} must be finite, got {shortened(value)}")
+            if isinstance(value, str) and len(value) > _LONGEST:
+                raise ValueError(f"{name} must have at most {_LONGEST:,} letters, got {len(value):,}")
         for name, value in vars(self).items():
             if value is not None and name in _LOWEST and value < _LOWEST[name]:
-                raise ValueError(f"{name} must be at least {_LOWEST[name]}, got {value!r}")
+                raise ValueError(f"{name} must be at least {_LOWEST[name]}, got {shortened(value)}")
             if value is not None and name in _BELOW and value >= _BELOW[name]:
-                raise ValueError(f"{name} must be below {_BELOW[name]}, got {value!r}")
+                raise ValueError(f"{name} must be below {_BELOW[name]}, got {shortened(value)}")
+            if value is not None and name in _HIGHEST and value > _HIGHEST[name]:
+                raise ValueError(f"{name} must be at most {_HIGHEST[name]}, got {shortened(value)}")
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,8 @@ class Saving(_Checked):
         super().__post_init__()
         if self.checkpoint_every is not None and not _INTERVAL.fullmatch(self.checkpoint_every):
             raise ValueError(
-                f"checkpoint_every must be a number of updates (500) or of epochs (2ep), got {self.checkpoint_every!r}"
+                "checkpoint_every must be a number of updates (500) or of epochs (2ep), "
+                f"got {shortened(self.checkpoint_every)}"
             )
 
     def checkpoint_interval(self) -> tuple[int | None, int | None]:
@@ -196,7 +201,7 @@ class TrainConfig(Saving, Execution, ScheduledTask):
     """
 
 
-_INTERVAL = re.compile(r"(?P<number>0*[1-9][0-9]*)(?P<epochs>ep)?")
+_INTERVAL = re.compile(r"(?P<number>0{0,9}[1-9][0-9]{0,9})(?P<epochs>ep)?")
 _LOWEST = {
     "momentum": 0,
     "weight_decay": 0,
@@ -213,7 +218,22 @@ _LOWEST = {
     "devices": 1,
     "keep_checkpoints": 1,
 }
-_BELOW = {"momentum": 1, "dropout": 1, "validation": 1, "seed": 2**32}  # jax.random.key takes 32 bits of a seed
+_BELOW = {"momentum": 1, "dropout": 1, "validation": 1}
+_FLOAT32 = 3.4e38
+_HIGHEST = {
+    "weight_decay": _FLOAT32,
+    "l1": _FLOAT32,
+    "l2": _FLOAT32,
+    "epochs": COUNT,
+    "batch_size": COUNT,
+    "accumulate": COUNT,
+    "width": 2**16,
+    "depth": 30,  # an image of 2**30 pixels a side
+    "seed": COUNT,
+    "devices": COUNT,
+    "keep_checkpoints": COUNT,
+}
+_LONGEST = 100_000  # letters of a text
 _KINDS = {
     bool: "true or false",
     int: "an integer",
@@ -262,11 +282,11 @@ def load_config(path: Path) -> TrainConfig:
       ValueError: the file cannot be read, or holds an unknown option or a wrong value; the message is one line.
     """
     try:
-        options = json.loads(path.read_text(encoding="utf-8"))
+        options = read_json(path)
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     except ValueError as error:
-        raise ValueError(f"{path}: not a JSON file: {error}") from None
+        raise ValueError(f"{path}: {error}") from None
     if not isinstance(options, dict):
         raise ValueError(f"{path}: expected an object of options, got {type(options).__name__}")
     known = [field.name for field in dataclasses.fields(TrainConfig)]
@@ -279,6 +299,14 @@ def load_config(path: Path) -> TrainConfig:
         return TrainConfig(**options)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def shortened(value: Any) -> str:
+    """A value in a message: a number of thousands of digits cannot be printed, nor would anybody read it."""
+    if isinstance(value, int) and abs(value) >= 10**30:
+        return "a number of more than 30 digits"
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 def _accepts(hint: Any, value: Any) -> bool:

@@ -5,6 +5,7 @@ import errno
 import itertools
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,12 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None
 
-__all__ = ["FolderLock", "check_folder", "make_folder", "write_json"]
+__all__ = ["FolderLock", "begun", "check_folder", "discard", "make_folder", "was_left", "write_json"]
+
+# Stands in a folder from its making to its config.json: whatever ended the process between may be made anew.
+_STARTING = ".starting"
+_MADE = (_STARTING, "metrics.jsonl", "checkpoints", "config.part", "range_test.json", "range_test.part")
+_MADE += ("range_test.png", "events.out.tfevents.*.jaxlr")
 
 
 class FolderLock:
@@ -53,13 +59,13 @@ class FolderLock:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuses a folder that holds anything.
+    """Refuses a folder that holds anything but the beginnings of a run that never had its config.json.
 
     Raises:
       ValueError: it holds something, is a file, or cannot be looked into.
     """
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not was_left(folder):
             raise ValueError(f"out must be a new or empty folder, got {str(folder)!r}")
     except OSError as error:
         raise ValueError(f"out: {folder}: {error.strerror}") from None
@@ -89,11 +95,56 @@ def make_folder(folder: Path | None, name: str) -> Path:
             made.append(each)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if was_left(folder):
+            lock = FolderLock(folder)
+            _clear(folder)
+            lock.release()
+        (folder / _STARTING).touch()
     except OSError as error:
         for each in reversed(made):
             each.rmdir()
         raise ValueError(f"out: {folder}: {error.strerror}") from None
     return folder
+
+
+def begun(folder: Path) -> None:
+    """Says that the folder has its config.json: from now on it is somebody's.
+
+    Raises:
+      OSError: the folder cannot be written to.
+    """
+    (folder / _STARTING).unlink(missing_ok=True)
+
+
+def discard(folder: Path) -> bool:
+    """Takes a folder away that has no config.json yet; gives whether it did."""
+    try:
+        if not was_left(folder):
+            return False
+        _clear(folder)
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
+
+
+def was_left(folder: Path) -> bool:
+    """Whether a folder is what a process left that ended before its config.json.
+
+    Raises:
+      OSError: it cannot be looked into.
+    """
+    if not (folder / _STARTING).exists() or (folder / "config.json").exists():
+        return False
+    return all(any(each.match(name) for name in _MADE) for each in folder.iterdir())
+
+
+def _clear(folder: Path) -> None:
+    for each in sorted(folder.iterdir(), reverse=True):  # the mark last: a process ended here leaves what it found
+        if each.is_dir():
+            shutil.rmtree(each)
+        else:
+            each.unlink()
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -14,22 +14,25 @@ import numpy as np
 
 import jaxlr
 from jaxlr import plotting
-from jaxlr.errors import Stopped, TrainingDiverged
+from jaxlr.errors import CheckpointError, DataError, Stopped, TrainingDiverged
 from jaxlr.schedules import Schedule, parse
 from jaxlr.training.data.datasets import Dataset
+from jaxlr.training.data.fingerprint import fingerprint
 from jaxlr.training.loop import hosts
 from jaxlr.training.loop.items import Chunk, EpochEnd, Item, Updates
 from jaxlr.training.loop.trainer import Trainer
-from jaxlr.training.runs.assembly import load_data, make_model, make_optimizer
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
-from jaxlr.training.runs.folder import FolderLock, check_folder, make_folder, write_json
-from jaxlr.training.runs.metrics import FILE, NoRecords, Records, parse_records, read_start
-from jaxlr.training.runs.picture import plot_run
-from jaxlr.training.runs.position import Position
-from jaxlr.training.runs.rates import check_rates
-from jaxlr.training.runs.resuming import check_changes, check_epochs, epoch_accuracies, schedule_of
-from jaxlr.training.runs.saving import Clock, Saving
-from jaxlr.training.runs.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
+from jaxlr.training.runs.folder import FolderLock, begun, check_folder, make_folder, was_left, write_json
+from jaxlr.training.runs.records.metrics import FILE, NoRecords, Records, finite, parse_records, read_start
+from jaxlr.training.runs.records.position import Position
+from jaxlr.training.runs.records.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
+from jaxlr.training.runs.saving.moments import Clock, Saving
+from jaxlr.training.runs.saving.weights import FILE as WEIGHTS
+from jaxlr.training.runs.saving.weights import write_weights
+from jaxlr.training.runs.showing.picture import plot_run
+from jaxlr.training.runs.starting.assembly import load_data, make_model, make_optimizer
+from jaxlr.training.runs.starting.rates import check_rates
+from jaxlr.training.runs.starting.resuming import check_changes, check_data, check_epochs, epoch_accuracies, schedule_of
 
 __all__ = ["Run", "Stopped", "TrainConfig", "execute", "prepare", "resume", "train"]
 
@@ -93,6 +96,7 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
     text = default_schedule(config.epochs) if config.schedule is None else config.schedule
     config = dataclasses.replace(config, schedule=text)
     data = load_data(config)
+    mark = fingerprint(data)
     # An accumulation goes on across an epoch's end, so an epoch may hold half an update.
     schedule = parse(text, steps_per_epoch=_steps_per_epoch(config, data))
     trainer = _make_trainer(config, data, schedule)
@@ -100,13 +104,13 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
     check_rates(text, schedule, 0, trainer.updates_total(config.epochs), instead=instead)
     notes = ()
     if weights is not None:
-        from jaxlr.training.runs import checkpoints
+        from jaxlr.training.runs.saving.loading import read_network
 
-        position = checkpoints.read_position(weights)
-        trainer.load_network(checkpoints.load_network(weights, trainer.state[0]))
-        notes = (f"weights of {weights} at count {position.count:,}",)
+        network, count = read_network(weights, trainer.state[0])
+        trainer.load_network(network)
+        notes = (f"weights of {weights} at count {count:,}",)
     folder = Path(hosts.first_host(lambda: str(make_folder(out, Path(config.data).stem))))
-    run = _run(config, data, schedule, trainer, folder, _hold(folder), _beginning(text), notes)
+    run = _run(config, data, schedule, trainer, folder, _hold(folder), _beginning(text, mark), notes)
     return dataclasses.replace(run, save_start=weights is not None)
 
 
@@ -126,8 +130,10 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
         option differs that must not.
       CheckpointError: there is no checkpoint, or it cannot be read.
     """
-    from jaxlr.training.runs import checkpoints  # orbax takes a second to import
+    from jaxlr.training.runs.saving import checkpoints  # orbax takes a second to import
 
+    if was_left(folder):
+        raise ValueError(f"resume: {folder}: the run was ended before it began; the same words start it again")
     kept = load_config(folder / "config.json")
     config = kept if config is None else config
     check_changes(kept, config)
@@ -136,8 +142,10 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
         # A run that has ended has a summary; without either it was killed before its first checkpoint.
         saved = (folder / "summary.json").exists() or checkpoints.has_checkpoint(folder)
         text = config.schedule or kept.schedule or default_schedule(kept.epochs)
-        position = checkpoints.read_position(folder) if saved else _beginning(text)
-        data = load_data(config)
+        data = _load_again(config, kept)
+        mark = fingerprint(data)
+        position = checkpoints.read_position(folder) if saved else _beginning(text, mark)
+        check_data(kept.data, config.data, position.data if saved else None, mark)
         history = list(position.schedules)
         if text != history[-1][1]:
             history.append((position.count, text))
@@ -171,9 +179,20 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
         notes.append(f"schedule {position.schedules[-1][1]} becomes {schedule!r}: the rate goes on from where it is")
     if config.epochs != kept.epochs:
         notes.append(f"epochs {kept.epochs} becomes {config.epochs}")
-    start = dataclasses.replace(position, schedules=tuple(history), resumed=(*position.resumed, position.count))
+    start = dataclasses.replace(
+        position, schedules=tuple(history), resumed=(*position.resumed, position.count), data=mark
+    )
     config = dataclasses.replace(config, schedule=text)
     return _run(config, data, schedule, trainer, folder, lock, start, tuple(notes))
+
+
+def _load_again(config: TrainConfig, kept: TrainConfig) -> Dataset:
+    try:
+        return load_data(config)
+    except DataError as error:
+        if config.data != kept.data:
+            raise
+        raise DataError(f"{error}; where the data lie elsewhere now, --data or --data-dir says where") from None
 
 
 def _instead(folder: Path) -> str:
@@ -191,8 +210,8 @@ def _hold(folder: Path) -> FolderLock | None:
     return locks[0] if locks else None
 
 
-def _beginning(schedule: str) -> Position:
-    return Position(0, 0, 0, 0, 0.0, ((0, schedule),))
+def _beginning(schedule: str, data: str) -> Position:
+    return Position(0, 0, 0, 0, 0.0, ((0, schedule),), data=data)
 
 
 def execute(
@@ -220,7 +239,8 @@ def execute(
     writes = hosts.is_first()
     if writes:
         # A summary tells of the whole of metrics.jsonl, or is not there.
-        (run.folder / "summary.json").unlink(missing_ok=True)
+        for name in ("summary.json", WEIGHTS):
+            (run.folder / name).unlink(missing_ok=True)
     tally, failure, item = Tally(), None, None
     clock = Clock(run.trainer, run.start.seconds)
     saving = Saving(run.config, run.trainer, run.folder, run.start, clock)
@@ -238,6 +258,7 @@ def execute(
                 saving.finish()
             if writes:
                 write_json(run.folder / "config.json", to_json(run.config))
+                begun(run.folder)
             for item in _items(run, saving.updates):
                 tally.take(item)
                 images = (tally.updates + tally.skipped) * run.config.accumulate * run.config.batch_size
@@ -259,8 +280,11 @@ def execute(
             saving.close()
         summary = _summarize(run, tally, clock.seconds(), failure)
         if writes:
-            write_json(run.folder / "summary.json", summary)
+            if failure is None:
+                write_weights(run.folder, run.trainer.state[0], run.trainer.count)
+            # The summary comes last: where it is, nothing is missing.
             _draw_report(run.folder / "report.png", run.folder / FILE, summary)
+            write_json(run.folder / "summary.json", summary)
     if failure is not None:
         raise failure
     return summary
@@ -329,7 +353,7 @@ def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseExc
         "status": _status(failure),
         "failure": None if failure is None else str(failure) or "stopped by the user",
         "test_accuracy": test_accuracy,
-        "test_loss": test_loss,
+        "test_loss": None if test_loss is None else finite(test_loss),
         "data": config.data,
         "split": run.data.split_note,
         "schedule": config.schedule,
@@ -362,7 +386,10 @@ def _status(failure: BaseException | None) -> str:
 
 
 def _draw_report(path: Path, metrics: Path, summary: Mapping[str, Any]) -> None:
-    records = parse_records(metrics.read_text(encoding="utf-8"))
+    try:
+        records = parse_records(metrics.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{metrics}: changed while the run went on: {error}") from None
     result = summary["failure"] if summary["test_accuracy"] is None else f"test accuracy {summary['test_accuracy']:.4f}"
     figure = plot_run(
         records,

@@ -14,8 +14,8 @@ from jaxlr.training.loop.order import BatchOrder
 from jaxlr.training.loop.update import make_objective
 from jaxlr.training.network.convolution import compiler_options
 from jaxlr.training.network.losses import loss_by_name
-from jaxlr.training.runs.assembly import make_model, make_optimizer
 from jaxlr.training.runs.config import Task, default_schedule
+from jaxlr.training.runs.starting.assembly import make_model, make_optimizer
 
 __all__ = ["find_rates", "initial_network", "schedule_of"]
 

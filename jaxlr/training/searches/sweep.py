@@ -20,8 +20,8 @@ from jaxlr.training.data.splits import Split
 from jaxlr.training.loop.order import epoch_order
 from jaxlr.training.loop.update import EVALUATION_BATCH, State, make_evaluate_batch, make_update, padded
 from jaxlr.training.network.losses import loss_by_name
-from jaxlr.training.runs.assembly import make_model, make_optimizer
 from jaxlr.training.runs.config import Task
+from jaxlr.training.runs.starting.assembly import make_model, make_optimizer
 
 __all__ = ["make_training", "steps_per_epoch"]
 

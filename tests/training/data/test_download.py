@@ -2,7 +2,9 @@
 
 import dataclasses
 import hashlib
+import os
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +26,7 @@ from image_files import (
     write_family,
 )
 
+from jaxlr.training.data import download
 from jaxlr.training.data.datasets import SOURCES, Source, load_dataset
 
 
@@ -196,3 +199,55 @@ def test_published_sources_have_a_checksum_for_every_file() -> None:
         assert all(url.startswith("https://") and url.endswith("/") for url in source.urls)
     checksums = [checksum for source in SOURCES.values() for checksum in source.checksums.values()]
     assert len(set(checksums)) == len(checksums)
+
+
+class Endless(SimpleHTTPRequestHandler):
+    """Gives a byte now and then, for ever."""
+
+    pause = 0.0
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(b"x" * (1 if self.pause else 4096))
+                time.sleep(self.pause)
+        except OSError:  # the other side has had enough
+            pass
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("pause", "words"),
+    [(0.0, "given up: more than 50,000 bytes"), (0.05, "given up: slower than 1,000 bytes a second")],
+    ids=["endless", "slow"],
+)
+def test_a_download_has_limits_of_size_and_time(pause, words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(download, "_LARGEST", 50_000)
+    monkeypatch.setattr(download, "_PATIENCE", 0.2)
+    http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Endless,), {"pause": pause}))
+    http.daemon_threads = True
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    source = Source("tiny", urls=(f"http://127.0.0.1:{http.server_port}/",), checksums={"a.gz": "md5:0"})
+    message = said(lambda: download.fetch("a.gz", source, tmp_path))
+    http.shutdown()
+    http.server_close()
+    thread.join()
+    assert words in message
+    assert files_under(tmp_path) == []
+
+
+def test_what_a_killed_download_has_left_is_taken_away_by_the_next(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    old, new = tmp_path / "tiny" / "tmpabc", tmp_path / "tiny" / "tmpdef"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    source = Source("tiny", urls=("http://127.0.0.1:9/",), checksums={"a.gz": "md5:0"})
+    assert "cannot download a.gz" in said(lambda: download.fetch("a.gz", source, tmp_path))
+    assert files_under(tmp_path) == ["tmpdef"]

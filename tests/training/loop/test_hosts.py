@@ -14,9 +14,9 @@ import pytest
 
 from jaxlr.cli import main
 from jaxlr.training.loop.hosts import Hosts, any_host, first_host, largest
-from jaxlr.training.runs.checkpoints import read_position
 from jaxlr.training.runs.config import TrainConfig
 from jaxlr.training.runs.run import resume, train
+from jaxlr.training.runs.saving.checkpoints import read_position
 
 WORDS = ["--width", "2", "--depth", "1", "--schedule", "constant(0.01)", "--checkpoint-every", "25"]
 TIMEOUT = 10  # seconds without a sign of life

@@ -11,8 +11,8 @@ from flax import nnx
 
 from jaxlr.training.data.datasets import load_dataset
 from jaxlr.training.network.models import CNN
-from jaxlr.training.runs.assembly import make_model
 from jaxlr.training.runs.config import TrainConfig
+from jaxlr.training.runs.starting.assembly import make_model
 
 CASES = [((8, 8, 1), "pool"), ((7, 10, 2), "pool"), ((7, 10, 2), "stride"), ((8, 8, 1), "stride")]
 

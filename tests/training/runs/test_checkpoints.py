@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlr.training.runs.checkpoints import Checkpoints, load_network, load_state, read_position
-from jaxlr.training.runs.position import CheckpointError, Position
+from jaxlr.training.runs.records.position import CheckpointError, Position
+from jaxlr.training.runs.saving.checkpoints import Checkpoints, load_network, load_state, read_position
 
 SCHEDULES = ((0, "cosine(0.1, 10)"), (4, "cosine(0.1, 20)"))
 
@@ -159,8 +159,8 @@ import resource, signal, sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from test_checkpoints import make_state, position
-from jaxlr.training.runs.checkpoints import Checkpoints
-from jaxlr.training.runs.position import CheckpointError
+from jaxlr.training.runs.saving.checkpoints import Checkpoints
+from jaxlr.training.runs.records.position import CheckpointError
 import jax.numpy as jnp
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 checkpoints = Checkpoints(Path(sys.argv[1]), keep=3)

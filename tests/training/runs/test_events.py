@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxlr.training.loop.items import Chunk, EpochEnd, Updates
-from jaxlr.training.runs.events import EventFile, crc32c, write_item
+from jaxlr.training.runs.records.events import EventFile, crc32c, write_item
 
 
 def fields(message):

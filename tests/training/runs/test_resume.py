@@ -22,13 +22,13 @@ from jaxlr.cli import main
 from jaxlr.schedules import parse
 from jaxlr.training.loop.items import Chunk, EpochEnd, Updates
 from jaxlr.training.runs.config import TrainConfig
-from jaxlr.training.runs.events import EventFile
 from jaxlr.training.runs.folder import FolderLock
-from jaxlr.training.runs.metrics import curves, decode, encode, parse_records, read_start
-from jaxlr.training.runs.past_runs import read_run
-from jaxlr.training.runs.position import Position
-from jaxlr.training.runs.resuming import changed_schedule, check_changes, check_epochs, schedule_of
+from jaxlr.training.runs.records.events import EventFile
+from jaxlr.training.runs.records.metrics import curves, decode, encode, parse_records, read_start
+from jaxlr.training.runs.records.position import Position
 from jaxlr.training.runs.run import Stopped, execute, prepare, resume, train
+from jaxlr.training.runs.showing.past_runs import read_run
+from jaxlr.training.runs.starting.resuming import changed_schedule, check_changes, check_epochs, schedule_of
 
 # 1,293 digits to train on: 20 batches of 64 in two of which an update, 30 updates in all; dropout and momentum as well.
 WORDS = ["--width", "2", "--depth", "1", "--batch-size", "64", "--accumulate", "2", "--epochs", "3"]

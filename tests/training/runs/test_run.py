@@ -15,9 +15,9 @@ from jaxlr.schedules import parse
 from jaxlr.training.loop.items import Chunk, EpochEnd, TrainingDiverged, Updates
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.runs.folder import make_folder
-from jaxlr.training.runs.progress import print_summary
+from jaxlr.training.runs.records.summary import Tally, parameters_sha256
 from jaxlr.training.runs.run import execute, prepare, train
-from jaxlr.training.runs.summary import Tally, parameters_sha256
+from jaxlr.training.runs.showing.progress import print_summary
 
 # 1,293 digits to train on: 10 batches of 128 an epoch.
 SMALL = TrainConfig(width=2, depth=1, batch_size=128, epochs=2, schedule="triangular2(0.01, 0.1, 5)", optimizer="sgd")
@@ -225,6 +225,17 @@ def test_a_loss_that_is_infinite_from_the_start_leaves_whole_files(tmp_path):
     assert (tmp_path / "run" / "report.png").exists()
 
 
+@pytest.mark.parametrize(("nonfinite", "boundary"), [("skip", 15), pytest.param("stop", 19, marks=pytest.mark.ci)])
+def test_a_network_that_is_lost_without_a_word_has_a_summary_that_says_so(nonfinite, boundary, tmp_path, capsys):
+    config = change(SMALL, nonfinite=nonfinite, schedule=f"join([constant(0.01), constant(1e30)], [{boundary}])")
+    train(config, out=tmp_path / "run")
+    summary = read(tmp_path / "run")[3]
+    assert (summary["status"], summary["test_loss"]) == ("done", None)
+    assert summary["updates"] + summary["skipped_updates"] == 20
+    print_summary(summary, tmp_path)
+    assert "test accuracy 0." in capsys.readouterr().out
+
+
 @pytest.mark.ci
 def test_an_interrupted_run_keeps_its_metrics(tmp_path):
     def stop(item):
@@ -307,7 +318,7 @@ def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path, monkeypatch):
         ({"momentum": "high"}, TypeError, "momentum must be a number or None, got 'high'"),
         ({"optimizer": "sdg"}, TypeError, "optimizer must be one of sgd, rmsprop, adam, adamw, got 'sdg'"),
         ({"optimizer": "adam", "momentum": 0.9}, ValueError, "momentum is for sgd and rmsprop, got 0.9 with adam"),
-        ({"seed": 2**32}, ValueError, "seed must be below 4294967296, got 4294967296"),
+        ({"seed": 2**31}, ValueError, "seed must be at most 2147483647, got 2147483648"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

@@ -1,4 +1,4 @@
-"""What a run says: a live bar on a terminal, elsewhere a line an epoch, and a table at the end."""
+"""What a run says: a line an epoch, on a terminal a live bar beneath, and a table at the end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from jaxlr.training.loop.items import EpochEnd, Updates
+from jaxlr.training.runs.saving.weights import FILE as WEIGHTS
 
 __all__ = ["print_summary", "show_progress"]
 
@@ -47,6 +48,8 @@ def show_progress(updates: int, epochs: int) -> Iterator[Watch]:
 
         def watch(item: Updates | EpochEnd) -> None:
             figures.take(item)
+            if isinstance(item, EpochEnd):
+                bar.console.print(figures.line(item, epochs), highlight=False, markup=False)
             epoch = f"{min(figures.epochs_done + 1, epochs)}/{epochs}"
             bar.update(task, completed=figures.count, epoch=epoch, figures=figures.short())
 
@@ -61,6 +64,7 @@ def print_summary(summary: Mapping[str, Any], folder: Path) -> None:
     for name, value in _rows(summary):
         table.add_row(name, value)
     table.add_row("files", f"{folder}/")
+    table.add_row("weights", f"{folder}/{WEIGHTS}, read with jaxlr.training.load_network({str(folder)!r})")
     # A schedule may hold brackets, which rich would take for its markup.
     console = Console(highlight=False, markup=False)
     console.print()
@@ -97,6 +101,11 @@ class _Figures:
         figures = (("loss", self.loss, ".4f"), ("accuracy", self.accuracy, ".3f"), ("rate", self.rate, ".3g"))
         return "  ".join(f"{name} {value:{form}}" for name, value, form in figures if not math.isnan(value))
 
+    def line(self, end: EpochEnd, epochs: int) -> str:
+        """What stays of an epoch."""
+        parts = (f"epoch {end.epoch:{len(str(epochs))}}/{epochs}", self.short())
+        return "  ".join(filter(None, (*parts, f"validation {end.validation_accuracy:.3f}")))
+
 
 def _one_line_an_epoch(updates: int, epochs: int) -> Watch:
     figures = _Figures()
@@ -104,12 +113,9 @@ def _one_line_an_epoch(updates: int, epochs: int) -> Watch:
     def watch(item: Updates | EpochEnd) -> None:
         figures.take(item)
         if isinstance(item, EpochEnd):
-            parts = [f"epoch {item.epoch:{len(str(epochs))}}/{epochs}", figures.short()]
-            parts.append(f"validation {item.validation_accuracy:.3f}")
             left = figures.seconds_left(updates)
-            if not math.isnan(left):
-                parts.append(f"{left:.0f} s left")
-            print("  ".join(filter(None, parts)), flush=True)
+            rest = [] if math.isnan(left) else [f"{left:.0f} s left"]
+            print("  ".join([figures.line(item, epochs), *rest]), flush=True)
 
     return watch
 
@@ -123,7 +129,8 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "optimizer", summary["optimizer"]
     epochs = f"{summary['epochs']} epoch{'s' if summary['epochs'] > 1 else ''}"
     yield "updates", f"{summary['updates']:,} in {epochs}, batches of {summary['batch_size']}{accumulated}"
-    yield "rate", rates.format(*(summary[f"learning_rate_{which}"] for which in ("first", "highest", "last", "end")))
+    figures = (summary[f"learning_rate_{which}"] for which in ("first", "highest", "last", "end"))
+    yield "rate", rates.format(*(math.nan if figure is None else figure for figure in figures))
     if summary["cycle_note"]:
         yield "cycle", summary["cycle_note"]
     if summary["horizon_note"]:
@@ -132,5 +139,6 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     device = summary["device"]
     where = device["kind"] if device["used"] == 1 else f"{device['used']} x {device['kind']}"
     yield "speed", f"{summary['images_per_second']:,.0f} images/s on {where}"
-    best = f"best {summary['best_validation_accuracy']:.4f} in epoch {summary['best_epoch']}"
-    yield "accuracy", f"train {summary['train_accuracy']:.4f}, validation {summary['validation_accuracy']:.4f} ({best})"
+    names = ("train_accuracy", "validation_accuracy", "best_validation_accuracy")
+    train, last, best = (math.nan if summary[name] is None else summary[name] for name in names)
+    yield "accuracy", f"train {train:.4f}, validation {last:.4f} (best {best:.4f} in epoch {summary['best_epoch']})"

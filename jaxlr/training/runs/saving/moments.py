@@ -12,11 +12,11 @@ from jaxlr.training.loop import hosts
 from jaxlr.training.loop.items import EpochEnd, Item
 from jaxlr.training.loop.trainer import Trainer
 from jaxlr.training.runs.config import TrainConfig
-from jaxlr.training.runs.metrics import NoRecords, Records
-from jaxlr.training.runs.position import Position
+from jaxlr.training.runs.records.metrics import NoRecords, Records
+from jaxlr.training.runs.records.position import Position
 
 if TYPE_CHECKING:
-    from jaxlr.training.runs.checkpoints import Checkpoints
+    from jaxlr.training.runs.saving.checkpoints import Checkpoints
 
 __all__ = ["Clock", "Saving"]
 
@@ -126,7 +126,7 @@ class Saving:
     def _open(self) -> Checkpoints:
         if self._checkpoints is None:
             # Orbax takes a second to import: a short run does without.
-            from jaxlr.training.runs.checkpoints import Checkpoints
+            from jaxlr.training.runs.saving.checkpoints import Checkpoints
 
             self._checkpoints = Checkpoints(self._folder, keep=self._keep)
         return self._checkpoints

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxlr import plotting
 from jaxlr.plotting.styles import positive, thinned
-from jaxlr.training.runs.metrics import Record, curves
+from jaxlr.training.runs.records.metrics import Record, curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from jaxlr.training.loop.items import Chunk, EpochEnd, Item, Updates
-from jaxlr.training.runs.events import EventFile, write_item
-from jaxlr.training.runs.position import Position
+from jaxlr.training.runs.records.events import EventFile, write_item
+from jaxlr.training.runs.records.position import Position
+from jaxlr.training.runs.records.schema import Check, check_fields, integer, number, optional, parse_json
 
 __all__ = ["Curves", "NoRecords", "Record", "Records", "curves", "decode", "encode", "parse_records", "read_start"]
 
@@ -25,6 +26,8 @@ Record: TypeAlias = Mapping[str, Any]  # what a line holds: numbers, null for on
 _FIGURES = Updates._fields[1:]
 _EPOCH = EpochEnd._fields
 # What readers cannot do without: older runs lack some of the others.
+_CHECKS: Mapping[str, Check] = {name: optional(number()) for name in (*_FIGURES, *_EPOCH[2:], "skipped")}
+_CHECKS = {**_CHECKS, "count": integer(), "epoch": integer(least=1)}
 _NEEDED = {"epoch": ("count", "validation_accuracy"), "skipped": ("count", "skipped")}
 
 
@@ -56,13 +59,15 @@ def parse_records(lines: str, *, whole: bool = True) -> list[Record]:
     if last and whole:
         raise ValueError(f"line {len(ended) + 1} is cut off")
     records = []
-    for number, line in enumerate(ended, 1):
+    for place, line in enumerate(ended, 1):
         try:
-            record = json.loads(line)
-            if not all(_is_number(record[name], name) for name in _needed(record)):
-                raise TypeError
-        except (KeyError, TypeError, json.JSONDecodeError):
-            raise ValueError(f"line {number} is no record") from None
+            record = parse_json(line)
+        except ValueError:
+            raise ValueError(f"line {place} is no record") from None
+        try:
+            check_fields(record, _checks(record), what="a record")
+        except ValueError as error:
+            raise ValueError(f"line {place}: {error}") from None
         records.append(record)
     return records
 
@@ -225,18 +230,16 @@ def _records(item: Item) -> Iterator[Record]:
             yield {"count": int(count), **dict(zip(_FIGURES, map(finite, (rate, *others)), strict=True))}
 
 
-def _needed(record: Record) -> Sequence[str]:
-    kind = next((kind for kind in _NEEDED if kind in record), None)
-    return ("count", "learning_rate", "loss") if kind is None else _NEEDED[kind]
+def _checks(record: Any) -> Mapping[str, Check]:
+    """What a line must hold, and what it holds beside that and is known."""
+    if not isinstance(record, Mapping):
+        return {}
+    needed = next((names for kind, names in _NEEDED.items() if kind in record), ("count", "learning_rate", "loss"))
+    return {name: check for name, check in _CHECKS.items() if name in needed or name in record}
 
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
-
-
-def _is_number(value: object, name: str) -> bool:
-    """Whether a field may have this value: a number, or null where one is not finite."""
-    return type(value) is int if name == "count" else value is None or type(value) in (int, float)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxlr import plotting
 from jaxlr.plotting.styles import positive, thinned
-from jaxlr.training.runs.past_runs import PastRun
+from jaxlr.training.runs.showing.past_runs import PastRun
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,9 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from jaxlr.errors import CheckpointError
-from jaxlr.training.runs.position import Position
+from jaxlr.training.runs.records.position import Position, to_position
+from jaxlr.training.runs.records.schema import check_fields, text
+from jaxlr.training.runs.saving.checksums import changed_file, write_checksums
 
 __all__ = ["Checkpoints", "has_checkpoint", "load_network", "load_state", "read_position", "read_shapes"]
 
@@ -39,6 +41,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path, *, keep: int):
         self.folder = folder / FOLDER
+        self._count: int | None = None  # of the checkpoint that is being written
         best = BestN(
             get_metric_fn=lambda metrics: metrics["validation_accuracy"], n=1, keep_checkpoints_without_metrics=False
         )
@@ -46,6 +49,7 @@ class Checkpoints:
             preservation_policy=AnyPreservationPolicy([LatestN(keep), best]),
             # What a kill left half-written; the folder's lock says that nobody is still writing it.
             cleanup_tmp_directories=True,
+            async_options=ocp.options.AsyncOptions(post_finalization_callback=self._checksum),
         )
         # Orbax logs a failure in its threads with a traceback, and raises it as well.
         self._quiet = contextlib.ExitStack()
@@ -78,6 +82,10 @@ class Checkpoints:
         parts = dict(zip(_PARTS, map(_named, state), strict=True))
         notes = dataclasses.asdict(position) | {"layout": {name: _layout(part) for name, part in parts.items()}}
         metrics = None if validation_accuracy is None else {"validation_accuracy": validation_accuracy}
+        with self._writing():
+            self._manager.wait_until_finished()  # the one before: its checksums must know whose they are
+            self._seal()
+        self._count = position.count
         items = {name: ocp.args.StandardSave(part) for name, part in parts.items()}  # pyright: ignore[reportCallIssue]
         with self._writing():
             self._manager.save(
@@ -94,6 +102,19 @@ class Checkpoints:
         """
         with self._writing():
             self._manager.wait_until_finished()
+            self._seal()
+
+    def _checksum(self) -> None:
+        """Writes the checksums into the checkpoint that is about to be complete."""
+        if jax.process_index() == 0:
+            for place in self.folder.glob(f"{self._count}*"):
+                if place.name.partition(".")[0] == str(self._count):
+                    write_checksums(place, "*/**/*")  # orbax writes once more into those that lie above
+
+    def _seal(self) -> None:
+        """Adds those of the two small files that orbax writes at the very end."""
+        if jax.process_index() == 0 and self._count is not None and (self.folder / str(self._count)).is_dir():
+            write_checksums(self.folder / str(self._count))
 
     def close(self) -> None:
         """Ends the threads that write; a failure that nobody waited for is lost."""
@@ -207,17 +228,36 @@ def _read_notes(folder: Path, count: int | None = None) -> tuple[Position, dict[
         count = manager.latest_step() if count is None else count
         if count is None:
             raise CheckpointError(f"{place}: holds no complete checkpoint")
+        _verify(place / str(count))
         with _errors(_unreadable(place / str(count))):
             restored = manager.restore(count, args=ocp.args.Composite(position=ocp.args.JsonRestore()))  # pyright: ignore[reportCallIssue]
             notes: dict[str, Any] = dict(restored["position"])
-            layout = notes.pop("layout")
-            notes["schedules"] = tuple((at, text) for at, text in notes["schedules"])
-            notes["resumed"] = tuple(notes["resumed"])
-            return Position(**notes), layout
+            check_fields(notes, {"layout": _is_layout}, what="a checkpoint")
+            return to_position(notes), notes["layout"]
+
+
+def _is_layout(layout: Any) -> bool:
+    names = {name: text() for part in _PARTS for name in (layout or {}).get(part, {})}
+    return all(isinstance(layout[part], Mapping) for part in _PARTS) and all(
+        check(layout[part][name]) for part in _PARTS for name, check in names.items() if name in layout[part]
+    )
+
+
+def _verify(place: Path) -> None:
+    """Refuses a checkpoint of which a file is not what was written.
+
+    Raises:
+      CheckpointError: it names the file.
+    """
+    if (name := changed_file(place)) is not None:
+        raise CheckpointError(f"{_unreadable(place)} ({name} is not what was written)")
 
 
 def _unreadable(place: Path) -> str:
-    return f"{place}: truncated or damaged checkpoint; without this folder a resumed run starts at the one before"
+    before = [int(each.name) for each in place.parent.iterdir() if each.name.isdecimal() and each != place]
+    older = [count for count in before if count < int(place.name)]
+    where = f"at the one before, count {max(older):,}" if older else "at its beginning"
+    return f"{place}: truncated or damaged checkpoint; without this folder a resumed run starts {where}"
 
 
 def _named(tree: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxlr.training.runs import metrics
 from jaxlr.training.runs.config import TrainConfig, load_config, to_json
+from jaxlr.training.runs.records import metrics
 
 __all__ = ["UNFINISHED", "PastRun", "read_run", "split_options"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 from collections.abc import Callable, Sequence
@@ -14,18 +13,19 @@ import numpy as np
 from jaxlr.schedules import Schedule, leaves, parse, retime
 from jaxlr.training.loop.items import Chunk, Item
 from jaxlr.training.runs.config import TrainConfig
-from jaxlr.training.runs.position import Position
+from jaxlr.training.runs.records.position import Position
 
 __all__ = [
     "changed_schedule",
     "check_changes",
+    "check_data",
     "check_epochs",
     "epoch_accuracies",
     "is_done",
     "schedule_of",
 ]
 
-_MAY_CHANGE = ("schedule", "epochs", "data_dir", "devices", "zero", "images_on")
+_MAY_CHANGE = ("schedule", "epochs", "data", "data_dir", "devices", "zero", "images_on")
 _MAY_CHANGE += ("checkpoint_every", "keep_checkpoints", "events")
 
 
@@ -40,13 +40,41 @@ def check_changes(kept: TrainConfig, config: TrainConfig) -> None:
       Traceback (most recent call last):
       ValueError: resume: batch_size must stay 64, got 32; a run from these weights with other options is --from
     """
-    for field in dataclasses.fields(TrainConfig):
-        before, now = getattr(kept, field.name), getattr(config, field.name)
-        if before != now and field.name not in _MAY_CHANGE:
+    options = vars(config)
+    for name, before in vars(kept).items():
+        if before != options[name] and name not in _MAY_CHANGE:
             raise ValueError(
-                f"resume: {field.name} must stay {before!r}, got {now!r}; "
+                f"resume: {name} must stay {before!r}, got {options[name]!r}; "
                 "a run from these weights with other options is --from"
             )
+
+
+def check_data(before: str, now: str, kept: str | None, found: str) -> None:
+    """Refuses data that are not those of the run; where they lie does not matter.
+
+    Args:
+      before: the name or path that the run has kept.
+      now: that of now.
+      kept: the fingerprint of the run's data; None where it has none.
+      found: that of what was read.
+
+    Raises:
+      ValueError: the data are others, or nobody can tell.
+
+    Example:
+      >>> check_data("a.npz", "elsewhere/a.npz", "12", "12")
+      >>> check_data("a.npz", "a.npz", "12", "34")
+      Traceback (most recent call last):
+      ValueError: resume: data: 'a.npz' does not hold what the run was trained on; train anew, or start with --from
+    """
+    if kept is None and before != now:
+        raise ValueError(
+            f"resume: data must stay {before!r}, got {now!r}: the run has kept no fingerprint of its images"
+        )
+    if kept not in (None, found):
+        raise ValueError(
+            f"resume: data: {now!r} does not hold what the run was trained on; train anew, or start with --from"
+        )
 
 
 def check_epochs(folder: Path, epochs: int, position: Position, updates_total: Callable[[int], int]) -> None:

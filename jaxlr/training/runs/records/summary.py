@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxlr.schedules import Schedule
 from jaxlr.training.loop.items import EpochEnd, Item
-from jaxlr.training.runs.metrics import finite
+from jaxlr.training.runs.records.metrics import finite
 
 __all__ = ["Tally", "end_entries", "finite", "horizon_note", "machine", "parameters_sha256"]
 

@@ -1,0 +1,1 @@
+"""What a run writes down of itself: its records, where it stands, its summary."""

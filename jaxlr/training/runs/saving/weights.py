@@ -1,0 +1,113 @@
+"""The last weights of a run in weights.npz: a file that NumPy reads, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxlr.errors import CheckpointError
+
+__all__ = ["FILE", "read_count", "read_weights", "weight_shapes", "write_weights"]
+
+FILE = "weights.npz"
+_COUNT = "count"
+
+
+def write_weights(folder: Path, network: Any, count: int) -> None:
+    """Keeps the weights and statistics of a network; keys of random numbers are none.
+
+    Args:
+      folder: of the run.
+      network: a pytree of arrays.
+      count: updates applied.
+
+    Raises:
+      OSError: it cannot be written; it has the file's name.
+    """
+    path = folder / FILE
+    part = path.with_suffix(".part")
+    arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in _named(network)}
+    try:
+        with part.open("wb") as file:
+            np.savez(file, **{_COUNT: np.int64(count), **arrays})
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def read_count(folder: Path) -> int:
+    """The updates that had been applied.
+
+    Raises:
+      CheckpointError: the file cannot be read, or is damaged.
+    """
+    return int(_read(folder)[_COUNT])
+
+
+def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the arrays, by their paths.
+
+    Raises:
+      CheckpointError: the file cannot be read, or is damaged.
+    """
+    return {name.partition(".")[2]: array.shape for name, array in _read(folder).items() if name != _COUNT}
+
+
+def read_weights(folder: Path, network: Any) -> Any:
+    """Reads the weights into the places of a network's, whose keys of random numbers stay.
+
+    Args:
+      folder: of the run.
+      network: like that which was kept.
+
+    Raises:
+      CheckpointError: the file cannot be read, is damaged, or of another network.
+    """
+    arrays = _read(folder)
+    wanted = dict(_named(network))
+    for name in [*wanted, *(name for name in arrays if name != _COUNT)]:
+        there, here = (_kind(each.get(name)) for each in (arrays, wanted))
+        if there != here:
+            raise CheckpointError(f"{folder / FILE}: of another network: {name} is {there} there and {here} here")
+
+    def place(path: Any, leaf: Any) -> Any:
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        return jax.device_put(arrays[name], leaf.sharding) if name in wanted else leaf
+
+    return jax.tree.map_with_path(place, network)
+
+
+def _named(network: Any) -> list[tuple[str, Any]]:
+    leaves = jax.tree.leaves_with_path(network)
+    named = [(jax.tree_util.keystr(path, simple=True, separator="."), leaf) for path, leaf in leaves]
+    # Dropout's keys and counts of draws are the run's, not the network's.
+    return [(name, leaf) for name, leaf in named if jnp.issubdtype(leaf.dtype, jnp.floating)]
+
+
+def _kind(leaf: Any) -> str:
+    return "absent" if leaf is None else f"{np.dtype(leaf.dtype).name}[{','.join(map(str, leaf.shape))}]"
+
+
+def _read(folder: Path) -> dict[str, np.ndarray]:
+    path = folder / FILE
+    try:
+        with np.load(path, allow_pickle=False) as arrays:  # each array has a checksum, which is looked at
+            found = {name: arrays[name] for name in arrays.files}
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}") from None
+    except (ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise CheckpointError(
+            f"{path}: truncated or damaged; without it the last checkpoint is read ({error})"
+        ) from None
+    if found.get(_COUNT) is None or found[_COUNT].shape != () or found[_COUNT].dtype.kind != "i":
+        raise CheckpointError(f"{path}: damaged: it does not say at which count")
+    return found

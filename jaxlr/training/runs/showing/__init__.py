@@ -1,0 +1,1 @@
+"""Runs shown: while they go on, and when they are over."""
