@@ -252,11 +252,11 @@ def test_the_model_state_and_the_keys_move_on():
         seen.clear()
         lr_range_test(loss, PARAMS, batches, model_state=STATISTICS, key=jax.random.key(0), num_steps=6)
         jax.effects_barrier()
-        # Each batch is also shown to the starting state, with the same key.
+        # Each batch is also shown to the starting weights, with the same state and key.
         counts = {float(draw): [] for _, draw in seen}
         for count, draw in seen:
             counts[float(draw)].append(int(count))
-        assert sorted(map(sorted, counts.values())) == [[0, count] for count in range(6)]
+        assert sorted(map(sorted, counts.values())) == [[count, count] for count in range(6)]
 
 
 @every_test

@@ -82,7 +82,7 @@ def constant_rate_test(
       ...   return 2.0 * jnp.sum((params - batch) ** 2)
       >>> result = constant_rate_test(loss, jnp.ones(3), jnp.zeros((10, 1)), start=1e-3, end=10.0, num_rates=41)
       >>> result.recommendation, round(result.max_stable, 2)
-      (0.1, 0.5)
+      (0.04, 0.4)
     """
     num_rates = arguments.count("num_rates", num_rates, 2)
     num_steps = arguments.count("num_steps", num_steps, 1)

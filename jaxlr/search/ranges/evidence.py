@@ -34,7 +34,7 @@ def change(rates: np.ndarray, changes: Sequence[np.ndarray], errors: Sequence[np
       >>> rates, falling = np.arange(1.0, 41.0), -np.maximum(0.0, np.arange(40) - 20.0)
       >>> found = change(rates, [falling + np.tile([0.1, -0.1], 20)])
       >>> np.flatnonzero(found.certainty > 5)[0] + 1, found.values.min().round(1)
-      (np.int64(25), np.float64(-19.1))
+      (np.int64(20), np.float64(-19.1))
     """
     points = sorted(map(len, changes))[(len(changes) - 1) // 2]
     kept = [place for place, each in enumerate(changes) if len(each) >= points]
@@ -59,8 +59,8 @@ def change(rates: np.ndarray, changes: Sequence[np.ndarray], errors: Sequence[np
 def compared(losses: np.ndarray, references: np.ndarray) -> np.ndarray:
     """The losses less what the references on the same batches say of them: what training changed.
 
-    losses - share references - (1 - share) mean(references), share = how far losses follow references from batch to
-    batch, by least squares over the successive differences of the points before, in [0, 1]
+    losses - share references - (1 - share) middle_mean(references), share = how far losses follow references from batch
+    to batch, by least squares over the successive differences of the points before, in [0, 1]
 
     Near the starting weights the share is 1 and the batches cancel; far from them a loss has its own noise alone.
 
@@ -80,7 +80,18 @@ def compared(losses: np.ndarray, references: np.ndarray) -> np.ndarray:
     # Of the points before alone: an explosion shall not reach back.
     own, shared = (_of_past(np.append(each[:1], each)) for each in (steps**2, together))
     share = np.clip(np.divide(shared, own, out=np.ones_like(own), where=own > 0.0), 0.0, 1.0)
-    return losses - share * references - (1.0 - share) * references[finite].mean()
+    return losses - share * references - (1.0 - share) * middle_mean(references[finite])
+
+
+def middle_mean(values: np.ndarray) -> float:
+    """The mean without the lowest and the highest twentieth: one odd batch does not move it.
+
+    Example:
+      >>> middle_mean(np.array([1.0] * 39 + [900.0]))
+      1.0
+    """
+    cut = -(-len(values) // 20) if len(values) >= 10 else 0
+    return float(np.sort(values)[cut : len(values) - cut].mean())
 
 
 def _of_past(values: np.ndarray) -> np.ndarray:

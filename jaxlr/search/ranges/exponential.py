@@ -103,7 +103,7 @@ def lr_range_test(
       ...   return 2.0 * jnp.sum((params - batch) ** 2)
       >>> result = lr_range_test(loss, jnp.ones(3), jnp.zeros((100, 1)), start=1e-3, end=10.0)
       >>> print(result.stop_reason)
-      diverged: the smoothed loss rose to more than 4 times its best at rate 1.56, step 80 of 100
+      diverged: the smoothed loss rose to more than 4 times its best at rate 1.71, step 81 of 100
       >>> round(result.max_stable, 2)
       0.46
 

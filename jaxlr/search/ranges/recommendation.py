@@ -119,10 +119,11 @@ def _require_fall(change: Change, setting: Setting) -> None:
     enough = CERTAIN if setting.ramp else _CERTAIN_ALONE
     if change.certainty[inner].max() >= enough and -smooth.min() > 1e-5 * setting.level:
         return
-    if not smooth.any():
-        raise NoSuggestion("the loss never falls")
     if ended and np.abs(smooth).max() < 0.1 * setting.spread:
         raise NoSuggestion(f"the rate never got high enough: up to {change.rates[-1]:.2g} the loss stays; raise end")
+    if not smooth.any():
+        more = "; raise end, if it depends on the weights at all" if ended else ""
+        raise NoSuggestion(f"the loss never falls up to {change.rates[-1]:.2g}{more}")
     early = smooth[: max(3, setting.ramp_steps // 10)].min() > 0.0
     if early and not ended and smooth.min() >= 0.0:
         raise NoSuggestion(f"the range begins too late: the loss rises from {change.rates[0]:.2g} on; lower start")

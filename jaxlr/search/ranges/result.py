@@ -202,7 +202,7 @@ class RangeTest:
           >>> flat = Curve(rates, np.ones(40), np.ones(40), None, np.ones(40), "end: by hand", None, None, 40)
           >>> RangeTest.from_curves([flat])
           RangeTest of 40 rates from 0.001 to 1
-            no recommendation: the loss never falls
+            no recommendation: the loss never falls up to 1; raise end, if it depends on the weights at all
             end: by hand
         """
         first, last = self.learning_rates[0], self.learning_rates[-1]

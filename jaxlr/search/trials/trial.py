@@ -302,7 +302,7 @@ def _update(
 
     smoothed = state.smoothed + limits.weights * (loss - state.smoothed)
     first = jnp.where(state.step == 0, loss, state.reference)
-    reference = jnp.float32(0) if problem.final_loss else _reference(problem, begin, state.step, key, micro_batches)
+    reference = jnp.float32(0) if problem.final_loss else _reference(problem, begin, state, key, micro_batches)
     expected = first if problem.final_loss else first + limits.weights * (reference - first)
     largest = _largest(gradients)
     gradient = jnp.where(state.step == 0, largest, state.gradient)
@@ -335,20 +335,24 @@ def _risen(change: jax.Array, expected: jax.Array, best: jax.Array, rise: Array)
     return change - best > rise * scale  # before the first update best is infinite: False
 
 
-def _reference(
-    problem: Problem, begin: Start, step: jax.Array, key: jax.Array | None, micro_batches: PyTree
-) -> jax.Array:
-    """The loss of the starting weights on an update's batches, with the same keys."""
+def _reference(problem: Problem, begin: Start, state: State, key: jax.Array | None, micro_batches: PyTree) -> jax.Array:
+    """The loss of the starting weights on an update's batches, with the keys and the model's state of the update.
 
-    def add(total, inputs):
+    That state may hold random keys that move on, as Flax's dropout does: the same noise must be in both losses.
+    """
+
+    def add(carry, inputs):
+        model_state, total = carry
         batch, index = inputs
-        return total + _loss(problem, begin.params, begin.model_state, batch, key_at(key, index))[0], None
+        loss, model_state = _loss(problem, begin.params, model_state, batch, key_at(key, index))
+        return (jax.tree.map(_as_before, model_state, carry[0]), total + loss), None
 
-    indices = step * problem.accumulate + jnp.arange(problem.accumulate, dtype=jnp.int32)
+    indices = state.step * problem.accumulate + jnp.arange(problem.accumulate, dtype=jnp.int32)
+    carry = (state.start.model_state, jnp.float32(0))
     if problem.accumulate == 1:
         inputs = jax.tree.map(lambda leaf: leaf[0], (micro_batches, indices))
-        return add(jnp.float32(0), inputs)[0]
-    return lax.scan(add, jnp.float32(0), (micro_batches, indices))[0] / problem.accumulate
+        return add(carry, inputs)[0][1]
+    return lax.scan(add, carry, (micro_batches, indices))[0][1] / problem.accumulate
 
 
 def _gradients(
