@@ -241,4 +241,5 @@ def problems(fashion: Path | None) -> dict[str, Callable[[], Problem]]:
             found[f"{name}, fashion"] = functools.partial(
                 of_images, "fashion-mnist", fashion, initial, outputs, sizes=sizes
             )
+    found["transformer"] = transformer
     return found

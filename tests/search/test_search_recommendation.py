@@ -121,7 +121,7 @@ def test_a_range_that_begins_too_late_is_refused(start):
 
 
 def test_dropout_whose_keys_lie_in_the_model_state_is_no_change_of_the_loss():
-    """The same noise is in the loss of the weights and of the starting ones: a rate of next to nothing changes nothing."""
+    """The same noise is in the loss of the weights and of the starting ones: a rate near 0 changes nothing."""
 
     def loss(weights, state, batch, key):
         kept = jax.random.bernoulli(jax.random.fold_in(jax.random.key(0), state), 0.5, batch.shape)
