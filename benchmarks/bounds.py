@@ -22,8 +22,8 @@ import jaxlr
 from jaxlr.schedules import parse
 from jaxlr.training.data.datasets import load_dataset
 from jaxlr.training.network.convolution import compiler_options
-from jaxlr.training.runs.config import TrainConfig
-from jaxlr.training.searches.finding import find_rates, schedule_of
+from jaxlr.training.runs.config import TrainConfig, default_schedule
+from jaxlr.training.searches.finding import find_rates
 from jaxlr.training.searches.sweep import make_training, steps_per_epoch
 
 RATES = np.geomspace(1e-5, 1.0, 16).astype(np.float32)
@@ -33,7 +33,8 @@ LARGE = {"epochs": 1, "batch_size": 128, "width": 16}
 
 def accuracies(config: TrainConfig, data) -> tuple[str, float, np.ndarray]:
     """Of one seed: the schedule between the bounds, its test accuracy, and that of each constant rate."""
-    text = schedule_of(config, find_rates(config, data, seeds=3))
+    low, high = (float(f"{rate:.2g}") for rate in find_rates(config, data, seeds=3).bounds())
+    text = default_schedule(config.epochs, low, high)
     on_test = dataclasses.replace(data, validation=data.test)
     training = make_training(config, on_test)
     cyclic = parse(text, steps_per_epoch=steps_per_epoch(config, data))

@@ -24,10 +24,10 @@ _ROWS = 12  # of the curve in the table
 
 @dataclass(frozen=True)
 class FindOptions:
-    """Find learning rates for the network of `jaxlr train` by a range test: a short training under a rising rate.
+    """Find the learning rate for the network of `jaxlr train` by a range test: a short training under a rising rate.
 
-    It prints the curve, what each rule suggests and the bounds for a cyclic schedule, and writes config.json,
-    range_test.json and the picture range_test.png. No training is touched; the test images stay unseen.
+    It prints the rate and the command that trains with it, and writes config.json, range_test.json and the picture
+    range_test.png. No training is touched; the test images stay unseen.
     """
 
     mode: Literal["ramp", "constant"] = "ramp"
@@ -44,6 +44,8 @@ class FindOptions:
     """Tests with the images in different orders; the medians count, and the spread is told."""
     out: Path | None = None
     """New or empty folder for the files. None: the next free one of runs/digits-find-1, ..."""
+    table: bool = False
+    """Print the curve and what the rules of others say of it, too."""
     json: bool = False
     """Print the result as JSON, and nothing else."""
     task: Annotated[Task, tyro.conf.arg(name="")] = field(default_factory=Task)
@@ -79,17 +81,28 @@ def run(arguments: Sequence[str]) -> None:
     begun(folder)
     if options.json:
         print(json.dumps(found))
-    else:
+    if result.recommendation is None:
+        raise CommandError(f"no recommendation: {result.why} (the curve is in {folder}/)", code=1)
+    if options.json:
+        return
+    print(answer_line(result))
+    print(f"to train with it: {train_command(config, found['schedule'])}")
+    if options.table:
+        console.print()
         console.print(_curve(result))
         console.print()
         console.print(_answers(result, found, options.mode))
-        print(f"files {folder}/")
-    if found["schedule"] is None:
-        raise CommandError(f"{found['refusal']} (the curve is in {folder}/)", code=1)
-    if not options.json:
-        print(f"to train with it: {train_command(config, found['schedule'])}")
-        low, high = found["bounds"]
-        print(f"bounds {low:.2g} to {high:.2g}")
+    print(f"files {folder}/")
+
+
+def answer_line(result: "RangeTest") -> str:
+    """The recommendation, how sure it is, and the largest stable rate, in one line."""
+    rate = result.recommendation
+    assert rate is not None
+    line = f"learning rate {rate:.2g}, constant or as a peak"
+    if rate.low < rate.high:
+        line += f" (from {rate.low:.2g} to {rate.high:.2g})"
+    return line if result.max_stable is None else f"{line}; stable up to {result.max_stable:.2g}"
 
 
 def write_result(folder: Path, config: Task, result: "RangeTest") -> dict[str, Any]:
@@ -103,7 +116,8 @@ def write_result(folder: Path, config: Task, result: "RangeTest") -> dict[str, A
     except NoSuggestion as error:
         found["refusal"] = str(error)
     write_json(folder / "range_test.json", found)
-    plotting.save_figure(result.plot(), folder / "range_test.png")
+    tested = f"{Path(config.data).stem}, {config.depth} blocks of width {config.width}, {config.optimizer}, "
+    plotting.save_figure(result.plot(subtitle=f"{tested}batches of {config.batch_size}"), folder / "range_test.png")
     return found
 
 

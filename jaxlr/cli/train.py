@@ -34,8 +34,8 @@ class TrainOptions:
 
     lr: str | None = None
     """A number is a rate that stays. auto makes a range test first, as `jaxlr find` does, and takes the default
-    schedule between the bounds that it finds; its picture is kept beside the run's. None: --schedule, or the default
-    one."""
+    schedule with the rate that it recommends as its peak; its picture is kept beside the run's. None: --schedule, or
+    the default one."""
     resume: Path | None = None
     """Folder of a run to go on with from its last checkpoint, to the same result. Only its epochs and the numbers of
     its schedule may change. None: a new run."""
@@ -123,7 +123,7 @@ def _with_fixed_rate(options: TrainOptions) -> TrainOptions:
 
 def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     """The run with the schedule that a range test of its network proposes, the test in its folder."""
-    from jaxlr.cli.find import write_result
+    from jaxlr.cli.find import answer_line, write_result
     from jaxlr.training.runs.run import prepare
     from jaxlr.training.runs.starting.assembly import load_data
     from jaxlr.training.searches.finding import find_rates, initial_network, schedule_of
@@ -143,11 +143,7 @@ def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
         raise CommandError(f"--lr auto: {error}; give a --schedule", code=1) from None
     run = prepare(config, out=options.out, weights=options.from_)
     write_result(run.folder, config, result)
-    low, high = result.bounds()
-    note = (
-        f"range test: accuracy starts to rise at a rate of {low:.2g}; it stops, or the loss turns, at {high:.2g} "
-        f"({run.folder}/range_test.png)"
-    )
+    note = f"range test: {answer_line(result)} ({run.folder}/range_test.png)"
     return dataclasses.replace(run, notes=(note, *run.notes))
 
 

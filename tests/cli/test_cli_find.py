@@ -26,26 +26,34 @@ def empty_folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_it_ends_with_the_bounds_and_keeps_the_curve(capsys, empty_folder):
+def test_it_says_the_rate_and_how_to_train_with_it(capsys, empty_folder):
     assert main(["find", *TEST]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     folder = empty_folder / "runs/digits-find-1"
     assert sorted(path.name for path in folder.iterdir()) == ["config.json", "range_test.json", "range_test.png"]
     found = json.loads((folder / "range_test.json").read_text())
-    low, high = found["bounds"]
-    lines = out.splitlines()
-    assert lines[0].split() == ["learning", "rate", "loss", "smoothed", "accuracy"]
-    assert len(lines[1].split()) == 4
-    assert lines[-1] == f"bounds {low:.2g} to {high:.2g}"
-    assert found["schedule"] == f"triangular2({float(f'{low:.2g}'):g}, {float(f'{high:.2g}'):g}, 1ep)"
+    answer, command, files = out.splitlines()
+    rate = f"{found['recommendation']:g}"
+    assert answer.startswith(f"learning rate {rate}, constant or as a peak")
+    assert found["schedule"] == f"triangular2({found['recommendation'] / 10:.2g}, {rate}, 1ep)"
     words = "--epochs 2 --batch-size 128 --width 2 --depth 1"
-    assert lines[-2] == f'to train with it: jaxlr train --schedule "{found["schedule"]}" {words}'
-    assert 1e-4 <= low < high <= found["max_stable"]
+    assert command == f'to train with it: jaxlr train --schedule "{found["schedule"]}" {words}'
+    assert files == "files runs/digits-find-1/"
+    assert 1e-4 <= found["recommendation"] < found["max_stable"]
+    assert (folder / "range_test.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.ci
+def test_the_table_has_the_curve_and_the_rules_of_others(capsys, empty_folder):
+    assert main(["find", *TEST, "--table"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    found = json.loads((empty_folder / "runs/digits-find-1/range_test.json").read_text())
+    assert lines[3].split() == ["learning", "rate", "loss", "smoothed", "accuracy"]
+    assert len(lines[4].split()) == 4
     assert [line.split()[0] for line in lines if line.startswith(("steepest", "valley", "minimum", "slide"))] == [
         method for method, rate in found["suggestions"].items() if rate is not None
     ]
-    assert (folder / "range_test.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +79,7 @@ def test_the_command_that_is_printed_has_every_option(options):
 def test_a_training_that_finds_its_rate_is_the_one_that_is_given_it(capsys, empty_folder):
     assert main(["train", *NETWORK, "--lr", "auto"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("range test: accuracy starts to rise at a rate of ")
+    assert out.startswith("range test: learning rate 0.")
     assert out.splitlines()[-1].startswith("test accuracy 0.")
     folder = empty_folder / "runs/digits-1"
     found = json.loads((folder / "range_test.json").read_text())
@@ -86,9 +94,10 @@ def test_a_training_that_finds_its_rate_is_the_one_that_is_given_it(capsys, empt
 def test_a_curve_without_an_answer_is_one_line_and_exit_1(capsys, empty_folder):
     assert main(["find", *NETWORK, "--start", "1e-12", "--end", "1e-10", *SHORT, "--json"]) == 1
     out, err = capsys.readouterr()
-    assert re.fullmatch(r"jaxlr find: no bounds .* \(the curve is in runs/digits-find-1/\)\n", err)
+    assert re.fullmatch(r"jaxlr find: no recommendation: .*; raise end \(the curve is in runs/digits-find-1/\)\n", err)
     found = json.loads(out)
     assert found["bounds"] is None
+    assert found["recommendation"] is None
     assert len(found["losses"]) == 20
     assert (empty_folder / "runs/digits-find-1/range_test.png").exists()
 

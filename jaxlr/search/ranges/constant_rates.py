@@ -80,9 +80,9 @@ def constant_rate_test(
       >>> import jax.numpy as jnp
       >>> def loss(params, batch):
       ...   return 2.0 * jnp.sum((params - batch) ** 2)
-      >>> result = constant_rate_test(loss, jnp.ones(3), jnp.zeros((10, 1)), start=0.25, end=1.0, num_rates=3)
-      >>> print(result.learning_rates, result.losses, result.max_stable)
-      [0.25 0.5  1.  ] [  0.   6. 486.] 0.5
+      >>> result = constant_rate_test(loss, jnp.ones(3), jnp.zeros((10, 1)), start=1e-3, end=10.0, num_rates=41)
+      >>> result.recommendation, round(result.max_stable, 2)
+      (0.04, 0.4)
     """
     num_rates = arguments.count("num_rates", num_rates, 2)
     num_steps = arguments.count("num_steps", num_steps, 1)
@@ -120,9 +120,10 @@ def constant_rate_test(
     losses, metrics = np.reshape(record.final_loss, shape), np.reshape(record.final_metric, shape)
     gradients = np.reshape(record.entries.gradient[:, 0], shape)
     diverged = np.reshape(record.reason != COMPLETED, shape)
+    seen = np.reshape(record.entries.loss, (*shape, num_steps)).astype(np.float64)
     if metric_fn is None:
         metrics = [None] * seeds
-    rows = zip(losses, metrics, gradients, diverged, strict=True)
+    rows = zip(losses, metrics, gradients, diverged, seen, strict=True)
     return RangeTest.from_curves([_curve(rates, *row, num_steps) for row in rows])
 
 
@@ -132,6 +133,7 @@ def _curve(
     metrics: np.ndarray | None,
     gradients: np.ndarray,
     diverged: np.ndarray,
+    seen: np.ndarray,
     num_steps: int,
 ) -> Curve:
     bad, risen = np.flatnonzero(~np.isfinite(losses[1:])), np.flatnonzero(diverged[1:])
@@ -141,6 +143,7 @@ def _curve(
         text = f"diverged: from rate {first:.3g} on the loss rose to more than {_DIVERGENCE:g} times its best"
     if len(bad) and rates[bad[0]] <= first:
         text = f"nan: from rate {rates[bad[0]]:.3g} on the loss is not finite after {num_steps} updates"
+    changes, errors = _changes(seen, losses, diverged)
     return Curve(
         learning_rates=rates,
         losses=losses[1:],
@@ -152,4 +155,25 @@ def _curve(
         start_metric=None if metrics is None else float(metrics[0]),
         ramp_steps=len(rates),
         diverged=diverged[1:],
+        changes=changes,
+        errors=errors,
     )
+
+
+def _changes(seen: np.ndarray, losses: np.ndarray, diverged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What each rate changed in the loss, and its standard error, against no training on the same batches.
+
+    From the later half of the losses before each update, (rates, updates): of batches that have not been trained on.
+    A single update leaves only the loss on its own batch.
+    """
+    late = seen[:, max(1, seen.shape[1] // 2) :]
+    with np.errstate(invalid="ignore", over="ignore"):
+        if late.shape[1] < 2:
+            changes, errors = losses[1:] - losses[0].astype(np.float64), np.zeros(len(losses) - 1)
+        else:
+            apart = late[1:] - late[0]
+            changes, errors = apart.mean(axis=1), apart.std(axis=1, ddof=1) / math.sqrt(late.shape[1])
+    # What stopped on the way has no later losses: it counts as risen, but a number keeps the rates above it in sight.
+    high = np.abs(changes[np.isfinite(changes)]).max(initial=1.0)
+    bad = diverged[1:] | ~np.isfinite(changes) | ~np.isfinite(losses[1:])
+    return np.where(bad, high, changes), np.where(bad, 0.0, errors)

@@ -103,7 +103,7 @@ def lr_range_test(
       ...   return 2.0 * jnp.sum((params - batch) ** 2)
       >>> result = lr_range_test(loss, jnp.ones(3), jnp.zeros((100, 1)), start=1e-3, end=10.0)
       >>> print(result.stop_reason)
-      diverged: the smoothed loss rose to more than 4 times its best at rate 1.56, step 80 of 100
+      diverged: the smoothed loss rose to more than 4 times its best at rate 1.71, step 81 of 100
       >>> round(result.max_stable, 2)
       0.46
 
@@ -167,7 +167,7 @@ def _run_on_sequence(
 def _curve(record: Record, seed: int, rates: np.ndarray, divergence: float, has_metric: bool) -> Curve:
     done, reason = int(record.done[seed]), int(record.reason[seed])
     columns = [np.asarray(column[seed][:done]) for column in record.entries]
-    losses, smoothed, metrics, gradients = columns
+    losses, smoothed, metrics, gradients, updates, references = columns
     place = f"at rate {rates[done - 1]:.3g}, step {done} of {len(rates)}"
     if reason == COMPLETED:
         text = f"end: all {len(rates)} steps were made, up to rate {rates[-1]:.3g}"
@@ -181,6 +181,8 @@ def _curve(record: Record, seed: int, rates: np.ndarray, divergence: float, has_
         smoothed=smoothed,
         metrics=metrics if has_metric else None,
         gradients=gradients,
+        references=references,
+        updates=updates,
         reason=text,
         start_loss=None,
         start_metric=None,

@@ -1,20 +1,17 @@
-"""Pictures of range tests: loss and accuracy over the rate on a logarithmic axis, suggestions marked, bounds shaded."""
+"""Pictures of range tests: loss and metric over the rate on a logarithmic axis, the answer marked and in the title."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from jaxlr.plotting import COLOURS, PALE, style
+from jaxlr.plotting import COLOURS, INK, PALE, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-_MARKS = (("o", 13), ("s", 11), ("D", 8), ("^", 6))  # falling in size: one on another still shows both
 
 
 class Picture(NamedTuple):
@@ -24,9 +21,12 @@ class Picture(NamedTuple):
     losses: np.ndarray
     smoothed: np.ndarray
     metrics: np.ndarray | None
-    suggestions: Mapping[str, float]  # method -> rate
-    bounds: tuple[float, float] | None
-    subtitle: str
+    recommendation: float | None
+    max_stable: float | None
+    title: str
+    subtitle: str  # what was tested
+    why: str  # of the answer
+    ramp: bool = True  # whether the rate rose from update to update
     seeds: tuple[tuple[np.ndarray, np.ndarray, np.ndarray | None], ...] = ()  # rates, losses, metrics of each
 
 
@@ -46,19 +46,20 @@ def draw(picture: Picture, ax: Any = None) -> Figure:
     Example:
       >>> rates = np.geomspace(1e-3, 1.0, 4)
       >>> losses = np.array([2.0, 1.0, 0.5, 4.0])
-      >>> figure = draw(Picture(rates, losses, losses, None, {"steepest": 1e-2}, (1e-2, 1e-1), "end"))
-      >>> figure.axes[0].get_xscale()
-      'log'
+      >>> figure = draw(Picture(rates, losses, losses, None, 0.05, 0.1, "learning rate 0.05", "", "why"))
+      >>> figure.axes[0].get_xscale(), figure.get_suptitle()
+      ('log', 'learning rate 0.05')
     """
     with style():
         if ax is not None:
             _draw_loss(ax, picture)
             ax.set_xlabel("learning rate")
+            ax.legend(frameon=False, fontsize=11)
             return ax.figure
         from matplotlib.figure import Figure
 
         panels = 1 if picture.metrics is None else 2
-        figure = Figure(figsize=(7.2, 3.2 + 2.2 * panels), layout="constrained")
+        figure = Figure(figsize=(7.2, 3.4 + 2.2 * panels), layout="constrained")
         axes = figure.subplots(panels, sharex=True, squeeze=False)[:, 0]
         _draw_loss(axes[0], picture)
         if picture.metrics is not None:
@@ -66,22 +67,28 @@ def draw(picture: Picture, ax: Any = None) -> Figure:
         axes[-1].set_xlabel("learning rate")
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower left", ncols=2, frameon=False, fontsize=11)
-        figure.suptitle(textwrap.fill(picture.subtitle, 80), x=0.015, ha="left", fontsize=11, color=PALE)
+        figure.suptitle(picture.title, x=0.015, ha="left", fontsize=15, fontweight="bold", color=INK)
+        axes[0].set_title("\n".join(_notes(picture)), fontsize=10.5, fontweight="normal", color=PALE)
     return figure
+
+
+def _notes(picture: Picture) -> list[str]:
+    """The smaller lines under the title."""
+    found = [textwrap.fill(each, 88) for each in (picture.subtitle, picture.why) if each]
+    return [*found, ""] if found else []
 
 
 def _draw_loss(axes: Axes, picture: Picture) -> None:
     for rates, losses, _ in picture.seeds:
         axes.plot(rates, losses, color=COLOURS[0], alpha=0.2, linewidth=0.7)
-    axes.plot(picture.rates, picture.losses, color=COLOURS[0], alpha=0.45, linewidth=1.0)
-    axes.plot(picture.rates, picture.smoothed, color=COLOURS[0])
-    axes.set_title("loss")
-    _frame(axes, picture)
+    if picture.ramp:
+        axes.plot(picture.rates, picture.losses, color=COLOURS[0], alpha=0.45, linewidth=1.0, label="loss of a batch")
+        axes.plot(picture.rates, picture.smoothed, color=COLOURS[0], label="running mean")
+    else:
+        axes.plot(picture.rates, picture.losses, color=COLOURS[0], label="loss after training at this rate")
+    axes.set_ylabel("loss")
+    _mark(axes, picture, labelled=True)
     _show_below_explosion(axes, picture)
-    for (method, rate), colour, (mark, size) in zip(picture.suggestions.items(), COLOURS[1:], _MARKS, strict=False):
-        height = np.interp(rate, picture.rates, picture.smoothed)
-        axes.plot([rate], [height], color=colour, marker=mark, markersize=size, linestyle="none", zorder=4,
-                  markeredgecolor="white", label=f"{method} {rate:.3g}")  # fmt: skip
 
 
 def _draw_metric(axes: Axes, picture: Picture) -> None:
@@ -90,18 +97,22 @@ def _draw_metric(axes: Axes, picture: Picture) -> None:
         if metrics is not None:
             axes.plot(rates, metrics, color=COLOURS[2], alpha=0.25, linewidth=0.7)
     axes.plot(picture.rates, picture.metrics, color=COLOURS[2])
-    axes.set_title("metric")
-    _frame(axes, picture)
-    for (_, rate), colour in zip(picture.suggestions.items(), COLOURS[1:], strict=False):
-        axes.axvline(rate, color=colour, linewidth=1.0, alpha=0.6)
+    axes.set_ylabel("metric")
+    _mark(axes, picture, labelled=False)
 
 
-def _frame(axes: Axes, picture: Picture) -> None:
+def _mark(axes: Axes, picture: Picture, *, labelled: bool) -> None:
+    """The answer and the largest stable rate as upright lines, told apart without colour."""
     axes.set_xscale("linear" if picture.rates[0] <= 0.0 else "log")
     axes.margins(x=0.01)
-    if picture.bounds is not None:
-        low, high = picture.bounds
-        axes.axvspan(low, high, color=COLOURS[4], alpha=0.15, linewidth=0.0, label=f"bounds {low:.3g} to {high:.3g}")
+    marks = [
+        (picture.recommendation, "recommendation", COLOURS[1], "-", 2.2),
+        (picture.max_stable, "stable up to", INK, "--", 1.4),
+    ]
+    for rate, name, colour, line, width in marks:
+        if rate is not None:
+            label = f"{name} {rate:.2g}" if labelled else None
+            axes.axvline(rate, color=colour, linestyle=line, linewidth=width, label=label)
 
 
 def _show_below_explosion(axes: Axes, picture: Picture) -> None:

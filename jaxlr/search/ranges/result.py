@@ -10,9 +10,9 @@ import numpy as np
 
 from jaxlr.errors import NoSuggestion
 from jaxlr.schedules import leaves
+from jaxlr.search.ranges import evidence, stability, suggestions
 from jaxlr.search.ranges import picture as pictures
-from jaxlr.search.ranges import suggestions
-from jaxlr.search.trials.trial import FLAT
+from jaxlr.search.ranges.recommendation import Recommendation, Setting, recommend
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,6 @@ _RULES: dict[str, Callable[..., float]] = {
     "slide": suggestions.slide,
 }
 _LAST_POINTS = 5  # left out by the rules, as fastai and torch-lr-finder do: the loss explodes there
-_TIE = 8.0 * float(np.finfo(np.float32).eps)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,25 +40,43 @@ class Curve:
     start_metric: float | None
     ramp_steps: int  # rates that were asked for
     diverged: np.ndarray | None = None  # bool: whether a constant rate's loss rose far above its best on the way
+    references: np.ndarray | None = None  # float32: a ramp's losses of the starting weights on the same batches
+    updates: np.ndarray | None = None  # float32: largest absolute entry of what a ramp's update added to the weights
+    changes: np.ndarray | None = None  # float32: what constant rates changed in the loss of batches not yet seen
+    errors: np.ndarray | None = None  # float32: standard errors of the changes
+
+    def change(self) -> np.ndarray:
+        """What training changed in the loss; without references, counted from the mean of the first tenth."""
+        if self.changes is not None:
+            return self.changes
+        if self.references is not None:
+            return evidence.compared(self.losses, self.references)
+        return self.losses.astype(np.float64) - self._head().mean()
+
+    def _head(self) -> np.ndarray:
+        return self.losses[: max(2, self.ramp_steps // 10)].astype(np.float64)
+
+    def level(self) -> float:
+        """The size of the loss of the starting weights."""
+        if self.start_loss is not None:
+            return abs(self.start_loss)
+        head = self._head() if self.references is None else self.references.astype(np.float64)
+        return abs(float(head[np.isfinite(head)].mean())) if np.isfinite(head).any() else 0.0
+
+    def spread(self) -> float:
+        """The standard deviation of the starting weights' loss over batches."""
+        if self.references is None:
+            return 0.0
+        return float(np.std(self.references[np.isfinite(self.references)]))
 
     def max_stable(self) -> float | None:
-        """The largest rate before the raw loss rises for good."""
+        """The largest rate before the loss rises for good."""
         if self.start_loss is not None:
-            fallen = self.losses <= self.start_loss + _TIE * abs(self.start_loss)
-            stable = np.flatnonzero(fallen if self.diverged is None else fallen & ~self.diverged)
-            return float(self.learning_rates[stable[-1]]) if len(stable) else None
-        # Where the gradient was next to nothing the ramp began again from its start: only what came after tells.
-        stuck = np.flatnonzero(self.gradients <= FLAT * self.gradients[0])
-        finite = np.isfinite(self.losses)
-        finite[: stuck[-1] + 1 if len(stuck) else 0] = False
-        if not finite.any():
-            return None
-        lowest = self.losses[finite].min()
-        tied = np.flatnonzero(finite & (self.losses <= lowest + _TIE * abs(lowest)))
-        # A loss that underflowed or sits on a floor is the same at many rates: there the gradient tells.
-        sizes = np.nan_to_num(self.gradients[tied], nan=np.inf)
-        turn = int(tied[sizes == sizes.min()][-1])
-        return float(self.learning_rates[turn - 1]) if turn else None  # the rate before: it led to this loss
+            return stability.of_constant_rates(self.learning_rates, self.losses, self.start_loss, self.diverged)
+        if self.references is not None and self.spread() > stability.TIE * np.abs(self.references).max():
+            ramp = stability.Ramp(self.learning_rates, self.change(), self.gradients, self.updates)
+            return stability.of_noisy_ramp(ramp)
+        return stability.of_ramp(self.learning_rates, self.losses, self.gradients)
 
     def suggestion(self, method: str) -> float:
         """The rate that a rule picks on the smoothed curve."""
@@ -132,7 +149,7 @@ class Curve:
             raise NoSuggestion("no suggestion: the loss never falls" + (" by more than its noise" if noise else ""))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class RangeTest:
     """What a range test found.
 
@@ -140,13 +157,16 @@ class RangeTest:
     suggestion is the median of theirs; `spread` says how far they lie apart, and `curves` holds each.
 
     Attributes:
+      recommendation: the rate to train with, constant or as the peak of a cycle: a float with `why`, and `low` and
+        `high` about it; None where the curve supports none, and then nothing else is suggested either.
+      why: one line: why this rate, or why none and what to do.
       learning_rates: float32, rising: the rates up to where the test stopped.
       losses: float32, the raw loss at each: before the update with it, or after all updates at a constant rate.
       smoothed: float32, the running mean of the losses without bias; at constant rates the losses themselves.
       metrics: float32, or None without `metric_fn`.
       stop_reason: one line that begins with "end", "diverged" or "nan".
-      max_stable: the largest rate before the raw loss rises for good (a NaN counts as risen); None where even the
-        first rate is too large.
+      max_stable: the largest rate before the loss rises for good (a NaN counts as risen), of plain gradient descent
+        2 / the largest curvature; None where even the first rate is too large, or nothing is recommended.
       curves: a `Curve` for each seed.
     """
 
@@ -156,31 +176,48 @@ class RangeTest:
     metrics: np.ndarray | None
     stop_reason: str
     max_stable: float | None
-    curves: tuple[Curve, ...] = dataclasses.field(repr=False)
+    curves: tuple[Curve, ...]
+    recommendation: Recommendation | None
+    why: str
 
     @classmethod
     def from_curves(cls, curves: Sequence[Curve]) -> RangeTest:
         """The test whose seeds saw these curves."""
         curves = tuple(curves)
-        if len(curves) == 1:
-            (only,) = curves
-            arrays = (only.learning_rates, only.losses, only.smoothed, only.metrics)
-            return cls(*arrays, only.reason, only.max_stable(), curves)
-        longest = max(curves, key=lambda curve: len(curve.losses))
-        losses = _median([curve.losses for curve in curves], np.inf)
-        kept = max(1, int(np.isfinite(losses).sum())) if longest.start_loss is None else len(losses)
-        smoothed = _median([curve.smoothed for curve in curves], np.inf)[:kept]
-        metrics = None
-        if longest.metrics is not None:
-            metrics = _median([curve.metrics for curve in curves if curve.metrics is not None], -np.inf)[:kept]
-        reasons = [curve.reason for curve in curves]
-        common = sorted(reasons, key=lambda reason: reason.split(":")[0])[len(reasons) // 2]
-        same = sum(reason.split(":")[0] == common.split(":")[0] for reason in reasons)
-        reason = f"{common} ({same} of {len(reasons)} seeds: {common.split(':')[0]})"
+        try:
+            recommendation = _recommendation(curves)
+            why = recommendation.why
+        except NoSuggestion as refusal:
+            recommendation, why = None, str(refusal)
         stable = [curve.max_stable() for curve in curves]
         known = [rate for rate in stable if rate is not None]
-        max_stable = float(np.median(known)) if 2 * len(known) > len(stable) else None
-        return cls(longest.learning_rates[:kept], losses[:kept], smoothed, metrics, reason, max_stable, curves)
+        max_stable = float(np.median(known)) if 2 * len(known) > len(stable) and recommendation is not None else None
+        return cls(*_medians_of(curves), max_stable, curves, recommendation, why)
+
+    def __repr__(self) -> str:
+        """At most six lines: the answer first.
+
+        Example:
+          >>> rates = np.geomspace(1e-3, 1.0, 40).astype(np.float32)
+          >>> flat = Curve(rates, np.ones(40), np.ones(40), None, np.ones(40), "end: by hand", None, None, 40)
+          >>> RangeTest.from_curves([flat])
+          RangeTest of 40 rates from 0.001 to 1
+            no recommendation: the loss never falls up to 1; raise end, if it depends on the weights at all
+            end: by hand
+        """
+        first, last = self.learning_rates[0], self.learning_rates[-1]
+        several = f", {len(self.curves)} tests" if len(self.curves) > 1 else ""
+        lines = [f"RangeTest of {len(self.learning_rates)} rates from {first:.2g} to {last:.2g}{several}"]
+        if self.recommendation is None:
+            lines.append(f"no recommendation: {self.why}")
+        else:
+            rate = self.recommendation
+            lines.append(f"recommendation {rate:.2g} (from {rate.low:.2g} to {rate.high:.2g}): {self.why}")
+            if self.max_stable is not None:
+                lines.append(f"stable up to {self.max_stable:.2g}")
+            lines.append("other rules: " + ", ".join(f"{name} {rate:.2g}" for name, rate in self.suggestions().items()))
+        lines.append(self.stop_reason)
+        return "\n  ".join(lines)
 
     def suggestion(self, method: str = "steepest") -> float:
         """A learning rate, by a rule on the smoothed curve without its first tenth and its last 5 points.
@@ -197,7 +234,9 @@ class RangeTest:
           ValueError: there is no such method.
           NoSuggestion: a ValueError; the curve supports no answer, and the message says why.
         """
-        return float(np.median(self._of_seeds(lambda curve: curve.suggestion(method), method)))
+        leaves.choice("method", method, suggestions.METHODS)
+        self._require_recommendation("suggestion")
+        return float(np.median(self._of_seeds(lambda curve: curve.suggestion(method))))
 
     def spread(self, method: str = "steepest") -> tuple[float, float]:
         """The lowest and the highest suggestion of the seeds that have one.
@@ -208,7 +247,9 @@ class RangeTest:
         Raises:
           ValueError, NoSuggestion: as `suggestion` does.
         """
-        found = self._of_seeds(lambda curve: curve.suggestion(method), method)
+        leaves.choice("method", method, suggestions.METHODS)
+        self._require_recommendation("suggestion")
+        found = self._of_seeds(lambda curve: curve.suggestion(method))
         return float(min(found)), float(max(found))
 
     def suggestions(self) -> dict[str, float]:
@@ -236,7 +277,8 @@ class RangeTest:
         References:
           Smith, Cyclical Learning Rates for Training Neural Networks, 2017, arXiv:1506.01186, section 3.3
         """
-        found = np.median(self._of_seeds(Curve.bounds, "bounds"), axis=0)
+        self._require_recommendation("bounds")
+        found = np.median(self._of_seeds(Curve.bounds), axis=0)
         base, highest = float(found[0]), float(found[1])
         if self.max_stable is not None:
             highest = min(highest, self.max_stable)
@@ -270,11 +312,12 @@ class RangeTest:
         cycles = -(-epochs // 8)
         return max(1, epochs * steps_per_epoch // (2 * cycles))
 
-    def plot(self, ax: Any = None) -> Figure:
-        """Draws the loss over the rate, and the metric beneath it, with the suggestions marked and the bounds shaded.
+    def plot(self, ax: Any = None, *, subtitle: str = "") -> Figure:
+        """Draws the loss over the rate, and the metric beneath it, with the answer as the title.
 
         Args:
           ax: Matplotlib axes to draw the loss on; None: a new figure with everything.
+          subtitle: what was tested, such as the data, the network and the optimizer.
 
         Returns:
           The Matplotlib figure; `jaxlr.plotting.save_figure` writes it to a file.
@@ -282,15 +325,22 @@ class RangeTest:
         Raises:
           ModuleNotFoundError: Matplotlib is missing.
         """
-        try:
-            bounds = self.bounds()
-        except NoSuggestion:
-            bounds = None
         picture = pictures.Picture(
-            self.learning_rates, self.losses, self.smoothed, self.metrics, self.suggestions(), bounds, self.stop_reason
+            rates=self.learning_rates,
+            losses=self.losses,
+            smoothed=self.smoothed,
+            metrics=self.metrics,
+            recommendation=self.recommendation,
+            max_stable=self.max_stable,
+            title=f"learning rate {self.recommendation:.2g}"
+            if self.recommendation is not None
+            else "no recommendation",
+            subtitle=subtitle,
+            why=self.why,
+            ramp=self.curves[0].start_loss is None,
+            seeds=tuple((c.learning_rates, c.losses, c.metrics) for c in self.curves) if len(self.curves) > 1 else (),
         )
-        others = [(c.learning_rates, c.losses, c.metrics) for c in self.curves] if len(self.curves) > 1 else []
-        return pictures.draw(picture._replace(seeds=tuple(others)), ax)
+        return pictures.draw(picture, ax)
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON-able data: the curves, every suggestion, and None in place of what has no answer."""
@@ -304,15 +354,19 @@ class RangeTest:
             "smoothed": _numbers(self.smoothed),
             "metrics": None if self.metrics is None else _numbers(self.metrics),
             "stop_reason": self.stop_reason,
+            "recommendation": None if self.recommendation is None else float(self.recommendation),
+            "why": self.why,
             "max_stable": self.max_stable,
             "suggestions": {method: self.suggestions().get(method) for method in suggestions.METHODS},
             "bounds": None if bounds is None else list(bounds),
         }
 
-    def _of_seeds(self, ask: Callable[[Curve], Any], what: str) -> list[Any]:
+    def _require_recommendation(self, what: str) -> None:
+        if self.recommendation is None:
+            raise NoSuggestion(f"no {what}: {self.why}")
+
+    def _of_seeds(self, ask: Callable[[Curve], Any]) -> list[Any]:
         """The answers of the seeds, if more than half of them have one."""
-        if what != "bounds":
-            leaves.choice("method", what, suggestions.METHODS)
         found, refusals = [], []
         for curve in self.curves:
             try:
@@ -323,6 +377,49 @@ class RangeTest:
             several = f" ({len(refusals)} of {len(self.curves)} seeds)" if len(self.curves) > 1 else ""
             raise NoSuggestion(refusals[0] + several)
         return found
+
+
+def _recommendation(curves: tuple[Curve, ...]) -> Recommendation:
+    """Of all tests together, with the spread of those that have an answer of their own."""
+    found = _recommended(curves)
+    alone = []
+    for curve in curves if len(curves) > 1 else ():
+        try:
+            alone.append(float(_recommended((curve,))))
+        except NoSuggestion:
+            continue
+    if not alone:
+        return found
+    return Recommendation(found, found.why, min(*alone, found), max(*alone, found))
+
+
+def _recommended(curves: tuple[Curve, ...]) -> Recommendation:
+    errors = [curve.errors for curve in curves if curve.errors is not None]
+    longest = max(curves, key=lambda curve: len(curve.learning_rates))
+    changes = [curve.change() for curve in curves]
+    change = evidence.change(longest.learning_rates, changes, errors or None)
+    middle = sorted(curves, key=lambda curve: len(curve.losses))[(len(curves) - 1) // 2]
+    setting = Setting(longest.ramp_steps, middle.reason, len(curves), middle.spread(), middle.level(), not errors)
+    return recommend(change, setting)
+
+
+def _medians_of(curves: tuple[Curve, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, str]:
+    """The rates, losses, smoothed losses, metrics and the reason of the end, over the seeds."""
+    if len(curves) == 1:
+        (only,) = curves
+        return only.learning_rates, only.losses, only.smoothed, only.metrics, only.reason
+    longest = max(curves, key=lambda curve: len(curve.losses))
+    losses = _median([curve.losses for curve in curves], np.inf)
+    kept = max(1, int(np.isfinite(losses).sum())) if longest.start_loss is None else len(losses)
+    smoothed = _median([curve.smoothed for curve in curves], np.inf)[:kept]
+    metrics = None
+    if longest.metrics is not None:
+        metrics = _median([curve.metrics for curve in curves if curve.metrics is not None], -np.inf)[:kept]
+    reasons = [curve.reason for curve in curves]
+    common = sorted(reasons, key=lambda reason: reason.split(":")[0])[len(reasons) // 2]
+    same = sum(reason.split(":")[0] == common.split(":")[0] for reason in reasons)
+    reason = f"{common} ({same} of {len(reasons)} seeds: {common.split(':')[0]})"
+    return longest.learning_rates[:kept], losses[:kept], smoothed, metrics, reason
 
 
 def _median(arrays: Sequence[np.ndarray], missing: float) -> np.ndarray:

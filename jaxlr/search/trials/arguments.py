@@ -133,6 +133,16 @@ def start(params: PyTree, model_state: PyTree, opt_state: PyTree) -> Start:
     """Where trials begin."""
     if not jax.tree.leaves(params):
         raise ValueError("params must hold at least one array, got none")
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        dtype = getattr(leaf, "dtype", None) if not isinstance(leaf, int | float | complex) else np.result_type(leaf)
+        if dtype is None or not jax.numpy.issubdtype(dtype, np.inexact):
+            where = jax.tree_util.keystr(path)
+            what = f"an array of {dtype}" if dtype is not None else f"a {type(leaf).__name__}"
+            raise TypeError(
+                f"params{where} must be an array of floats, got {what}; of a model take the weights alone: of Flax by "
+                "nnx.split(model, nnx.Param, ...), of Equinox by eqx.partition(model, eqx.is_inexact_array), and put "
+                "the two together again in loss_fn"
+            )
     return Start(params, model_state, opt_state)
 
 

@@ -27,6 +27,7 @@ Optimizer: TypeAlias = (
 CompilerOption: TypeAlias = "str | bool | int | float"
 COMPLETED, DIVERGED, NOT_FINITE = 0, 1, 2
 FLAT = np.float32(1e-6)  # of the first gradient: a ramp that has come so near to a minimum begins again
+PATIENCE = 3  # losses in a row above the limit before a ramp counts as diverged: one odd batch is no divergence
 _KEPT_PROGRAMS = 16  # a compiled program keeps its functions, and what they close over, alive
 
 
@@ -72,6 +73,8 @@ class Entry(NamedTuple):
     smoothed: Array  # float32: mean of the losses so far, weighted towards the late ones
     metric: Array  # float32: before the update; 0 without a metric
     gradient: Array  # float32: largest absolute entry of the gradient
+    update: Array  # float32: largest absolute entry of what was added to the weights
+    reference: Array  # float32: loss of the starting weights on the same batch; 0 where the final loss is asked for
 
 
 class Record(NamedTuple):
@@ -90,8 +93,9 @@ class State(NamedTuple):
     step: jax.Array  # int32, ()
     start: Start
     smoothed: jax.Array  # float32, ()
-    first: jax.Array  # float32, (): the first loss
-    best: jax.Array  # float32, (): the lowest smoothed loss
+    reference: jax.Array  # float32, (): the references, smoothed in the same way
+    best: jax.Array  # float32, (): the lowest smoothed loss, counted from the smoothed reference
+    above: jax.Array  # int32, (): how many losses in a row lie above the limit of divergence
     gradient: jax.Array  # float32, (): the first gradient's largest absolute entry
     reason: jax.Array  # int32, ()
 
@@ -274,7 +278,8 @@ def _initial(problem: Problem, rate: jax.Array, start: Start) -> State:
     start = start._replace(opt_state=jax.tree.map(_strong, problem.with_rate(start.opt_state, rate)))
     zero = jnp.float32(0)
     start = jax.tree.map(_strong, start)
-    return State(jnp.int32(0), start, zero, zero, jnp.float32(jnp.inf), zero, jnp.int32(COMPLETED))
+    count = jnp.int32(0)
+    return State(count, start, zero, zero, jnp.float32(jnp.inf), count, zero, jnp.int32(COMPLETED))
 
 
 def _update(
@@ -296,11 +301,17 @@ def _update(
     metric = metric + of_batches
 
     smoothed = state.smoothed + limits.weights * (loss - state.smoothed)
+    first = jnp.where(state.step == 0, loss, state.reference)
+    reference = jnp.float32(0) if problem.final_loss else _reference(problem, begin, state, key, micro_batches)
+    expected = first if problem.final_loss else first + limits.weights * (reference - first)
     largest = _largest(gradients)
-    first = jnp.where(state.step == 0, loss, state.first)
     gradient = jnp.where(state.step == 0, largest, state.gradient)
-    reason = jnp.where(_diverged(smoothed, first, state.best, limits.rise), DIVERGED, COMPLETED)
+    risen = _risen(smoothed - expected, expected, state.best, limits.rise)
+    high = _risen(loss - (first if problem.final_loss else reference), expected, state.best, limits.rise)
+    above = jnp.where(high, state.above + 1, 0)
+    reason = jnp.where(risen & (above >= (1 if problem.final_loss else PATIENCE)), DIVERGED, COMPLETED)
     reason = jnp.where(jnp.isfinite(loss), reason, NOT_FINITE).astype(jnp.int32)
+    best = jnp.minimum(state.best, smoothed - expected)
 
     updates, opt_state = problem.transformation(rate).update(gradients, problem.with_rate(opt_state, rate), params)
     new = Start(optax.apply_updates(params, updates), model_state, opt_state)
@@ -309,18 +320,39 @@ def _update(
         # In a minimum, up to rounding, no rate shows anything: go on from the start.
         is_flat = largest <= FLAT * gradient
         new = jax.tree.map(lambda value, old: jnp.where(is_flat, old, value), new, begin)
-    state = State(state.step + 1, new, smoothed, first, jnp.minimum(state.best, smoothed), gradient, reason)
-    return state, Entry(loss, smoothed, metric, largest)
+    state = State(state.step + 1, new, smoothed, expected, best, above, gradient, reason)
+    return state, Entry(loss, smoothed, metric, largest, _largest(updates), reference)
 
 
-def _diverged(smoothed: jax.Array, first: jax.Array, best: jax.Array, rise: Array) -> jax.Array:
+def _risen(change: jax.Array, expected: jax.Array, best: jax.Array, rise: Array) -> jax.Array:
     """Whether the loss rose above its best by `rise` times the best's size, or a quarter of the fall if that is more.
 
-    For a loss above 0 that is smoothed > (1 + rise) best, unless little of it is left; a loss around 0 or below, whose
-    multiples mean nothing, has fallen by something.
+    `change` and `best` count from what the starting weights show on the same batches, `expected`, so that a batch that
+    is odd by itself is neither a rise nor a best. For a loss above 0 the limit is (1 + rise) best, unless little of it
+    is left; a loss around 0 or below, whose multiples mean nothing, has fallen by something.
     """
-    scale = jnp.maximum(jnp.abs(best), (first - best) / 4.0)
-    return smoothed - best > rise * scale  # before the first update best is infinite: False
+    scale = jnp.maximum(jnp.abs(expected + best), -best / 4.0)
+    return change - best > rise * scale  # before the first update best is infinite: False
+
+
+def _reference(problem: Problem, begin: Start, state: State, key: jax.Array | None, micro_batches: PyTree) -> jax.Array:
+    """The loss of the starting weights on an update's batches, with the keys and the model's state of the update.
+
+    That state may hold random keys that move on, as Flax's dropout does: the same noise must be in both losses.
+    """
+
+    def add(carry, inputs):
+        model_state, total = carry
+        batch, index = inputs
+        loss, model_state = _loss(problem, begin.params, model_state, batch, key_at(key, index))
+        return (jax.tree.map(_as_before, model_state, carry[0]), total + loss), None
+
+    indices = state.step * problem.accumulate + jnp.arange(problem.accumulate, dtype=jnp.int32)
+    carry = (state.start.model_state, jnp.float32(0))
+    if problem.accumulate == 1:
+        inputs = jax.tree.map(lambda leaf: leaf[0], (micro_batches, indices))
+        return add(carry, inputs)[0][1]
+    return lax.scan(add, carry, (micro_batches, indices))[0][1] / problem.accumulate
 
 
 def _gradients(
@@ -456,8 +488,9 @@ def _taken(batches: PyTree, indices: jax.Array) -> PyTree:
     return jax.tree.map(lambda leaf: leaf[indices], batches)
 
 
-def _largest(gradients: PyTree) -> jax.Array:
-    sizes = [jnp.max(jnp.abs(leaf)).astype(jnp.float32) for leaf in jax.tree.leaves(gradients) if leaf.size]
+def _largest(tree: PyTree) -> jax.Array:
+    """The largest absolute entry of a tree."""
+    sizes = [jnp.max(jnp.abs(leaf)).astype(jnp.float32) for leaf in jax.tree.leaves(tree) if leaf.size]
     return jnp.stack(sizes).max() if sizes else jnp.float32(0)
 
 

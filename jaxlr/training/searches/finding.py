@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from flax import nnx
 
+from jaxlr.errors import NoSuggestion
 from jaxlr.schedules import leaves
 from jaxlr.search import RangeTest, constant_rate_test, lr_range_test
 from jaxlr.training.data.datasets import Dataset
@@ -106,14 +107,15 @@ def find_rates(
 
 
 def schedule_of(config: Task, result: RangeTest) -> str:
-    """The schedule that a range test proposes for a run: the default one between its bounds, to two digits.
+    """The schedule that a range test proposes for a run: the default one, its peak at the recommendation.
 
     Args:
       config: the options of the run.
       result: of its range test.
 
     Raises:
-      NoSuggestion: the test has no bounds; the message says why.
+      NoSuggestion: the test recommends nothing; the message says why.
     """
-    base_lr, max_lr = (float(f"{rate:.2g}") for rate in result.bounds())
-    return default_schedule(config.epochs, base_lr, max_lr)
+    if result.recommendation is None:
+        raise NoSuggestion(result.why)
+    return default_schedule(config.epochs, float(f"{result.recommendation / 10.0:.2g}"), float(result.recommendation))
