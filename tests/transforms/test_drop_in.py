@@ -41,10 +41,10 @@ def arguments(name, random):
         "weight_decay": float(random.uniform(0.0, 0.3)),
         "mask": [None, {"a": True, "b": False}][random.integers(2)],
     }
-    if drawn["centered"]:  # the variance of the first updates is rounding alone
-        drawn["initial_scale"] = 1.0
     known = [each for each in inspect.signature(getattr(optax, name)).parameters if each != "learning_rate"]
-    return {each: drawn[each] for each in known if random.integers(4)}
+    given = {each: drawn[each] for each in known if random.integers(4)}
+    # Else the variance of the first updates is rounding alone, and Optax's below 0.
+    return given | ({"initial_scale": 1.0} if given.get("centered") else {})
 
 
 def walk(make, dtype):
