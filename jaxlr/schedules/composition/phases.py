@@ -7,13 +7,12 @@ from types import SimpleNamespace
 from typing import Literal
 
 import jax
-import jax.numpy as jnp
 
 from jaxlr.numerics import elementary, wide
-from jaxlr.numerics.wide import Wide, where
+from jaxlr.numerics.wide import Wide, select, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import Cycle, family
-from jaxlr.schedules.position import Position, blend
+from jaxlr.schedules.position import Position
 from jaxlr.schedules.schedule import Schedule, as_schedule
 from jaxlr.typing import Length, Lengths, Scalar
 
@@ -149,13 +148,13 @@ def _warmup(
     steps = warmup_steps
     warming = position.whole < steps
     # Past the warm-up its own formula only has to stay finite, so the sum below may not overflow.
-    ahead = Position(jnp.where(warming, position.whole, jnp.uint32(0)) + offset, position.fraction)
+    ahead = Position(select(warming, position.whole, 0) + offset, position.fraction)
     value = schedule.at(position.since(steps))  # while warming, that is schedule(0): the target
     first = init_value if init_value is not None else wide.constant(0.0)
     if kind == "constant":
         rising = first
     elif kind == "linear":
-        rising = blend(first, value, ahead, steps)
+        rising = ahead.share(steps).between(first, value)
     else:
         done, _ = ahead.parts(steps)
         power, scale = elementary.exp(elementary.log(value / first) * done)
