@@ -63,7 +63,12 @@ class Schedule:
 
     def __call__(self, count: Count) -> jax.Array:
         """The rate of the update that comes after `count` updates, float32 of the count's shape."""
-        count = _as_count(count)
+        try:
+            return self._called(_as_count(count))
+        except RecursionError:
+            raise ValueError("the schedule has more schedules inside one another than Python can follow") from None
+
+    def _called(self, count: Any) -> jax.Array:
         if isinstance(count, Tracer):
             return _compiled_value(self, count)
         if self._on_device is None:

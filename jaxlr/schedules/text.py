@@ -72,6 +72,10 @@ def read_call(
         return _Reader(makers, what, steps_per_epoch).read(tree)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{what} {text!r}: {error}") from None
+    except RecursionError:
+        raise ValueError(
+            f"{what} {text[:40]!r}... has more brackets or signs inside one another than can be read"
+        ) from None
 
 
 class _Reader:

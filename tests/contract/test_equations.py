@@ -60,6 +60,17 @@ def test_a_schedule_is_a_small_program(schedule, most):
     assert equations_of(schedule) <= most
 
 
+def cosines(number):
+    return [jaxlr.cosine(0.1 + 0.01 * i, 100, end_value=0.01) for i in range(number)]
+
+
+@pytest.mark.parametrize("number", [2, 10, 40])
+def test_a_composition_of_one_family_is_one_program_of_it(number):
+    joined = jaxlr.join(cosines(number), [100 * i for i in range(1, number)])
+    assert equations_of(joined) <= 300
+    assert equations_of(sum(cosines(number), jaxlr.constant(0.0))) <= 320 + 300 * (number < 4)
+
+
 def test_inner_programs_count():
     counted = jax.make_jaxpr(lambda n: jax.lax.fori_loop(0, 3, lambda i, x: x + i * i, n))(1).jaxpr
     assert equations(counted) > len(counted.eqns)

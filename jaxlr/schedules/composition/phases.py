@@ -7,10 +7,14 @@ from types import SimpleNamespace
 from typing import Literal
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from jaxlr.numerics import elementary, wide
 from jaxlr.numerics.wide import Wide, select, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.composition.groups import alike
+from jaxlr.schedules.families.steps import passed
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.position import Position
 from jaxlr.schedules.schedule import Schedule, as_schedule
@@ -63,11 +67,29 @@ def join(schedules: Sequence[Schedule], boundaries: Lengths) -> Schedule:
 
 
 def _join(position: Position, schedules: tuple[Schedule, ...], boundaries: jax.Array) -> Wide:
-    value = schedules[0].at(position)
-    for i, schedule in enumerate(schedules[1:]):
-        start = boundaries[i]
-        value = where(position.whole >= start, schedule.at(position.since(start)), value)
+    piece = passed(position.whole, boundaries)
+    start = _entry(jnp.concatenate([jnp.zeros(1, jnp.uint32), boundaries]), piece)
+    place, groups = position.since(start), alike(schedules)
+    value = _one_of(schedules, groups[0], piece).at(place)
+    for group in groups[1:]:
+        here = _entry(jnp.asarray(np.isin(np.arange(len(schedules)), group)), piece)
+        value = where(here, _one_of(schedules, group, piece).at(place), value)
     return value
+
+
+def _one_of(schedules: tuple[Schedule, ...], group: list[int], piece: jax.Array) -> Schedule:
+    """The schedule of a piece; of schedules that differ in numbers only, one with the numbers of that piece."""
+    if len(group) == 1:
+        return schedules[group[0]]
+    entries = np.zeros(len(schedules), np.uint32)
+    entries[group] = np.arange(len(group))
+    entry = piece if len(group) == len(schedules) else _entry(jnp.asarray(entries), piece)
+    return jax.tree.map(lambda *numbers: _entry(jnp.stack(numbers), entry), *(schedules[i] for i in group))
+
+
+def _entry(values: jax.Array, index: jax.Array) -> jax.Array:
+    """The value at each index."""
+    return values.at[index].get(mode="promise_in_bounds")
 
 
 @family(

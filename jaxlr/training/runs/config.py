@@ -267,6 +267,8 @@ def load_config(path: Path) -> TrainConfig:
         raise ValueError(f"{path}: {error.strerror}") from None
     except ValueError as error:
         raise ValueError(f"{path}: not a JSON file: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: more brackets inside one another than can be read") from None
     if not isinstance(options, dict):
         raise ValueError(f"{path}: expected an object of options, got {type(options).__name__}")
     known = [field.name for field in dataclasses.fields(TrainConfig)]

@@ -61,7 +61,7 @@ def parse_records(lines: str, *, whole: bool = True) -> list[Record]:
             record = json.loads(line)
             if not all(_is_number(record[name], name) for name in _needed(record)):
                 raise TypeError
-        except (KeyError, TypeError, json.JSONDecodeError):
+        except (KeyError, TypeError, json.JSONDecodeError, RecursionError):
             raise ValueError(f"line {number} is no record") from None
         records.append(record)
     return records
