@@ -144,7 +144,7 @@ def _check_folder(folder: Path, kept: dict[str, Any]) -> None:
     """Lets a folder pass that is new, empty, or holds this very sweep."""
     try:
         found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or "vary" not in found:
         check_folder(folder)

@@ -159,7 +159,7 @@ def is_done(folder: Path) -> bool:
     """Whether a run has gone through to its summary."""
     try:
         return json.loads((folder / "summary.json").read_text(encoding="utf-8"))["status"] == "done"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
