@@ -51,7 +51,8 @@ class Curve:
             return self.changes
         if self.references is not None:
             return evidence.compared(self.losses, self.references)
-        return self.losses.astype(np.float64) - self._head().mean()
+        with np.errstate(invalid="ignore"):  # infinite losses
+            return self.losses.astype(np.float64) - self._head().mean()
 
     def _head(self) -> np.ndarray:
         return self.losses[: max(2, self.ramp_steps // 10)].astype(np.float64)
