@@ -38,7 +38,7 @@ def run(arguments: Sequence[str]) -> None:
     """`jaxlr list`."""
     if {"-h", "--help"} & set(arguments):
         print(HELP, end="")
-        return
+        raise SystemExit(0)
     found = {entry.name: entry for entry in (*entries(), *_registered())}
     for word in arguments:
         if word not in found:

@@ -66,9 +66,8 @@ class Curve:
 
     def spread(self) -> float:
         """The standard deviation of the starting weights' loss over batches."""
-        if self.references is None:
-            return 0.0
-        return float(np.std(self.references[np.isfinite(self.references)]))
+        known = [] if self.references is None else self.references[np.isfinite(self.references)]
+        return float(np.std(known)) if len(known) else 0.0
 
     def max_stable(self) -> float | None:
         """The largest rate before the loss rises for good."""

@@ -100,7 +100,11 @@ def _kind(leaf: Any) -> str:
 def _read(folder: Path) -> dict[str, np.ndarray]:
     path = folder / FILE
     try:
-        with np.load(path, allow_pickle=False) as arrays:  # each array has a checksum, which is looked at
+        # Opened here, since NumPy leaves a file open whose archive it can't read.
+        with (
+            path.open("rb") as file,
+            np.load(file, allow_pickle=False) as arrays,
+        ):  # each array has a checksum, which is looked at
             found = {name: arrays[name] for name in arrays.files}
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
