@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
@@ -24,6 +25,7 @@ from jaxlr.training.runs.saving.checksums import changed_file, write_checksums
 __all__ = ["Checkpoints", "has_checkpoint", "load_network", "load_state", "read_position", "read_shapes"]
 
 FOLDER = "checkpoints"
+_NEWER_OF_A_RATE = ("base", "factor", "share")
 _PARTS = ("network", "optimizer")
 _MESSAGE_LENGTH = 400
 
@@ -201,18 +203,36 @@ def _load(folder: Path, count: int, wanted: Mapping[str, Any]) -> dict[str, Any]
     place = folder / FOLDER / str(count)
     position, layout = _read_notes(folder, count)
     named = {name: _named(part) for name, part in wanted.items()}
-    for name, part in named.items():
-        _check_layout(place, name, layout[name], _layout(part))
+    saved = {name: _without_newer(part, layout[name]) for name, part in named.items()}
+    for name in wanted:
+        _check_layout(place, name, layout[name], _layout(saved[name]))
     targets = {
         name: ocp.args.StandardRestore(part)  # pyright: ignore[reportCallIssue]
-        for name, part in named.items()
+        for name, part in saved.items()
     }
     with _errors(_unreadable(place)), _reader(place.parent) as manager:
         found = manager.restore(position.count, args=ocp.args.Composite(**targets))
         return {
-            name: jax.tree.unflatten(jax.tree.structure(part), [found[name][each] for each in named[name]])
+            name: jax.tree.unflatten(
+                jax.tree.structure(part), [_found(found[name], each, named[name][each]) for each in named[name]]
+            )
             for name, part in wanted.items()
         }
+
+
+def _without_newer(named: dict[str, Any], layout: Mapping[str, str]) -> dict[str, Any]:
+    """The arrays by name, without those of a rate's state that older checkpoints do not have."""
+    return {
+        name: leaf for name, leaf in named.items() if name in layout or name.rpartition(".")[2] not in _NEWER_OF_A_RATE
+    }
+
+
+def _found(found: Mapping[str, Any], name: str, fresh: Any) -> Any:
+    """An array of a checkpoint; what an older one lacks is as it was then: the rate as it came, times 1."""
+    link, _, field = name.rpartition(".")
+    if name in found:
+        return found[name]
+    return jnp.array(found[f"{link}.learning_rate"]) if field == "base" else fresh
 
 
 def _reader(place: Path) -> ocp.CheckpointManager:
