@@ -75,8 +75,11 @@ def test_the_steps_are_those_of_optax(name, draw):
     theirs = walk(lambda: getattr(optax, name)(rate, **given), jnp.float32)
     travelled = np.abs(theirs).sum(0)
     assert np.all(np.abs(ours - theirs).sum(0) <= 1e-5 * travelled), (rate, given)
-    with jax.enable_x64(True):
+    jax.config.update("jax_enable_x64", True)
+    try:
         exact = walk(lambda: getattr(optax, name)(rate, **given), jnp.float64)
+    finally:
+        jax.config.update("jax_enable_x64", False)
     apart = np.abs(ours - theirs) > 2e-6 * np.abs(exact).max(0)
     assert np.abs(ours - exact)[apart].sum() <= np.abs(theirs - exact)[apart].sum(), (rate, given)
 
