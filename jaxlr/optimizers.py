@@ -199,16 +199,7 @@ def adam(
     References:
       Kingma and Ba, Adam: A Method for Stochastic Optimization, 2014, arXiv:1412.6980
     """
-    link = scale_by_adam(
-        b1,
-        b2,
-        eps=eps,
-        eps_root=eps_root,
-        mu_dtype=mu_dtype,
-        nu_dtype=nu_dtype,
-        nesterov=nesterov,
-        amsgrad=_largest(amsgrad),
-    )
+    link = _adam(b1, b2, eps, eps_root, mu_dtype, nu_dtype, nesterov, amsgrad)
     return assemble([link], learning_rate, weight_decay=weight_decay, decoupled=False, mask=mask)
 
 
@@ -265,16 +256,7 @@ def adamw(
     References:
       Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017, arXiv:1711.05101
     """
-    link = scale_by_adam(
-        b1,
-        b2,
-        eps=eps,
-        eps_root=eps_root,
-        mu_dtype=mu_dtype,
-        nu_dtype=nu_dtype,
-        nesterov=nesterov,
-        amsgrad=_largest(amsgrad),
-    )
+    link = _adam(b1, b2, eps, eps_root, mu_dtype, nu_dtype, nesterov, amsgrad)
     return assemble([link], learning_rate, weight_decay=weight_decay, decoupled=True, mask=mask)
 
 
@@ -282,5 +264,23 @@ def _checked(momentum: NumberOrSchedule | None) -> NumberOrSchedule | None:
     return None if momentum is None else number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
 
 
-def _largest(amsgrad: Amsgrad) -> Literal[False, "raw", "corrected"]:
-    return choice("amsgrad", "raw" if amsgrad is True else amsgrad, (False, "raw", "corrected"))
+def _adam(
+    b1: NumberOrSchedule,
+    b2: Number,
+    eps: Number,
+    eps_root: Number,
+    mu_dtype: Any,
+    nu_dtype: Any,
+    nesterov: bool,
+    amsgrad: Amsgrad,
+) -> optax.GradientTransformation:
+    return scale_by_adam(
+        b1,
+        b2,
+        eps=eps,
+        eps_root=eps_root,
+        mu_dtype=mu_dtype,
+        nu_dtype=nu_dtype,
+        nesterov=nesterov,
+        amsgrad=choice("amsgrad", "raw" if amsgrad is True else amsgrad, (False, "raw", "corrected")),
+    )

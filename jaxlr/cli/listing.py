@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ def run(arguments: Sequence[str]) -> None:
     if {"-h", "--help"} & set(arguments):
         print(HELP, end="")
         raise SystemExit(0)
-    found = {entry.name: entry for entry in entries()}
+    found = {entry.name: entry for entry in (*entries(), *_registered())}
     for word in arguments:
         if word not in found:
             raise CommandError(f"no schedule {word!r}{meant(word, found)}")
@@ -62,6 +63,16 @@ def entries() -> Iterator[Entry]:
         for node in ast.parse(source).body:
             if isinstance(node, ast.FunctionDef) and _is_listed(node):
                 yield Entry(node.name, _signature(node.args), (ast.get_docstring(node) or "").split("\n")[0])
+
+
+def _registered() -> Iterator[Entry]:
+    """The families of others, which are there only where a program has defined them."""
+    if "jaxlr.schedules" not in sys.modules:
+        return
+    from jaxlr.schedules import FAMILIES, signature_text
+
+    for name, make in FAMILIES.items():
+        yield Entry(name, signature_text(name), (inspect.getdoc(make) or "").split("\n")[0])
 
 
 def _is_listed(function: ast.FunctionDef) -> bool:

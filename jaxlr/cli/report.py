@@ -109,7 +109,7 @@ def _make_table(runs: Sequence[PastRun], names: Sequence[str], options: Sequence
     for option in options[0]:
         words = _longest_word([_spaced(option), *(_text(own[option]) for own in options)])
         table.add_column(_spaced(option), overflow="fold", min_width=words)
-    for figure in ("updates", "best validation", "test", "images/s"):
+    for figure in ("updates", "validation", "test", "images/s"):
         table.add_column(figure, justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
     for each, name, own in zip(runs, names, options, strict=True):

@@ -1,4 +1,7 @@
-"""`jax.export` of programs that take schedules: how a schedule's structure is written down and found again."""
+"""`jax.export` of programs that take schedules: how a schedule's structure is written down and found again.
+
+A process that reads such a program imports `jaxlr.schedules` first, which registers both ways.
+"""
 
 from __future__ import annotations
 

@@ -74,7 +74,9 @@ def read_call(
     marked = _EPOCHS.sub(rf"{_MARK}(\1)", text.strip())
     try:
         tree = ast.parse(marked, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (RecursionError, MemoryError):  # as Python's parser says it
+        raise ValueError(f"{what} {reprlib.repr(text)} is nested too deeply to be read") from None
+    except (SyntaxError, ValueError):
         raise ValueError(f"{what} {text!r} is not written as a call such as cosine(0.1, 10ep)") from None
     try:
         return _Reader(makers, what, steps_per_epoch).read(tree)

@@ -10,18 +10,20 @@ from jaxlr.transforms.moments.nadam import ScaleByNadamState, scale_by_nadam
 from jaxlr.transforms.moments.radam import ScaleByRadamState, scale_by_radam
 from jaxlr.transforms.moments.rms import ScaleByRmspropState, scale_by_rmsprop
 from jaxlr.transforms.penalties import AddWeightDecayState, add_l1_penalty, add_weight_decay
-from jaxlr.transforms.rate.learning_rate import (
+from jaxlr.transforms.rate.access import (
     KEEP,
-    GroupedRatesState,
-    ScaleByLearningRateState,
     current_learning_rate,
     current_schedule,
-    held,
     learning_rates,
     observe,
-    scale_by_learning_rate,
     set_learning_rate,
     set_schedule,
+)
+from jaxlr.transforms.rate.learning_rate import (
+    GroupedRatesState,
+    ScaleByLearningRateState,
+    held,
+    scale_by_learning_rate,
 )
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau, reduce_on_plateau
 from jaxlr.transforms.state.counts import set_update_count, update_count

@@ -18,10 +18,14 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import get_opaque_trace_state
 
 from jaxlr.transforms.trees import stored_like
 from jaxlr.typing import PyTree
+
+try:
+    from jax.extend.core import get_opaque_trace_state
+except ImportError:  # before jax 0.10, as in the oldest cell of tests/programs/matrix.py
+    from jax.core import get_opaque_trace_state
 
 _State = TypeVar("_State")
 

@@ -17,8 +17,9 @@ from jaxlr.schedules import FAMILIES, signature_text
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["list"], ["list", "--help"], ["nonsense"]], ids=" ".join)
 def test_help_and_list_import_neither_jax_nor_numpy(words):
     program = (
-        "import sys; from jaxlr.cli import main; main(sys.argv[1:]);"
-        "print({'jax', 'numpy', 'tyro'} & set(sys.modules), file=sys.stderr)"
+        "import atexit, sys; from jaxlr.cli import main;"
+        "atexit.register(lambda: print({'jax', 'numpy', 'tyro'} & set(sys.modules), file=sys.stderr));"
+        "main(sys.argv[1:])"
     )
     result = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
     assert result.stderr.splitlines()[-1] == "set()"

@@ -52,7 +52,7 @@ def test_the_table_is_sorted_and_tells_what_differs(capsys, empty_folder):
     assert err == ""
     common, header, *rows, _, _, picture = (text.split() for text in out.splitlines() if text)
     assert " ".join(common) == "all: data digits, schedule constant(0.1), epochs 16, batch size 64"
-    assert header == ["run", "optimizer", "seed", "updates", "best", "validation", "test", "images/s", "status"]
+    assert header == ["run", "optimizer", "seed", "updates", "validation", "test", "images/s", "status"]
     assert rows == [
         ["b", "sgd", "2", "4", "0.7500", "0.6250", "1,234", "done"],
         ["a", "adam", "1", "4", "0.5000", "0.6250", "1,234", "done"],
@@ -134,6 +134,18 @@ def damage(name, change):
 NO_UPDATE = line(epoch=1, count=0, train_accuracy=None, validation_accuracy=0.5, validation_loss=1.0)
 
 
+def test_a_folder_of_runs_stands_for_its_runs(capsys, empty_folder):
+    for name in ("a", "b"):
+        write_run(empty_folder / "runs" / name)
+    (empty_folder / "runs" / "digits-find-1").mkdir()
+    (empty_folder / "runs" / "digits-find-1" / "config.json").write_text("{}")
+    assert main(["report", "runs"]) == 0
+    out = capsys.readouterr().out
+    assert "runs/a" in out
+    assert "runs/b" in out
+    assert "find" not in out
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -148,9 +160,12 @@ NO_UPDATE = line(epoch=1, count=0, train_accuracy=None, validation_accuracy=0.5,
         ),
         (
             damage("metrics.jsonl", lambda text: text.replace('"loss": 0.5', '"loss": "half"')),
-            "run/metrics.jsonl: damaged: line 2 is no record",
+            "run/metrics.jsonl: damaged: line 2: loss is 'half', which a record cannot hold there",
         ),
-        (damage("metrics.jsonl", lambda text: "7\n" + text), "run/metrics.jsonl: damaged: line 1 is no record"),
+        (
+            damage("metrics.jsonl", lambda text: "7\n" + text),
+            "run/metrics.jsonl: damaged: line 1: expected a record, an object, got 7",
+        ),
         (damage("summary.json", lambda text: text[:30]), "run/summary.json: damaged: not a run's summary"),
         (damage("summary.json", lambda text: "{}"), "run/summary.json: damaged: not a run's summary"),
         (damage("config.json", lambda text: text[:30]), "run/config.json: not a JSON file"),

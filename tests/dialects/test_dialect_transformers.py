@@ -115,7 +115,7 @@ def test_numbers_can_be_traced():
             "'cosine' has no argument 'cycles'",
         ),
         (lambda: dialect.get_scheduler("cosine", "a", 1, 9), TypeError, "lr must be a number, got 'a'"),
-        (lambda: dialect.get_scheduler("cosine", 0.1, 1.0, 9), TypeError, "num_warmup_steps must be an integer"),
+        (lambda: dialect.get_scheduler("cosine", 0.1, 1.5, 9), TypeError, "num_warmup_steps must be an integer"),
         (
             lambda: dialect.get_scheduler("polynomial", 0.1, 1, 9, {"lr_end": 0.2}),
             ValueError,

@@ -14,7 +14,7 @@ SCHEDULE = jaxlr.warmup(
     jaxlr.join([jaxlr.cosine(0.1, 100), jaxlr.exponential(0.1, 0.9, staircase=True)], [50]), 10
 ).shift(-2) * jaxlr.constant(0.5)
 AGAIN = """
-import sys, jax, jaxlr
+import sys, jax, jaxlr.schedules
 from jax import export
 program = export.deserialize(open(sys.argv[1], "rb").read())
 schedule = jaxlr.schedules.parse(sys.argv[2])

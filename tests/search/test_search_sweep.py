@@ -281,7 +281,7 @@ def test_members_are_spread_over_all_devices(monkeypatch):
         ),
         ({"strategy": "pmap"}, ValueError, "strategy must be one of 'auto', 'vmap', 'map', got 'pmap'"),
         ({"group_size": 0}, ValueError, "group_size must be at least 1, got 0"),
-        ({"group_size": 2.0}, TypeError, "group_size must be an integer"),
+        ({"group_size": 2.5}, TypeError, "group_size must be an integer"),
         ({"devices": []}, ValueError, "devices must hold at least one device"),
         ({"train_fn": lambda s: {"k": jax.random.key(0)}}, TypeError, "the result 'k' of train_fn is a random key"),
         (

@@ -10,6 +10,7 @@ import pytest
 
 import jaxlr
 from jaxlr.dialects import optax as dialect
+from jaxlr.dialects import torch
 
 NAMES = ("sgd", "rmsprop", "adam", "adamw")
 DRAWS = range(50)
@@ -36,7 +37,7 @@ def arguments(name, random):
         "bias_correction": bool(random.integers(2)),
         "b1": float(random.uniform(0.0, 0.95)),
         "b2": float(random.uniform(0.9, 0.9999)),
-        "eps_root": [0.0, 1e-6][random.integers(2)],
+        "eps_root": [0.0, 0.01][random.integers(2)],
         "mu_dtype": [None, jnp.float32][random.integers(2)],
         "weight_decay": float(random.uniform(0.0, 0.3)),
         "mask": [None, {"a": True, "b": False}][random.integers(2)],
@@ -75,8 +76,11 @@ def test_the_steps_are_those_of_optax(name, draw):
     theirs = walk(lambda: getattr(optax, name)(rate, **given), jnp.float32)
     travelled = np.abs(theirs).sum(0)
     assert np.all(np.abs(ours - theirs).sum(0) <= 1e-5 * travelled), (rate, given)
-    with jax.enable_x64(True):
+    jax.config.update("jax_enable_x64", True)
+    try:
         exact = walk(lambda: getattr(optax, name)(rate, **given), jnp.float64)
+    finally:
+        jax.config.update("jax_enable_x64", False)
     apart = np.abs(ours - theirs) > 2e-6 * np.abs(exact).max(0)
     assert np.abs(ours - exact)[apart].sum() <= np.abs(theirs - exact)[apart].sum(), (rate, given)
 
@@ -171,6 +175,27 @@ def test_the_derivative_through_an_update_is_that_of_finite_differences(name):
     derivative = jax.grad(after)(0.3)
     difference = (float(after(0.31)) - float(after(0.29))) / 0.02
     np.testing.assert_allclose(derivative, difference, rtol=0.02, atol=2e-3)
+
+
+@pytest.mark.parametrize("make", [jaxlr.adam, torch.RMSprop, torch.Adagrad, torch.NAdam, torch.RAdam])
+def test_a_gradient_of_0_leaves_the_derivatives_of_others_alone(make):
+    optimizer = make(0.1)
+
+    def after(x):
+        state = optimizer.init(jnp.zeros(2))
+        for factor in range(1, 9):  # RAdam divides by the root from its sixth update on
+            updates, state = optimizer.update(factor * jnp.stack([x, jnp.zeros_like(x)]), state, jnp.zeros(2))
+        return 100.0 * updates.sum()
+
+    derivative = jax.grad(after)(0.3)
+    difference = (float(after(0.33)) - float(after(0.27))) / 0.06
+    np.testing.assert_allclose(derivative, difference, rtol=0.02, atol=0.02)
+
+
+def test_eps_root_stands_inside_the_root():
+    optimizer = jaxlr.adam(1.0, eps=0.0, eps_root=3.0)
+    updates, _ = optimizer.update(jnp.ones(1), optimizer.init(jnp.ones(1)))
+    assert float(updates[0]) == -0.5
 
 
 def test_the_derivative_of_clipping_is_1_where_there_is_nothing_to_clip():

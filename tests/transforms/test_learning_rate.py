@@ -330,7 +330,10 @@ def test_what_is_set_is_said_at_once_and_what_is_given_back_too():
     state = set_learning_rate(state, 0.25)
     assert current_learning_rate(state) == 0.25
     assert current_learning_rate(set_learning_rate(state, None)) == RATES[0]
-    assert current_learning_rate(set_learning_rate(state, None, factor=0.5)) == 0.5 * RATES[0]
+    halved = set_learning_rate(state, None, factor=0.5)
+    assert current_learning_rate(halved) == 0.5 * RATES[0]
+    updates, halved = link.update(jnp.ones(2), halved)
+    assert -updates[0] == current_learning_rate(halved) == np.float32(0.5 * RATES[1])
 
 
 def test_a_train_state_comes_back_with_the_new_rate_and_all_else_untouched():

@@ -73,6 +73,8 @@ def test_all_counts_are_set_together():
     torn = state._replace(inner_state=moved.inner_state)
     with pytest.raises(ValueError, match=r"the counts of this state differ: inner_state/0/count: 7, .*, count: 0"):
         jaxlr.update_count(torn)
+    many = jaxlr.set_update_count(optax.MultiSteps(jaxlr.sgd(0.1), 3).init(PARAMS), 4)
+    assert [int(many.gradient_step), int(many.mini_step), int(jaxlr.update_count(many))] == [4, 0, 4]
     _, after = walk(jaxlr.adam(0.1), jaxlr.adam(0.1).init(PARAMS), PARAMS, 2)
     zeroed = jaxlr.set_update_count(after, 0, moments="zero")
     assert not any(np.any(leaf) for leaf in jax.tree.leaves((zeroed[0].mu, zeroed[0].nu)))

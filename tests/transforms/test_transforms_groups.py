@@ -285,3 +285,21 @@ def test_factors_count_inside_and_around_master_weights(inside):
     assert (
         float(np.ravel(params["body"][0]["kernel"])[0]) == 1 - 16 * 0.125 * 0.0078125
     )  # a multiple of bfloat16's 2**-8
+
+
+@pytest.mark.parametrize("around", ["groups", "partition", "masked"])
+def test_a_mask_of_all_parameters_fits_where_some_are_left_out(around):
+    mask = jax.tree.map(lambda p: p.ndim > 1, PARAMS)
+    inner = optimizers.sgd(0.1, weight_decay=0.5, mask=mask)
+    frozen = jax.tree_util.tree_map_with_path(lambda path, _: path[0].key == "embed", PARAMS)
+    labels = jax.tree.map(lambda still: "still" if still else "moving", frozen)
+    optimizer = {
+        "groups": lambda: ParameterGroups(frozen=["embed/*"]).wrap(inner),
+        "partition": lambda: optax.partition({"moving": inner, "still": optax.set_to_zero()}, labels),
+        "masked": lambda: optax.masked(inner, jax.tree.map(lambda still: not still, frozen)),
+    }[around]()
+    params, _ = walk(optimizer, updates=1)
+    np.testing.assert_allclose(params["head"]["kernel"], 0.95 * PARAMS["head"]["kernel"], rtol=1e-6)
+    np.testing.assert_array_equal(params["head"]["bias"], PARAMS["head"]["bias"])
+    with pytest.raises(ValueError, match="mask has an entry for elsewhere, which is no parameter"):
+        optimizers.sgd(0.1, weight_decay=0.5, mask={**mask, "elsewhere": True}).init(PARAMS)

@@ -45,12 +45,23 @@ def twice(optimizer):
     return optax.GradientTransformation(optimizer.init, update)
 
 
+def noting(optimizer):
+    """A wrapper that keeps a number of the state in a place of its own, where another was before."""
+
+    def update(updates, state, params=None):
+        updates, inner = optimizer.update(updates, state[0], params)
+        return updates, (inner, jax.tree.leaves(inner)[0])
+
+    return optax.GradientTransformation(lambda params: (optimizer.init(params), jnp.int32(-1)), update)
+
+
 WRAPPERS = {
     "nothing": lambda optimizer: optimizer,
     "plain": plain,
     "compiled": compiled,
     "branch": in_a_branch,
     "twice": twice,
+    "noting": noting,
     "complex": optax.contrib.split_real_and_imaginary,
     "masked": lambda optimizer: optax.masked(optimizer, {"kernel": True, "bias": False}),
     "partition": lambda optimizer: optax.partition({"a": optimizer, "b": jaxlr.sgd(0.1)}, {"kernel": "a", "bias": "b"}),
@@ -96,13 +107,16 @@ CASES += [("adamw", wrap, False) for wrap in ("compiled", "branch")]
 
 @pytest.mark.parametrize(("make", "wrap", "jit"), CASES)
 def test_two_micro_steps_are_one_update_of_their_mean(make, wrap, jit):
-    optimizer = WRAPPERS[wrap](OPTIMIZERS[make]())
+    # Two of them, so that nothing was compiled for the other.
+    optimizer, alone = WRAPPERS[wrap](OPTIMIZERS[make]()), WRAPPERS[wrap](OPTIMIZERS[make]())
     means = GRADIENTS.reshape(6, 2, 2).mean(1)
-    expected, state = walk(optax.with_extra_args_support(optimizer), means, jit=True)
+    expected, state = walk(optax.with_extra_args_support(alone), means, jit=True)
     path, accumulated = walk(jaxlr.accumulate(optimizer, 2), GRADIENTS, jit)
     assert_close(path[1::2], expected)
     assert_close(path[0::2], [PARAMS, *expected[:-1]])
     assert_close(jax.tree.map(number, accumulated.inner_state), jax.tree.map(number, state))
+    _, still = jaxlr.accumulate(optimizer, 2).update(PARAMS, jaxlr.accumulate(optimizer, 2).init(PARAMS), PARAMS)
+    assert_close(jax.tree.map(number, still.inner_state), jax.tree.map(number, optimizer.init(PARAMS)))
 
 
 def number(leaf):

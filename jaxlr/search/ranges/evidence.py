@@ -74,7 +74,8 @@ def compared(losses: np.ndarray, references: np.ndarray) -> np.ndarray:
     losses, references = np.asarray(losses, np.float64), np.asarray(references, np.float64)
     finite = np.isfinite(losses) & np.isfinite(references)
     if len(losses) < 3 or not finite.any():
-        return losses - references
+        with np.errstate(invalid="ignore"):  # infinite on both sides
+            return losses - references
     steps = np.diff(np.where(finite, references, references[finite].mean()))
     together = steps * np.diff(np.where(finite, losses, losses[finite].mean()))
     # Of the points before alone: an explosion shall not reach back.

@@ -51,7 +51,8 @@ class Curve:
             return self.changes
         if self.references is not None:
             return evidence.compared(self.losses, self.references)
-        return self.losses.astype(np.float64) - self._head().mean()
+        with np.errstate(invalid="ignore"):  # infinite losses
+            return self.losses.astype(np.float64) - self._head().mean()
 
     def _head(self) -> np.ndarray:
         return self.losses[: max(2, self.ramp_steps // 10)].astype(np.float64)
@@ -65,9 +66,8 @@ class Curve:
 
     def spread(self) -> float:
         """The standard deviation of the starting weights' loss over batches."""
-        if self.references is None:
-            return 0.0
-        return float(np.std(self.references[np.isfinite(self.references)]))
+        known = [] if self.references is None else self.references[np.isfinite(self.references)]
+        return float(np.std(known)) if len(known) else 0.0
 
     def max_stable(self) -> float | None:
         """The largest rate before the loss rises for good."""

@@ -18,7 +18,7 @@ import optax
 from jax import lax
 
 from jaxlr.loops import while_finite
-from jaxlr.transforms.rate.learning_rate import set_learning_rate
+from jaxlr.transforms.rate.access import set_learning_rate
 from jaxlr.typing import Array, PyTree
 
 Optimizer: TypeAlias = (

@@ -89,6 +89,8 @@ def load_npy_folder(folder: Path) -> tuple[Split, Split, bool]:
             raise DataError(f"{path}: {error.strerror or error}") from error
         except Exception as error:  # NumPy raises many kinds over a damaged header
             raise DataError(f"{path}: unreadable ({error})") from error
+        if hasattr(array, "close"):  # an archive under the name of an array
+            array.close()
         if not isinstance(array, np.memmap):
             raise DataError(f"{path}: no array that can be mapped")
         arrays[name] = array

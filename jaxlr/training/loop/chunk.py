@@ -15,7 +15,7 @@ from jaxlr.loops import while_finite
 from jaxlr.training.loop.mesh import DataMesh
 from jaxlr.training.loop.update import State
 from jaxlr.training.network.convolution import compiler_options
-from jaxlr.transforms.rate.learning_rate import current_learning_rate
+from jaxlr.transforms.rate.access import current_learning_rate
 
 __all__ = ["ChunkMetrics", "TrainChunk", "make_train_chunk", "state_shardings"]
 

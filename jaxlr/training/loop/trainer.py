@@ -24,7 +24,7 @@ from jaxlr.training.loop.order import BatchOrder
 from jaxlr.training.loop.update import EVALUATION_BATCH, State, make_evaluate_batch, make_update, padded
 from jaxlr.training.network.convolution import compiler_options
 from jaxlr.training.network.losses import loss_by_name
-from jaxlr.transforms.rate.learning_rate import current_learning_rate
+from jaxlr.transforms.rate.access import current_learning_rate
 
 __all__ = ["Trainer"]
 

@@ -51,7 +51,6 @@ class Talk:
     rated: dict[int, Any] = dataclasses.field(default_factory=dict)  # states of rates that asked, likewise
     covered: set[paths.Names] = dataclasses.field(default_factory=set)  # parameters that got their group's rate
     master: bool = False  # whether a copy of the parameters is kept inside
-    outer: Talk | None = None
 
     def check(self, params: Any) -> None:
         """Raises where something between has changed the names of the parameters."""
@@ -76,7 +75,6 @@ def talk(params: Any, decays: Mask, group_of: Callable[[paths.Path], Group] | No
         both(decays, outer.decays if outer else None),
         group_of or (outer.group_of if outer else None),
         frozenset(paths.leaves_by_names(params)),
-        outer=outer,
     )
     token = _talk.set(here)
     try:

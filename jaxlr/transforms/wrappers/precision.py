@@ -106,6 +106,6 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
         master = jax.tree.map(lambda w, step: w + step.astype(w.dtype), state.master, steps)
         master = settled(where_due(master, state.master), state.master)
         changes = jax.tree.map(lambda w, p: widen(w.astype(p.dtype)) - widen(p), master, params)
-        return changes, MasterWeightsState(master, stored_like(inner_state, state.inner_state))
+        return changes, MasterWeightsState(master, inner_state)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]

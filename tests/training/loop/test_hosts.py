@@ -130,7 +130,7 @@ def test_two_processes_stop_together_and_go_on(tmp_path):
         (["--coordinator", "a:1", "--num-processes", "2", "--process-id", "2"], "must be from 0 to 1, got 2"),
         (["--coordinator", "a:1", "--num-processes", "0", "--process-id", "0"], "must be at least 1, got 0"),
         (["--distributed", "--peer-timeout", "0"], "peer_timeout must be at least 1, got 0"),
-        (["--distributed", "--lr", "auto"], "--lr runs in one process"),
+        (["--distributed", "--lr", "auto"], "--lr auto runs in one process"),
     ],
     ids=["alone", "none", "port", "place", "count", "timeout", "range test"],
 )

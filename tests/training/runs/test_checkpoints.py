@@ -201,3 +201,17 @@ def test_the_position_is_plain_json(tmp_path):
     notes = json.loads((tmp_path / "checkpoints/2/position/metadata").read_text())
     assert (notes["count"], notes["schedules"]) == (2, [list(each) for each in SCHEDULES])
     assert notes["layout"]["optimizer"]["0.count"] == "int32[]"
+
+
+def test_an_older_checkpoint_has_no_factor_of_its_rate(tmp_path):
+    old = {"learning_rate": jnp.float32(0.25), "overridden": jnp.asarray(False)}
+    new = {**old, "base": jnp.float32(9.0), "factor": jnp.float32(1.0), "share": jnp.float32(0.5)}
+    network = make_state()[0]
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    checkpoints.save((network, (old,)), position(3))
+    checkpoints.close()
+    fresh = {**new, "learning_rate": jnp.float32(9.0)}
+    assert load_state(tmp_path, 3, (network, (fresh,)))[1] == ({**new, "base": 0.25},)
+    with pytest.raises(CheckpointError) as caught:
+        load_state(tmp_path, 3, (({**network[0], "base": jnp.zeros(2)}, network[1]), (old,)))
+    is_one_line(caught, "checkpoint of another network: 0.base is absent there and float32[2] here")

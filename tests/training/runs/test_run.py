@@ -124,6 +124,7 @@ def test_the_summary_says_what_was_done(finished):
         "metrics.jsonl",
         "report.png",
         "summary.json",
+        "weights.npz",
     ]
     assert (folder / "report.png").read_bytes().startswith(b"\x89PNG")
     assert summary["status"] == "done"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
@@ -20,10 +21,12 @@ from jaxlr.errors import CheckpointError
 from jaxlr.training.runs.records.position import Position, to_position
 from jaxlr.training.runs.records.schema import check_fields, text
 from jaxlr.training.runs.saving.checksums import changed_file, write_checksums
+from jaxlr.training.runs.saving.layout import check_layout, layout_of, named_arrays
 
 __all__ = ["Checkpoints", "has_checkpoint", "load_network", "load_state", "read_position", "read_shapes"]
 
 FOLDER = "checkpoints"
+_NEWER_OF_A_RATE = ("base", "factor", "share")
 _PARTS = ("network", "optimizer")
 _MESSAGE_LENGTH = 400
 
@@ -79,8 +82,8 @@ class Checkpoints:
         """
         if self.latest == position.count:
             return
-        parts = dict(zip(_PARTS, map(_named, state), strict=True))
-        notes = dataclasses.asdict(position) | {"layout": {name: _layout(part) for name, part in parts.items()}}
+        parts = dict(zip(_PARTS, map(named_arrays, state), strict=True))
+        notes = dataclasses.asdict(position) | {"layout": {name: layout_of(part) for name, part in parts.items()}}
         metrics = None if validation_accuracy is None else {"validation_accuracy": validation_accuracy}
         with self._writing():
             self._manager.wait_until_finished()  # the one before: its checksums must know whose they are
@@ -200,19 +203,40 @@ def load_network(folder: Path, network: Any) -> Any:
 def _load(folder: Path, count: int, wanted: Mapping[str, Any]) -> dict[str, Any]:
     place = folder / FOLDER / str(count)
     position, layout = _read_notes(folder, count)
-    named = {name: _named(part) for name, part in wanted.items()}
-    for name, part in named.items():
-        _check_layout(place, name, layout[name], _layout(part))
+    named = {name: named_arrays(part) for name, part in wanted.items()}
+    saved = {name: _without_newer(part, layout[name]) for name, part in named.items()}
+    for name in wanted:
+        check_layout(f"{place}: checkpoint of another {name}", layout[name], layout_of(saved[name]))
     targets = {
         name: ocp.args.StandardRestore(part)  # pyright: ignore[reportCallIssue]
-        for name, part in named.items()
+        for name, part in saved.items()
     }
     with _errors(_unreadable(place)), _reader(place.parent) as manager:
         found = manager.restore(position.count, args=ocp.args.Composite(**targets))
         return {
-            name: jax.tree.unflatten(jax.tree.structure(part), [found[name][each] for each in named[name]])
+            name: jax.tree.unflatten(
+                jax.tree.structure(part), [_found(found[name], each, named[name][each]) for each in named[name]]
+            )
             for name, part in wanted.items()
         }
+
+
+def _without_newer(named: dict[str, Any], layout: Mapping[str, str]) -> dict[str, Any]:
+    """The arrays by name, without those of a rate's state that older checkpoints do not have."""
+
+    def is_newer(name: str) -> bool:
+        link, _, field = name.rpartition(".")
+        return field in _NEWER_OF_A_RATE and name not in layout and f"{link}.overridden" in layout
+
+    return {name: leaf for name, leaf in named.items() if not is_newer(name)}
+
+
+def _found(found: Mapping[str, Any], name: str, fresh: Any) -> Any:
+    """An array of a checkpoint; what an older one lacks is as it was then: the rate as it came, times 1."""
+    link, _, field = name.rpartition(".")
+    if name in found:
+        return found[name]
+    return jnp.array(found[f"{link}.learning_rate"]) if field == "base" else fresh
 
 
 def _reader(place: Path) -> ocp.CheckpointManager:
@@ -237,9 +261,9 @@ def _read_notes(folder: Path, count: int | None = None) -> tuple[Position, dict[
 
 
 def _is_layout(layout: Any) -> bool:
-    names = {name: text() for part in _PARTS for name in (layout or {}).get(part, {})}
-    return all(isinstance(layout[part], Mapping) for part in _PARTS) and all(
-        check(layout[part][name]) for part in _PARTS for name, check in names.items() if name in layout[part]
+    is_text = text()
+    return isinstance(layout, Mapping) and all(
+        isinstance(layout.get(part), Mapping) and all(map(is_text, layout[part].values())) for part in _PARTS
     )
 
 
@@ -258,23 +282,6 @@ def _unreadable(place: Path) -> str:
     older = [count for count in before if count < int(place.name)]
     where = f"at the one before, count {max(older):,}" if older else "at its beginning"
     return f"{place}: truncated or damaged checkpoint; without this folder a resumed run starts {where}"
-
-
-def _named(tree: Any) -> dict[str, Any]:
-    """The arrays of a tree by their paths: a checkpoint knows no classes of ours."""
-    leaves = jax.tree.leaves_with_path(tree)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
-
-
-def _layout(named: Mapping[str, Any]) -> dict[str, str]:
-    return {name: f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]" for name, leaf in named.items()}
-
-
-def _check_layout(place: Path, part: str, saved: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-    for name in [*wanted, *saved]:
-        there, here = saved.get(name, "absent"), wanted.get(name, "absent")
-        if there != here:
-            raise CheckpointError(f"{place}: checkpoint of another {part}: {name} is {there} there and {here} here")
 
 
 @contextlib.contextmanager

@@ -64,7 +64,7 @@ def read_network(folder: Path, network: Any) -> tuple[Any, int]:
       CheckpointError: there are none, or they are damaged or of another network.
     """
     if (folder / weights.FILE).exists():
-        return weights.read_weights(folder, network), weights.read_count(folder)
+        return weights.read_weights(folder, network)
     count = checkpoints.read_position(folder).count
     return checkpoints.load_network(folder, network), count
 

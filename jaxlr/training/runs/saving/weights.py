@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlr.errors import CheckpointError
+from jaxlr.training.runs.saving.layout import check_layout, layout_of, named_arrays
 
-__all__ = ["FILE", "read_count", "read_weights", "weight_shapes", "write_weights"]
+__all__ = ["FILE", "read_weights", "weight_shapes", "write_weights"]
 
 FILE = "weights.npz"
 _COUNT = "count"
@@ -33,7 +34,7 @@ def write_weights(folder: Path, network: Any, count: int) -> None:
     """
     path = folder / FILE
     part = path.with_suffix(".part")
-    arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in _named(network)}
+    arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in _weights(network).items()}
     try:
         with part.open("wb") as file:
             np.savez(file, **{_COUNT: np.int64(count), **arrays})
@@ -42,15 +43,6 @@ def write_weights(folder: Path, network: Any, count: int) -> None:
         with contextlib.suppress(OSError):
             part.unlink()
         raise OSError(error.errno, error.strerror, str(path)) from None
-
-
-def read_count(folder: Path) -> int:
-    """The updates that had been applied.
-
-    Raises:
-      CheckpointError: the file cannot be read, or is damaged.
-    """
-    return int(_read(folder)[_COUNT])
 
 
 def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -62,45 +54,40 @@ def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     return {name.partition(".")[2]: array.shape for name, array in _read(folder).items() if name != _COUNT}
 
 
-def read_weights(folder: Path, network: Any) -> Any:
+def read_weights(folder: Path, network: Any) -> tuple[Any, int]:
     """Reads the weights into the places of a network's, whose keys of random numbers stay.
 
     Args:
       folder: of the run.
       network: like that which was kept.
 
+    Returns:
+      The network with these weights, and the updates that had been applied.
+
     Raises:
       CheckpointError: the file cannot be read, is damaged, or of another network.
     """
     arrays = _read(folder)
-    wanted = dict(_named(network))
-    for name in [*wanted, *(name for name in arrays if name != _COUNT)]:
-        there, here = (_kind(each.get(name)) for each in (arrays, wanted))
-        if there != here:
-            raise CheckpointError(f"{folder / FILE}: of another network: {name} is {there} there and {here} here")
+    count, wanted = int(arrays.pop(_COUNT)), _weights(network)
+    check_layout(f"{folder / FILE}: of another network", layout_of(arrays), layout_of(wanted))
 
     def place(path: Any, leaf: Any) -> Any:
         name = jax.tree_util.keystr(path, simple=True, separator=".")
         return jax.device_put(arrays[name], leaf.sharding) if name in wanted else leaf
 
-    return jax.tree.map_with_path(place, network)
+    return jax.tree.map_with_path(place, network), count
 
 
-def _named(network: Any) -> list[tuple[str, Any]]:
-    leaves = jax.tree.leaves_with_path(network)
-    named = [(jax.tree_util.keystr(path, simple=True, separator="."), leaf) for path, leaf in leaves]
-    # Dropout's keys and counts of draws are the run's, not the network's.
-    return [(name, leaf) for name, leaf in named if jnp.issubdtype(leaf.dtype, jnp.floating)]
-
-
-def _kind(leaf: Any) -> str:
-    return "absent" if leaf is None else f"{np.dtype(leaf.dtype).name}[{','.join(map(str, leaf.shape))}]"
+def _weights(network: Any) -> dict[str, Any]:
+    """Dropout's keys and counts of draws are the run's, not the network's."""
+    return {name: leaf for name, leaf in named_arrays(network).items() if jnp.issubdtype(leaf.dtype, jnp.floating)}
 
 
 def _read(folder: Path) -> dict[str, np.ndarray]:
     path = folder / FILE
     try:
-        with np.load(path, allow_pickle=False) as arrays:  # each array has a checksum, which is looked at
+        # Opened here, since NumPy leaves a file open whose archive it can't read. Each array has a checksum.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None

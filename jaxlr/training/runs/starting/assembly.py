@@ -7,6 +7,7 @@ import optax
 from flax import nnx
 
 import jaxlr
+from jaxlr.dialects import torch
 from jaxlr.schedules import Schedule
 from jaxlr.training.data.datasets import Dataset, load_dataset
 from jaxlr.training.network.models import CNN
@@ -64,13 +65,13 @@ def make_optimizer(config: Optimization, schedule: Schedule) -> optax.GradientTr
       config: the options.
       schedule: the learning rate, a function of the count.
     """
-    decay = config.weight_decay or 0.0
+    decay = config.weight_decay or None  # 0 leaves the link out, as in the runs that were made before it could stay
     match config.optimizer:
         case "sgd":
             momentum = 0.9 if config.momentum is None else config.momentum
-            return jaxlr.sgd(schedule, momentum=momentum, weight_decay=decay)
+            return jaxlr.sgd(schedule, momentum=momentum or None, weight_decay=decay)
         case "rmsprop":
-            return jaxlr.rmsprop(schedule, momentum=config.momentum or 0.0, weight_decay=decay)
+            return torch.RMSprop(schedule, momentum=config.momentum or 0.0, weight_decay=config.weight_decay or 0.0)
         case "adam":
             return jaxlr.adam(schedule, weight_decay=decay)
         case "adamw":
