@@ -165,7 +165,8 @@ def test_a_run_that_goes_on_has_no_summary_of_before(tmp_path):
     execute(prepare(change(CONFIG, epochs=1, schedule="constant(0.1)"), out=folder))
     assert summary(folder)["updates"] == 10
     seen = []
-    execute(resume(folder, change(CONFIG, epochs=2, schedule="constant(0.1)")), watch=lambda _: seen.append((folder / "summary.json").exists()))
+    longer = change(CONFIG, epochs=2, schedule="constant(0.1)")
+    execute(resume(folder, longer), watch=lambda _: seen.append((folder / "summary.json").exists()))
     assert set(seen) == {False}
     assert summary(folder)["updates"] == len(read_run(folder).count) == 20
 
