@@ -23,10 +23,10 @@ the last place, is its budget (a test compares it with what the families lose):
 | --- | --- | --- |
 | linear, triangular | the ratio and one product | 0.001 |
 | inverse_time, inverse_sqrt, rex, noam | a ratio and a root or a quotient | 0.001 |
-| cosine, warm-up, one_cycle, warmup_stable_decay | the versine, 27 bits | 0.13 |
+| cosine, warm-up, one_cycle, warmup_stable_decay | the versine, 30 bits | 0.03 |
 | exponential, step_decay, natural_exponential | exp2, 29 bits | 0.05 |
 | polynomial, k_decay, tanh | log, 34 bits times the exponent; exp2 | 0.25 |
-| cosine_restarts | the versine and exp2 | 0.18 |
+| cosine_restarts | the versine and exp2 | 0.08 |
 | time_based | the sum of logarithms, exp2 | 0.25 |
 
 `elementary` has exp, log and the root on these; `triple.Triple`, three float32, is for the one place where a difference

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxlr.numerics.wide import Wide
+from jaxlr.numerics.wide import Wide, halves, quick_two_sum
 
 Array = jax.Array
 _Halves = tuple[Array, Array]
@@ -39,17 +39,20 @@ def _differentiable(slope: Callable[[Array], Array]) -> Callable[[Callable[[Wide
 
 @_differentiable(lambda x: jnp.float32(jnp.pi / 2) * jnp.sin(jnp.float32(jnp.pi / 2) * x))
 def versine(x: Wide) -> Wide:
-    """`1 - cos(pi/2 * x)` for x in [0, 1], to 28 bits of itself."""
-    # Of a number a little larger than x, so that both parts of x together stay below the next power of two.
-    bits = lax.bitcast_convert_type(x.high * jnp.float32(1 + 2.0**-12) + jnp.float32(2.0**-48), jnp.int32) & 0x7F800000
-    square = _square(_as_integer(x, lax.bitcast_convert_type((284 << 23) - 2**32 - bits, jnp.float32)))
-    twice = bits >> 22  # two times the exponent
-    t = top, _ = _halves(_down(square, 254 - twice))  # x * x in units of 2**-30
-    value = _units(0.00183665991, 36) - 202 * top
-    value = _units(0.04172635919, 34) - _times(value, t)
-    value = _units(0.50733895890, 32) - _times(value, t)
-    value = _units(2.46740110096, 30) + 3 - _times(value, t)  # (1 - cos(pi x / 2)) * 2 / x**2
-    return _as_float(_large_times(value, _halves(square)), lax.bitcast_convert_type(twice - 148 << 23, jnp.float32))
+    """`1 - cos(pi/2 * x)` for x in [0, 1], to 30 bits of itself."""
+    upper, lower = halves(x.high)
+    square = upper * upper
+    rest = ((upper + upper) * lower + lower * lower) + (x.high + x.high) * x.low  # x**2 is both, to 46 bits
+    t = top, bottom = _halves(_as_integer(Wide(square, rest), 2.0**30))
+    value = 216827 - _down(top, 2)  # in units of 2**-32; what it changes by is too little to matter below the top
+    value = _units(0.0018386046651, 36) - _down(value * top + _down(53300 * bottom, 14), 10)
+    value = _units(0.0417269938300, 34) - _times(value, t)
+    value = _units(0.5073390199677, 32) - _times(value, t)
+    value = _units(2.4674011003561, 30) - 1 - _times(value, t)  # (1 - cos(pi x / 2)) * 2 / x**2
+    first = _down(value, 20).astype(jnp.float32) * jnp.float32(2.0**-11)
+    second = (value & 0xFFFFF).astype(jnp.float32) * jnp.float32(2.0**-31)
+    upper, lower = halves(square)
+    return Wide(*quick_two_sum(first * upper, (first * lower + second * (square + rest)) + first * rest))
 
 
 @_differentiable(lambda f: _plain(f, [0.2402265, 0.1110082, 0.0288542, 0.0053335, 0.0007731, 0.0000915]))

@@ -147,13 +147,14 @@ def ratio(part: Array, whole: Array, *, times: int = 0) -> Wide:
     part_zeros, whole_zeros = lax.clz(part), lax.clz(whole)
     m = (lax.shift_left(part, part_zeros) >> 1).astype(jnp.int32)
     n = (lax.shift_left(whole, whole_zeros) >> 1).astype(jnp.int32)
-    divisor = n.astype(jnp.float32) * jnp.float32(2.0**-11)
-    first = (m.astype(jnp.float32) / divisor + 0.5).astype(jnp.int32)  # cut off: rounded to the nearest
+    divisor = n.astype(jnp.float32)
+    digit = divisor * jnp.float32(2.0**-11)
+    first = (m.astype(jnp.float32) / digit + 0.5).astype(jnp.int32)  # cut off: rounded to the nearest
     rest = m * 2048 - first * n  # wraps on the way, and is exact
-    second = (rest.astype(jnp.float32) / divisor + 2048.5).astype(jnp.int32) - 2048
+    second = (rest.astype(jnp.float32) / digit + 2048.5).astype(jnp.int32) - 2048
     last = (rest * 2048 - second * n).astype(jnp.float32) / divisor
     unit = lax.bitcast_convert_type((whole_zeros - part_zeros + jnp.uint32(127 - 22 + times)) << 23, jnp.float32)
-    return Wide((first * 2048 + second).astype(jnp.float32) * unit, last * unit * jnp.float32(2.0**-11))
+    return Wide((first * 2048 + second).astype(jnp.float32) * unit, last * unit)
 
 
 def select(condition: Array, this: Any, other: Any) -> Array:

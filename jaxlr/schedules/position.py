@@ -14,12 +14,21 @@ from jaxlr.numerics.wide import Wide, alike, constant, from_integer, only, ratio
 Array = jax.Array
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Position:
-    """The count `whole + fraction`, whole a uint32 array, fraction in [0, 1) or None for 0."""
+    """The count `whole + fraction`, whole a uint32 array, fraction in [0, 1) or None for 0.
+
+    `rest`, that is `1 - fraction`, comes with a fraction: next to 1 the difference would lose its bits.
+    """
 
     whole: Array
     fraction: Wide | None = None
+    rest: Wide | None = None
+
+    def replace(self, whole: Array) -> Position:
+        """Another count with the same fraction."""
+        return Position(whole, self.fraction, self.rest)
 
     def wide(self) -> Wide:
         """The position as one number."""
@@ -34,14 +43,20 @@ class Position:
 
     def since(self, start: Array) -> Position:
         """The position counted from `start`; 0 before it."""
-        fraction = None if self.fraction is None else only(self.whole >= start, self.fraction)
-        return Position(self.whole - lax.min(*alike(self.whole, start)), fraction)
+        later = self.replace(self.whole - lax.min(*alike(self.whole, start)))
+        return later if self.fraction is None else later.whole_unless(self.whole >= start)
+
+    def whole_unless(self, moves: Array) -> Position:
+        """The position, without its fraction where it does not move."""
+        if self.fraction is None or self.rest is None:
+            return self
+        return Position(self.whole, only(moves, self.fraction), where(moves, self.rest, constant(1.0)))
 
     def within(self, period: Array) -> tuple[Array, Position]:
         """The number of whole periods before this position, and the position inside its period."""
         period = at_least_one(period)
         cycle = lax.div(*alike(self.whole, period))
-        return cycle, Position(self.whole - cycle * period, self.fraction)
+        return cycle, self.replace(self.whole - cycle * period)
 
     def share(self, total: Array) -> Share:
         """The share of a way of `total` updates; all of it is done from `total` on."""
@@ -49,10 +64,12 @@ class Position:
         early = self.whole < ahead
         near = lax.min(*alike(self.whole, ahead))
         whole = at_least_one(total)
-        if self.fraction is None:
+        if self.fraction is None or self.rest is None:
             return Share(ratio(near, whole, times=1), early)
-        fraction = only(self.whole < total, self.fraction)
-        return Share((from_integer(near) + where(early, fraction, -fraction)).doubled() / from_integer(whole), early)
+        inside = self.whole < total
+        part = only(inside, where(early, self.fraction, self.rest))
+        near = near - (inside & ~early).astype(jnp.uint32)
+        return Share((from_integer(near) + part).doubled() / from_integer(whole), early)
 
     def parts(self, total: Array) -> tuple[Wide, Wide]:
         """`(done, left)` with `done + left = 1`: how much of `total` lies behind and ahead; (1, 0) from `total` on."""
@@ -89,12 +106,14 @@ def position_of(value: Wide) -> Position:
     difference = value - nearest
     close = jnp.abs(difference.high) <= value.high * jnp.float32(2.0**-40)
     below = ~close & (difference.high < 0)
-    fraction = where(below, constant(1.0) + difference, difference)
+    apart = where(below, -difference, difference)
+    other = constant(1.0) - apart
     fits = (nearest.high < 2.0**32) | ((nearest.high == 2.0**32) & (nearest.low < 0))
-    fraction = unless(close | ~fits, fraction)
+    none = close | ~fits
+    fraction, rest = unless(none, where(below, other, apart)), where(none, constant(1.0), where(below, apart, other))
     high = select(nearest.high < 2.0**32, nearest.high, 0.0).astype(jnp.uint32)
     low = select(fits, nearest.low, 0.0).astype(jnp.int32).astype(jnp.uint32)  # may be negative: modulo 2**32
-    return Position(select(fits, high + low - below.astype(jnp.uint32), 0xFFFFFFFF), fraction)
+    return Position(select(fits, high + low - below.astype(jnp.uint32), 0xFFFFFFFF), fraction, rest)
 
 
 def resumed(position: Position, total: Array, begin: Array, phase: Wide) -> Share:
@@ -106,7 +125,7 @@ def resumed(position: Position, total: Array, begin: Array, phase: Wide) -> Shar
     # In half ways: what was done, two times the phase, and then 1 - phase of the share; or what of it is left.
     behind = select(share.early, jnp.float32(2.0), jnp.float32(0.0))
     way = share.near.plus(phase * _less(behind, share.near))
-    over = way.high > 1.0  # past the middle, as only what is done can be
+    over = way.high > 1.0 + 2.0**-12  # past the middle, as only what is done can be; a high part alone may be less far
     return Share(where(over, _less(behind, way), way), share.early ^ over)
 
 
@@ -118,9 +137,10 @@ def progress(position: Position, total: Array, begin: Array, phase: Wide) -> tup
     place, rest = position.since(start), total - start
     behind = lax.min(*alike(place.whole, rest))
     inside, ahead = from_integer(behind), from_integer(rest - behind)
-    if position.fraction is not None:
-        fraction = only((place.whole < rest) & (position.whole >= start), position.fraction)
-        ahead, inside = ahead - fraction, inside + fraction
+    if place.fraction is not None and place.rest is not None:
+        moves = (place.whole < rest) & (position.whole >= start)
+        ahead = from_integer(rest - behind - moves.astype(jnp.uint32)) + only(moves, place.rest)
+        inside = inside + only(moves, place.fraction)
     speed = length.minus(done) / from_integer(at_least_one(rest))
     return done.plus(inside * speed), ahead * speed
 

@@ -100,7 +100,7 @@ HELPERS = {
     "exp of less than 0": (lambda a: exponential(-a), lambda a: mpmath.exp(-a), (1e-6, 60), 29, 29),
     "1 - exp": (lambda a: elementary.exp_and_rest(-a)[2], lambda a: -mpmath.expm1(-a), (1e-9, 60), 29, 29),
     "sqrt": (elementary.sqrt, mpmath.sqrt, (1e-20, 1e20), 41, 29),
-    "versine": (elementary.versine, lambda a: 2 * mpmath.sin(mpmath.pi / 4 * a) ** 2, (1e-9, 1), 27, 27),
+    "versine": (elementary.versine, lambda a: 2 * mpmath.sin(mpmath.pi / 4 * a) ** 2, (1e-9, 1), 30, 30),
 }
 
 

@@ -180,18 +180,14 @@ def _shift(position: Position, schedule: Schedule, k: jax.Array) -> Wide:
             position = _shifted(position, k)
         return schedule.at(position)
 
-    def move(state: Any, k: jax.Array) -> tuple[Any, None]:
-        moved = _shifted(Position(*state), k)
-        return (moved.whole, moved.fraction), None
-
-    return schedule.at(Position(*lax.scan(move, (position.whole, position.fraction), jnp.stack(shifts))[0]))
+    return schedule.at(lax.scan(lambda here, k: (_shifted(here, k), None), position, jnp.stack(shifts))[0])
 
 
 def _shifted(position: Position, k: jax.Array) -> Position:
     ahead, back = (lax.max(part, jnp.zeros_like(part)).astype(jnp.uint32) for part in (k, -k))
     later = position.since(back)
     saturated = lax.min(*same_shape(later.whole, ~ahead)) + ahead
-    return Position(saturated, later.fraction)
+    return later.replace(saturated)
 
 
 @family(method=True, span=lambda a: 4 * a.period, cycle=lambda a, n: Cycle(n % a.period, a.period))

@@ -205,7 +205,7 @@ def _warmup(
     if overlap and kind == "1-exp":
         warming, here = (warmup_steps > 0) & (position.whole >= 0), position
     else:
-        here = Position(select(warming, position.whole, 0), position.fraction)
+        here = position.replace(select(warming, position.whole, 0))
     first = init_value if init_value is not None else wide.constant(0.0)
     if kind == "constant":
         rising = first
@@ -222,7 +222,7 @@ def _warmup(
 
 
 def _ahead(position: Position, offset: jax.Array) -> Position:
-    return Position(position.whole + offset, position.fraction)
+    return position.replace(position.whole + offset)
 
 
 def _risen(kind: str, position: Position, offset: jax.Array, steps: jax.Array) -> tuple[Wide, Wide]:

@@ -206,8 +206,9 @@ def placed(
     end, borders = _inner_borders(total_steps, pct_start, 3 if three_phase else 2, last)
     start, ahead = progress(position, end, begin, begin_phase)
     distances = [start - border for border in borders]
-    earlier = [distance.high < 0.0 for distance in distances]
-    earlier[-1] |= distances[-1].high + ahead.high <= 0.0  # a last phase of no length does nothing
+    earlier = [distance.high < 0.0 for distance in distances[:-1]]
+    # At the end a last phase of no length has not begun: it does nothing. Anywhere else this is `distance < 0`.
+    earlier.append(distances[-1].high <= ahead.high * jnp.float32(-(2.0**-99)))
     behind = in_turn(earlier, start, *distances)
     ahead = in_turn(earlier, *(-distance for distance in distances), ahead)
     length = behind.plus(ahead)
@@ -241,7 +242,7 @@ def _inner_borders(total_steps: jax.Array, pct_start: Wide, phases: int, last: s
         risen = share - constant(1.0)
         # A share that was meant as one update, as 0.1 of 10, starts at the peak.
         risen = unless(jnp.abs(risen.high) <= share.high * 2.0**-40, risen)
-    return end, [risen, risen.doubled()][: phases - 1]
+    return end, [risen] if phases == 2 else [risen, risen.doubled()]
 
 
 @family()
