@@ -25,7 +25,7 @@ from jaxlr.numerics.wide import (
     where,
 )
 
-__all__ = ["exp", "exp_and_rest", "log", "one_less", "one_more", "sqrt", "versine"]
+__all__ = ["exp", "exp_and_rest", "log", "logs", "one_less", "one_more", "sqrt", "versine"]
 
 Array = jax.Array
 _LOG_SPAN = 180.0  # exp(-180) is 0 and exp(180) is infinite in float32, for every weight in front that is not absurd
@@ -63,6 +63,19 @@ def log(value: Wide, less_one: Wide | None = None) -> Wide:
     s = over_one / (one_more(over_one) + constant(1.0))  # the logarithm is 2 atanh(s)
     result = (s + s * atanh_excess(s)).doubled() + constant(math.log(2)).times(exponent.astype(jnp.float32))
     return where(positive, result, constant(LOG_OF_ZERO))
+
+
+def logs(values: tuple[Wide, Wide], less_one: tuple[Wide, Wide]) -> tuple[Wide, Wide]:
+    """`log` of two numbers; of one shape, they go through one program."""
+    (first, second), (one, other) = values, less_one
+    if first.high.shape != second.high.shape:
+        return log(first, one), log(second, other)
+    both = log(_together(first, second), _together(one, other))
+    return Wide(both.high[0], both.low[0]), Wide(both.high[1], both.low[1])
+
+
+def _together(first: Wide, second: Wide) -> Wide:
+    return Wide(jnp.stack([first.high, second.high]), jnp.stack([first.low, second.low]))
 
 
 def sqrt(value: Wide) -> Wide:
