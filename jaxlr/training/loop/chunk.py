@@ -81,7 +81,7 @@ def make_train_chunk(
         _traced_once(train_chunk),
         donate_argnums=0,
         out_shardings=(shardings, mesh.everywhere, mesh.everywhere),
-        compiler_options=compiler_options(),
+        compiler_options=compiler_options(mesh.platform),
     )
 
 
