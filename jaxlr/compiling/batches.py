@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from jaxlr.compiling.report import Report
@@ -35,23 +36,24 @@ def largest_batch(compiled: Callable[[int], Report], start: int, *, multiple: in
     low, high = 0, most // multiple + 1  # in multiples: what fits, and what does not
     guess = min(max(start // multiple, 1), high - 1)
     for _ in range(_TRIES):
-        if high - low <= 1 or (low and high - low <= low // 16):
+        if high - low <= 1 or (low and high - low <= low // 16 and high <= most // multiple):
             break
         report = compiled(guess * multiple)
         low, high = (guess, high) if report.fits else (low, guess)
         if report.peak is not None:
             sizes[guess] = report.peak
-        guess = min(max(_proposal(sizes, low, high, report.available), low + 1), high - 1)
+        guess = _proposal(sizes, low, high, report.available, bounded=high <= most // multiple)
+        guess = min(max(guess, low + 1), high - 1)
     return low * multiple
 
 
-def _proposal(sizes: dict[int, int], low: int, high: int, available: int) -> int:
-    """Where to look next: on the line through the two largest sizes that are known, else twice or half as far."""
-    known = sorted(sizes.items())[-2:]
-    if len(known) < 2 or known[1][1] <= known[0][1]:
+def _proposal(sizes: dict[int, int], low: int, high: int, available: int, *, bounded: bool) -> int:
+    """Where to look next: on the line through the two known sizes next to the end, or from 0 through the only one."""
+    known = sorted({0: 0, **sizes}.items(), key=lambda each: abs(each[1] - available))[:2]
+    if len(known) < 2 or known[0][1] == known[1][1]:
         return 2 * low if low else high // 2
-    (one, less), (other, more) = known
-    meets = one + int((available - less) * (other - one) / (more - less))
+    (one, less), (other, more) = sorted(known)
+    meets = one + math.floor((available - less) * (other - one) / (more - less))
     if meets <= low:
         return low + max(1, low // 16)
-    return meets if meets < high else high - max(1, high // 16)
+    return (low + high) // 2 if meets >= high and bounded else meets

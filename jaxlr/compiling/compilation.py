@@ -108,6 +108,7 @@ def compile_placed(
         stats.alias_size_in_bytes,
         stats.temp_size_in_bytes,
         stats.generated_code_size_in_bytes,
+        getattr(stats, "peak_memory_in_bytes", 0),  # since jaxlib 0.8
     )
     return report(
         _formats(compiled),

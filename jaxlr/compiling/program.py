@@ -16,6 +16,7 @@ _BRANCHES = re.compile(r"branch_computations=\{([^}]*)\}")
 _CALLED = re.compile(r"(?:to_apply|calls)=%?([\w.-]+)")
 _NOTHING = frozenset({"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "partition-id"})
 _COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
+_FAST = re.compile(r"S\([1-9]")  # another memory than the main one: a TPU fetches what it is about to need
 _HOST = frozenset({"infeed", "outfeed", "send", "recv"})
 
 
@@ -36,7 +37,7 @@ class Program:
       operations: the steps outside of fusions, loops and branches counted once, without what costs nothing.
       fusions: those of them that are a fusion: on GPU and TPU, kernels of several operations.
       collectives: how often devices exchange what, by kind, fusions included.
-      copies: the types of what is copied as it is, outside of fusions.
+      copies: the types of what is copied as it is within a device's main memory, outside of fusions.
       float64: whether anything is computed in float64.
       callbacks: whether it ever asks the host.
     """
@@ -72,7 +73,9 @@ def read_program(text: str) -> Program:
         operations=len(done),
         fusions=sum(each.opcode == "fusion" for each in done),
         collectives=dict(sorted(collectives.items())),
-        copies=tuple(each.type for each in done if each.opcode in ("copy", "copy-start")),
+        copies=tuple(
+            each.type for each in done if each.opcode in ("copy", "copy-start") and not _FAST.search(each.type)
+        ),
         float64=any(re.search(r"\b(f64|c128)\[", each.type) for each in everything),
         callbacks=any(each.opcode in _HOST or re.search(r'_target="[^"]*callback', each.line) for each in everything),
     )

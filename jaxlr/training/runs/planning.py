@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -22,7 +22,6 @@ from jaxlr.training.loop.feed import AHEAD, Resident, Streamed, are_resident, ca
 from jaxlr.training.loop.mesh import DataMesh, choose_devices
 from jaxlr.training.loop.order import BatchOrder
 from jaxlr.training.loop.programs import (
-    Parted,
     Programs,
     check_order,
     evaluation_shapes,
@@ -71,6 +70,17 @@ class Plan:
         """Whether each device has memory for the run."""
         return self.update.fits and self.evaluation.fits
 
+    @property
+    def verdict(self) -> str:
+        """Whether it fits, with the numbers, in one line."""
+        worst = self.evaluation if self.update.fits else self.update
+        needs = worst.refusal if worst.peak is None else f"it needs {in_bytes(worst.peak)} a device"
+        batch = self.config.batch_size
+        found = "" if self.largest is None else f"; the largest batch found to fit is {self.largest:,}"
+        said = "fits" if self.fits else "does not fit"
+        has = in_bytes(worst.available)
+        return f"{worst.target}: a batch of {batch:,} {said}: {needs}, there are {has}{'' if self.fits else found}"
+
     def __str__(self) -> str:
         images = in_bytes(self.images_bytes)
         lines = [str(self.update)]
@@ -108,61 +118,85 @@ def plan(config: TrainConfig, target: str | Target, *, data: Dataset | None = No
     """
     target = describe(target) if isinstance(target, str) else target
     data = load_data(config) if data is None else data
-    needed = _compiled(config, target, data)
+    ready = _prepared(config, target, data)
+    update = _update(ready)
+    needed = Plan(
+        config=config,
+        update=update,
+        evaluation=_evaluation(ready, update),
+        parameters=sum(leaf.size for leaf in jax.tree.leaves(ready.state.parameters)),
+        images_on="device" if ready.feed is Resident else "host",
+        images_bytes=update.parts["images"] if ready.feed is Resident else _bytes_of_images(data),
+    )
     if not largest:
         return needed
-    devices = needed.update.devices
-    most = len(data.train.labels) // devices * devices
+    most = len(data.train.labels) // update.devices * update.devices
 
     def with_batch(batch: int) -> Report:
         if batch == config.batch_size:
-            return needed.update
-        return _compiled(dataclasses.replace(config, batch_size=batch), target, data).update
+            return update
+        return _update(_prepared(dataclasses.replace(config, batch_size=batch), target, data))
 
-    start = min(config.batch_size, most)
-    return dataclasses.replace(needed, largest=largest_batch(with_batch, start, multiple=devices, most=most))
+    found = largest_batch(with_batch, min(config.batch_size, most), multiple=update.devices, most=most)
+    return dataclasses.replace(needed, largest=found)
 
 
-def _compiled(config: TrainConfig, target: Target, data: Dataset) -> Plan:
+class _Ready(NamedTuple):
+    """All that is to be compiled."""
+
+    target: Target
+    data: Dataset
+    order: BatchOrder
+    mesh: DataMesh
+    feed: type[Resident] | type[Streamed]
+    state: State  # shapes in their places
+    programs: Programs
+
+
+def _prepared(config: TrainConfig, target: Target, data: Dataset) -> _Ready:
     order = check_order(data, batch_size=config.batch_size, accumulate=config.accumulate, seed=config.seed)
     mesh = DataMesh(choose_devices(config.batch_size, config.devices, target.devices))
-    resident = are_resident(config.images_on, data.train, target.memory)
-    feed = Resident if resident else Streamed
-    network, state, programs = _programs(config, data, order, mesh, feed)
-    fed = feed.shapes(data.train, order, mesh)
-    count = jax.ShapeDtypeStruct((), np.int32, sharding=mesh.everywhere)
-    images = "images" if resident else "images of a window"
-    windows = {} if resident else {"windows to come": AHEAD * sum(map(bytes_of, fed[:2]))}
-    update = compile_placed(
-        target,
-        programs.train_chunk,
-        (state, fed, count),
-        [*_named(state), images, images, "order", "order"],
-        beside=windows,
+    feed = Resident if are_resident(config.images_on, data.train, target.memory) else Streamed
+    return _Ready(target, data, order, mesh, feed, *_programs(config, data, order, mesh, feed))
+
+
+def _update(ready: _Ready) -> Report:
+    fed = ready.feed.shapes(ready.data.train, ready.order, ready.mesh)
+    count = jax.ShapeDtypeStruct((), np.int32, sharding=ready.mesh.everywhere)
+    images = _images_name(ready)
+    names = [*_named(ready.state), images, images, "order", "order"]
+    program = ready.programs.train_chunk
+    return compile_placed(ready.target, program, (ready.state, fed, count), names, beside=_windows(ready))
+
+
+def _evaluation(ready: _Ready, update: Report) -> Report:
+    held = {name: size for name, size in update.parts.items() if name in ("optimizer state", _images_name(ready))}
+    state = ready.state[:2]
+    return compile_placed(
+        ready.target,
+        ready.programs.evaluate_batch,
+        (*state, *evaluation_shapes(ready.data, ready.mesh)),
+        [*_named(state), *["evaluated images"] * 3],
+        beside=held | _windows(ready),
     )
-    held = {name: size for name, size in update.parts.items() if name in ("optimizer state", images)}
-    batch = evaluation_shapes(data, mesh)
-    evaluation = compile_placed(
-        target,
-        programs.evaluate_batch,
-        (state.parameters, state.variables, *batch),
-        [*_named(state[:2]), *["evaluated images"] * 3],
-        beside=held | windows,
-    )
-    return Plan(
-        config=config,
-        update=update,
-        evaluation=evaluation,
-        parameters=sum(leaf.size for leaf in jax.tree.leaves(network.parameters)),
-        images_on="device" if resident else "host",
-        images_bytes=update.parts[images] if resident else _bytes_of_images(data),
-    )
+
+
+def _images_name(ready: _Ready) -> str:
+    return "images" if ready.feed is Resident else "images of a window"
+
+
+def _windows(ready: _Ready) -> dict[str, int]:
+    """What is on the way to the devices while they work, where the images stay on the host."""
+    if ready.feed is Resident:
+        return {}
+    images, labels, _ = ready.feed.shapes(ready.data.train, ready.order, ready.mesh)
+    return {"windows to come": AHEAD * (bytes_of(images) + bytes_of(labels))}
 
 
 def _programs(
     config: TrainConfig, data: Dataset, order: BatchOrder, mesh: DataMesh, feed: type[Resident] | type[Streamed]
-) -> tuple[Parted, State, Programs]:
-    """The network and its state as shapes in their places, and the programs, as a `Trainer` makes them."""
+) -> tuple[State, Programs]:
+    """The state as shapes in their places, and the programs, as a `Trainer` makes them."""
     text = default_schedule(config.epochs) if config.schedule is None else config.schedule
     schedule = parse(text, steps_per_epoch=order.examples // order.batch_size / order.accumulate)
     optimizer = make_optimizer(config, schedule)
@@ -188,7 +222,7 @@ def _programs(
         skip=config.nonfinite == "skip",
         zero=config.zero,
     )
-    return network, placed(state, programs.shardings), programs
+    return placed(state, programs.shardings), programs
 
 
 def _named(state: Any) -> list[str]:
