@@ -2,14 +2,11 @@
 
 import gc
 import hashlib
-import itertools
 import platform
 import shutil
-import sys
 from pathlib import Path
 
 import jax
-import pytest
 
 _LARGEST = 500_000_000  # bytes of compiled programs; more are those of past versions
 
@@ -37,13 +34,3 @@ def pytest_configure(config):
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     # jax writes an entry in place: one that another process is in the middle of is compiled here too.
     config.addinivalue_line("filterwarnings", "ignore:Error reading persistent compilation cache entry")
-
-
-@pytest.fixture(autouse=True)
-def programs_named_alike(monkeypatch):
-    """Trainers are numbered from 0 in each test: the name of a program is part of what it is looked up by."""
-    if chunk := sys.modules.get("jaxlr.training.loop.chunk"):
-        import chex
-
-        chex.clear_trace_counter()
-        monkeypatch.setattr(chunk, "_serial", itertools.count())

@@ -22,14 +22,8 @@ from jaxlr.training.runs.config import TrainConfig
 from jaxlr.training.runs.showing.progress import show_progress
 
 TINY = ["train", "--width", "2", "--depth", "1", "--batch-size", "128", "--epochs", "2"]
-# The extra train without plot; older versions of optax bring chex themselves.
-TRAINING = (
-    "flax",
-    "pooch",
-    "orbax",
-    "rich",
-    *([] if "chex" in str(importlib.metadata.requires("optax")) else ["chex"]),
-)
+# The extra train without plot.
+TRAINING = ("flax", "pooch", "orbax", "rich")
 
 
 def shell(*arguments, blocked=(), timeout=120):
@@ -348,7 +342,7 @@ def test_without_the_extra_train_prints_the_install_line(empty_folder):
     assert result.returncode == 2
     assert result.stdout == ""
     assert re.fullmatch(
-        r'jaxlr train: needs tyro, flax, (chex, )?pooch, rich, matplotlib: pip install "jaxlr\[train\]"\n',
+        r'jaxlr train: needs tyro, flax, pooch, rich, matplotlib: pip install "jaxlr\[train\]"\n',
         result.stderr,
     )
     assert list(empty_folder.iterdir()) == []

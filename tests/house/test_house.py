@@ -65,6 +65,7 @@ ORDER = [
     "search.ranges",
     "search.sweeps",
     "search",
+    "compiling",
     "training.data",
     "training.network",
     "training.loop.hosts",
@@ -160,6 +161,7 @@ ROOMS_WITH_NAMES = [
     "jaxlr.optimizers",
     "jaxlr.dialects",
     "jaxlr.search",
+    "jaxlr.compiling",
     "jaxlr.training",
     "jaxlr.errors",
 ]
