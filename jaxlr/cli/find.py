@@ -81,6 +81,9 @@ def run(arguments: Sequence[str]) -> None:
     begun(folder)
     if options.json:
         print(json.dumps(found))
+    else:
+        for note in data.notes:
+            print(note)
     if result.recommendation is None:
         raise CommandError(f"no recommendation: {result.why} (the curve is in {folder}/)", code=1)
     if options.json:

@@ -64,6 +64,7 @@ class _Sweep:
     train_fn: Callable[[Schedule], dict[str, Any]]
     folder: Path
     lock: FolderLock
+    notes: tuple[str, ...]  # what is odd about the images
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -126,7 +127,7 @@ def _prepare(options: SweepOptions) -> _Sweep:
         folder = make_folder(folder, f"{Path(config.data).stem}-sweep")
         write_json(folder / "config.json", kept)
         begun(folder)
-    return _Sweep(config, text, schedules, train_fn, folder, FolderLock(folder))
+    return _Sweep(config, text, schedules, train_fn, folder, FolderLock(folder), data.notes)
 
 
 def _variations(
@@ -159,6 +160,8 @@ def _execute(sweep: _Sweep, options: SweepOptions) -> "SweepResult":
     from jaxlr.training.network.convolution import compiler_options
 
     config, members = sweep.config, len(sweep.schedules)
+    for note in sweep.notes:
+        print(note)
     print(
         f"{config.data}, {config.optimizer}, {sweep.text}: {members} members of {config.epochs} epochs into "
         f"{sweep.folder}/",

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,9 +12,10 @@ import tyro
 from rich.console import Console
 
 from jaxlr.cli import stopping
+from jaxlr.cli.aborts import peers_in_one_line
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.errors import CheckpointError, NoSuggestion, Stopped, TrainingDiverged
-from jaxlr.training.loop.hosts import Hosts, connected, is_first
+from jaxlr.training.loop.hosts import Hosts, check_same, connected, is_first
 from jaxlr.training.runs.config import TrainConfig, load_config
 from jaxlr.training.runs.folder import check_folder, discard, was_left
 
@@ -57,8 +58,30 @@ def run(arguments: Sequence[str]) -> None:
         options = _with_kept(options, arguments)
         _check_alone(options, arguments)
         options = _with_fixed_rate(options)
-        with connected(options.hosts):
+        with _several(options.hosts):
+            _check_same(options)
             _execute(_prepare(options))
+
+
+@contextlib.contextmanager
+def _several(hosts: Hosts) -> Iterator[None]:
+    """Connects the processes of the run, if there are several, and says in one line where one is lost."""
+    if not hosts.several:
+        yield
+        return
+    where = f" at {hosts.coordinator}" if hosts.coordinator else ""
+    told = [f"the other processes cannot be reached{where}, or not all came in {hosts.peer_timeout} s"]
+    with peers_in_one_line("train", lambda: told[0]), connected(hosts):
+        told[0] = "another process of the run has died"
+        yield
+
+
+def _check_same(options: TrainOptions) -> None:
+    others = {name: vars(options)[name] for name in ("lr", "resume", "from_", "out")}
+    try:
+        check_same({**vars(options.config), **others})
+    except ValueError as error:
+        raise CommandError(error, by_all=True) from None
 
 
 def _prepare(options: TrainOptions) -> "Run":

@@ -102,13 +102,13 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
     trainer = _make_trainer(config, data, schedule)
     instead = "give a --schedule with a rate above 0 there"
     check_rates(text, schedule, 0, trainer.updates_total(config.epochs), instead=instead)
-    notes = ()
+    notes = data.notes
     if weights is not None:
         from jaxlr.training.runs.saving.loading import read_network
 
         network, count = read_network(weights, trainer.state[0])
         trainer.load_network(network)
-        notes = (f"weights of {weights} at count {count:,}",)
+        notes = (*notes, f"weights of {weights} at count {count:,}")
     folder = Path(hosts.first_host(lambda: str(make_folder(out, Path(config.data).stem))))
     run = _run(config, data, schedule, trainer, folder, _hold(folder), _beginning(text, mark), notes)
     return dataclasses.replace(run, save_start=weights is not None)
