@@ -14,6 +14,7 @@ from rich.console import Console
 from jaxlr.cli import stopping
 from jaxlr.cli.aborts import peers_in_one_line
 from jaxlr.cli.parsing import CommandError, input_errors, parse
+from jaxlr.cli.writing import disk_errors
 from jaxlr.errors import CheckpointError, NoSuggestion, Stopped, TrainingDiverged
 from jaxlr.training.loop.hosts import Hosts, check_same, connected, is_first
 from jaxlr.training.runs.config import TrainConfig, load_config
@@ -146,7 +147,7 @@ def _with_fixed_rate(options: TrainOptions) -> TrainOptions:
 
 def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     """The run with the schedule that a range test of its network proposes, the test in its folder."""
-    from jaxlr.cli.find import answer_line, write_result
+    from jaxlr.cli.find import answer_line, result_entries, write_result
     from jaxlr.training.runs.run import prepare
     from jaxlr.training.runs.starting.assembly import load_data
     from jaxlr.training.searches.finding import find_rates, initial_network, schedule_of
@@ -165,9 +166,27 @@ def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     except NoSuggestion as error:
         raise CommandError(f"--lr auto: {error}; give a --schedule", code=1) from None
     run = prepare(config, out=options.out, weights=options.from_)
-    write_result(run.folder, config, result)
+    with disk_errors(lambda: _after(run.folder)):
+        write_result(run.folder, config, result, result_entries(config, result))
     note = f"range test: {answer_line(result)} ({run.folder}/range_test.png)"
     return dataclasses.replace(run, notes=(note, *run.notes))
+
+
+def _go_on(folder: Path) -> str:
+    return f"go on with jaxlr train --resume {folder}"
+
+
+def _after(folder: Path) -> str:
+    """How to go on from a folder, which is taken away where nothing has begun in it."""
+    return "the same command starts it again" if discard(folder) else _go_on(folder)
+
+
+def _announce(run: "Run") -> None:
+    for note in run.notes:
+        print(note)
+    config = run.config
+    where = f"{run.updates:,} updates into {run.folder}/"
+    print(f"{config.data}, {config.optimizer}, {config.schedule}: {where}", flush=True)
 
 
 def _execute(run: "Run") -> None:
@@ -177,17 +196,15 @@ def _execute(run: "Run") -> None:
     from jaxlr.training.runs.run import execute
     from jaxlr.training.runs.showing.progress import print_summary, show_progress
 
-    config, again = run.config, f"go on with jaxlr train --resume {run.folder}"
+    again = _go_on(run.folder)
     stopping.stands(lambda: "nothing has been written" if discard(run.folder) else again)
-    progress = show_progress(run.updates, config.epochs) if is_first() else contextlib.nullcontext()
+    progress = show_progress(run.updates, run.config.epochs) if is_first() else contextlib.nullcontext()
     try:
-        if is_first():
-            for note in run.notes:
-                print(note)
-            where = f"{run.updates:,} updates into {run.folder}/"
-            print(f"{config.data}, {config.optimizer}, {config.schedule}: {where}", flush=True)
-        with progress as watch, stopping.patience() as stop:
-            summary = execute(run, watch=watch, stop=stop)
+        with disk_errors(lambda: _after(run.folder)):
+            if is_first():
+                _announce(run)
+            with progress as watch, stopping.patience() as stop:
+                summary = execute(run, watch=watch, stop=stop)
     except TrainingDiverged as error:
         raise CommandError(f"{error}; the run up to there is in {run.folder}/", code=1, by_all=True) from None
     except Stopped as error:
@@ -199,14 +216,10 @@ def _execute(run: "Run") -> None:
             raise
         raise CommandError(f"another process of the run has died ({error}); {again}", code=1) from None
     except CheckpointError as error:
-        raise CommandError(f"{error}; once that is mended, {again}", code=1) from None
+        raise CommandError(f"{error}; once that is mended, {_after(run.folder)}", code=1) from None
     except BrokenPipeError:  # nobody reads on
         discard(run.folder)
         raise
-    except OSError as error:
-        discard(run.folder)
-        where = error.filename or run.folder
-        raise CommandError(f"{where}: {error.strerror}; once that is mended, {again}", code=1) from None
     except KeyboardInterrupt:
         raise CommandError(f"interrupted; {again}", code=130) from None
     if not is_first():

@@ -120,7 +120,8 @@ class Task(Network, Optimization, Data):
     """All that decides the numbers of a training, but for its rate: what a search for a rate takes."""
 
     validation: float = 0.1
-    """Share of the training images held out to watch the run; the test images stay untouched until the end."""
+    """Share of the training images held out to watch the run; the test images stay untouched until the end. What is
+    called validation is the accuracy on these after an epoch, and of a whole run after its last one."""
     seed: int = 0
     """Decides the initial weights, the order of the images, dropout, and which images validate."""
 
