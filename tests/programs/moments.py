@@ -149,9 +149,12 @@ def results(folder: Path) -> dict[str, bytes]:
 
 
 def again(line: str, words: list[str]) -> list[str]:
-    """What the line says to do, or else the same command."""
-    found = re.search(r"go on with jaxlr (train --resume \S+)", line)
-    return shlex.split(found[1]) if found else words
+    """What the line says to do; where a kill left none, the run is taken up again or else the same command is given."""
+    if found := re.search(r"go on with jaxlr (train --resume \S+)", line):
+        return shlex.split(found[1])
+    return (
+        ["train", "--resume", OUT] if not line and words[0] == "train" and Path(OUT, "config.json").exists() else words
+    )
 
 
 def fault(ended: Ended, kind: str) -> str | None:
@@ -173,9 +176,8 @@ def met(name: str, words: list[str], at: int, kind: str, straight: dict[str, byt
             return "moved", f"made {sorted(map(str, Path(OUT).rglob('*')))} in the place of the folder that was moved"
         Path("elsewhere").rename(OUT)
     wrong = fault(ended, kind)
-    if wrong is None and (ended.code != 0 or results(Path(OUT)) != straight):
+    if wrong is None and ended.code != 0 and not is_whole(words, straight):
         last = call(again(ended.err, words))
-        # Before the first file there is nothing to take up: the same command then.
         if last.code != 0:
             wrong = f"{ended.err.strip()!r}; then {last.code}: {last.err.strip()[-300:]}"
     if wrong is None:
@@ -184,9 +186,16 @@ def met(name: str, words: list[str], at: int, kind: str, straight: dict[str, byt
     return how, wrong
 
 
+def is_whole(words: list[str], straight: dict[str, bytes]) -> bool:
+    """Whether a search that was ended has left all its files: then nothing is left to do."""
+    return words[0] == "find" and results(Path(OUT)) == straight and Path(OUT, "config.json").exists()
+
+
 def left_over(folder: Path, straight: dict[str, bytes]) -> str | None:
     """What a command has left that is not as it should be."""
     others = [str(path) for path in folder.rglob("*") if TEMPORARY.search(path.name)]
+    if (folder / "config.json").exists():  # beside it the mark of a folder that has not begun says nothing
+        others = [path for path in others if not path.endswith(".starting")]
     if others:
         return f"left {others}"
     found = results(folder)

@@ -16,7 +16,7 @@ from flax import nnx
 from jaxlr.schedules import leaves, updates
 from jaxlr.training.data.splits import Dataset, Split
 from jaxlr.training.loop import hosts
-from jaxlr.training.loop.chunk import TrainChunk, make_train_chunk, state_shardings
+from jaxlr.training.loop.chunk import TrainChunk, make_train_chunk, recorded, state_shardings
 from jaxlr.training.loop.feed import Feed, Resident, Streamed, fits
 from jaxlr.training.loop.items import Chunk, EpochEnd, Item, TrainingDiverged, Updates
 from jaxlr.training.loop.mesh import DataMesh, choose_devices
@@ -24,7 +24,6 @@ from jaxlr.training.loop.order import BatchOrder
 from jaxlr.training.loop.update import EVALUATION_BATCH, State, make_evaluate_batch, make_update, padded
 from jaxlr.training.network.convolution import compiler_options
 from jaxlr.training.network.losses import loss_by_name
-from jaxlr.transforms.rate.access import current_learning_rate
 
 __all__ = ["Trainer"]
 
@@ -120,7 +119,7 @@ class Trainer:
         graph, parameters, variables = nnx.split(model, nnx.Param, ...)
         parameters, variables = nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables)
         state = State(parameters, variables, optimizer.init(parameters))
-        current_learning_rate(state.optimizer)  # raises here, not in the first update
+        recorded(state.optimizer)  # raises here, not in the first update
         shardings = state_shardings(self._mesh, state, zero=zero)
         # Copies, since each chunk takes the buffers of the state over: those of the model stay the caller's.
         self._state = jax.tree.map(jnp.copy, self._mesh.place(state, shardings))
@@ -268,11 +267,14 @@ class Trainer:
             rate = math.nan
             while (place := self._count + self._skipped) < end:
                 stop = end - place if stop_every is None else min(end - place, stop_every - self._count % stop_every)
-                made = self._run_chunk(min(stop, self._chunk_length()))
+                made, others = self._run_chunk(min(stop, self._chunk_length()))
                 rate, left_out = float(made.learning_rate[-1]), ~np.isfinite(made.loss)
                 diverged = not self._skip and bool(left_out[-1])
                 good = len(left_out) - diverged
-                chunk = Chunk(Updates(*(column[:good] for column in made)), left_out[:good], diverged)
+                entries = Updates(*(column[:good] for column in made))
+                chunk = Chunk(
+                    entries, left_out[:good], diverged, {name: values[:good] for name, values in others.items()}
+                )
                 if len(accuracies := chunk.updates.accuracy):
                     self._accuracies.append(accuracies)
                 if good:
@@ -297,7 +299,7 @@ class Trainer:
     def _chunk_length(self) -> int:
         return max(1, min(int(_CHUNK_SECONDS / self._seconds_an_update), self._feed.room(self._count + self._skipped)))
 
-    def _run_chunk(self, length: int) -> Updates:
+    def _run_chunk(self, length: int) -> tuple[Updates, dict[str, np.ndarray]]:
         assert self._compiled is not None
         first = self._count + self._skipped
         started = time.perf_counter()
@@ -306,12 +308,12 @@ class Trainer:
         done = int(done)
         # All hosts take the same updates in a chunk.
         self._seconds_an_update = hosts.largest(time.perf_counter() - started) / done
-        columns = [np.asarray(buffer)[:done] for buffer in metrics]
+        *columns, others = jax.tree.map(lambda buffer: np.asarray(buffer)[:done], tuple(metrics))
         applied = np.isfinite(columns[metrics._fields.index("loss")])
         count = self._count + np.cumsum(applied, dtype=np.int32) - applied
         self._count += int(applied.sum())
         self._skipped += done - int(applied.sum())
-        return Updates(count.astype(np.int32), *columns)
+        return Updates(count.astype(np.int32), *columns), others
 
 
 def _make_feed(images_on: str, split: Split, order: BatchOrder, mesh: DataMesh) -> Feed:
