@@ -1,5 +1,6 @@
 """What all tests share: the programs that they compile."""
 
+import gc
 import hashlib
 import itertools
 import platform
@@ -25,6 +26,7 @@ def pytest_configure(config):
 
     Tracing is not kept, so a test that counts traces counts what it did.
     """
+    gc.set_threshold(100_000, 50, 1000)  # programs are many objects that stay: looking through them is slow
     kind = hashlib.sha256(_processor().encode()).hexdigest()[:8]
     folder = config.rootpath / ".pytest_cache" / f"jax-{kind}"
     first = not hasattr(config, "workerinput")  # the process that starts the others

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxlr.numerics.wide import Wide, two_product, two_sum, where
+from jaxlr.numerics.wide import Wide, quick_two_sum, split_product, two_sum, where
 
 __all__ = ["Triple", "integer_power", "triple", "where_triple"]
 
@@ -36,9 +36,9 @@ class Triple:
         return self + -other
 
     def __mul__(self, other: Triple) -> Triple:
-        high, rest = two_product(self.high, other.high)
-        left, left_rest = two_product(self.high, other.middle)
-        right, right_rest = two_product(self.middle, other.high)
+        high, rest = _two_product(self.high, other.high)
+        left, left_rest = _two_product(self.high, other.middle)
+        right, right_rest = _two_product(self.middle, other.high)
         middle, first = two_sum(left, right)
         middle, second = two_sum(middle, rest)
         low = self.middle * other.middle + self.high * other.low + self.low * other.high
@@ -78,3 +78,7 @@ def _renormalized(high: jax.Array, middle: jax.Array, low: jax.Array) -> Triple:
     high, middle = two_sum(high, middle)
     middle, low = two_sum(middle, low)
     return Triple(high, middle, low)
+
+
+def _two_product(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return quick_two_sum(*split_product(a, b))

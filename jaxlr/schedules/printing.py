@@ -21,8 +21,8 @@ __all__ = ["DEEPEST", "changed", "from_data", "is_static", "make", "to_data", "w
 
 
 def is_static(value: Any) -> bool:
-    """Whether an argument selects the program: a word, a flag, a function."""
-    return isinstance(value, str | bool) or (callable(value) and not _is_schedule(value))
+    """Whether an argument selects the program: a word, a flag, a Python number, a function."""
+    return isinstance(value, str | bool | int) or (callable(value) and not _is_schedule(value))
 
 
 def written(family: Family, arguments: Mapping[str, Any]) -> str:

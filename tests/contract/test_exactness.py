@@ -1,4 +1,4 @@
-"""Every schedule is the exact number to 1.5 ulps: a short form of fuzz.py, and the worst cases that it ever found."""
+"""Every schedule is the exact number to 1 ulp: a short form of fuzz.py, and the worst cases that it ever found."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def test_is_exact(name):
         dice.depth = name in PLAIN  # with the same words, so that one program is enough
         call, counts = call_of(dice, name)
         error = errors(call, exact_range(call, counts), call.schedule()(counts))
-        assert error.max() <= 1.5 * call.parts(), call
+        assert error.max() <= call.bound(), call
         if name not in PLAIN:
             break
 

@@ -7,16 +7,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxlr.numerics.elementary import log
 from jaxlr.numerics.triple import integer_power, triple, where_triple
-from jaxlr.numerics.wide import Wide, constant, from_integer, less, where
+from jaxlr.numerics.wide import Wide, constant, from_integer, less, select, unless, where
 from jaxlr.schedules import leaves
-from jaxlr.schedules.families.cosines import cosine_weights
+from jaxlr.schedules.families.cosines import along_cosine
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.leaves import Factor
-from jaxlr.schedules.position import Position, at_least_one, position_of
+from jaxlr.schedules.position import Position, Share, at_least_one, position_of
 from jaxlr.schedules.schedule import Schedule, as_schedule
 from jaxlr.typing import Length, Scalar
 
@@ -76,7 +77,7 @@ def cosine_restarts(
         _cosine_restarts,
         init_value=leaves.number("init_value", init_value),
         first_decay_steps=leaves.length("first_decay_steps", first_decay_steps),
-        t_mul=leaves.number("t_mul", t_mul, minimum=1.0),
+        t_mul=_growth(t_mul),
         m_mul=leaves.factor("m_mul", m_mul),
         end_value=leaves.number("end_value", end_value),
     )
@@ -86,16 +87,17 @@ def _cosine_restarts(
     position: Position,
     init_value: Wide,
     first_decay_steps: jax.Array,
-    t_mul: Wide,
+    t_mul: Wide | int,
     m_mul: Factor,
     end_value: Wide,
 ) -> Wide:
-    cycle, done, left = _cycle_of(position, at_least_one(first_decay_steps), t_mul)
-    kept, gone = cosine_weights(done, left)
+    cycle, place = _cycle_of(position, at_least_one(first_decay_steps), t_mul)
+    fall = along_cosine(place)
+    _, kept = fall.parts()
     power, scale = m_mul.power(from_integer(cycle))
-    later = end_value + ((init_value - end_value) * kept * power).scaled(scale)
+    later = end_value + (kept * (init_value - end_value) * power).scaled(scale)
     # In the first cycle the peak is as it was given: end + (init - end) loses what a large end value swallows.
-    return where(cycle == 0, init_value * kept + end_value * gone, later)
+    return where(cycle == 0, fall.between(init_value, end_value), later)
 
 
 @family(span=lambda a: _three_cycles(a.period, a.t_mul), cycle=lambda a, n: _place(a.period, a.t_mul, n, a.limit))
@@ -139,7 +141,7 @@ def with_restarts(
         _with_restarts,
         schedule=as_schedule("schedule", schedule),
         period=leaves.length("period", period),
-        t_mul=leaves.number("t_mul", t_mul, minimum=1.0),
+        t_mul=_growth(t_mul),
         m_mul=leaves.factor("m_mul", m_mul),
         limit=None if limit is None else leaves.length("limit", limit),
         end_value=leaves.number("end_value", end_value),
@@ -150,31 +152,40 @@ def _with_restarts(
     position: Position,
     schedule: Schedule,
     period: jax.Array,
-    t_mul: Wide,
+    t_mul: Wide | int,
     m_mul: Factor,
     limit: jax.Array | None,
     end_value: Wide,
 ) -> Wide:
     first = at_least_one(period)
-    cycle, done, left = _cycle_of(position, first, t_mul)
+    cycle, place = _cycle_of(position, first, t_mul)
     length = from_integer(first)
-    inside = position_of(where(less(done, left), length * done, length - length * left))
+    near = length * Wide(place.near.high * 0.5, place.near.low * 0.5)
+    inside = position_of(where(place.early, near, length - near))
     power, scale = m_mul.power(from_integer(cycle))
     value = (schedule.at(inside) * power).scaled(scale)
     return value if limit is None else where(cycle >= limit, end_value, value)
 
 
-def _cycle_of(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
-    """The cycle's index, and the parts of the cycle behind and ahead."""
-    equal_cycle, equal = position.within(first)
-    equal_done, equal_left = equal.parts(first)
-    grown_cycle, grown_done, grown_left = _growing_cycle(position, first, t_mul)
+def _growth(t_mul: Any) -> Any:
+    """The number as a leaf; a known 1 as the word for cycles of one length, which are a smaller program."""
+    leaf = leaves.number("t_mul", t_mul, minimum=1.0)
+    return 1 if leaves.is_known(leaf) and np.ndim(leaf.high) == 0 and leaves.plain(leaf) == 1.0 else leaf
+
+
+def _cycle_of(position: Position, first: jax.Array, t_mul: Wide | int) -> tuple[jax.Array, Share]:
+    """The cycle's index, and the place in it."""
+    cycle, inside = position.within(first)
+    place = inside.share(first)
+    if isinstance(t_mul, int):
+        return cycle, place
+    grown_cycle, grown_place = _growing_cycle(position, first, t_mul)
     grows = less(constant(1.0), t_mul)
-    cycle = jnp.where(grows, grown_cycle, equal_cycle)
-    return cycle, where(grows, grown_done, equal_done), where(grows, grown_left, equal_left)
+    early = select(grows, grown_place.early, place.early)
+    return select(grows, grown_cycle, cycle), Share(where(grows, grown_place.near, place.near), early)
 
 
-def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
+def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Share]:
     """Any `t_mul > 1`: a guess by the logarithm, one too low at least, then up while the position lies past the end."""
     one = constant(1.0)
     t_mul = where(less(one, t_mul), t_mul, constant(2.0))
@@ -182,7 +193,7 @@ def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[j
     guess = log(one + now / unit * growth) / log(t_mul, growth)
     # The conversion cuts the fraction off; jaxlib 0.12 compiles a floor or a maximum of a long formula for ever.
     cycle = lax.stop_gradient(guess.nearest()).astype(jnp.uint32)
-    cycle = jnp.where(cycle > 0, cycle - 1, 0).astype(jnp.uint32)
+    cycle = select(cycle > 0, cycle - 1, 0)
     # Times `growth`, so that the start, unit (t_mul**i - 1) / growth, needs no quotient; it may be as large as 2**31,
     # and what is left of the position after it is needed to all its bits.
     ratio, share = triple(t_mul), triple(growth)
@@ -193,7 +204,7 @@ def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[j
     length = triple(unit) * multiple * share
     # A product that is whole in decimals, such as 10 * 1.1, is a restart although its float32 digits are above it.
     integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.low == 0)
-    tolerance = jnp.where(integers, 0.0, (now * growth).high * jnp.float32(2.0**-44))
+    tolerance = select(integers, 0.0, (now * growth).high * jnp.float32(2.0**-44))
 
     def up(_: Any, state: Any) -> Any:
         cycle, into, length = state
@@ -203,8 +214,6 @@ def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[j
 
     cycle, into, length = lax.fori_loop(0, 2, up, (cycle, into, length))
     behind, ahead = into.wide(), (length - into).wide()
-    behind = where(jnp.abs(behind.high) <= tolerance, constant(0.0), behind)
+    behind = unless(jnp.abs(behind.high) <= tolerance, behind)
     early = less(behind, ahead)
-    near = where(early, behind, ahead) / length.wide()
-    far = one - near
-    return cycle, where(early, near, far), where(early, far, near)
+    return cycle, Share(where(early, behind, ahead).doubled() / length.wide(), early)

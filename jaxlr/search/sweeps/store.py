@@ -103,7 +103,7 @@ class Store:
     def _check(self, path: Path, manifest: dict[str, Any]) -> None:
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ValueError(f"{path} is no {_MANIFEST} of a sweep: give another folder") from None
         kept = kept if isinstance(kept, dict) else {}
         for names, what in (

@@ -129,6 +129,6 @@ def _read_summary(path: Path) -> dict[str, Any] | None:
         summary = json.loads(_read(path))
         if all(fits(summary[name]) for name, fits in _SUMMARY.items()):
             return summary
-    except (KeyError, TypeError, json.JSONDecodeError):
+    except (KeyError, TypeError, json.JSONDecodeError, RecursionError):
         pass
     raise ValueError(f"{path}: damaged: not a run's summary")
