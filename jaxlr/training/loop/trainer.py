@@ -16,7 +16,7 @@ from flax import nnx
 from jaxlr.schedules import leaves, updates
 from jaxlr.training.data.splits import Dataset, Split
 from jaxlr.training.loop import hosts
-from jaxlr.training.loop.chunk import TrainChunk
+from jaxlr.training.loop.chunk import TrainChunk, recorded
 from jaxlr.training.loop.feed import Feed, Resident, Streamed, are_resident, memory_of
 from jaxlr.training.loop.items import Chunk, EpochEnd, Item, TrainingDiverged, Updates
 from jaxlr.training.loop.mesh import DataMesh, choose_devices
@@ -106,6 +106,7 @@ class Trainer:
         network = parted(model)
         self._evaluated_graph = network.evaluated_graph
         state = starting_state(network, optimizer)
+        recorded(state.optimizer)  # raises here, not in the first update
         programs = make_programs(
             network,
             state,
@@ -255,11 +256,14 @@ class Trainer:
             rate = math.nan
             while (place := self._count + self._skipped) < end:
                 stop = end - place if stop_every is None else min(end - place, stop_every - self._count % stop_every)
-                made = self._run_chunk(min(stop, self._chunk_length()))
+                made, others = self._run_chunk(min(stop, self._chunk_length()))
                 rate, left_out = float(made.learning_rate[-1]), ~np.isfinite(made.loss)
                 diverged = not self._skip and bool(left_out[-1])
                 good = len(left_out) - diverged
-                chunk = Chunk(Updates(*(column[:good] for column in made)), left_out[:good], diverged)
+                entries = Updates(*(column[:good] for column in made))
+                chunk = Chunk(
+                    entries, left_out[:good], diverged, {name: values[:good] for name, values in others.items()}
+                )
                 if len(accuracies := chunk.updates.accuracy):
                     self._accuracies.append(accuracies)
                 if good:
@@ -284,7 +288,7 @@ class Trainer:
     def _chunk_length(self) -> int:
         return max(1, min(int(_CHUNK_SECONDS / self._seconds_an_update), self._feed.room(self._count + self._skipped)))
 
-    def _run_chunk(self, length: int) -> Updates:
+    def _run_chunk(self, length: int) -> tuple[Updates, dict[str, np.ndarray]]:
         assert self._compiled is not None
         first = self._count + self._skipped
         started = time.perf_counter()
@@ -293,12 +297,12 @@ class Trainer:
         done = int(done)
         # All hosts take the same updates in a chunk.
         self._seconds_an_update = hosts.largest(time.perf_counter() - started) / done
-        columns = [np.asarray(buffer)[:done] for buffer in metrics]
+        *columns, others = jax.tree.map(lambda buffer: np.asarray(buffer)[:done], tuple(metrics))
         applied = np.isfinite(columns[metrics._fields.index("loss")])
         count = self._count + np.cumsum(applied, dtype=np.int32) - applied
         self._count += int(applied.sum())
         self._skipped += done - int(applied.sum())
-        return Updates(count.astype(np.int32), *columns)
+        return Updates(count.astype(np.int32), *columns), others
 
 
 def _check_not_negative(**numbers: float) -> None:
