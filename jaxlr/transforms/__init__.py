@@ -19,6 +19,8 @@ from jaxlr.transforms.rate.access import (
     set_learning_rate,
     set_schedule,
 )
+from jaxlr.transforms.rate.greedy import Greedy, greedy
+from jaxlr.transforms.rate.kl_adaptive import KlAdaptive, kl_adaptive
 from jaxlr.transforms.rate.learning_rate import (
     GroupedRatesState,
     ScaleByLearningRateState,
@@ -31,13 +33,17 @@ from jaxlr.transforms.state.dictionary import LoadReport, load_state_dict, state
 from jaxlr.transforms.state.inspection import current_hyperparameters
 from jaxlr.transforms.state.optax_states import from_optax_state, to_optax_state
 from jaxlr.transforms.wrappers.accumulation import AccumulateState, accumulate
+from jaxlr.transforms.wrappers.guarding import GuardState, guard, guard_counts
 from jaxlr.transforms.wrappers.precision import MasterWeightsState, in_float32, with_master_weights
 
 __all__ = [
     "KEEP",
     "AccumulateState",
     "AddWeightDecayState",
+    "Greedy",
     "GroupedRatesState",
+    "GuardState",
+    "KlAdaptive",
     "LoadReport",
     "MasterWeightsState",
     "ParameterGroups",
@@ -58,8 +64,12 @@ __all__ = [
     "current_learning_rate",
     "current_schedule",
     "from_optax_state",
+    "greedy",
+    "guard",
+    "guard_counts",
     "held",
     "in_float32",
+    "kl_adaptive",
     "layerwise_rates",
     "learning_rates",
     "load_state_dict",
