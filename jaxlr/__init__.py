@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         warmup,
         warmup_stable_decay,
     )
-    from jaxlr.search import constant_rate_test, lr_range_test, sweep
+    from jaxlr.search import branches, constant_rate_test, lr_range_test, sweep
     from jaxlr.transforms import (
         ParameterGroups,
         accumulate,
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         layerwise_rates,
         learning_rates,
         load_state_dict,
+        mup_factors,
         observe,
         reduce_on_plateau,
         scale_by_adagrad,
@@ -81,6 +82,8 @@ if TYPE_CHECKING:
         set_learning_rate,
         set_schedule,
         set_update_count,
+        small_states,
+        state_bytes,
         state_dict,
         to_optax_state,
         update_count,
@@ -95,6 +98,7 @@ __all__ = [
     "adamw",
     "add_l1_penalty",
     "add_weight_decay",
+    "branches",
     "clip_by_global_norm",
     "constant",
     "constant_rate_test",
@@ -124,6 +128,7 @@ __all__ = [
     "load_state_dict",
     "lr_range_test",
     "multi_step",
+    "mup_factors",
     "natural_exponential",
     "observe",
     "one_cycle",
@@ -150,6 +155,8 @@ __all__ = [
     "set_schedule",
     "set_update_count",
     "sgd",
+    "small_states",
+    "state_bytes",
     "state_dict",
     "step_decay",
     "sweep",

@@ -1,6 +1,7 @@
 """Gradient transformations that compose in `optax.chain`."""
 
 from jaxlr.transforms.clipping import clip_by_global_norm
+from jaxlr.transforms.groups.mup import MupFactors, mup_factors
 from jaxlr.transforms.groups.patterns import ParameterGroups, layerwise_rates
 from jaxlr.transforms.moments.adagrad import ScaleByAdagradState, scale_by_adagrad
 from jaxlr.transforms.moments.adam import ScaleByAdamState, scale_by_adam
@@ -35,6 +36,7 @@ from jaxlr.transforms.state.optax_states import from_optax_state, to_optax_state
 from jaxlr.transforms.wrappers.accumulation import AccumulateState, accumulate
 from jaxlr.transforms.wrappers.guarding import GuardState, guard, guard_counts
 from jaxlr.transforms.wrappers.precision import MasterWeightsState, in_float32, with_master_weights
+from jaxlr.transforms.wrappers.small_states import SmallStatesState, small_states, state_bytes
 
 __all__ = [
     "KEEP",
@@ -46,6 +48,7 @@ __all__ = [
     "KlAdaptive",
     "LoadReport",
     "MasterWeightsState",
+    "MupFactors",
     "ParameterGroups",
     "ReduceOnPlateau",
     "ScaleByAdagradState",
@@ -56,6 +59,7 @@ __all__ = [
     "ScaleByNadamState",
     "ScaleByRadamState",
     "ScaleByRmspropState",
+    "SmallStatesState",
     "accumulate",
     "add_l1_penalty",
     "add_weight_decay",
@@ -73,6 +77,7 @@ __all__ = [
     "layerwise_rates",
     "learning_rates",
     "load_state_dict",
+    "mup_factors",
     "observe",
     "reduce_on_plateau",
     "scale_by_adagrad",
@@ -86,6 +91,8 @@ __all__ = [
     "set_learning_rate",
     "set_schedule",
     "set_update_count",
+    "small_states",
+    "state_bytes",
     "state_dict",
     "to_optax_state",
     "update_count",
