@@ -64,6 +64,7 @@ ORDER = [
     "search.trials",
     "search.ranges",
     "search.sweeps",
+    "search.branching",
     "search",
     "compiling",
     "training.data",

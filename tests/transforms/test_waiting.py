@@ -171,7 +171,7 @@ def test_micro_steps_are_weighted_and_values_averaged():
         updates, state = optimizer.update(jnp.array([gradient]), state, weight=weight, value=value)
         if weight == 1 and gradient == 5.0:
             np.testing.assert_allclose(updates, [-0.1 * (3 * 1.0 + 5.0) / 4], rtol=1e-6)
-    watched = state.inner_state[-1].plateau
+    watched = state.inner_state[-1].rule
     assert float(watched.best) == (3 * 4.0 + 8.0) / 4  # the second window's mean, 5.5, is no improvement
     np.testing.assert_allclose(jaxlr.current_learning_rate(state), 0.05, rtol=1e-6)
 
