@@ -199,14 +199,14 @@ def test_a_folder_that_holds_something_is_left_alone(refused, empty_folder):
 
 
 def test_a_full_disk_is_a_run_that_failed(capsys, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
+    def full(path, *_):
+        raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr("jaxlr.training.runs.run.write_json", full)
     assert main(TINY) == 1
     assert capsys.readouterr().err == (
-        "jaxlr train: runs/digits-1: No space left on device; once that is mended, "
-        "go on with jaxlr train --resume runs/digits-1\n"
+        "jaxlr train: runs/digits-1/config.json: No space left on device; once that is mended, "
+        "the same command starts it again\n"
     )
 
 
