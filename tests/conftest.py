@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import os
 import platform
 import shutil
 from pathlib import Path
@@ -29,8 +30,15 @@ def pytest_configure(config):
     first = not hasattr(config, "workerinput")  # the process that starts the others
     if first and folder.exists() and sum(path.stat().st_size for path in folder.iterdir()) > _LARGEST:
         shutil.rmtree(folder)
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    kept = {
+        "jax_compilation_cache_dir": str(folder),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
     # jax writes an entry in place: one that another process is in the middle of is compiled here too.
-    config.addinivalue_line("filterwarnings", "ignore:Error reading persistent compilation cache entry")
+    unread = "ignore:Error reading persistent compilation cache entry"
+    config.addinivalue_line("filterwarnings", unread)
+    for name, value in kept.items():
+        jax.config.update(name, value)
+    # The commands, notebooks and examples that tests start are processes of their own.
+    os.environ |= {name.upper(): str(value) for name, value in kept.items()} | {"PYTHONWARNINGS": unread}
