@@ -66,6 +66,7 @@ ORDER = [
     "search.sweeps",
     "search.branching",
     "search",
+    "compiling",
     "training.data",
     "training.network",
     "training.loop.hosts",
@@ -161,6 +162,7 @@ ROOMS_WITH_NAMES = [
     "jaxlr.optimizers",
     "jaxlr.dialects",
     "jaxlr.search",
+    "jaxlr.compiling",
     "jaxlr.training",
     "jaxlr.errors",
 ]

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxlr.numerics.elementary import exp, log
+from jaxlr.numerics.elementary import exp, logs
 from jaxlr.numerics.wide import Wide, constant, frexp, from_float32, from_integer, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import family
@@ -81,13 +81,14 @@ def _log_of_later_factors(m: Wide, decay_rate: Wide) -> Wide:
     ((1 + u) log(1 + u) - u) / c - log(1 + u) / 2 + sum of B_2j / (2j)! times the difference of derivatives.
     """
     one = constant(1.0)
-    base_less_one = decay_rate.times(jnp.float32(_DIRECT))
+    base_less_one = Wide(decay_rate.high * _DIRECT, decay_rate.low * _DIRECT)
     base = one + base_less_one
     c = decay_rate / base
     u = c * m
-    log_u = log(one + u, u)
-    total = m * (log(base, base_less_one) + _mean_log(u, log_u)) - log_u.times(jnp.float32(0.5))
-    return total + _corrections(c.high, (one / (one + u)).high)
+    end = one + u
+    log_base, log_u = logs((base, end), (base_less_one, u))
+    total = m * (log_base + _mean_log(u, log_u)) - Wide(log_u.high * 0.5, log_u.low * 0.5)
+    return total + _corrections(c.high, 1.0 / end.high)
 
 
 def _mean_log(u: Wide, log_u: Wide) -> Wide:
@@ -95,13 +96,14 @@ def _mean_log(u: Wide, log_u: Wide) -> Wide:
     one = constant(1.0)
     small = u.high < 2.0**-4
     safe = where(small, one, u)
-    large = ((one + safe) * where(small, one, log_u) - safe) / safe
+    log_u = where(small, one, log_u)
+    large = log_u + (log_u / safe - one)
     x = where(small, u, one - one)
     tail = jnp.zeros_like(x.high)
-    for k in range(12, 4, -1):
+    for k in range(12, 3, -1):
         tail = tail * x.high + jnp.float32((-1) ** k / (k * (k - 1)))
     series = from_float32(tail)
-    for k in (4, 3, 2):
+    for k in (3, 2):
         series = constant((-1) ** k / (k * (k - 1))) + x * series
     return where(small, x * series, large)
 
