@@ -42,7 +42,13 @@ def tested_on_test(data: Dataset, examples: int | None) -> Dataset:
 def run(options: argparse.Namespace, seed: int, rates: dict[str, float], epochs: list[int]) -> dict[str, Any]:
     """Accuracies by method, seconds, updates, and whether each branch has the bits of the run alone."""
     config = Task(
-        data=options.data, seed=seed, epochs=max(epochs), width=options.width, depth=options.depth, batch_size=100
+        data=options.data,
+        data_dir=options.data_dir,
+        seed=seed,
+        epochs=max(epochs),
+        width=options.width,
+        depth=options.depth,
+        batch_size=100,
     )
     data = tested_on_test(load_data(config), options.examples)
     step, state, score = make_steps(config, data)
@@ -93,6 +99,7 @@ def run(options: argparse.Namespace, seed: int, rates: dict[str, float], epochs:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", default="fashion-mnist")
+    parser.add_argument("--data-dir", type=Path, default=None)
     parser.add_argument("--epochs", type=int, nargs="+", default=[2, 4, 8, 16])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--examples", type=int, default=None)
@@ -106,10 +113,11 @@ def main() -> None:
         scores = [run(options, 1000, {method: rate}, [min(options.epochs)])[method][0] for rate in options.rates]
         best[method] = options.rates[int(np.argmax(scores))]
     runs = [run(options, seed, best, options.epochs) for seed in range(options.seeds)]
+    said = {name: value for name, value in vars(options).items() if name not in ("data", "data_dir")}
     lines = [
         f"# One trunk, every horizon: {options.data}",
         "",
-        f"`python benchmarks/branches.py` with {vars(options)}: jax {jax.__version__}, {platform.machine()}, "
+        f"`python benchmarks/branches.py` with {said}: jax {jax.__version__}, {platform.machine()}, "
         f"{jax.devices()[0].platform}; peak rates {best}. Test accuracy, mean and standard deviation over "
         f"{options.seeds} seeds.",
         "",
