@@ -65,17 +65,23 @@ def log(value: Wide, less_one: Wide | None = None) -> Wide:
     return where(positive, result, constant(LOG_OF_ZERO))
 
 
-def logs(values: tuple[Wide, Wide], less_one: tuple[Wide, Wide]) -> tuple[Wide, Wide]:
-    """`log` of two numbers; of one shape, they go through one program."""
-    (first, second), (one, other) = values, less_one
-    if first.high.shape != second.high.shape:
-        return log(first, one), log(second, other)
-    both = log(_together(first, second), _together(one, other))
-    return Wide(both.high[0], both.low[0]), Wide(both.high[1], both.low[1])
+def logs(values: tuple[Wide, Wide, Wide], less_one: tuple[Wide, Wide, Wide]) -> tuple[Wide, Wide, Wide]:
+    """`log` of an array, and of two numbers; they go through one program where these are scalars."""
+    if any(value.high.ndim for value in values[1:]):
+        first, second, third = (log(value, rest) for value, rest in zip(values, less_one, strict=True))
+        return first, second, third
+    both = log(_together(*values), _together(*less_one))
+    first, second, third = (Wide(both.high[at], both.low[at]) for at in (slice(-2), -2, -1))
+    return first, second, third
 
 
-def _together(first: Wide, second: Wide) -> Wide:
-    return Wide(jnp.stack([first.high, second.high]), jnp.stack([first.low, second.low]))
+def _together(array: Wide, *scalars: Wide) -> Wide:
+    return Wide(
+        *(
+            jnp.append(a, jnp.stack(b))
+            for a, b in ((array.high, [each.high for each in scalars]), (array.low, [each.low for each in scalars]))
+        )
+    )
 
 
 def sqrt(value: Wide) -> Wide:

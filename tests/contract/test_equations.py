@@ -44,6 +44,7 @@ BOUNDS = {
     "one_cycle_momentum": (jaxlr.one_cycle_momentum(1000), 440),
     "cosine_restarts": (jaxlr.cosine_restarts(0.1, 1000), 460),
     "growing cosine_restarts": (jaxlr.cosine_restarts(0.1, 1000, t_mul=2), 1500),
+    "cosine_restarts growing by a fraction": (jaxlr.cosine_restarts(0.1, 1000, t_mul=1.5), 1500),
     "time_based": (jaxlr.time_based(0.1, 0.001), 900),
     "polynomial": (jaxlr.polynomial(0.1, 0.0, 0.9, 1000), 560),
     "inverse_sqrt": (jaxlr.inverse_sqrt(0.1, timescale=10), 130),

@@ -89,6 +89,8 @@ class Machine:
         inexact = {"mul": self._mul, "neg": self._neg, "integer_pow": self._integer_pow}
         if name in inexact:
             return [inexact[name](*inputs, **parameters)]
+        if name == "reduce_sum":
+            return [Value(self._total(arrays[0], random, **parameters))]
         if name in ("div", "sqrt"):
             exact = (np.divide if name == "div" else np.sqrt)(*map(self._exact, inputs))
             drift = self.drift or random.uniform(-1, 1, exact.shape)
@@ -105,6 +107,15 @@ class Machine:
             now = [Value(value.array[step]) for value in inputs[carried:]]
             state = self._run(body, [*inputs[:fixed], *state, *now], random)
         return state
+
+    def _total(self, array, random, axes, **_):
+        """In any order, rounded each time."""
+        (axis,) = axes
+        parts = np.moveaxis(array, axis, 0)[random.permutation(array.shape[axis])]
+        total = np.zeros(parts.shape[1:], np.float32)
+        for part in parts:
+            total = self._flushed(total + part)
+        return total
 
     def _while(self, parameters, inputs, random):
         asks, body = parameters["cond_nconsts"], parameters["body_nconsts"]

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from jaxlr.numerics.triple import Triple, integer_power, triple
-from jaxlr.numerics.wide import Wide, constant, from_integer, less, select, unless, where
+from jaxlr.numerics.wide import Wide, alike, constant, from_integer, less, select, unless, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import along_cosine
 from jaxlr.schedules.family import Cycle, family
@@ -88,7 +88,7 @@ def _cosine_restarts(
     position: Position,
     init_value: Wide,
     first_decay_steps: jax.Array,
-    t_mul: Wide | int,
+    t_mul: Wide | jax.Array | int,
     m_mul: Factor,
     end_value: Wide,
 ) -> Wide:
@@ -153,7 +153,7 @@ def _with_restarts(
     position: Position,
     schedule: Schedule,
     period: jax.Array,
-    t_mul: Wide | int,
+    t_mul: Wide | jax.Array | int,
     m_mul: Factor,
     limit: jax.Array | None,
     end_value: Wide,
@@ -169,21 +169,44 @@ def _with_restarts(
 
 
 def _growth(t_mul: Any) -> Any:
-    """The number as a leaf; a known 1 as the word for cycles of one length, which are a smaller program."""
-    leaf = leaves.number("t_mul", t_mul, minimum=1.0)
-    return 1 if leaves.is_known(leaf) and np.ndim(leaf.high) == 0 and leaves.plain(leaf) == 1.0 else leaf
+    """The number as a leaf, an integer one as an integer, and a known 1 as a word: each is a smaller program."""
+    leaf = leaves.growth("t_mul", t_mul)
+    return 1 if leaves.is_known(leaf) and np.ndim(jax.tree.leaves(leaf)[0]) == 0 and leaves.plain(leaf) == 1 else leaf
 
 
-def _cycle_of(position: Position, first: jax.Array, t_mul: Wide | int) -> tuple[jax.Array, Share]:
+def _cycle_of(position: Position, first: jax.Array, t_mul: Wide | jax.Array | int) -> tuple[jax.Array, Share]:
     """The cycle's index, and the place in it."""
     cycle, inside = position.within(first)
     place = inside.share(first)
     if isinstance(t_mul, int):
         return cycle, place
-    grown_cycle, grown_place = _growing_cycle(position, first, t_mul)
-    grows = less(constant(1.0), t_mul)
+    if isinstance(t_mul, Wide):
+        grows = less(constant(1.0), t_mul)
+        grown_cycle, grown_place = _growing_cycle(position, first, t_mul)
+    else:
+        grows = t_mul > 1
+        grown_cycle, grown_place = _multiplied_cycle(position, first, t_mul)
     early = select(grows, grown_place.early, place.early)
     return select(grows, grown_cycle, cycle), Share(where(grows, grown_place.near, place.near), early)
+
+
+def _multiplied_cycle(position: Position, first: jax.Array, t_mul: jax.Array) -> tuple[jax.Array, Share]:
+    """An integer `t_mul > 1`: at most 32 cycles before the last count, in integers alone."""
+    t_mul = lax.max(t_mul, jnp.full_like(t_mul, 2))
+    zero = jnp.zeros_like(position.whole)
+    rest, before, length, cycle = position.whole, zero, first + zero, zero
+    longest = lax.div(*alike(jnp.uint32(0xFFFFFFFF), t_mul))  # of the lengths whose next one is a uint32
+    for _ in range(32):  # not a loop of the program: a round of it takes as long as all of them
+        later = rest >= length
+        rest, before = rest - select(later, length, 0), select(later, length, before)
+        cycle = cycle + later.astype(jnp.uint32)
+        length = select(later, select(length > longest, 0xFFFFFFFF, length * t_mul), length)
+    # The last length may be above all uint32.
+    whole = where(cycle == 0, from_integer(first), from_integer(before) * from_integer(t_mul))
+    behind = Position(rest, position.fraction, position.rest).wide()
+    ahead = whole - behind
+    early = less(behind, ahead)
+    return cycle, Share(where(early, behind, ahead).doubled() / whole, early)
 
 
 def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Share]:
