@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from jaxlr.cli import stopping
+from jaxlr.cli import branching, stopping
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.cli.writing import disk_errors
@@ -52,6 +52,11 @@ class SweepOptions:
     """vmap trains the members of a group at once, map one after the other; auto takes what is fast on the device."""
     group_size: int | None = None
     """Members in one call of the program, kept together when they are done. None: 16 a device with vmap, 1 with map."""
+    budgets: str | None = None
+    """Lengths of training, such as `--budgets 2ep,4ep,8ep`, in place of --vary: the schedule (a constant rate after a
+    warm-up, if none is given) is trained once as a trunk, and each budget cools down from there."""
+    cooldown: float = 0.2
+    """Share of each of the --budgets that cools down to 0, as 1 - sqrt."""
     out: Path | None = None
     """New or empty folder, or one of a sweep to go on with. None: the next free one of runs/digits-sweep-1, ..."""
     task: Annotated[ScheduledTask, tyro.conf.arg(name="")] = field(default_factory=ScheduledTask)
@@ -73,6 +78,11 @@ class _Sweep:
 def run(arguments: Sequence[str]) -> None:
     """`jaxlr sweep`."""
     options = parse("sweep", SweepOptions, arguments)
+    if options.budgets is not None:
+        if options.vary or options.group_size is not None:
+            raise CommandError("--budgets goes without --vary and --group-size: its members differ in their length")
+        branching.run(options.task, options.budgets, options.cooldown, options.strategy, options.out)
+        return
     with input_errors(), Console().status("getting ready ..."):
         sweep = _prepare(options)
     try:

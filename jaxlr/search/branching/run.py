@@ -151,7 +151,8 @@ def branches(
     reason = "as asked"
     if strategy == "auto":
         strategy, reason = choose_strategy(work.program, jax.local_devices())
-    store = None if folder is None else Store(folder, list(plan.schedules), [work.digest()])
+    members = [*plan.schedules, *plan.schedules]  # the branches, and behind them the trunk up to each
+    store = None if folder is None else Store(folder, members, [work.digest()])
     parts = _Parts(work, plan, store, watch, dict(compiler_options or {}))
     snapshots = parts.trunk()
     ends = parts.branches(snapshots, strategy)
@@ -254,7 +255,7 @@ class _Parts:
         k = len(self._plan.starts)
         snapshots, arrays, count = [], self._work.first, 0
         for branch, start in enumerate(self._plan.starts):
-            results = self._on_disk.get(k + branch)  # in the store they lie behind the branches' own
+            results = self._on_disk.get(k + branch)
             loaded = results is not None
             if results is None:
                 # Before its cooldown a branch has the trunk's rate.

@@ -23,7 +23,7 @@ from jaxlr.training.network.losses import loss_by_name
 from jaxlr.training.runs.config import Task
 from jaxlr.training.runs.starting.assembly import make_model, make_optimizer
 
-__all__ = ["make_training", "steps_per_epoch"]
+__all__ = ["batches_of", "in_batches", "make_training", "steps_per_epoch"]
 
 
 def steps_per_epoch(config: Task, data: Dataset) -> float:
@@ -81,8 +81,8 @@ def make_training(config: Task, data: Dataset) -> Callable[[Schedule], dict[str,
     graph, *states = nnx.split(model, nnx.Param, ...)
     parameters, variables = map(nnx.to_pure_dict, states)
     images, labels = jnp.asarray(data.train.images), jnp.asarray(data.train.labels)
-    batches, ends = jnp.asarray(_batches(config, len(labels))), jnp.asarray(_ends(config, len(labels)))
-    validation = jax.tree.map(jnp.asarray, _in_batches(data.validation))
+    batches, ends = jnp.asarray(batches_of(config, len(labels))), jnp.asarray(_ends(config, len(labels)))
+    validation = jax.tree.map(jnp.asarray, in_batches(data.validation))
 
     def training(schedule: Schedule) -> dict[str, Any]:
         optimizer = make_optimizer(config, schedule)
@@ -124,7 +124,7 @@ def _ends(config: Task, examples: int) -> np.ndarray:
     return np.asarray([updates(epoch) for epoch in range(1, config.epochs + 1)], np.int32)
 
 
-def _batches(config: Task, examples: int) -> np.ndarray:
+def batches_of(config: Task, examples: int) -> np.ndarray:
     """The images of every update: (updates, accumulate, batch_size) indices, in the order of `Trainer`."""
     used = examples // config.batch_size * config.batch_size
     rows = [epoch_order(examples, config.seed, epoch)[:used] for epoch in range(config.epochs)]
@@ -133,7 +133,7 @@ def _batches(config: Task, examples: int) -> np.ndarray:
     return indices[: len(indices) // an_update * an_update].reshape(-1, config.accumulate, config.batch_size)
 
 
-def _in_batches(split: Split) -> tuple[np.ndarray, ...]:
+def in_batches(split: Split) -> tuple[np.ndarray, ...]:
     """Images, labels and weights in batches of one size: each (batches, size, ...)."""
     batches = [padded(split, first) for first in range(0, len(split.labels), EVALUATION_BATCH)]
     return tuple(np.stack(column) for column in zip(*batches, strict=True))

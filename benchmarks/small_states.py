@@ -1,0 +1,162 @@
+"""Loss, bytes and step time of small states against float32 states: the CNN and a small transformer.
+
+    python benchmarks/small_states.py [--networks cnn transformer] [--updates 200 2000] [--seeds 3]
+
+The CNN of `jaxlr train` on the digits, a fifth of whose labels are drawn anew each time, so that no loss comes near 0
+and a percent of it means something; and a decoder of two layers that learns a text of its own making (sums of small
+numbers, letter by letter); AdamW under a warm-up and a cosine. The loss is the mean over the last tenth of the updates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+import jaxlr
+from jaxlr.training.data.datasets import load_dataset
+from jaxlr.training.network.convolution import compiler_options
+from jaxlr.training.network.models import CNN
+
+WAYS: dict[str, Callable[[Any], Any]] = {
+    "float32": lambda optimizer: optimizer,
+    "bfloat16": lambda optimizer: jaxlr.small_states(optimizer, "bfloat16", least_size=256),
+    "int8": lambda optimizer: jaxlr.small_states(optimizer, "int8", least_size=256),
+}
+
+
+def cnn(seed: int) -> tuple[Any, Callable[..., jax.Array]]:
+    train = load_dataset("digits").train
+    images, labels = jnp.asarray(np.asarray(train.images)), jnp.asarray(train.labels)
+    graph, params, rest = nnx.split(CNN(images.shape[1:], 10, width=8, depth=2, rngs=nnx.Rngs(seed)), nnx.Param, ...)
+
+    rest = nnx.to_pure_dict(rest)
+
+    def loss(params, key):
+        chosen, which, other = jax.random.split(key, 3)
+        rows = jax.random.randint(chosen, (64,), 0, len(labels))
+        outputs = nnx.merge(graph, params, rest)(images[rows])
+        wrong = jax.random.uniform(which, (64,)) < 0.2
+        targets = jnp.where(wrong, jax.random.randint(other, (64,), 0, 10), labels[rows])
+        return optax.softmax_cross_entropy_with_integer_labels(outputs, targets).mean()
+
+    return nnx.to_pure_dict(params), loss
+
+
+def transformer(seed: int, width: int = 64, layers: int = 2, length: int = 24) -> tuple[Any, Callable[..., jax.Array]]:
+    keys = iter(jax.random.split(jax.random.key(seed), 6 * layers + 3))
+
+    def dense(*shape):
+        return jax.random.normal(next(keys), shape) / shape[0] ** 0.5
+
+    params = {"embed": dense(16, width), "place": 0.1 * dense(length, width), "head": dense(width, 16)}
+    for layer in range(layers):
+        params[f"layer{layer}"] = {
+            "query": dense(width, width),
+            "key": dense(width, width),
+            "value": dense(width, width),
+            "back": dense(width, width),
+            "up": dense(width, 4 * width),
+            "down": dense(4 * width, width),
+        }
+
+    def normed(x):
+        return x * jax.lax.rsqrt(jnp.mean(x**2, axis=-1, keepdims=True) + 1e-6)
+
+    def outputs(params, text):
+        x = params["embed"][text] + params["place"]
+        mask = jnp.tril(jnp.ones((length, length), bool))
+        for layer in range(layers):
+            p, y = params[f"layer{layer}"], normed(x)
+            scores = (y @ p["query"]) @ (y @ p["key"]).swapaxes(-1, -2) / width**0.5
+            x += jax.nn.softmax(jnp.where(mask, scores, -1e9)) @ (y @ p["value"]) @ p["back"]
+            x += jax.nn.gelu(normed(x) @ p["up"]) @ p["down"]
+        return normed(x) @ params["head"]
+
+    def texts(key):
+        """Pairs of numbers and their sums modulo 10, one after the other."""
+        numbers = jax.random.randint(key, (32, length // 3 + 1, 2), 0, 10)
+        sums = numbers.sum(axis=-1, keepdims=True) % 10
+        return jnp.concatenate([numbers, sums], axis=-1).reshape(32, -1)[:, : length + 1]
+
+    def loss(params, key):
+        text = texts(key)
+        logits = outputs(params, text[:, :-1])
+        return optax.softmax_cross_entropy_with_integer_labels(logits, text[:, 1:]).mean()
+
+    return params, loss
+
+
+NETWORKS = {"cnn": cnn, "transformer": transformer}
+
+
+def train(params: Any, loss: Callable[..., jax.Array], optimizer: Any, updates: int, seed: int) -> tuple[float, float]:
+    """The loss of the last tenth, and seconds a step."""
+
+    def step(carry, key):
+        params, state = carry
+        value, gradients = jax.value_and_grad(loss)(params, key)
+        steps, state = optimizer.update(gradients, state, params)
+        return (optax.apply_updates(params, steps), state), value
+
+    run = jax.jit(lambda carry, keys: jax.lax.scan(step, carry, keys)[1], compiler_options=compiler_options())
+    keys = jax.random.split(jax.random.key(100 + seed), updates)
+    carry = (params, optimizer.init(params))
+    compiled = run.lower(carry, keys).compile()
+    started = time.perf_counter()
+    curve = np.asarray(compiled(carry, keys))
+    return float(curve[-updates // 10 :].mean()), (time.perf_counter() - started) / updates
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--networks", nargs="+", default=["cnn", "transformer"])
+    parser.add_argument("--updates", type=int, nargs="+", default=[200, 2000])
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    for network in (NETWORKS[name] for name in options.networks):
+        lines = [
+            f"# Small states: the {network.__name__}",
+            "",
+            f"`python benchmarks/small_states.py` with {vars(options)}: jax {jax.__version__}, {platform.machine()}. "
+            "AdamW. Bytes are of the optimizer's state; weights and gradients in float32 add 8.",
+            "",
+            "| network | updates | moments | bytes a parameter | loss, mean over seeds | against float32, by seed | "
+            "ms a step |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+        ]
+        for updates in options.updates:
+            found: dict[str, list[float]] = {}
+            for way, wrap in WAYS.items():
+                rate = jaxlr.warmup(jaxlr.cosine(0.003, updates - updates // 10), updates // 10)
+                results, size = [], 0.0
+                for seed in range(options.seeds):
+                    params, loss = network(seed)
+                    optimizer = wrap(jaxlr.adamw(rate))
+                    many = sum(leaf.size for leaf in jax.tree.leaves(params))
+                    size = jaxlr.state_bytes(optimizer.init(params)) / many
+                    results.append(train(params, loss, optimizer, updates, seed))
+                found[way] = [each[0] for each in results]
+                ratios = np.array(found[way]) / np.array(found["float32"]) - 1
+                spread = f" ± {ratios.std(ddof=1):.2%}" if len(ratios) > 1 else ""
+                lines.append(
+                    f"| {network.__name__} | {updates:,} | {way} | {size:.2f} | {np.mean(found[way]):.4f} | "
+                    f"{ratios.mean():+.2%}{spread} | {1e3 * median(each[1] for each in results):.2f} |"
+                )
+                print(lines[-1], flush=True)
+        path = Path(__file__).parent / "results" / f"small_states_{network.__name__}_cpu.md"
+        path.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
