@@ -186,7 +186,7 @@ def set_learning_rate(x: Any, value: Any = KEEP, *, factor: Any = None, group: s
             override = like(state.override, numbers["value"])
             override = override if group else override * state.share
             state = state._replace(overridden=like(state.overridden, True), override=override)
-        rate = jnp.where(state.overridden, state.override, state.base) * state.factor
+        rate = jnp.where(state.overridden > 0, state.override, state.base) * state.factor
         if isinstance(state.plateau, PlateauState):
             watched = state.plateau._replace(base=rate)
             watched = watched._replace(scale=like(watched.scale, 1.0)) if "value" in numbers else watched
