@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -20,12 +20,22 @@ def one_minus_power(base: Hyperparameter, count: jax.Array, exponent: jax.Array)
     With the powers of two of the exponent that is a few dozen operations on scalars, and no logarithm, of which a TPU
     has ten bits.
     """
+    if isinstance(base.value, float):
+        return _gathered(tuple(_powers(base, count)), exponent)
+    return _gather(_powers(base, count), exponent)
+
+
+def _gather(powers: Iterable[jax.typing.ArrayLike], exponent: jax.Array) -> jax.Array:
     gathered = jnp.zeros([], jnp.float32)
-    for bit, power in enumerate(_powers(base, count)):
+    for bit, power in enumerate(powers):
         chosen = (exponent >> bit) & 1 == 1
         gathered = jnp.where(chosen, _complement_of_product(power, gathered), gathered)
     # Computed once, not again for every element of the arrays that it scales.
     return jax.lax.optimization_barrier(gathered)
+
+
+# Where nothing is traced, one call in place of hundreds; where something is, the same program as without.
+_gathered = jax.jit(_gather, static_argnums=0, inline=True)
 
 
 def _powers(base: Hyperparameter, count: jax.Array) -> Iterator[jax.typing.ArrayLike]:

@@ -17,6 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxlr.schedules.leaves import StoredLeaf
+
 Number = jax.typing.ArrayLike
 NumberOrSchedule = Number | Callable[[Any], Number]
 
@@ -87,8 +89,12 @@ def choice(name: str, value: Any, options: tuple[Any, ...]) -> Any:
     return value
 
 
-def integer(name: str, value: Any, *, minimum: int) -> Any:
-    """`value`, if it is one integer at least `minimum`, or traced."""
+def integer(name: str, value: Any, *, minimum: int, whole: bool = False) -> Any:
+    """`value`, if it is one integer at least `minimum`, or traced; `whole`: a length, where 2.0 is 2."""
+    if whole and isinstance(value, float | np.floating) and not isinstance(value, Tracer):
+        if not float(value).is_integer():
+            raise TypeError(f"{name} must be an integer, got {value!r}; make it one with int(...)")
+        value = int(value)
     if isinstance(value, Tracer):
         return value.astype(jnp.int32)
     if isinstance(value, bool | np.bool_):
@@ -111,6 +117,11 @@ def floating_dtype(name: str, dtype: Any) -> Any:
 
 def require_scalar(name: str, value: Any) -> None:
     """Raises unless `value` is one real number, known or traced."""
+    if isinstance(value, StoredLeaf):
+        raise TypeError(
+            f"{name} must be a real number, got one as a schedule stores it, a {type(value).__name__}: "
+            "schedule.to_dict() has its numbers"
+        )
     try:
         dtype = jnp.result_type(value)
     except (TypeError, ValueError):

@@ -186,3 +186,15 @@ def test_a_held_schedule_changes_without_a_retrace_and_is_saved():
 def test_a_rate_that_trains_uphill_is_named_when_it_is_initialized(rate):
     with pytest.raises(ValueError, match="learning_rate at count 0 must be finite and at least 0, got"):
         jaxlr.adamw(rate).init(PARAMS)
+
+
+def test_a_parameter_that_joins_under_a_count_takes_larger_steps_and_with_a_link_of_its_own_it_does_not():
+    old = jaxlr.adam(0.1)
+    _, state = walk(old, old.init({"w": PARAMS["w"]}), {"w": PARAMS["w"]}, 3)
+    late, report = jaxlr.load_state_dict(old.init(PARAMS), jaxlr.state_dict(jaxlr.set_update_count(state, 10_000)))
+    assert report.missing == ("scale_by_adam/mu/b", "scale_by_adam/nu/b")
+    steps, _ = old.update(PARAMS, late, PARAMS)
+    np.testing.assert_allclose(steps["b"], -0.1 * (1 - 0.9) / np.sqrt(1 - 0.999), rtol=1e-4)
+    both = optax.partition({"old": old, "new": jaxlr.adam(0.1)}, {"w": "old", "b": "new"})
+    steps, _ = both.update(PARAMS, both.init(PARAMS), PARAMS)
+    np.testing.assert_allclose(steps["b"], -0.1, rtol=1e-5)

@@ -128,7 +128,7 @@ def test_the_mean_may_be_stored_narrower():
     ("arguments", "error", "message"),
     [
         ({"every": 0}, ValueError, "every must be at least 1, got 0"),
-        ({"every": 2.0}, TypeError, r"every must be an integer, got 2\.0"),
+        ({"every": 2.5}, TypeError, r"every must be an integer, got 2\.5; make it one with int"),
         ({"every": 2, "dtype": jnp.int8}, ValueError, "dtype must be a floating-point dtype"),
     ],
     ids=["zero", "float", "integers"],

@@ -245,7 +245,11 @@ def test_what_must_not_decay_does_not_through_any_wrapper(make):
         (NO_BIAS, lambda: optax.flatten(optimizers.adamw(0.1)), "changes the tree of the parameters"),
         (ParameterGroups(rates={"head/*": lambda n: 0.1}), lambda: optax.sgd(0.1), "has a schedule or is frozen for a"),
         (ParameterGroups(frozen={"head/*": 3}), lambda: optax.sgd(0.1), "has a schedule or is frozen for a time"),
-        (ParameterGroups(rates={"head/*": 2.0}), lambda: with_master_weights(optax.sgd(0.1)), "lost in the master"),
+        (
+            ParameterGroups(rates={"head/*": 2.0}),
+            lambda: with_master_weights(optax.sgd(0.1)),
+            "would be lost: the optimizer keeps copies of",
+        ),
         (NO_BIAS, lambda: NO_BIAS.wrap(optimizers.adamw(0.1)), "put all patterns into one"),
     ],
 )

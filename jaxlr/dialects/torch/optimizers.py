@@ -4,7 +4,7 @@ Arguments, their order and defaults are those of torch 2.13, with `lr` first in 
 `capturable` and `differentiable` choose among torch's implementations of one formula: they are accepted and change
 nothing. Every function returns a gradient transformation that ends with `scale_by_learning_rate`. An argument of the
 wrong kind or out of range is a TypeError or ValueError that names it; so is a momentum, alpha or beta of 1 and more,
-which torch lets pass.
+which torch lets pass. A complex parameter is two real ones, its real and its imaginary part, as in torch.
 """
 
 # ruff: noqa: N802 - PyTorch's own names
@@ -30,6 +30,7 @@ from jaxlr.transforms import (
 from jaxlr.transforms.assembly import assemble, unless_zero
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number, number_or_schedule
 from jaxlr.transforms.rate.controller import Controller
+from jaxlr.transforms.wrappers.parts import real_and_imaginary
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop"]
 
@@ -367,7 +368,8 @@ def _chain(
 ) -> Optimizer:
     if not isinstance(lr, Controller):
         lr = number_or_schedule("lr", lr, minimum=0.0)
-    return assemble(links, lr, weight_decay=unless_zero(weight_decay), decoupled=decoupled, maximize=maximize)
+    apart = [real_and_imaginary(link) for link in links]
+    return assemble(apart, lr, weight_decay=unless_zero(weight_decay), decoupled=decoupled, maximize=maximize)
 
 
 def _checked(betas: Betas) -> Betas:

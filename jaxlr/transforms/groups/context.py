@@ -18,7 +18,7 @@ import jax
 from jaxlr.transforms.groups import paths
 from jaxlr.transforms.groups.masks import Mask, both
 
-__all__ = ["Group", "Talk", "current_rates", "decays_here", "master_weights_here", "talk"]
+__all__ = ["Group", "Talk", "current_rates", "decays_here", "reading_decays", "talk"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Talk:
     decayed: dict[int, Any] = dataclasses.field(default_factory=dict)  # states of weight decays that asked, by identity
     rated: dict[int, Any] = dataclasses.field(default_factory=dict)  # states of rates that asked, likewise
     covered: set[paths.Names] = dataclasses.field(default_factory=set)  # parameters that got their group's rate
-    master: bool = False  # whether a copy of the parameters is kept inside
+    reading: bool = False  # whether the update is traced to see what decays
 
     def check(self, params: Any) -> None:
         """Raises where something between has changed the names of the parameters."""
@@ -75,6 +75,7 @@ def talk(params: Any, decays: Mask, group_of: Callable[[paths.Path], Group] | No
         both(decays, outer.decays if outer else None),
         group_of or (outer.group_of if outer else None),
         frozenset(paths.leaves_by_names(params)),
+        reading=outer is not None and outer.reading,
     )
     token = _talk.set(here)
     try:
@@ -85,7 +86,6 @@ def talk(params: Any, decays: Mask, group_of: Callable[[paths.Path], Group] | No
             outer.decayed |= here.decayed
             outer.rated |= here.rated
             outer.covered |= here.covered
-            outer.master |= here.master
 
 
 def decays_here(state: Any, params: Any) -> Mask:
@@ -111,8 +111,7 @@ def current_rates(state: Any, params: Any) -> Any:
     return jax.tree_util.tree_map_with_path(lambda path, _: group_of(path), params)
 
 
-def master_weights_here() -> None:
-    """Notes that a copy of the parameters is kept, so that nothing outside may scale the updates."""
+def reading_decays() -> bool:
+    """Whether the update is traced to see what decays: then the steps are wanted, not differences to the parameters."""
     here = _talk.get()
-    if here is not None:
-        here.master = True
+    return here is not None and here.reading

@@ -1,4 +1,4 @@
-"""Which parameters an optimizer's updates depend on, read from its program."""
+"""Which parameters an optimizer's updates and its first state depend on, read from its program."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import optax
 
 from jaxlr.transforms.groups import paths
 
-__all__ = ["among"]
+__all__ = ["among", "of_first_state"]
 
 
 def among(
@@ -27,8 +27,6 @@ def among(
       >>> [among({"w"}, each, each.init(params), params) for each in (optax.adamw(0.1), optax.adam(0.1))]
       [['w'], []]
     """
-    from jax.interpreters.partial_eval import dce_jaxpr
-
     flat, tree = jax.tree_util.tree_flatten_with_path(params)
     names = [paths.text(paths.names(path)) for path, _ in flat]
 
@@ -42,5 +40,24 @@ def among(
             "what decays can't be read from this optimizer, whose update needs further arguments: choose it with "
             "mask=groups.decays in the optimizer, and use wrap(..., own_decay=True)"
         ) from error
-    used = dce_jaxpr(program, [name in chosen for name in names])[1]
+    used = _used(program, [name in chosen for name in names])
     return [name for name, needed in zip(names, used, strict=True) if needed and name in chosen]
+
+
+def of_first_state(optimizer: optax.GradientTransformationExtraArgs, params: Any) -> bool:
+    """Whether the first state holds copies of the parameters, as where the updates are differences to them.
+
+    Example:
+      >>> free = optax.contrib.schedule_free(optax.sgd(0.1), 0.1)
+      >>> [of_first_state(each, jnp.ones(2)) for each in (free, optax.adam(0.1))]
+      [True, False]
+    """
+    program = jax.make_jaxpr(lambda given: jax.tree.leaves(optimizer.init(given)))(params).jaxpr
+    return any(_used(program, [True] * len(program.outvars)))
+
+
+def _used(program: Any, outputs: list[bool]) -> list[bool]:
+    """Which inputs of a program these outputs are computed from."""
+    from jax.interpreters.partial_eval import dce_jaxpr
+
+    return dce_jaxpr(program, outputs)[1]

@@ -45,9 +45,13 @@ def resolve(mask: Mask, params: Any) -> Any:
 
 def _hidden(params: Any) -> set[paths.Names]:
     """The names, and those of their subtrees, that a mask may have an entry for though they are left out here."""
+    return {names[:length] for names in left_out(params) for length in range(len(names) + 1)}
+
+
+def left_out(params: Any) -> set[paths.Names]:
+    """The names of the parameters in whose place something stands that is none."""
     leaves = jax.tree_util.tree_leaves_with_path(params, is_leaf=_is_left_out)
-    left_out = [paths.names(path) for path, leaf in leaves if _is_left_out(leaf)]
-    return {names[:length] for names in left_out for length in range(len(names) + 1)}
+    return {paths.names(path) for path, leaf in leaves if _is_left_out(leaf)}
 
 
 def _is_left_out(node: Any) -> bool:

@@ -14,7 +14,7 @@ import optax
 
 from jaxlr.arguments import meant, nearest
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.groups import dependence, paths
+from jaxlr.transforms.groups import dependence, masks, paths
 from jaxlr.transforms.groups.context import Group, Talk, talk
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.penalties import AddWeightDecayState
@@ -110,7 +110,7 @@ class ParameterGroups:
                 state = wrapped.init(params)
                 if chooses:
                     self._require_no_decay(wrapped, state, params, heard)
-            self._require_rates(params, heard)
+                self._require_rates(wrapped, params, heard)
             return state
 
         def update(
@@ -118,7 +118,7 @@ class ParameterGroups:
         ) -> tuple[optax.Updates, optax.OptState]:
             with talk(updates, decays, group_of) as heard:
                 steps, new = wrapped.update(updates, state, params, **extra)
-            _require_heard(state, heard, chooses, group_of is not None)
+            _require_heard(state, new, heard, chooses, group_of is not None)
             return self._scaled(steps, heard), new
 
         return optax.GradientTransformationExtraArgs(init, update)
@@ -135,7 +135,7 @@ class ParameterGroups:
 
     def check(self, params: optax.Params) -> None:
         """Raises a ValueError for a pattern that matches no parameter."""
-        known = [paths.text(names) for names in paths.leaves_by_names(params)]
+        known = [paths.text(names) for names in {*paths.leaves_by_names(params), *masks.left_out(params)}]
         for argument in ("rates", "no_decay", "frozen"):
             for pattern in getattr(self, argument):
                 if known and not fnmatch.filter(known, pattern):
@@ -198,8 +198,11 @@ class ParameterGroups:
 
         return jax.tree_util.tree_map_with_path(scale, steps)
 
-    def _require_rates(self, params: optax.Params, heard: Talk) -> None:
+    def _require_rates(
+        self, optimizer: optax.GradientTransformationExtraArgs, params: optax.Params, heard: Talk
+    ) -> None:
         """Raises for a rate of a group that nothing can apply."""
+        copies: bool | None = None
         for path, _ in jax.tree_util.tree_leaves_with_path(params):
             group, name = self._group(path), paths.text(paths.names(path))
             if self._is_frozen(path) or paths.names(path) in heard.covered or group == Group("others"):
@@ -209,39 +212,49 @@ class ParameterGroups:
                     f"the group {group.name!r} of {name} has a schedule or is frozen for a time, which only an "
                     "optimizer that ends with jaxlr.scale_by_learning_rate can follow"
                 )
-            if heard.master:
+            copies = dependence.of_first_state(optimizer, params) if copies is None else copies
+            if copies:
                 raise ValueError(
-                    f"a factor of the rate of {name} would be lost in the master weights: end the optimizer inside "
-                    "with_master_weights with jaxlr.scale_by_learning_rate, or put it around the groups"
+                    f"a factor of the rate of {name} would be lost: the optimizer keeps copies of the parameters, and "
+                    "its updates are differences to them (with_master_weights, sam, schedule_free). End what is inside "
+                    "it with jaxlr.scale_by_learning_rate, or put it around the groups"
                 )
 
     def _require_no_decay(
         self, optimizer: optax.GradientTransformationExtraArgs, state: optax.OptState, params: optax.Params, heard: Talk
     ) -> None:
         """Raises where the update of a parameter that must not decay depends on the parameter."""
-        if heard.master and heard.decayed:  # its updates are differences to the parameters
-            return
         kept = {
             paths.text(paths.names(path))
             for path, param in jax.tree_util.tree_leaves_with_path(params)
             if not self._decays(path, param) and not self._is_frozen(path)
         }
-        if found := dependence.among(kept, optimizer, state, params):
+        heard.reading = True
+        found = dependence.among(kept, optimizer, state, params)
+        heard.reading = False
+        if found:
             raise ValueError(
                 f"the update of {found[0]} depends on {found[0]}, which must not decay: the wrapped optimizer "
-                "decays by other means than jaxlr.add_weight_decay. Give it "
-                "mask=groups.decays and use wrap(..., own_decay=True)"
+                "decays by other means than jaxlr.add_weight_decay, or its updates are differences to the parameters "
+                "(sam, schedule_free). Give it mask=groups.decays and use wrap(..., own_decay=True), or put the groups "
+                "inside it"
             )
 
 
-def _require_heard(state: optax.OptState, heard: Talk, decays: bool, rates: bool) -> None:
-    """Raises where a link that waits for the groups was not asked: it was compiled on its own."""
+def _require_heard(state: optax.OptState, new: optax.OptState, heard: Talk, decays: bool, rates: bool) -> None:
+    """Raises where a link that waits for the groups made an update and was not asked: it was compiled on its own."""
     for asked, told, kind in ((decays, heard.decayed, AddWeightDecayState), (rates, heard.rated, GroupedRatesState)):
-        if asked and len(told) < len(states.find_states(state, kind)):
+        if asked and len(told) < _moved(states.find_states(state, kind), states.find_states(new, kind)):
             raise ValueError(
                 "a part of the optimizer inside ParameterGroups.wrap was compiled on its own and does not hear of the "
                 "groups: give jax.jit the whole training step instead"
             )
+
+
+def _moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> int:
+    """How many states are not those that were there before, as where a wrapper leaves an update out."""
+    pairs = [(jax.tree.leaves(old[name]), jax.tree.leaves(new[name])) for name in old]
+    return sum(any(a is not b for a, b in zip(*pair, strict=True)) for pair in pairs)
 
 
 def _described(group: Group) -> str:

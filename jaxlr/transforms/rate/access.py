@@ -186,7 +186,7 @@ def set_learning_rate(x: Any, value: Any = KEEP, *, factor: Any = None, group: s
             override = like(state.override, numbers["value"])
             override = override if group else override * state.share
             state = state._replace(overridden=like(state.overridden, True), override=override)
-        rate = jnp.where(state.overridden, state.override, state.base) * state.factor
+        rate = jnp.where(state.overridden > 0, state.override, state.base) * state.factor
         if controller.is_controller_state(state.rule):
             watched = state.rule._replace(base=rate)
             watched = _placed(watched.undone(), watched) if "value" in numbers else watched

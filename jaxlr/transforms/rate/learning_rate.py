@@ -26,7 +26,9 @@ class ScaleByLearningRateState(NamedTuple):
 
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
     learning_rate: jax.Array  # float32, (): rate of the last update; before the first, what the schedule gives it
-    overridden: jax.Array  # bool, (): whether `override` stands in place of the number or schedule
+    # int32, (): 1 where `override` stands in place of the number or schedule, else 0. No bool: what is around may blend
+    # states arithmetically, as `optax.contrib.sam` does, and their dtypes must not change.
+    overridden: jax.Array
     override: jax.Array  # float32, (): the rate that was set by hand
     rule: ControllerState | tuple[()]  # that of a rule such as reduce_on_plateau; () without one
     base: jax.Array  # float32, (): what the number or schedule gave at the last update
@@ -80,7 +82,7 @@ def scale_by_learning_rate(
         return ScaleByLearningRateState(
             count=jnp.zeros([], jnp.int32),
             learning_rate=rate,
-            overridden=jnp.zeros([], jnp.bool_),
+            overridden=jnp.zeros([], jnp.int32),
             override=jnp.zeros([], jnp.float32),
             rule=rule.init(rate) if rule else (),
             base=jnp.array(rate),
@@ -103,7 +105,7 @@ def scale_by_learning_rate(
         state: ScaleByLearningRateState, rate: jax.Array, value: Any
     ) -> tuple[jax.Array, ScaleByLearningRateState]:
         new = state._replace(base=rate, count=increment(state.count))
-        rate = jnp.where(state.overridden, state.override, rate) * state.factor
+        rate = jnp.where(state.overridden > 0, state.override, rate) * state.factor
         watched = state.rule
         controller.require_same(rule, watched)
         if rule and controller.is_controller_state(watched):
@@ -125,6 +127,8 @@ def scale_by_learning_rate(
         if groups is None:
             rate, new = advance(state, base.at(state.count, state.held), value)
             return map_wide(lambda update: -rate * update, updates), settled(where_due(new, state), state)
+        if not state.groups:  # all its parameters are left out
+            return updates, state
         first = next(iter(state.groups.values()))
         common = base.at(first.count, first.held)
         rates, states = {}, {}

@@ -61,7 +61,7 @@ def state_dict(x: Any) -> dict[str, Any]:
       scale_by_momentum/buffer/w [0. 0.]
       scale_by_learning_rate/count 0
       scale_by_learning_rate/learning_rate 0.1
-      scale_by_learning_rate/overridden False
+      scale_by_learning_rate/overridden 0
       scale_by_learning_rate/override 0.0
       scale_by_learning_rate/base 0.1
       scale_by_learning_rate/factor 1.0

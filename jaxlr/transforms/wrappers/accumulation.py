@@ -58,7 +58,7 @@ def accumulate(
       A gradient transformation.
 
     Raises:
-      TypeError, ValueError: `every` is not an integer of at least 1, or `dtype` is not a floating-point dtype.
+      TypeError, ValueError: `every` is not a whole number of at least 1, or `dtype` is not a floating-point dtype.
 
     Example:
       >>> import jax.numpy as jnp
@@ -72,7 +72,7 @@ def accumulate(
       -1.0
     """
     if not callable(every):
-        every = hyperparameters.integer("every", every, minimum=1)
+        every = hyperparameters.integer("every", every, minimum=1, whole=True)
     dtype = hyperparameters.floating_dtype("dtype", dtype)
     inner = optax.with_extra_args_support(optimizer)
 

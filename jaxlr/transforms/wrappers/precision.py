@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxlr.transforms.groups.context import master_weights_here
+from jaxlr.transforms.groups.context import reading_decays
 from jaxlr.transforms.trees import cast_like, gradients_of, like_updates, stored_like, widen
 from jaxlr.transforms.waiting import settled, where_due
 
@@ -58,8 +58,10 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
 
     w += inner's update at w, in float32; the parameters follow: p = w rounded to p's dtype
 
-    The updates that come out are float32: `optax.apply_updates` adds them to the narrower parameters, rounds once, and
-    so lands on the rounded copy. Nothing else may change the parameters: a change made elsewhere is undone.
+    The updates lead from the parameters that are given to the rounded copy, in the dtype of the gradients or of the
+    parameters, whichever is wider. Where that dtype has no number that leads there (a parameter that changes its sign),
+    and where a parameter was changed elsewhere (a projection, weights that were loaded, another optimizer around), the
+    copy is the parameter. What scales the updates afterwards goes inside.
 
     Args:
       inner: a finished optimizer, ending with the rate.
@@ -89,7 +91,6 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
     inner = optax.with_extra_args_support(inner)
 
     def init(params: optax.Params) -> MasterWeightsState:
-        master_weights_here()
         master = jax.tree.map(lambda p: jnp.array(widen(p)), params)  # a copy: both may be donated
         return MasterWeightsState(master, inner.init(master))
 
@@ -102,10 +103,35 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
         if params is None:
             raise ValueError("with_master_weights needs the parameters: call update(updates, state, params)")
         params = like_updates(params, updates)
-        steps, inner_state = inner.update(gradients_of(updates), state.inner_state, state.master, **extra)
-        master = jax.tree.map(lambda w, step: w + step.astype(w.dtype), state.master, steps)
-        master = settled(where_due(master, state.master), state.master)
-        changes = jax.tree.map(lambda w, p: widen(w.astype(p.dtype)) - widen(p), master, params)
+        gradients = gradients_of(updates)
+        if reading_decays():
+            steps, _ = inner.update(gradients, state.inner_state, jax.tree.map(widen, params), **extra)
+            return steps, state
+        before = jax.tree.map(_followed, state.master, params)
+        steps, inner_state = inner.update(gradients, state.inner_state, before, **extra)
+        wanted = where_due(jax.tree.map(lambda w, step: w + step.astype(w.dtype), before, steps), before)
+        # The copy first, and what leads to it from the copy: so both are written in place.
+        master = settled(jax.tree.map(_landed, wanted, params, updates), state.master)
+        changes = jax.tree.map(_change, master, params, updates)
         return changes, MasterWeightsState(master, inner_state)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
+
+
+def _followed(master: jax.Array, param: jax.Array) -> jax.Array:
+    """The copy, or the parameter where it is not the copy rounded, so that it was changed elsewhere."""
+    return jnp.where(master.astype(param.dtype) == param, master, param.astype(master.dtype))
+
+
+def _change(wanted: jax.Array, param: jax.Array, update: jax.typing.ArrayLike) -> jax.Array:
+    """What leads from the parameter to the rounded copy."""
+    with jax.numpy_dtype_promotion("standard"):
+        dtype = jnp.promote_types(param.dtype, jnp.result_type(update))
+    return (widen(wanted.astype(param.dtype)) - widen(param)).astype(dtype)
+
+
+def _landed(wanted: jax.Array, param: jax.Array, update: jax.typing.ArrayLike) -> jax.Array:
+    """The copy, or where the changed parameter will be if it can't be led to the rounded copy."""
+    change = _change(wanted, param, update)
+    landed = (param.astype(change.dtype) + change).astype(param.dtype)
+    return jnp.where(landed == wanted.astype(param.dtype), wanted, landed.astype(wanted.dtype))
