@@ -48,6 +48,10 @@ class TrainOptions:
     """New or empty folder for the run's files. None: the next free one of runs/digits-1, runs/digits-2, ..."""
     kept: Annotated[Path | None, tyro.conf.arg(name="config")] = None
     """A run's folder, or its config.json, to start from; options given beside it take its place."""
+    compile_for: tuple[str, ...] = ()
+    """Devices such as v5e:2x4, v6e:2x2, v5p:2x2x1, h100 or h100:8 to compile this run for, without them and without
+    running it: prints how long that takes, what it needs of each device, and the largest batch that fits. Exit code 1
+    where the run does not fit."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
     hosts: Annotated[Hosts, tyro.conf.arg(name="")] = field(default_factory=Hosts)
 
@@ -59,9 +63,23 @@ def run(arguments: Sequence[str]) -> None:
         options = _with_kept(options, arguments)
         _check_alone(options, arguments)
         options = _with_fixed_rate(options)
+        if options.compile_for:
+            _compile_for(options)
+            return
         with _several(options.hosts):
             _check_same(options)
             _execute(_prepare(options))
+
+
+def _compile_for(options: TrainOptions) -> None:
+    """Compiles the run for each of the devices and says what it needs of them."""
+    from jaxlr.cli.planning import print_plans
+
+    others = {"--lr auto": options.lr, "--resume": options.resume, "--out": options.out}
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"--compile-for runs and writes nothing, leave {name} away")
+    print_plans(options.config, options.compile_for)
 
 
 @contextlib.contextmanager

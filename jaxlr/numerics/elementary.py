@@ -25,7 +25,7 @@ from jaxlr.numerics.wide import (
     where,
 )
 
-__all__ = ["exp", "exp_and_rest", "log", "one_less", "one_more", "sqrt", "versine"]
+__all__ = ["exp", "exp_and_rest", "log", "logs", "one_less", "one_more", "sqrt", "versine"]
 
 Array = jax.Array
 _LOG_SPAN = 180.0  # exp(-180) is 0 and exp(180) is infinite in float32, for every weight in front that is not absurd
@@ -63,6 +63,25 @@ def log(value: Wide, less_one: Wide | None = None) -> Wide:
     s = over_one / (one_more(over_one) + constant(1.0))  # the logarithm is 2 atanh(s)
     result = (s + s * atanh_excess(s)).doubled() + constant(math.log(2)).times(exponent.astype(jnp.float32))
     return where(positive, result, constant(LOG_OF_ZERO))
+
+
+def logs(values: tuple[Wide, Wide, Wide], less_one: tuple[Wide, Wide, Wide]) -> tuple[Wide, Wide, Wide]:
+    """`log` of an array, and of two numbers; they go through one program where these are scalars."""
+    if any(value.high.ndim for value in values[1:]):
+        first, second, third = (log(value, rest) for value, rest in zip(values, less_one, strict=True))
+        return first, second, third
+    both = log(_together(*values), _together(*less_one))
+    first, second, third = (Wide(both.high[at], both.low[at]) for at in (slice(-2), -2, -1))
+    return first, second, third
+
+
+def _together(array: Wide, *scalars: Wide) -> Wide:
+    return Wide(
+        *(
+            jnp.append(a, jnp.stack(b))
+            for a, b in ((array.high, [each.high for each in scalars]), (array.low, [each.low for each in scalars]))
+        )
+    )
 
 
 def sqrt(value: Wide) -> Wide:

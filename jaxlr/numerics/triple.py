@@ -61,16 +61,15 @@ def where_triple(condition: jax.Array, this: Triple, other: Triple) -> Triple:
 
 
 def integer_power(base: Triple, exponent: jax.Array) -> Triple:
-    """`base ** exponent` by squaring, for uint32 exponents: right to 70 bits less those of the exponent."""
+    """`base ** exponent` for uint32 exponents, right to 70 bits less those of the exponent; it has no gradient."""
 
-    def step(_: Any, state: Any) -> Any:
+    def step(state: Any) -> Any:
         result, square, rest = state
-        odd, more = rest % 2 == 1, rest > 1
-        return where_triple(odd, result * square, result), where_triple(more, square * square, square), rest // 2
+        return where_triple(rest & 1 == 1, result * square, result), square * square, rest >> 1
 
     ones = jnp.ones(exponent.shape, jnp.float32)
     start = (Triple(ones, ones * 0, ones * 0), jax.tree.map(lambda part: ones * part, base), exponent)
-    return lax.fori_loop(0, 32, step, start)[0]
+    return lax.while_loop(lambda state: jnp.any(state[2] > 0), step, start)[0]
 
 
 def _renormalized(high: jax.Array, middle: jax.Array, low: jax.Array) -> Triple:

@@ -186,6 +186,17 @@ def offset(name: str, value: Any) -> Offset:
     return value if isinstance(value, Offset) else Offset(integer(name, value, minimum=-LARGEST_LENGTH))
 
 
+def growth(name: str, value: Any) -> Length | Number:
+    """A factor of at least 1 as a leaf: as an integer where it is one."""
+    if isinstance(value, Length | Number):
+        return value
+    if isinstance(value, Tracer):
+        return length(name, value) if jnp.issubdtype(value.dtype, jnp.integer) else number(name, value)
+    leaf = number(name, value, minimum=1.0)
+    whole = np.ndim(leaf.high) == 0 and float(plain(leaf)).is_integer() and plain(leaf) <= LARGEST_LENGTH
+    return length(name, int(plain(leaf))) if whole else leaf
+
+
 def interval(name: str, value: Any) -> Length | Number:
     """A number of updates as a leaf, or the leaf of a number where it has a fraction; at least 1."""
     if isinstance(value, Length | Number):

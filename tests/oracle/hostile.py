@@ -73,6 +73,8 @@ class Machine:
             return self._run(parameters["call_jaxpr"], inputs, random)
         if name == "scan":
             return self._scan(parameters, inputs, random)
+        if name == "while":
+            return self._while(parameters, inputs, random)
         if name == "cond":
             return self._run(parameters["branches"][int(arrays[0])], inputs[1:], random)
         if name in PASSED_ON:
@@ -87,6 +89,8 @@ class Machine:
         inexact = {"mul": self._mul, "neg": self._neg, "integer_pow": self._integer_pow}
         if name in inexact:
             return [inexact[name](*inputs, **parameters)]
+        if name == "reduce_sum":
+            return [Value(self._total(arrays[0], random, **parameters))]
         if name in ("div", "sqrt"):
             exact = (np.divide if name == "div" else np.sqrt)(*map(self._exact, inputs))
             drift = self.drift or random.uniform(-1, 1, exact.shape)
@@ -103,6 +107,24 @@ class Machine:
             now = [Value(value.array[step]) for value in inputs[carried:]]
             state = self._run(body, [*inputs[:fixed], *state, *now], random)
         return state
+
+    def _total(self, array, random, axes, **_):
+        """In any order, rounded each time."""
+        (axis,) = axes
+        parts = np.moveaxis(array, axis, 0)[random.permutation(array.shape[axis])]
+        total = np.zeros(parts.shape[1:], np.float32)
+        for part in parts:
+            total = self._flushed(total + part)
+        return total
+
+    def _while(self, parameters, inputs, random):
+        asks, body = parameters["cond_nconsts"], parameters["body_nconsts"]
+        state = inputs[asks + body :]
+        while True:
+            (goes_on,) = self._run(parameters["cond_jaxpr"], [*inputs[:asks], *state], random)
+            if not goes_on.array:
+                return state
+            state = self._run(parameters["body_jaxpr"], [*inputs[asks : asks + body], *state], random)
 
     def _sum(self, left, right, sign, fixed):
         if self.refold and any(fixed):
@@ -173,6 +195,7 @@ def _shift(array, by, left):
 PASSED_ON = ("optimization_barrier", "stop_gradient", "copy")
 MOVED = ("gather", "slice", "squeeze", "reshape", "dynamic_slice", "concatenate", "stack")
 EXACT = {
+    "reduce_or": lambda a, axes, **_: np.any(a, axis=axes),
     "abs": lambda a, **_: np.abs(a),
     "sign": lambda a, **_: np.sign(a),
     "max": lambda a, b, **_: np.maximum(a, b),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -20,8 +20,6 @@ from jaxlr.transforms.rate.access import current_learning_rate, learning_rates
 from jaxlr.transforms.state.inspection import current_hyperparameters
 
 __all__ = ["ChunkMetrics", "TrainChunk", "make_train_chunk", "recorded", "state_shardings"]
-
-_serial = itertools.count()
 
 # state, what the feed gives, length -> state, updates done, metrics
 TrainChunk = Callable[..., tuple[State, jax.Array, "ChunkMetrics"]]
@@ -104,11 +102,16 @@ def make_train_chunk(
         _traced_once(train_chunk),
         donate_argnums=0,
         out_shardings=(shardings, mesh.everywhere, mesh.everywhere),
-        compiler_options=compiler_options(),
+        compiler_options=compiler_options(mesh.platform),
     )
 
 
 def _traced_once(function: Callable) -> Callable:
-    # chex counts by source and name, so each trainer's function needs a name of its own.
-    function.__name__ = f"{function.__name__}_{next(_serial)}"
-    return chex.assert_max_traces(function, n=1)
+    traces = itertools.count(1)
+
+    @functools.wraps(function)
+    def counted(*arguments: Any) -> Any:
+        assert next(traces) == 1, f"{function.__name__} is traced > 1 times: an argument has another shape or type"
+        return function(*arguments)
+
+    return counted

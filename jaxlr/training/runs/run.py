@@ -350,7 +350,7 @@ def _run(
     start: Position,
     notes: tuple[str, ...],
 ) -> Run:
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(trainer.parameters))
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(trainer.state[0][0]))
     updates = trainer.updates_total(config.epochs)
     hosts.wait_for_all()  # until all have read what the first is going to write
     return Run(config, data, schedule, trainer, parameters, updates, folder, lock, start, notes)
