@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from jaxlr.cli.parsing import CommandError
+from jaxlr.cli.writing import wrapped
 
 __all__ = ["exit_code"]
 
@@ -99,7 +100,7 @@ def _details(words: Sequence[str], error: Exception) -> str:
 
 def _say(command: str, line: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody hears it
-        print(f"{f'jaxlr {command}' if command else 'jaxlr'}: {line}", file=sys.stderr, flush=True)
+        print(wrapped(f"{f'jaxlr {command}' if command else 'jaxlr'}: {line}", sys.stderr), file=sys.stderr, flush=True)
 
 
 def _close_stdout() -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from jaxlr.cli import stopping
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
-from jaxlr.cli.writing import disk_errors
+from jaxlr.cli.writing import disk_errors, say
 from jaxlr.errors import NoSuggestion
 from jaxlr.training.runs.config import Task, TrainConfig, shortened, to_json
 from jaxlr.training.runs.folder import begun, check_folder, discard, make_folder, write_json
@@ -114,10 +114,10 @@ def _print_result(
         print(json.dumps(found))
         return
     for note in notes:
-        print(note)
+        say(note)
     if result.recommendation is None:
         return
-    print(answer_line(result))
+    say(answer_line(result))
     print(f"to train with it: {train_command(config, found['schedule'])}")
     if options.table:
         console.print()

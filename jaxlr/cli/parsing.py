@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from jaxlr.arguments import nearest
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # on a terminal
 _LONGEST = 600  # letters of a line that anybody reads
 _Options = TypeVar("_Options")
 
@@ -26,6 +27,11 @@ def parse(command: str, options: type[_Options], arguments: Sequence[str], defau
     """Reads the options with tyro; its box of a complaint becomes one line."""
     import tyro
 
+    if {"-h", "--help"} & set(arguments):
+        from jaxlr.cli.helping import help_text
+
+        print(help_text(command, options), end="")
+        raise SystemExit(0)
     complaint = io.StringIO()
     given: dict[str, Any] = {} if default is None else {"default": default}
     try:
@@ -40,8 +46,8 @@ def parse(command: str, options: type[_Options], arguments: Sequence[str], defau
 
 
 def in_one_line(box: str) -> str:
-    """What a box of tyro's says, drawn or plain: the first part under its title, and the option that it suggests."""
-    _, *lines = [line.strip(" │|╭╮╰╯+") for line in box.splitlines()]
+    """What a box of tyro's says, drawn, plain or coloured: what stands under its title, and the option it suggests."""
+    _, *lines = [line.strip(" │|╭╮╰╯+") for line in _COLOUR.sub("", box).splitlines()]
     parts = re.split(r"\n[─-]{3,}\n", "\n".join(["", *lines]))
     message, *others = [" ".join(part.split()) for part in parts if part.strip()]
     for pattern, plain in _PLAIN:

@@ -18,7 +18,7 @@ from rich.table import Table
 from jaxlr.cli import branching, stopping
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
-from jaxlr.cli.writing import disk_errors
+from jaxlr.cli.writing import disk_errors, say
 from jaxlr.schedules import Schedule, updates
 from jaxlr.schedules.leaves import length
 from jaxlr.schedules.printing import whole
@@ -184,12 +184,9 @@ def _execute(sweep: _Sweep, options: SweepOptions) -> "SweepResult":
 
     config, members = sweep.config, len(sweep.schedules)
     for note in sweep.notes:
-        print(note)
-    print(
-        f"{config.data}, {config.optimizer}, {sweep.text}: {members} members of {config.epochs} epochs into "
-        f"{sweep.folder}/",
-        flush=True,
-    )
+        say(note)
+    what = f"{members} members of {config.epochs} epochs into {sweep.folder}/"
+    say(f"{config.data}, {config.optimizer}, {sweep.text}: {what}")
     with _progress(sweep.schedules) as watch:
         return run_sweep(
             sweep.train_fn,
@@ -217,7 +214,7 @@ def _progress(schedules: Sequence[Schedule]) -> Iterator[Callable[["GroupDone"],
 
     if sys.stdout.isatty():
         columns = (TextColumn("{task.completed}/{task.total}"), BarColumn(), TextColumn("{task.description}"))
-        with Progress(*columns, TimeRemainingColumn(), console=Console(), expand=True) as bar:
+        with Progress(*columns, TimeRemainingColumn(), console=Console(), expand=True, transient=True) as bar:
             task = bar.add_task("compiling ...", total=len(schedules))
             yield lambda group: bar.update(task, completed=group.done, description=said(group.members[-1], group, -1))
         return
@@ -287,10 +284,9 @@ def _print_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> N
     console.print()
     console.print(table)
     done = f"{result.loaded} were done; " if result.loaded else ""
-    print(
-        f"\n{result.strategies[0]}, {result.reasons[0]}; {done}{result.seconds:.1f} s, of them "
-        f"{result.compile_seconds:.1f} s to compile once"
-    )
+    print()
+    took = f"{result.seconds:.1f} s, of them {result.compile_seconds:.1f} s to compile once"
+    say(f"{result.strategies[0]}, {result.reasons[0]}; {done}{took}")
     print(f"files {sweep.folder}/")
     best = order[0]
     score = result.scores(SCORE)[best]

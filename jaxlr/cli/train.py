@@ -14,7 +14,7 @@ from rich.console import Console
 from jaxlr.cli import stopping
 from jaxlr.cli.aborts import peers_in_one_line
 from jaxlr.cli.parsing import CommandError, input_errors, parse
-from jaxlr.cli.writing import disk_errors
+from jaxlr.cli.writing import disk_errors, say
 from jaxlr.errors import CheckpointError, NoSuggestion, Stopped, TrainingDiverged
 from jaxlr.training.loop.hosts import Hosts, check_same, connected, is_first
 from jaxlr.training.runs.config import TrainConfig, load_config
@@ -201,10 +201,10 @@ def _after(folder: Path) -> str:
 
 def _announce(run: "Run") -> None:
     for note in run.notes:
-        print(note)
+        say(note)
     config = run.config
     where = f"{run.updates:,} updates into {run.folder}/"
-    print(f"{config.data}, {config.optimizer}, {config.schedule}: {where}", flush=True)
+    say(f"{config.data}, {config.optimizer}, {config.schedule}: {where}")
 
 
 def _execute(run: "Run") -> None:

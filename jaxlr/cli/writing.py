@@ -1,13 +1,17 @@
-"""What to say where a disk takes no more."""
+"""Lines for a terminal, and what to say where a disk takes no more."""
 
 from __future__ import annotations
 
 import contextlib
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
+from typing import TextIO
 
 from jaxlr.cli.parsing import CommandError
 
-__all__ = ["disk_errors"]
+__all__ = ["disk_errors", "say", "wrapped"]
 
 
 @contextlib.contextmanager
@@ -31,3 +35,15 @@ command starts again
     except OSError as error:
         where = error.filename or "standard output"
         raise CommandError(f"{where}: {error.strerror or error}; once that is mended, {again()}", code=1) from None
+
+
+def say(text: str) -> None:
+    """Prints a line at once: on a terminal with its words wrapped, elsewhere as it is, for programs that read it."""
+    print(wrapped(text, sys.stdout), flush=True)
+
+
+def wrapped(text: str, stream: TextIO) -> str:
+    """A line as it goes to a stream: its words wrapped where that is a terminal."""
+    if not stream.isatty():
+        return text
+    return textwrap.fill(text, shutil.get_terminal_size().columns, break_long_words=False, break_on_hyphens=False)

@@ -241,6 +241,8 @@ BOXES = {
 
 """,
 }
+# As tyro colours it on a terminal.
+BOXES["coloured"] = re.sub(r"(─{3,}|[╭╮╰╯│]|Unrecognized options)", "\x1b[1m\x1b[31m\\1\x1b[0m", BOXES["drawn"])
 
 
 @pytest.mark.parametrize("box", BOXES.values(), ids=BOXES)
@@ -280,13 +282,6 @@ def test_list_prints_every_schedule_with_its_arguments(capsys):
         assert any(line.startswith(f"{name}(") for line in lines), name
     place = lines.index("triangular2(base_lr, max_lr, step_size, *, step_size_down=None)")
     assert lines[place + 1] == "    `triangular` with the height halved after each cycle."
-
-
-def test_a_reader_that_has_enough_is_no_error():
-    command = f"{sys.executable} -m jaxlr list | head -1"
-    found = subprocess.run(command, shell=True, capture_output=True, text=True)
-    assert found.stdout.startswith("at_speed(")
-    assert found.stderr == ""
 
 
 def test_list_is_a_table_on_a_terminal(monkeypatch):
@@ -386,11 +381,28 @@ def test_a_terminal_gets_a_bar_with_loss_accuracy_rate_and_the_time_that_is_left
             watch(EpochEnd(epoch, 2 * epoch, 0.625, 0.75, 0.9))
     shown = terminal.getvalue()
     # A line of each epoch stays above it.
-    assert re.search(r"epoch 1/2  loss 1\.5000  accuracy 0\.625  rate 0\.25  validation 0\.750 *\r?\n", shown)
-    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).split("\r")[-1]
-    assert "epoch 2/2" in last
-    assert "loss 1.5000  accuracy 0.625  rate 0.25" in last
-    assert re.search(r"\d:\d\d:\d\d", last)
+    assert re.search(r"epoch 1/2  loss 1\.5000  accuracy 0\.625  rate 0\.250  validation 0\.750 *\r?\n", shown)
+    frames = [each for each in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).split("\r") if "━" in each]
+    assert "epoch 2/2" in frames[-1]
+    assert "loss 1.5000  accuracy 0.625  rate 0.250" in frames[-1]
+    assert re.search(r"\d:\d\d:\d\d", frames[-1])
+    # At the end it goes: what it says stands above it.
+    assert shown.rindex("\x1b[2K") > shown.rindex("━")
+
+
+@pytest.mark.parametrize("words", [["--epoch", "3"], ["--batch-size", "64.5"], ["--optimizer", "adamW"], ["digits"]])
+def test_a_complaint_on_a_terminal_is_the_same_with_its_words_wrapped(words, capsys, monkeypatch):
+    assert main(["train", *words]) == 2
+    plain = capsys.readouterr().err
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main(["train", *words]) == 2
+    shown = terminal.getvalue()
+    assert " ".join(shown.split()) == plain.strip()
+    assert max(map(len, shown.splitlines())) <= 40
 
 
 def test_a_line_of_an_epoch_leaves_out_what_is_not_known(capsys):
@@ -400,4 +412,4 @@ def test_a_line_of_an_epoch_leaves_out_what_is_not_known(capsys):
         watch(EpochEnd(3, 30, 0.975, 0.98, 0.1))
     first, second = capsys.readouterr().out.splitlines()
     assert first == "epoch 2/3  accuracy 0.973  validation 0.979"
-    assert re.fullmatch(r"epoch 3/3  loss 2\.0000  accuracy 0\.975  rate 0\.5  validation 0\.980", second)
+    assert re.fullmatch(r"epoch 3/3  loss 2\.0000  accuracy 0\.975  rate 0\.500  validation 0\.980", second)

@@ -1,5 +1,6 @@
 """The front of the command line: quick without jax, and one line for whatever a command raises."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import jaxlr.cli.faults
-from jaxlr.cli import main
+from jaxlr.cli import COMMANDS, main
 from jaxlr.cli.faults import exit_code
 from jaxlr.cli.listing import entries
 from jaxlr.schedules import FAMILIES, signature_text
@@ -45,6 +46,35 @@ def test_list_takes_names(capsys):
 def test_no_line_is_wider_than_80_columns(words, capsys):
     main(words)
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "list"])
+def test_help_stands_in_groups_with_its_words_wrapped(name, columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"usage: jaxlr {name} [OPTIONS]")
+    assert max(map(len, lines)) <= min(columns, 100)
+    # A line that ends early is the last of its words, or the next word would not have fitted.
+    words = [line for line in lines if line.startswith(" " * 24)]
+    for line, following in itertools.pairwise(lines):
+        if following in words and line in words:
+            assert len(line) + 1 + len(following.split()[0]) > min(columns, 100)
+    if name == "train":
+        groups = [line for line in lines if re.fullmatch(r"\S.*:", line)]
+        assert groups == [
+            "options:",
+            "images:",
+            "learning rate:",
+            "optimization:",
+            "network:",
+            "validation and seed:",
+            "how and where it runs:",
+            "what is kept:",
+            "several processes:",
+        ]
 
 
 def nested():

@@ -16,6 +16,11 @@ from jaxlr.schedules.leaves import MOST_PRINTED
 NETWORK = ["--width", "2", "--depth", "1", "--batch-size", "128", "--epochs", "2"]
 
 
+def _ci(*files):
+    """The same at other files: a short form is enough by default."""
+    return [pytest.param(file, marks=pytest.mark.ci) for file in files]
+
+
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -49,7 +54,7 @@ def disk(monkeypatch):
     return Disk(monkeypatch)
 
 
-@pytest.mark.parametrize("file", ["range_test.json", "range_test.png", "config.json"])
+@pytest.mark.parametrize("file", [*_ci("range_test.json", "range_test.png"), "config.json"])
 def test_what_find_has_found_is_told_and_its_files_come_with_the_same_command(file, disk, curve, capsys, monkeypatch):
     monkeypatch.setattr("jaxlr.training.searches.finding.find_rates", lambda *_, **__: curve)
     disk.full = file
@@ -68,7 +73,7 @@ def test_what_find_has_found_is_told_and_its_files_come_with_the_same_command(fi
     assert sorted(path.name for path in Path("found").iterdir()) == names
 
 
-@pytest.mark.parametrize("file", ["range_test.json", "range_test.png"])
+@pytest.mark.parametrize("file", [*_ci("range_test.json"), "range_test.png"])
 def test_lr_auto_leaves_nothing_and_the_same_command_starts_it_again(file, disk, curve, capsys, monkeypatch):
     monkeypatch.setattr("jaxlr.training.searches.finding.find_rates", lambda *_, **__: curve)
     disk.full = file
@@ -105,7 +110,7 @@ def quick_members(monkeypatch):
     monkeypatch.setattr("jaxlr.training.searches.sweep.make_training", make_training)
 
 
-@pytest.mark.parametrize("file", ["config.json", "sweep.json", "members-000001.npz", "results.json", "sweep.png"])
+@pytest.mark.parametrize("file", ["members-000001.npz", *_ci("config.json", "sweep.json", "results.json", "sweep.png")])
 def test_a_sweep_goes_on_from_what_the_disk_has_taken(file, disk, quick_members, capsys):
     disk.full = file
     assert main([*SWEEP, "--group-size", "1"]) == 1

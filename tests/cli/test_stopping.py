@@ -77,7 +77,7 @@ def test_the_second_one_ends_at_once():
 
 
 @pytest.mark.ci
-@pytest.mark.parametrize("seconds", [0.5, 1.0, 2.0, 3.0, 4.0, 6.0])
+@pytest.mark.parametrize("seconds", [0.5, 2.0, 4.0])
 def test_ctrl_c_while_a_run_gets_ready_leaves_nothing_or_what_goes_on(seconds, tmp_path):
     words = [
         "--epochs",

@@ -474,7 +474,7 @@ def test_a_folder_is_held_by_one_run(tmp_path):
         ("warmup(cosine(0.1, 30), 3)", "warmup(cosine(0.1, 40), 4)", "warmup_steps of the warm-up must stay"),
         ("triangular(0.1, 1.0, 3)", "triangular(0.1, 1.0, 4)", "schedule must have a horizon"),
         ("cosine(0.1, 30)", "cosine(0.2, 30)", "init_value is what keep='rate' sets"),
-        ("cosine(0.1, 30)", "cosine(0.1, 10)", "at must lie before the new schedule has ended"),
+        ("cosine(0.1, 30)", "cosine(0.1, 10)", "it has ended by then, at 10; give a longer one"),
     ],
 )
 def test_a_schedule_that_cannot_be_changed_is_named(old, new, said):

@@ -42,7 +42,7 @@ def show_progress(updates: int, epochs: int) -> Iterator[Watch]:
         TextColumn("{task.fields[figures]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(), expand=True) as bar:
+    with Progress(*columns, console=Console(), expand=True, transient=True) as bar:
         task = bar.add_task("", total=updates, epoch=f"1/{epochs}", figures="compiling ...")
         figures = _Figures()
 
@@ -98,7 +98,7 @@ class _Figures:
 
     def short(self) -> str:
         """Loss, accuracy and rate; what is not known is left out."""
-        figures = (("loss", self.loss, ".4f"), ("accuracy", self.accuracy, ".3f"), ("rate", self.rate, ".3g"))
+        figures = (("loss", self.loss, ".4f"), ("accuracy", self.accuracy, ".3f"), ("rate", self.rate, "#.3g"))
         return "  ".join(f"{name} {value:{form}}" for name, value, form in figures if not math.isnan(value))
 
     def line(self, end: EpochEnd, epochs: int) -> str:

@@ -149,6 +149,11 @@ def changed_schedule(schedule: Schedule, asked: Schedule, new: Schedule, count: 
             f"resume: schedule cannot become {new!r} at count {count}: {schedule!r} has ended at {end}, and no curve "
             "goes on from its last rate; start anew from the weights of the run, with --from"
         )
+    if (end := new.end()) is not None and count >= end:
+        raise ValueError(
+            f"resume: schedule cannot become {new!r} at count {count}: it has ended by then, at {end}; "
+            "give a longer one"
+        )
     try:
         return retime(schedule, count, **{name: inner[1].arguments[name] for name in names})
     except (TypeError, ValueError) as error:
