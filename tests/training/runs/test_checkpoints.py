@@ -210,8 +210,11 @@ def test_an_older_checkpoint_has_no_factor_of_its_rate(tmp_path):
     checkpoints = Checkpoints(tmp_path, keep=2)
     checkpoints.save((network, (old,)), position(3))
     checkpoints.close()
-    fresh = {**new, "learning_rate": jnp.float32(9.0)}
-    assert load_state(tmp_path, 3, (network, (fresh,)))[1] == ({**new, "base": 0.25},)
+    # Nor was what says that it was set by hand a number.
+    fresh = {**new, "learning_rate": jnp.float32(9.0), "overridden": jnp.int32(0)}
+    (found,) = load_state(tmp_path, 3, (network, (fresh,)))[1]
+    assert found == {**new, "base": 0.25, "overridden": 0}
+    assert found["overridden"].dtype == jnp.int32
     with pytest.raises(CheckpointError) as caught:
         load_state(tmp_path, 3, (({**network[0], "base": jnp.zeros(2)}, network[1]), (old,)))
     is_one_line(caught, "checkpoint of another network: 0.base is absent there and float32[2] here")

@@ -204,7 +204,7 @@ def _load(folder: Path, count: int, wanted: Mapping[str, Any]) -> dict[str, Any]
     place = folder / FOLDER / str(count)
     position, layout = _read_notes(folder, count)
     named = {name: named_arrays(part) for name, part in wanted.items()}
-    saved = {name: _without_newer(part, layout[name]) for name, part in named.items()}
+    saved = {name: _as_older(part, layout[name]) for name, part in named.items()}
     for name in wanted:
         check_layout(f"{place}: checkpoint of another {name}", layout[name], layout_of(saved[name]))
     targets = {
@@ -221,19 +221,25 @@ def _load(folder: Path, count: int, wanted: Mapping[str, Any]) -> dict[str, Any]
         }
 
 
-def _without_newer(named: dict[str, Any], layout: Mapping[str, str]) -> dict[str, Any]:
-    """The arrays by name, without those of a rate's state that older checkpoints do not have."""
+def _as_older(named: dict[str, Any], layout: Mapping[str, str]) -> dict[str, Any]:
+    """The arrays by name as an older checkpoint has a rate's state: without some, and with a bool as one."""
 
     def is_newer(name: str) -> bool:
         link, _, field = name.rpartition(".")
         return field in _NEWER_OF_A_RATE and name not in layout and f"{link}.overridden" in layout
 
-    return {name: leaf for name, leaf in named.items() if not is_newer(name)}
+    def was_bool(name: str) -> bool:
+        return name.endswith(".overridden") and layout.get(name, "").startswith("bool[")
+
+    kept = {name: leaf for name, leaf in named.items() if not is_newer(name)}
+    return {name: leaf.astype(bool) if was_bool(name) else leaf for name, leaf in kept.items()}
 
 
 def _found(found: Mapping[str, Any], name: str, fresh: Any) -> Any:
     """An array of a checkpoint; what an older one lacks is as it was then: the rate as it came, times 1."""
     link, _, field = name.rpartition(".")
+    if field == "overridden":
+        return found[name].astype(fresh.dtype)
     if name in found:
         return found[name]
     return jnp.array(found[f"{link}.learning_rate"]) if field == "base" else fresh
