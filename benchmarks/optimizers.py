@@ -5,11 +5,12 @@
 A step is jitted, with donated parameters and state: the optimizer's update under a schedule, then `apply_updates`.
 Gradients are given, so nothing else is measured.
 
-- one: one array of 25 million numbers; resnet50: ResNet-50's 161 arrays; small: 1,000 arrays of 256.
+- one: one array of 25 million numbers; resnet50: ResNet-50's 161 arrays; transformer: the 292 arrays of 24 layers, 304
+  million numbers; small: 1,000 arrays of 256; few: 8 arrays of 256, to try the script.
 - MultiSteps: both under `optax.MultiSteps`, the two micro-steps of one update; accumulate: jaxlr under its own
   `accumulate`, optax under its `MultiSteps`.
 - stream: the time that `p += g` takes for as many bytes as the step must at least read and write.
-- torch: fused and foreach, eager, in a process of its own, which may have another Python.
+- torch: fused and foreach, eager, in a process of its own, which may have another Python; on its GPU where it has one.
 
 All contenders of a row take turns, round by round, and medians count.
 """
@@ -29,7 +30,8 @@ from collections.abc import Callable, Iterator
 from statistics import geometric_mean, median
 from typing import Any
 
-ARRAYS = ("one", "resnet50", "small")
+ARRAYS = ("one", "resnet50", "small", "transformer", "few")
+USUAL = ("one", "resnet50", "small")
 OPTIMIZERS = ("sgd", "rmsprop", "adamw", "clip+adamw")
 WRAPPERS = ("plain", "MultiSteps", "accumulate")
 BYTES = {"sgd": 20, "rmsprop": 20, "adamw": 28, "clip+adamw": 32}  # a parameter, at least: float32 in and out
@@ -42,7 +44,18 @@ def shapes_of(name: str) -> list[tuple[int, ...]]:
         return [(25_000_000,)]
     if name == "small":
         return [(256,)] * 1000
-    return list(_resnet50())
+    if name == "few":
+        return [(256,)] * 8
+    return list(_transformer() if name == "transformer" else _resnet50())
+
+
+def _transformer(width: int = 1024, layers: int = 24, words: int = 1000) -> Iterator[tuple[int, ...]]:
+    """As GPT-2 medium has them, but for a small vocabulary."""
+    yield from [(words, width), (1024, width)]
+    for _ in range(layers):
+        yield from [(width,), (width,), (width, 3 * width), (3 * width,), (width, width), (width,)]
+        yield from [(width,), (width,), (width, 4 * width), (4 * width,), (4 * width, width), (width,)]
+    yield from [(width,), (width,)]
 
 
 def _resnet50() -> Iterator[tuple[int, ...]]:
@@ -88,7 +101,7 @@ def main() -> None:
     if options.torch_contender:
         run_torch(options)
         return
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(f"{machine()}, load {os.getloadavg()[0]:.1f}")
     print(
         "arrays    optimizer   wrapper     jaxlr ms  optax ms  ratio  stream ms  / stream"
         "  compile s        temporary MB"
@@ -107,9 +120,19 @@ def main() -> None:
             json.dump(rows, file, indent=1)
 
 
+def machine() -> str:
+    """What the steps run on."""
+    import jax
+
+    device = jax.devices()[0]
+    if device.platform != "cpu":
+        return device.device_kind
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--arrays", nargs="+", choices=ARRAYS, default=ARRAYS)
+    parser.add_argument("--arrays", nargs="+", choices=ARRAYS, default=USUAL)
     parser.add_argument("--optimizers", nargs="+", choices=OPTIMIZERS, default=OPTIMIZERS)
     parser.add_argument("--wrappers", nargs="+", choices=WRAPPERS, default=WRAPPERS)
     parser.add_argument("--rounds", type=int, default=15)
@@ -256,7 +279,8 @@ def run_torch(options: argparse.Namespace) -> None:
     import torch
 
     torch.set_num_threads(os.cpu_count() or 1)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    where = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} threads"
+    print(f"torch {torch.__version__}, {where}")
     for arrays in options.arrays:
         for optimizer in options.optimizers:
             contenders = {kind: torch_step(optimizer, arrays, kind) for kind in ("fused", "foreach")}
@@ -272,7 +296,8 @@ def torch_step(name: str, arrays: str, kind: str) -> Contender | None:
     """One contender; None where torch has no such kernel."""
     import torch
 
-    params = [torch.nn.Parameter(torch.full(shape, 0.5)) for shape in shapes_of(arrays)]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    params = [torch.nn.Parameter(torch.full(shape, 0.5, device=device)) for shape in shapes_of(arrays)]
     for param in params:
         param.grad = torch.full_like(param, 0.1)
     if name == "rmsprop" and kind == "fused":
@@ -292,6 +317,8 @@ def torch_step(name: str, arrays: str, kind: str) -> Contender | None:
         if name == "clip+adamw":
             torch.nn.utils.clip_grad_norm_(params, 1.0, foreach=True)
         optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     run()
     return Contender(run)

@@ -258,18 +258,19 @@ def run_torch(images: np.ndarray, labels: np.ndarray, options: argparse.Namespac
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     width = options.width
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     memory = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[layout]
     model = nn.Sequential(
         *(nn.Conv2d(1, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(width, 2 * width, 3, padding=1, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Flatten(), nn.Linear(7 * 7 * 2 * width, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10)),
-    ).to(memory_format=memory)
+    ).to(device=device, memory_format=memory)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001, fused=True)
-    scaled = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / 255)
-    targets = torch.from_numpy(labels.astype(np.int64))
+    scaled = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / 255).to(device)
+    targets = torch.from_numpy(labels.astype(np.int64)).to(device)
 
     def step(chosen: np.ndarray) -> torch.Tensor:
-        chosen_rows = torch.from_numpy(chosen)
+        chosen_rows = torch.from_numpy(chosen).to(device)
         batch = scaled[chosen_rows].contiguous(memory_format=memory)
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(batch), targets[chosen_rows])
@@ -280,7 +281,7 @@ def run_torch(images: np.ndarray, labels: np.ndarray, options: argparse.Namespac
     for _ in range(WARM_UP):
         step(np.arange(options.batch_size))
     started = time.perf_counter()
-    losses = torch.stack([step(chosen) for chosen in batches(labels, options)]).numpy()
+    losses = torch.stack([step(chosen) for chosen in batches(labels, options)]).cpu().numpy()
     seconds = time.perf_counter() - started
     return result(len(losses) * options.batch_size, seconds, 0.0, losses, f"torch {torch.__version__}, {layout}")
 

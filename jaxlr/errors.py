@@ -3,6 +3,7 @@
     ValueError
       DataError           a data set is missing or bad
       NoSuggestion        a range test's curve supports no rate
+      TargetError         devices to compile for are unknown, or their compiler is missing
     RuntimeError
       CheckpointError     a checkpoint is missing, or cannot be read or written
       TrainingDiverged    the loss became NaN or infinite
@@ -14,7 +15,7 @@ Every other wrong argument is a plain TypeError or ValueError that names it, its
 
 from __future__ import annotations
 
-__all__ = ["CheckpointError", "DataError", "NoSuggestion", "Stopped", "TrainingDiverged"]
+__all__ = ["CheckpointError", "DataError", "NoSuggestion", "Stopped", "TargetError", "TrainingDiverged"]
 
 
 class _OneLine(Exception):
@@ -35,6 +36,15 @@ class NoSuggestion(ValueError):
       >>> raise NoSuggestion("the loss never falls")
       Traceback (most recent call last):
       jaxlr.errors.NoSuggestion: the loss never falls
+    """
+
+
+class TargetError(_OneLine, ValueError):
+    """Devices to compile for that are unknown, or whose compiler is not installed; the message says what to do.
+
+    Example:
+      >>> print(TargetError("v5x: unknown chip 'v5x'"))
+      v5x: unknown chip 'v5x'
     """
 
 

@@ -22,7 +22,8 @@ _CURVES = {
     "StepLR": "step_decay", "MultiStepLR": "multi_step", "ExponentialLR": "exponential", "LinearLR": "linear",
     "PolynomialLR": "polynomial", "CosineAnnealingLR": "cosine", "CosineAnnealingWarmRestarts": "cosine_restarts",
     "CyclicLR": "triangular", "OneCycleLR": "one_cycle", "LambdaLR": "custom", "SequentialLR": "join",
-    "ReduceLROnPlateau": "reduce_on_plateau", "ConstantLR": "piecewise_constant",
+    "ReduceLROnPlateau": "reduce_on_plateau", "GreedyLR": "greedy", "KLAdaptiveLR": "kl_adaptive",
+    "ConstantLR": "piecewise_constant",
     # Optax
     "constant_schedule": "constant", "linear_schedule": "linear", "polynomial_schedule": "polynomial",
     "exponential_decay": "exponential", "cosine_decay_schedule": "cosine", "join_schedules": "join",

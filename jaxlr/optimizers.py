@@ -40,7 +40,7 @@ def sgd(
     m = momentum m + (1 - dampening) (g + weight_decay p), p -= rate m; the first m is undamped, as in PyTorch
 
     Args:
-      learning_rate: a number, a schedule, or `reduce_on_plateau` over either.
+      learning_rate: a number, a schedule, or a rule such as `reduce_on_plateau` over either.
       momentum: share of the buffer that stays, in [0, 1); a number or a schedule; None for no buffer.
       nesterov: look one step ahead.
       accumulator_dtype: dtype in which the buffer is stored; float32 if None (wider where the parameters are).
@@ -103,7 +103,7 @@ def rmsprop(
     scale_by_learning_rate(s))`, or `jaxlr.dialects.torch.RMSprop`.
 
     Args:
-      learning_rate: a number, a schedule, or `reduce_on_plateau` over either.
+      learning_rate: a number, a schedule, or a rule such as `reduce_on_plateau` over either.
       decay: share of the mean square that stays, in [0, 1); a number or a schedule.
       eps: at least 0.
       initial_scale: v before the first update.
@@ -171,7 +171,7 @@ def adam(
     m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, p -= rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
 
     Args:
-      learning_rate: a number, a schedule, or `reduce_on_plateau` over either.
+      learning_rate: a number, a schedule, or a rule such as `reduce_on_plateau` over either.
       b1: in [0, 1); a number or a schedule.
       b2: in [0, 1).
       eps: at least 0.
@@ -222,7 +222,7 @@ def adamw(
     p -= rate ((m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps) + weight_decay p)
 
     Args:
-      learning_rate: a number, a schedule, or `reduce_on_plateau` over either.
+      learning_rate: a number, a schedule, or a rule such as `reduce_on_plateau` over either.
       b1: in [0, 1); a number or a schedule.
       b2: in [0, 1).
       eps: at least 0.

@@ -1,14 +1,13 @@
 """What all tests share: the programs that they compile."""
 
+import gc
 import hashlib
-import itertools
+import os
 import platform
 import shutil
-import sys
 from pathlib import Path
 
 import jax
-import pytest
 
 _LARGEST = 500_000_000  # bytes of compiled programs; more are those of past versions
 
@@ -25,23 +24,21 @@ def pytest_configure(config):
 
     Tracing is not kept, so a test that counts traces counts what it did.
     """
+    gc.set_threshold(100_000, 50, 1000)  # programs are many objects that stay: looking through them is slow
     kind = hashlib.sha256(_processor().encode()).hexdigest()[:8]
     folder = config.rootpath / ".pytest_cache" / f"jax-{kind}"
     first = not hasattr(config, "workerinput")  # the process that starts the others
     if first and folder.exists() and sum(path.stat().st_size for path in folder.iterdir()) > _LARGEST:
         shutil.rmtree(folder)
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    kept = {
+        "jax_compilation_cache_dir": str(folder),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
     # jax writes an entry in place: one that another process is in the middle of is compiled here too.
-    config.addinivalue_line("filterwarnings", "ignore:Error reading persistent compilation cache entry")
-
-
-@pytest.fixture(autouse=True)
-def programs_named_alike(monkeypatch):
-    """Trainers are numbered from 0 in each test: the name of a program is part of what it is looked up by."""
-    if chunk := sys.modules.get("jaxlr.training.loop.chunk"):
-        import chex
-
-        chex.clear_trace_counter()
-        monkeypatch.setattr(chunk, "_serial", itertools.count())
+    unread = "ignore:Error reading persistent compilation cache entry"
+    config.addinivalue_line("filterwarnings", unread)
+    for name, value in kept.items():
+        jax.config.update(name, value)
+    # The commands, notebooks and examples that tests start are processes of their own.
+    os.environ |= {name.upper(): str(value) for name, value in kept.items()} | {"PYTHONWARNINGS": unread}

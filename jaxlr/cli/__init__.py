@@ -38,7 +38,7 @@ class Command(NamedTuple):
 
 _DRAWING = ("tyro", "matplotlib")
 _REPORTING = ("tyro", "rich", "matplotlib")
-_TRAINING = ("tyro", "flax", "chex", "pooch", "rich", "matplotlib")
+_TRAINING = ("tyro", "flax", "pooch", "rich", "matplotlib")
 # A further command is a module beside these, with a function `run(arguments)`, and a line here.
 COMMANDS = {
     "train": Command("train a small convolutional network on real images", "jaxlr.cli.train", "train", _TRAINING),

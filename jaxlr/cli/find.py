@@ -10,16 +10,19 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from jaxlr.cli import stopping
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
+from jaxlr.cli.writing import disk_errors
 from jaxlr.errors import NoSuggestion
-from jaxlr.training.runs.config import Task, TrainConfig, to_json
-from jaxlr.training.runs.folder import begun, make_folder, write_json
+from jaxlr.training.runs.config import Task, TrainConfig, shortened, to_json
+from jaxlr.training.runs.folder import begun, check_folder, discard, make_folder, write_json
 
 if TYPE_CHECKING:
     from jaxlr.search import RangeTest
 
 _ROWS = 12  # of the curve in the table
+_MOST = 10_000  # rates, updates and tests: their batches lie in memory
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,14 @@ def run(arguments: Sequence[str]) -> None:
         from jaxlr.training.runs.starting.assembly import load_data
         from jaxlr.training.searches.finding import find_rates
 
+        if options.out is not None:
+            check_folder(options.out)
         task, data = options.task, load_data(options.task)
         steps = options.steps if options.steps is not None else 100 if options.mode == "ramp" else 29
         for name, value, least in (("steps", steps, 2), ("hold", options.hold, 1), ("tests", options.tests, 1)):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+            if not least <= value <= _MOST:
+                bound = f"at least {least}" if value < least else f"at most {_MOST:,}"
+                raise ValueError(f"{name} must be {bound}, got {shortened(value)}")
         result = find_rates(
             task,
             data,
@@ -74,16 +80,42 @@ def run(arguments: Sequence[str]) -> None:
             hold=options.hold,
             seeds=options.tests,
         )
-        folder = make_folder(options.out, f"{Path(task.data).stem}-find")
     config = TrainConfig(**vars(task))
-    found = write_result(folder, config, result)
-    write_json(folder / "config.json", {**to_json(config), "mode": options.mode, "tests": options.tests})
-    begun(folder)
-    if options.json:
-        print(json.dumps(found))
+    found = result_entries(config, result)
+    _print_result(options, console, config, result, found, data.notes)
+    # What was found is told before a disk may be full.
+    with input_errors():
+        folder = make_folder(options.out, f"{Path(task.data).stem}-find")
+    stopping.stands(lambda: _without_files(folder))
+    with disk_errors(lambda: _without_files(folder)):
+        write_result(folder, config, result, found)
+        write_json(folder / "config.json", {**to_json(config), "mode": options.mode, "tests": options.tests})
+        begun(folder)
     if result.recommendation is None:
         raise CommandError(f"no recommendation: {result.why} (the curve is in {folder}/)", code=1)
+    if not options.json:
+        print(f"files {folder}/")
+
+
+def _without_files(folder: Path) -> str:
+    discard(folder)
+    return "the same command makes the files"
+
+
+def _print_result(
+    options: FindOptions,
+    console: Console,
+    config: TrainConfig,
+    result: "RangeTest",
+    found: dict[str, Any],
+    notes: Sequence[str],
+) -> None:
     if options.json:
+        print(json.dumps(found))
+        return
+    for note in notes:
+        print(note)
+    if result.recommendation is None:
         return
     print(answer_line(result))
     print(f"to train with it: {train_command(config, found['schedule'])}")
@@ -92,7 +124,6 @@ def run(arguments: Sequence[str]) -> None:
         console.print(_curve(result))
         console.print()
         console.print(_answers(result, found, options.mode))
-    print(f"files {folder}/")
 
 
 def answer_line(result: "RangeTest") -> str:
@@ -105,9 +136,8 @@ def answer_line(result: "RangeTest") -> str:
     return line if result.max_stable is None else f"{line}; stable up to {result.max_stable:.2g}"
 
 
-def write_result(folder: Path, config: Task, result: "RangeTest") -> dict[str, Any]:
-    """Writes range_test.json and range_test.png; gives what the first holds."""
-    from jaxlr import plotting
+def result_entries(config: Task, result: "RangeTest") -> dict[str, Any]:
+    """What range_test.json holds."""
     from jaxlr.training.searches.finding import schedule_of
 
     found: dict[str, Any] = {**result.to_dict(), "schedule": None, "refusal": None}
@@ -115,10 +145,20 @@ def write_result(folder: Path, config: Task, result: "RangeTest") -> dict[str, A
         found["schedule"] = schedule_of(config, result)
     except NoSuggestion as error:
         found["refusal"] = str(error)
+    return found
+
+
+def write_result(folder: Path, config: Task, result: "RangeTest", found: dict[str, Any]) -> None:
+    """Writes range_test.json, which holds what was found, and range_test.png.
+
+    Raises:
+      OSError: one cannot be written; it has the file's name.
+    """
+    from jaxlr import plotting
+
     write_json(folder / "range_test.json", found)
     tested = f"{Path(config.data).stem}, {config.depth} blocks of width {config.width}, {config.optimizer}, "
     plotting.save_figure(result.plot(subtitle=f"{tested}batches of {config.batch_size}"), folder / "range_test.png")
-    return found
 
 
 def _curve(result: "RangeTest") -> Table:

@@ -41,8 +41,10 @@ def run(arguments: Sequence[str]) -> None:
         raise SystemExit(0)
     found = {entry.name: entry for entry in (*entries(), *_registered())}
     for word in arguments:
+        if word.startswith("-"):
+            raise CommandError(f"unknown option {word}; jaxlr list takes names of schedules, such as cosine")
         if word not in found:
-            raise CommandError(f"no schedule {word!r}{meant(word, found)}")
+            raise CommandError(f"no schedule {word!r}{meant(word, sorted(found))}")
     rows = [found[name] for name in dict.fromkeys(arguments or sorted(found))]
     if sys.stdout.isatty() and importlib.util.find_spec("rich"):
         _print_table(rows)

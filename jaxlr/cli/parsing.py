@@ -79,11 +79,17 @@ _PLAIN = (
 
 
 @contextlib.contextmanager
-def input_errors() -> Iterator[None]:
-    """Makes errors about what the user gave into one line and exit code 2."""
+def input_errors(*, of_files: bool = True) -> Iterator[None]:
+    """Makes errors about what the user gave into one line and exit code 2.
+
+    Args:
+      of_files: whether files that cannot be read are among them.
+    """
     try:
         yield
     except ValueError as error:
         raise CommandError(error) from None
     except OSError as error:
+        if not of_files:
+            raise
         raise CommandError(f"{error.filename or 'a file'}: {error.strerror or error}") from None

@@ -17,7 +17,7 @@ from jaxlr import dialects, plotting
 from jaxlr.cli.parsing import input_errors, parse
 from jaxlr.schedules import FAMILIES, Schedule
 from jaxlr.schedules.text import read_call
-from jaxlr.transforms import ReduceOnPlateau
+from jaxlr.transforms.rate.controller import Controller
 from jaxlr.typing import PyTree
 
 _PATH = re.compile(rf"(?<![\w.])(?:tf\.)?({'|'.join(dialects.FRAMEWORKS)})\.(?:[a-z_]+\.)*(\w+)\(")
@@ -94,7 +94,7 @@ def python_lines(recipe: str, ported: object) -> list[str]:
             lines += [f"momentum = {qualified(repr(moving))}  # PyTorch moves it too"]
             return [*lines, f"optimizer = jaxlr.sgd(schedule, momentum=momentum)  # {_YOURS}"]
         return [*lines, f"optimizer = jaxlr.adam(schedule)  # {_YOURS}"]
-    if isinstance(ported, ReduceOnPlateau):
+    if isinstance(ported, Controller):
         after = "opt_state = jaxlr.observe(opt_state, metric)  # once an epoch"
         return [*head, f"rule = {of_dialects(recipe)}", f"optimizer = jaxlr.adam(rule)  # {_YOURS}", after]
     if isinstance(ported, optax.GradientTransformation):

@@ -24,7 +24,9 @@ _OF_SEARCHES = ("results.json", "groups")
 class ReportOptions:
     """Compare runs of `jaxlr train` in one picture and one table, the best by validation accuracy first.
 
-    A run that still goes on, or was killed, is shown up to there.
+    Validation is, here and everywhere, the accuracy on the held-out images after the last epoch: that of the weights
+    which the run keeps. The best of all epochs stands beside it in the JSON. A run that still goes on, or was killed,
+    is shown up to there.
     """
 
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="DIR...")] = ()
@@ -54,7 +56,7 @@ def run(arguments: Sequence[str]) -> None:
     if told := _told(common):
         console.print(f"{'both' if len(runs) == 2 else 'all'}: {told}\n" if len(runs) > 1 else f"{told}\n")
     console.print(_table(runs, differing, console))
-    print(f"\nvalidation: accuracy of the best epoch\n{out}")
+    print(f"\nvalidation: accuracy after the last epoch\n{out}")
 
 
 def _expanded(folders: Sequence[Path]) -> list[Path]:
@@ -68,7 +70,7 @@ def _expanded(folders: Sequence[Path]) -> list[Path]:
 
 
 def _place(run: PastRun) -> float:
-    score = run.best_validation_accuracy
+    score = run.last_validation_accuracy
     return 1.0 if score is None else -score
 
 
@@ -114,7 +116,7 @@ def _make_table(runs: Sequence[PastRun], names: Sequence[str], options: Sequence
     table.add_column("status", no_wrap=True)
     for each, name, own in zip(runs, names, options, strict=True):
         speed = "" if each.images_per_second is None else f"{each.images_per_second:,.0f}"
-        scores = ["" if x is None else f"{x:.4f}" for x in (each.best_validation_accuracy, each.test_accuracy)]
+        scores = ["" if x is None else f"{x:.4f}" for x in (each.last_validation_accuracy, each.test_accuracy)]
         table.add_row(name, *map(_text, own.values()), f"{len(each.count):,}", *scores, speed, each.status)
     return table
 
@@ -130,6 +132,7 @@ def _figures(run: PastRun) -> dict[str, Any]:
         "status": run.status,
         "updates": len(run.count),
         "epochs": len(run.epoch_end),
+        "validation_accuracy": run.last_validation_accuracy,
         "best_validation_accuracy": run.best_validation_accuracy,
         "test_accuracy": run.test_accuracy,
         "images_per_second": run.images_per_second,

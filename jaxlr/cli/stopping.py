@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-__all__ = ["came", "listening", "patience", "stands"]
+__all__ = ["came", "how_it_stands", "listening", "patience", "speaking_to", "stands"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BEFORE = "nothing has been begun"
@@ -25,7 +25,7 @@ class _Ear:
     """What has come, and what is to be done about it."""
 
     def __init__(self, command: str):
-        self.command, self.came, self.patient = command, 0, False
+        self.command, self.came, self.patient, self.stderr = command, 0, False, 2
         self.stands: Callable[[], str] = lambda: _BEFORE
 
     def listen(self, signals: socket.socket) -> None:
@@ -41,8 +41,10 @@ class _Ear:
         if first and self.patient:
             return
         if sys.stdout.isatty():
-            os.write(1, b"\x1b[?25h\r\x1b[K")  # the cursor, which a bar has hidden, and the bar's line
-        os.write(2, f"jaxlr {self.command}: {name_of(number)}; {self.stands()}\n".encode(errors="replace"))
+            os.write(
+                sys.stdout.fileno(), b"\x1b[?25h\r\x1b[K"
+            )  # the cursor, which a bar has hidden, and the bar's line
+        os.write(self.stderr, f"jaxlr {self.command}: {name_of(number)}; {self.stands()}\n".encode(errors="replace"))
         os._exit(128 + number)
 
 
@@ -118,6 +120,27 @@ def stands(how: Callable[[], str]) -> None:
     """
     if _ear is not None:
         _ear.stands = how
+
+
+def how_it_stands() -> str:
+    """What `stands` has kept to be said."""
+    return _BEFORE if _ear is None else _ear.stands()
+
+
+@contextlib.contextmanager
+def speaking_to(descriptor: int) -> Iterator[None]:
+    """Says what there is to say to this file where stderr goes elsewhere.
+
+    Args:
+      descriptor: of an open file.
+    """
+    if _ear is not None:
+        _ear.stderr = descriptor
+    try:
+        yield
+    finally:
+        if _ear is not None:
+            _ear.stderr = 2
 
 
 def _nothing(*_: object) -> None:

@@ -1,6 +1,5 @@
 """`jaxlr sweep`."""
 
-import json
 import math
 import sys
 import time
@@ -19,9 +18,13 @@ from rich.table import Table
 from jaxlr.cli import stopping
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
+from jaxlr.cli.writing import disk_errors
 from jaxlr.schedules import Schedule, updates
-from jaxlr.training.runs.config import ScheduledTask, TrainConfig, default_schedule, to_json
-from jaxlr.training.runs.folder import FolderLock, begun, check_folder, make_folder, write_json
+from jaxlr.schedules.leaves import length
+from jaxlr.schedules.printing import whole
+from jaxlr.training.runs.config import ScheduledTask, TrainConfig, default_schedule, shortened, to_json
+from jaxlr.training.runs.folder import FolderLock, begun, check_folder, discard, make_folder, write_json
+from jaxlr.training.runs.records.schema import read_json
 
 if TYPE_CHECKING:
     from jaxlr.search.sweeps.run import GroupDone, SweepResult
@@ -64,6 +67,7 @@ class _Sweep:
     train_fn: Callable[[Schedule], dict[str, Any]]
     folder: Path
     lock: FolderLock
+    notes: tuple[str, ...]  # what is odd about the images
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -81,12 +85,13 @@ def _run(sweep: _Sweep, options: SweepOptions) -> None:
     again = f"the same command with --out {sweep.folder} goes on from there"
     stopping.stands(lambda: f"finished groups are in {sweep.folder}/, {again}")
     try:
-        with input_errors():
+        with disk_errors(lambda: again), input_errors(of_files=False):
             result = _execute(sweep, options)
     except KeyboardInterrupt:
         raise CommandError(f"interrupted; finished groups are in {sweep.folder}/, {again}", code=130) from None
     order = _order(result)
-    _write_results(sweep, result, order)
+    with disk_errors(lambda: again):
+        _write_results(sweep, result, order)
     _print_results(sweep, result, order)
 
 
@@ -102,8 +107,8 @@ def _prepare(options: SweepOptions) -> _Sweep:
         raise ValueError(
             '--schedule needs --vary: name one of its numbers, such as --vary max_lr "logspace(0.001, 1, 10)"'
         )
-    if options.group_size is not None and options.group_size < 1:
-        raise ValueError(f"group_size must be at least 1, got {options.group_size}")
+    if options.group_size is not None:
+        length("group_size", options.group_size)
     text = default_schedule(task.epochs) if task.schedule is None else task.schedule
     numbers = [(words[0], " ".join(words[1:])) for words in options.vary if words] or [_DEFAULT_VARIATION]
     config = TrainConfig(**{**vars(task), "schedule": text})
@@ -124,9 +129,15 @@ def _prepare(options: SweepOptions) -> _Sweep:
     folder = options.out
     if folder is None or not (folder / "config.json").exists():
         folder = make_folder(folder, f"{Path(config.data).stem}-sweep")
-        write_json(folder / "config.json", kept)
-        begun(folder)
-    return _Sweep(config, text, schedules, train_fn, folder, FolderLock(folder))
+        with disk_errors(lambda: _without(folder)):
+            write_json(folder / "config.json", kept)
+            begun(folder)
+    return _Sweep(config, text, schedules, train_fn, folder, FolderLock(folder), data.notes)
+
+
+def _without(folder: Path) -> str:
+    discard(folder)
+    return "the same command starts again"
 
 
 def _variations(
@@ -142,16 +153,19 @@ def _variations(
 
 def _check_folder(folder: Path, kept: dict[str, Any]) -> None:
     """Lets a folder pass that is new, empty, or holds this very sweep."""
-    try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
+    path, found = folder / "config.json", None
+    if path.exists():
+        try:
+            found = read_json(path)
+        except ValueError as error:
+            raise ValueError(f"out: {path}: {error}") from None
     if not isinstance(found, dict) or "vary" not in found:
         check_folder(folder)
         return
     for name, value in kept.items():
         if found.get(name) != value:
-            raise ValueError(f"out: {folder} holds a sweep with {name} {found.get(name)!r}, not {value!r}")
+            there, given = shortened(found.get(name)), shortened(value)
+            raise ValueError(f"out: {folder} holds a sweep with {name} {there}, not {given}")
 
 
 def _execute(sweep: _Sweep, options: SweepOptions) -> "SweepResult":
@@ -159,6 +173,8 @@ def _execute(sweep: _Sweep, options: SweepOptions) -> "SweepResult":
     from jaxlr.training.network.convolution import compiler_options
 
     config, members = sweep.config, len(sweep.schedules)
+    for note in sweep.notes:
+        print(note)
     print(
         f"{config.data}, {config.optimizer}, {sweep.text}: {members} members of {config.epochs} epochs into "
         f"{sweep.folder}/",
@@ -230,7 +246,7 @@ def _write_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> N
     columns = {name: result.scores(name) for name in names}
     rows = [
         {
-            "schedule": repr(result.schedules[member]),
+            "schedule": whole(result.schedules[member]),
             **{name: values[member].item() for name, values in result.varied.items()},
             **{name: finite(values[member]) for name, values in columns.items()},
         }
@@ -270,7 +286,7 @@ def _print_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> N
     score = result.scores(SCORE)[best]
     if math.isnan(score):
         raise CommandError(f"the loss diverged in all {len(order)} members; try lower rates", code=1)
-    print(f"to train with it: {train_command(sweep.config, repr(result.schedules[best]))}")
+    print(f"to train with it: {train_command(sweep.config, whole(result.schedules[best]))}")
     print(f"best validation accuracy {score:.4f}")
 
 

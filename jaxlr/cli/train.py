@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,9 +12,11 @@ import tyro
 from rich.console import Console
 
 from jaxlr.cli import stopping
+from jaxlr.cli.aborts import peers_in_one_line
 from jaxlr.cli.parsing import CommandError, input_errors, parse
+from jaxlr.cli.writing import disk_errors
 from jaxlr.errors import CheckpointError, NoSuggestion, Stopped, TrainingDiverged
-from jaxlr.training.loop.hosts import Hosts, connected, is_first
+from jaxlr.training.loop.hosts import Hosts, check_same, connected, is_first
 from jaxlr.training.runs.config import TrainConfig, load_config
 from jaxlr.training.runs.folder import check_folder, discard, was_left
 
@@ -46,6 +48,10 @@ class TrainOptions:
     """New or empty folder for the run's files. None: the next free one of runs/digits-1, runs/digits-2, ..."""
     kept: Annotated[Path | None, tyro.conf.arg(name="config")] = None
     """A run's folder, or its config.json, to start from; options given beside it take its place."""
+    compile_for: tuple[str, ...] = ()
+    """Devices such as v5e:2x4, v6e:2x2, v5p:2x2x1, h100 or h100:8 to compile this run for, without them and without
+    running it: prints how long that takes, what it needs of each device, and the largest batch that fits. Exit code 1
+    where the run does not fit."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
     hosts: Annotated[Hosts, tyro.conf.arg(name="")] = field(default_factory=Hosts)
 
@@ -57,8 +63,44 @@ def run(arguments: Sequence[str]) -> None:
         options = _with_kept(options, arguments)
         _check_alone(options, arguments)
         options = _with_fixed_rate(options)
-        with connected(options.hosts):
+        if options.compile_for:
+            _compile_for(options)
+            return
+        with _several(options.hosts):
+            _check_same(options)
             _execute(_prepare(options))
+
+
+def _compile_for(options: TrainOptions) -> None:
+    """Compiles the run for each of the devices and says what it needs of them."""
+    from jaxlr.cli.planning import print_plans
+
+    others = {"--lr auto": options.lr, "--resume": options.resume, "--out": options.out}
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"--compile-for runs and writes nothing, leave {name} away")
+    print_plans(options.config, options.compile_for)
+
+
+@contextlib.contextmanager
+def _several(hosts: Hosts) -> Iterator[None]:
+    """Connects the processes of the run, if there are several, and says in one line where one is lost."""
+    if not hosts.several:
+        yield
+        return
+    where = f" at {hosts.coordinator}" if hosts.coordinator else ""
+    told = [f"the other processes cannot be reached{where}, or not all came in {hosts.peer_timeout} s"]
+    with peers_in_one_line("train", lambda: told[0]), connected(hosts):
+        told[0] = "another process of the run has died"
+        yield
+
+
+def _check_same(options: TrainOptions) -> None:
+    others = {name: vars(options)[name] for name in ("lr", "resume", "from_", "out")}
+    try:
+        check_same({**vars(options.config), **others})
+    except ValueError as error:
+        raise CommandError(error, by_all=True) from None
 
 
 def _prepare(options: TrainOptions) -> "Run":
@@ -123,7 +165,7 @@ def _with_fixed_rate(options: TrainOptions) -> TrainOptions:
 
 def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     """The run with the schedule that a range test of its network proposes, the test in its folder."""
-    from jaxlr.cli.find import answer_line, write_result
+    from jaxlr.cli.find import answer_line, result_entries, write_result
     from jaxlr.training.runs.run import prepare
     from jaxlr.training.runs.starting.assembly import load_data
     from jaxlr.training.searches.finding import find_rates, initial_network, schedule_of
@@ -142,9 +184,27 @@ def _with_found_rates(options: TrainOptions, config: TrainConfig) -> "Run":
     except NoSuggestion as error:
         raise CommandError(f"--lr auto: {error}; give a --schedule", code=1) from None
     run = prepare(config, out=options.out, weights=options.from_)
-    write_result(run.folder, config, result)
+    with disk_errors(lambda: _after(run.folder)):
+        write_result(run.folder, config, result, result_entries(config, result))
     note = f"range test: {answer_line(result)} ({run.folder}/range_test.png)"
     return dataclasses.replace(run, notes=(note, *run.notes))
+
+
+def _go_on(folder: Path) -> str:
+    return f"go on with jaxlr train --resume {folder}"
+
+
+def _after(folder: Path) -> str:
+    """How to go on from a folder, which is taken away where nothing has begun in it."""
+    return "the same command starts it again" if discard(folder) else _go_on(folder)
+
+
+def _announce(run: "Run") -> None:
+    for note in run.notes:
+        print(note)
+    config = run.config
+    where = f"{run.updates:,} updates into {run.folder}/"
+    print(f"{config.data}, {config.optimizer}, {config.schedule}: {where}", flush=True)
 
 
 def _execute(run: "Run") -> None:
@@ -154,17 +214,15 @@ def _execute(run: "Run") -> None:
     from jaxlr.training.runs.run import execute
     from jaxlr.training.runs.showing.progress import print_summary, show_progress
 
-    config, again = run.config, f"go on with jaxlr train --resume {run.folder}"
+    again = _go_on(run.folder)
     stopping.stands(lambda: "nothing has been written" if discard(run.folder) else again)
-    progress = show_progress(run.updates, config.epochs) if is_first() else contextlib.nullcontext()
+    progress = show_progress(run.updates, run.config.epochs) if is_first() else contextlib.nullcontext()
     try:
-        if is_first():
-            for note in run.notes:
-                print(note)
-            where = f"{run.updates:,} updates into {run.folder}/"
-            print(f"{config.data}, {config.optimizer}, {config.schedule}: {where}", flush=True)
-        with progress as watch, stopping.patience() as stop:
-            summary = execute(run, watch=watch, stop=stop)
+        with disk_errors(lambda: _after(run.folder)):
+            if is_first():
+                _announce(run)
+            with progress as watch, stopping.patience() as stop:
+                summary = execute(run, watch=watch, stop=stop)
     except TrainingDiverged as error:
         raise CommandError(f"{error}; the run up to there is in {run.folder}/", code=1, by_all=True) from None
     except Stopped as error:
@@ -176,14 +234,10 @@ def _execute(run: "Run") -> None:
             raise
         raise CommandError(f"another process of the run has died ({error}); {again}", code=1) from None
     except CheckpointError as error:
-        raise CommandError(f"{error}; once that is mended, {again}", code=1) from None
+        raise CommandError(f"{error}; once that is mended, {_after(run.folder)}", code=1) from None
     except BrokenPipeError:  # nobody reads on
         discard(run.folder)
         raise
-    except OSError as error:
-        discard(run.folder)
-        where = error.filename or run.folder
-        raise CommandError(f"{where}: {error.strerror}; once that is mended, {again}", code=1) from None
     except KeyboardInterrupt:
         raise CommandError(f"interrupted; {again}", code=130) from None
     if not is_first():

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxlr.numerics.wide import Wide, two_product, two_sum, where
+from jaxlr.numerics.wide import Wide, quick_two_sum, split_product, two_sum, where
 
 __all__ = ["Triple", "integer_power", "triple", "where_triple"]
 
@@ -36,9 +36,9 @@ class Triple:
         return self + -other
 
     def __mul__(self, other: Triple) -> Triple:
-        high, rest = two_product(self.high, other.high)
-        left, left_rest = two_product(self.high, other.middle)
-        right, right_rest = two_product(self.middle, other.high)
+        high, rest = _two_product(self.high, other.high)
+        left, left_rest = _two_product(self.high, other.middle)
+        right, right_rest = _two_product(self.middle, other.high)
         middle, first = two_sum(left, right)
         middle, second = two_sum(middle, rest)
         low = self.middle * other.middle + self.high * other.low + self.low * other.high
@@ -61,16 +61,15 @@ def where_triple(condition: jax.Array, this: Triple, other: Triple) -> Triple:
 
 
 def integer_power(base: Triple, exponent: jax.Array) -> Triple:
-    """`base ** exponent` by squaring, for uint32 exponents: right to 70 bits less those of the exponent."""
+    """`base ** exponent` for uint32 exponents, right to 70 bits less those of the exponent; it has no gradient."""
 
-    def step(_: Any, state: Any) -> Any:
+    def step(state: Any) -> Any:
         result, square, rest = state
-        odd, more = rest % 2 == 1, rest > 1
-        return where_triple(odd, result * square, result), where_triple(more, square * square, square), rest // 2
+        return where_triple(rest & 1 == 1, result * square, result), square * square, rest >> 1
 
     ones = jnp.ones(exponent.shape, jnp.float32)
     start = (Triple(ones, ones * 0, ones * 0), jax.tree.map(lambda part: ones * part, base), exponent)
-    return lax.fori_loop(0, 32, step, start)[0]
+    return lax.while_loop(lambda state: jnp.any(state[2] > 0), step, start)[0]
 
 
 def _renormalized(high: jax.Array, middle: jax.Array, low: jax.Array) -> Triple:
@@ -78,3 +77,7 @@ def _renormalized(high: jax.Array, middle: jax.Array, low: jax.Array) -> Triple:
     high, middle = two_sum(high, middle)
     middle, low = two_sum(middle, low)
     return Triple(high, middle, low)
+
+
+def _two_product(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return quick_two_sum(*split_product(a, b))

@@ -13,6 +13,7 @@ import math
 import operator
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import jax
@@ -24,7 +25,7 @@ from jaxlr.numerics import elementary, wide
 from jaxlr.numerics.wide import Wide
 
 LARGEST_LENGTH = 2**31 - 1
-_MOST_PRINTED = 1000  # entries of a list
+MOST_PRINTED: ContextVar[float] = ContextVar("MOST_PRINTED", default=1000)  # entries of a list
 _FLOATS = float | np.floating | np.ndarray
 _Word = TypeVar("_Word", bound=str)
 
@@ -183,6 +184,17 @@ def length(name: str, value: Any, *, minimum: int = 1) -> Length:
 def offset(name: str, value: Any) -> Offset:
     """A number of updates of either sign as a leaf."""
     return value if isinstance(value, Offset) else Offset(integer(name, value, minimum=-LARGEST_LENGTH))
+
+
+def growth(name: str, value: Any) -> Length | Number:
+    """A factor of at least 1 as a leaf: as an integer where it is one."""
+    if isinstance(value, Length | Number):
+        return value
+    if isinstance(value, Tracer):
+        return length(name, value) if jnp.issubdtype(value.dtype, jnp.integer) else number(name, value)
+    leaf = number(name, value, minimum=1.0)
+    whole = np.ndim(leaf.high) == 0 and float(plain(leaf)).is_integer() and plain(leaf) <= LARGEST_LENGTH
+    return length(name, int(plain(leaf))) if whole else leaf
 
 
 def interval(name: str, value: Any) -> Length | Number:
@@ -360,7 +372,7 @@ def printed(leaf: Any) -> str:
     if isinstance(leaf, Ramp):
         return repr(dict(plain(leaf)))
     parts = jax.tree.leaves(leaf)
-    if np.size(parts[0]) <= _MOST_PRINTED:
+    if np.size(parts[0]) <= MOST_PRINTED.get():
         return repr(plain(leaf))
     if np.ndim(parts[0]) > 1:
         return f"<an array of shape {np.shape(parts[0])}>"
@@ -515,4 +527,4 @@ def shown(value: Any) -> str:
     value = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(value, int) and abs(value) >= 10**40:
         return f"an integer of about {int(value.bit_length() * math.log10(2)) + 1} digits"
-    return reprlib.repr(value) if isinstance(value, list) and len(value) > _MOST_PRINTED else repr(value)
+    return reprlib.repr(value) if isinstance(value, list) and len(value) > MOST_PRINTED.get() else repr(value)

@@ -8,17 +8,27 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxlr.numerics.wide import Wide, constant, from_integer, where
+from jaxlr.numerics.elementary import one_less
+from jaxlr.numerics.wide import Wide, alike, constant, from_integer, only, ratio, select, two_difference, unless, where
 
 Array = jax.Array
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Position:
-    """The count `whole + fraction`, whole a uint32 array, fraction in [0, 1) or None for 0."""
+    """The count `whole + fraction`, whole a uint32 array, fraction in [0, 1) or None for 0.
+
+    `rest`, that is `1 - fraction`, comes with a fraction: next to 1 the difference would lose its bits.
+    """
 
     whole: Array
     fraction: Wide | None = None
+    rest: Wide | None = None
+
+    def replace(self, whole: Array) -> Position:
+        """Another count with the same fraction."""
+        return Position(whole, self.fraction, self.rest)
 
     def wide(self) -> Wide:
         """The position as one number."""
@@ -33,29 +43,61 @@ class Position:
 
     def since(self, start: Array) -> Position:
         """The position counted from `start`; 0 before it."""
-        started = self.whole >= start
-        fraction = None if self.fraction is None else where(started, self.fraction, _zeros(self.fraction))
-        return Position(jnp.where(started, self.whole - start, jnp.uint32(0)), fraction)
+        later = self.replace(self.whole - lax.min(*alike(self.whole, start)))
+        return later if self.fraction is None else later.whole_unless(self.whole >= start)
+
+    def whole_unless(self, moves: Array) -> Position:
+        """The position, without its fraction where it does not move."""
+        if self.fraction is None or self.rest is None:
+            return self
+        return Position(self.whole, only(moves, self.fraction), where(moves, self.rest, constant(1.0)))
 
     def within(self, period: Array) -> tuple[Array, Position]:
         """The number of whole periods before this position, and the position inside its period."""
         period = at_least_one(period)
-        cycle = self.whole // period
-        return cycle, Position(self.whole - cycle * period, self.fraction)
+        cycle = lax.div(*alike(self.whole, period))
+        return cycle, self.replace(self.whole - cycle * period)
+
+    def share(self, total: Array) -> Share:
+        """The share of a way of `total` updates; all of it is done from `total` on."""
+        ahead = total - lax.min(*alike(self.whole, total))
+        early = self.whole < ahead
+        near = lax.min(*alike(self.whole, ahead))
+        whole = at_least_one(total)
+        if self.fraction is None or self.rest is None:
+            return Share(ratio(near, whole, times=1), early)
+        inside = self.whole < total
+        part = only(inside, where(early, self.fraction, self.rest))
+        near = near - (inside & ~early).astype(jnp.uint32)
+        return Share((from_integer(near) + part).doubled() / from_integer(whole), early)
 
     def parts(self, total: Array) -> tuple[Wide, Wide]:
         """`(done, left)` with `done + left = 1`: how much of `total` lies behind and ahead; (1, 0) from `total` on."""
-        inside = self.whole < total
-        total = at_least_one(total)
-        ahead = jnp.where(inside, total - self.whole, jnp.uint32(0))
-        early = self.whole < ahead
-        near = from_integer(jnp.where(early, self.whole, ahead))
-        if self.fraction is not None:
-            fraction = where(inside, self.fraction, _zeros(self.fraction))
-            near = near + where(early, fraction, -fraction)
-        near = near / from_integer(total)
-        far = constant(1.0) - near
-        return where(early, near, far), where(early, far, near)
+        return self.share(total).parts()
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """How much of a way is done, measured from its nearer end, where that number has all its bits."""
+
+    near: Wide  # from that end to the middle: 0 at the end, 1 in the middle
+    early: Array  # whether it is the first end
+
+    def parts(self) -> tuple[Wide, Wide]:
+        """`(done, left)`, of the whole way."""
+        near = Wide(self.near.high * 0.5, self.near.low * 0.5)
+        far = one_less(near)
+        return where(self.early, near, far), where(self.early, far, near)
+
+    def between(self, first: Wide, last: Wide) -> Wide:
+        """`first` where nothing is done, `last` where all is, both exactly, and in a straight line from one to another.
+
+        It is the nearer end plus a part of the way to the middle: nothing cancels for two ends of one sign, and half
+        the way is never longer than the largest float32.
+        """
+        end, other = where(self.early, first, last), where(self.early, last, first)
+        high, error = two_difference(other.high * 0.5, end.high * 0.5)
+        return end.plus(Wide(high, error + (other.low - end.low) * 0.5) * self.near)
 
 
 def position_of(value: Wide) -> Position:
@@ -64,53 +106,51 @@ def position_of(value: Wide) -> Position:
     difference = value - nearest
     close = jnp.abs(difference.high) <= value.high * jnp.float32(2.0**-40)
     below = ~close & (difference.high < 0)
-    fraction = where(below, constant(1.0) + difference, difference)
+    apart = where(below, -difference, difference)
+    other = constant(1.0) - apart
     fits = (nearest.high < 2.0**32) | ((nearest.high == 2.0**32) & (nearest.low < 0))
-    fraction = where(close | ~fits, _zeros(fraction), fraction)
-    high = jnp.where(nearest.high < 2.0**32, nearest.high, 0.0).astype(jnp.uint32)
-    low = jnp.where(fits, nearest.low, 0.0).astype(jnp.int32).astype(jnp.uint32)  # may be negative: modulo 2**32
-    return Position(jnp.where(fits, high + low - below.astype(jnp.uint32), jnp.uint32(0xFFFFFFFF)), fraction)
+    none = close | ~fits
+    fraction, rest = unless(none, where(below, other, apart)), where(none, constant(1.0), where(below, apart, other))
+    high = select(nearest.high < 2.0**32, nearest.high, 0.0).astype(jnp.uint32)
+    low = select(fits, nearest.low, 0.0).astype(jnp.int32).astype(jnp.uint32)  # may be negative: modulo 2**32
+    return Position(select(fits, high + low - below.astype(jnp.uint32), 0xFFFFFFFF), fraction, rest)
 
 
-def shares(position: Position, total: Array, begin: Array, phase: Wide) -> tuple[Wide, Wide]:
-    """`(done, left)` of a way of `total` updates of which `phase`, a share, was done at the count `begin`.
+def resumed(position: Position, total: Array, begin: Array, phase: Wide) -> Share:
+    """The share of a way of `total` updates of which `phase` was done at the count `begin`.
 
     The rest is taken evenly, so that the way still ends at `total`; before `begin` it stands still.
     """
-    begin = begin
-    done, left = position.since(begin).parts(jnp.where(total > begin, total - begin, jnp.uint32(0)))
-    rest = constant(1.0) - phase
-    return phase + rest * done, rest * left
+    share = position.since(begin).share(total - lax.min(*alike(total, begin)))
+    # In half ways: what was done, two times the phase, and then 1 - phase of the share; or what of it is left.
+    behind = select(share.early, jnp.float32(2.0), jnp.float32(0.0))
+    way = share.near.plus(phase * _less(behind, share.near))
+    over = way.high > 1.0 + 2.0**-12  # past the middle, as only what is done can be; a high part alone may be less far
+    return Share(where(over, _less(behind, way), way), share.early ^ over)
 
 
-def progress(
-    position: Position, total: Array, begin: Array | None = None, phase: Wide | None = None
-) -> tuple[Wide, Wide]:
-    """`shares` in updates: what lies behind and what lies ahead; exact integers where nothing was shifted."""
-    inside = position.whole < total
-    behind = from_integer(jnp.where(inside, position.whole, total))
-    ahead = from_integer(jnp.where(inside, total - position.whole, jnp.uint32(0)))
-    if position.fraction is not None:
-        fraction = where(inside, position.fraction, _zeros(position.fraction))
-        behind, ahead = behind + fraction, ahead - fraction
-    if begin is None or phase is None:
-        return behind, ahead
-    shifted = (begin > 0) | (phase.high != 0.0)
-    done, left = shares(position, total, begin, phase)
+def progress(position: Position, total: Array, begin: Array, phase: Wide) -> tuple[Wide, Wide]:
+    """The same in updates: what lies behind and what lies ahead; exact integers where nothing was shifted."""
     length = from_integer(total)
-    return where(shifted, length * done, behind), where(shifted, length * left, ahead)
+    done = phase * length
+    start = lax.min(*alike(total, begin))
+    place, rest = position.since(start), total - start
+    behind = lax.min(*alike(place.whole, rest))
+    inside, ahead = from_integer(behind), from_integer(rest - behind)
+    if place.fraction is not None and place.rest is not None:
+        moves = (place.whole < rest) & (position.whole >= start)
+        ahead = from_integer(rest - behind - moves.astype(jnp.uint32)) + only(moves, place.rest)
+        inside = inside + only(moves, place.fraction)
+    speed = length.minus(done) / from_integer(at_least_one(rest))
+    return done.plus(inside * speed), ahead * speed
+
+
+def _less(two: Array, value: Wide) -> Wide:
+    """`two - value` for 2, or 0, and |value| <= 2."""
+    high = two - value.high
+    return Wide(high, ((two - high) - value.high) - value.low)
 
 
 def at_least_one(length: Array) -> Array:
     """Guards a division by a traced length of 0."""
-    return jnp.maximum(length, jnp.uint32(1))
-
-
-def blend(first: Wide, last: Wide, position: Position, total: Array) -> Wide:
-    """Linear from `first` at 0 to `last` at `total`, exact at both; nothing cancels for two ends of one sign."""
-    done, left = position.parts(total)
-    return first * left + last * done
-
-
-def _zeros(value: Wide) -> Wide:
-    return Wide(jnp.zeros_like(value.high), jnp.zeros_like(value.low))
+    return lax.max(length, jnp.ones_like(length))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,12 +17,12 @@ from jaxlr.schedules.family import RECORDS, Family
 # Schedules within schedules that a text or a dictionary may hold: twice as many overflow Python's stack when traced.
 DEEPEST = 64
 
-__all__ = ["DEEPEST", "changed", "from_data", "is_static", "make", "to_data", "written"]
+__all__ = ["DEEPEST", "changed", "from_data", "is_static", "make", "to_data", "whole", "written"]
 
 
 def is_static(value: Any) -> bool:
-    """Whether an argument selects the program: a word, a flag, a function."""
-    return isinstance(value, str | bool) or (callable(value) and not _is_schedule(value))
+    """Whether an argument selects the program: a word, a flag, a Python number, a function."""
+    return isinstance(value, str | bool | int) or (callable(value) and not _is_schedule(value))
 
 
 def written(family: Family, arguments: Mapping[str, Any]) -> str:
@@ -35,6 +36,22 @@ def written(family: Family, arguments: Mapping[str, Any]) -> str:
         return f"{receiver}{family.name}({_printed(*shown.values())})"
     listed = ", ".join(f"{name}={_printed(value)}" for name, value in shown.items())
     return f"{receiver}{family.name}({listed})"
+
+
+def whole(schedule: Any) -> str:
+    """The text of a schedule with every entry of its lists, of which `repr` shows the ends of long ones.
+
+    Example:
+      >>> from jaxlr import multi_step, schedules
+      >>> many = multi_step(0.1, list(range(1, 2001)), 0.5)
+      >>> len(repr(many)), schedules.parse(whole(many)).to_dict() == many.to_dict()
+      (75, True)
+    """
+    before = leaves.MOST_PRINTED.set(math.inf)
+    try:
+        return repr(schedule)
+    finally:
+        leaves.MOST_PRINTED.reset(before)
 
 
 def changed(family: Family, arguments: Mapping[str, Any]) -> dict[str, Any]:

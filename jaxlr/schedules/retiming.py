@@ -162,15 +162,15 @@ def _with_warmup(schedule: Schedule, here: Position, steps: Any) -> Schedule:
         return new
     if numbers.kind != "linear" or numbers.overlap:
         raise TypeError(f"warmup_steps must be of a linear or constant warm-up without overlap, got {schedule!r}")
-    return new.replace(init_value=_start(schedule, new, here.whole, here.fraction))
+    return new.replace(init_value=_start(schedule, new, here))
 
 
 @jax.jit
-def _start(schedule: Schedule, new: Schedule, whole: Any, fraction: Any) -> Number:
+def _start(schedule: Schedule, new: Schedule, here: Position) -> Number:
     """From where a straight line leads through the present rate to the target."""
-    schedule, new, whole, fraction = lax.optimization_barrier((schedule, new, whole, fraction))
-    here, numbers = Position(whole, fraction), _decoded(new)
-    done, left = Position(here.whole + numbers.offset, here.fraction).parts(numbers.warmup_steps)
+    schedule, new, here = lax.optimization_barrier((schedule, new, here))
+    numbers = _decoded(new)
+    done, left = here.replace(here.whole + numbers.offset).parts(numbers.warmup_steps)
     target = numbers.schedule.at(Position(jnp.uint32(0)))
     rest = where(left.high > 0.0, left, constant(1.0))
     return leaves.stored((schedule.at(here) - target * done) / rest)
@@ -193,18 +193,18 @@ def _check(schedule: Schedule, numbers: dict[str, Any], by_phase: bool, keep: st
 
 
 def _keeping_rate(schedule: Schedule, new: Schedule, here: Position) -> Schedule:
-    scaled, lost = _scaled(schedule, new, here.whole, here.fraction)
+    scaled, lost = _scaled(schedule, new, here)
     if leaves.is_known(lost) and np.any(lost):
         raise ValueError(f"at must lie before the new schedule has ended, got {here.whole} for {new!r}")
     return new.replace(**scaled)
 
 
 @jax.jit
-def _scaled(schedule: Schedule, new: Schedule, whole: Any, fraction: Any) -> tuple[dict[str, Number], Any]:
+def _scaled(schedule: Schedule, new: Schedule, here: Position) -> tuple[dict[str, Number], Any]:
     """The rates with which the new curve goes through the old one's value, and where none do."""
     family = schedule.family
-    old, fresh, whole, fraction = lax.optimization_barrier((schedule, new, whole, fraction))
-    here, numbers = Position(whole, fraction), _decoded(fresh)
+    old, fresh, here = lax.optimization_barrier((schedule, new, here))
+    numbers = _decoded(fresh)
     end = constant(0.0) if family.towards is None else getattr(numbers, family.towards)
     wanted, given = old.at(here) - end, fresh.at(here) - end
     lost = (given.high == 0.0) | (here.whole >= _borders(fresh)[0])

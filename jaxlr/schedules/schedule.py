@@ -72,7 +72,12 @@ class Schedule:
 
     def __call__(self, count: Count) -> jax.Array:
         """The rate of the update that comes after `count` updates, float32 of the count's shape."""
-        count = _as_count(count)
+        try:
+            return self._called(_as_count(count))
+        except RecursionError:
+            raise ValueError("the schedule has more schedules inside one another than Python can follow") from None
+
+    def _called(self, count: Any) -> jax.Array:
         if isinstance(count, Tracer):
             return _program_of(self)(self, count)
         if self._on_device is None:
@@ -273,9 +278,9 @@ def as_schedule(name: str, value: Any) -> Schedule:
 
 
 def _value(schedule: Schedule, count: jax.Array) -> jax.Array:
-    whole = jnp.maximum(count, 0).astype(jnp.uint32)
     # Behind the barrier nothing is a constant, so literal, closed-over and traced numbers make one program.
-    schedule, whole = lax.optimization_barrier((schedule, whole))
+    schedule, count = lax.optimization_barrier((schedule, count))
+    whole = lax.max(count, jnp.zeros_like(count)).astype(jnp.uint32)
     composed = any(map(_is_schedule, jax.tree.leaves(schedule._parts[0], is_leaf=_is_schedule)))
     value = (fused_if_small if composed else operator.call)(lambda: schedule.formula_at(Position(whole)).nearest())
     if value.shape != whole.shape and value.ndim:

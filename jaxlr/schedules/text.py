@@ -141,6 +141,8 @@ class _Reader:
                         else unknown(self.what, name, self.makers)
                     )
                 return self._call(name, self.makers[name], [], node)
+            case ast.Name(id=name) if name in self.makers:
+                raise ValueError(f"{name} needs its arguments: {name}{_printed(inspect.signature(self.makers[name]))}")
         shown = _as_written(ast.unparse(node))
         raise ValueError(f"{shown!r} has no meaning here; write numbers, lists, words and schedules")
 

@@ -18,25 +18,30 @@ from jaxlr.arguments import meant
 if TYPE_CHECKING:
     from jaxlr.errors import Stopped, TrainingDiverged
     from jaxlr.training.runs.config import TrainConfig
+    from jaxlr.training.runs.planning import Plan, plan
     from jaxlr.training.runs.run import execute, prepare, resume, train
     from jaxlr.training.runs.saving.loading import load_network
 
 __all__ = [
+    "Plan",
     "Stopped",
     "TrainConfig",
     "TrainingDiverged",
     "execute",
     "load_network",
+    "plan",
     "prepare",
     "resume",
     "train",
 ]
 
 _PLACES = {
+    "Plan": "jaxlr.training.runs.planning",
     "Stopped": "jaxlr.errors",
     "TrainConfig": "jaxlr.training.runs.config",
     "TrainingDiverged": "jaxlr.errors",
     "load_network": "jaxlr.training.runs.saving.loading",
+    "plan": "jaxlr.training.runs.planning",
 }
 
 

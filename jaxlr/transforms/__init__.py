@@ -2,6 +2,7 @@
 
 from jaxlr.transforms import exporting as exporting
 from jaxlr.transforms.clipping import clip_by_global_norm
+from jaxlr.transforms.groups.mup import MupFactors, mup_factors
 from jaxlr.transforms.groups.patterns import ParameterGroups, layerwise_rates
 from jaxlr.transforms.moments.adagrad import ScaleByAdagradState, scale_by_adagrad
 from jaxlr.transforms.moments.adam import ScaleByAdamState, scale_by_adam
@@ -20,6 +21,8 @@ from jaxlr.transforms.rate.access import (
     set_learning_rate,
     set_schedule,
 )
+from jaxlr.transforms.rate.greedy import Greedy, greedy
+from jaxlr.transforms.rate.kl_adaptive import KlAdaptive, kl_adaptive
 from jaxlr.transforms.rate.learning_rate import (
     GroupedRatesState,
     ScaleByLearningRateState,
@@ -32,15 +35,21 @@ from jaxlr.transforms.state.dictionary import LoadReport, load_state_dict, state
 from jaxlr.transforms.state.inspection import current_hyperparameters
 from jaxlr.transforms.state.optax_states import from_optax_state, to_optax_state
 from jaxlr.transforms.wrappers.accumulation import AccumulateState, accumulate
+from jaxlr.transforms.wrappers.guarding import GuardState, guard, guard_counts
 from jaxlr.transforms.wrappers.precision import MasterWeightsState, in_float32, with_master_weights
+from jaxlr.transforms.wrappers.small_states import SmallStatesState, small_states, state_bytes
 
 __all__ = [
     "KEEP",
     "AccumulateState",
     "AddWeightDecayState",
+    "Greedy",
     "GroupedRatesState",
+    "GuardState",
+    "KlAdaptive",
     "LoadReport",
     "MasterWeightsState",
+    "MupFactors",
     "ParameterGroups",
     "ReduceOnPlateau",
     "ScaleByAdagradState",
@@ -51,6 +60,7 @@ __all__ = [
     "ScaleByNadamState",
     "ScaleByRadamState",
     "ScaleByRmspropState",
+    "SmallStatesState",
     "accumulate",
     "add_l1_penalty",
     "add_weight_decay",
@@ -59,11 +69,16 @@ __all__ = [
     "current_learning_rate",
     "current_schedule",
     "from_optax_state",
+    "greedy",
+    "guard",
+    "guard_counts",
     "held",
     "in_float32",
+    "kl_adaptive",
     "layerwise_rates",
     "learning_rates",
     "load_state_dict",
+    "mup_factors",
     "observe",
     "reduce_on_plateau",
     "scale_by_adagrad",
@@ -77,6 +92,8 @@ __all__ = [
     "set_learning_rate",
     "set_schedule",
     "set_update_count",
+    "small_states",
+    "state_bytes",
     "state_dict",
     "to_optax_state",
     "update_count",

@@ -12,13 +12,13 @@ import optax
 from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import NumberOrSchedule, choice, number_or_schedule
 from jaxlr.transforms.penalties import add_weight_decay
+from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
-from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 from jaxlr.transforms.wrappers.precision import in_float32
 
 __all__ = ["Rate", "assemble", "unless_zero"]
 
-Rate = NumberOrSchedule | ReduceOnPlateau
+Rate = NumberOrSchedule | Controller
 
 
 def assemble(
@@ -35,7 +35,7 @@ def assemble(
 
     Args:
       links: the rule, without the rate.
-      learning_rate: a number, a schedule, or `reduce_on_plateau` over either.
+      learning_rate: a number, a schedule, or a rule such as `reduce_on_plateau` over either.
       weight_decay: a number or a schedule; None leaves its link out, a number keeps it, 0 too.
       decoupled: decay after the links, which sees the rate alone; else before them, as an L2 penalty.
       mask: which parameters decay, as for `add_weight_decay`.

@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import pytest
 from draws import LAST, Dice
 from rows import ROWS, Call
 
@@ -62,9 +61,13 @@ def dice_of(name, seed):
 
 def marked(name):
     """The marks of a test of this family: the rare ones wait for `pytest -m ci`."""
+    import pytest  # not before: the fuzz runs where it is not installed
+
     return pytest.mark.ci if name in CASES and not hasattr(jaxlr, name) else ()
 
 
 def names(families):
     """The names as parameters."""
+    import pytest
+
     return [pytest.param(name, id=name, marks=marked(name)) for name in families]

@@ -37,6 +37,7 @@ row(
         "cosine_restarts_3": of(
             3**9 - 1, 3**9, (3**5 - 1) * 5, (3**10 - 1) * 5, init_value=1.0, first_decay_steps=10, t_mul=3
         ),
+        "cosine_restarts_endless": of(9, 10, 11, 10**6, 2**31 - 2, init_value=0.1, first_decay_steps=10, t_mul=1e30),
         "cosine_restarts_real": of(4, 5, 9, 10, init_value=0.1, first_decay_steps=2, t_mul=1.5),
     },
     numbers=ANY | {"first_decay_steps": (1, 10), "t_mul": (1.0, 2.0), "m_mul": (0.5, 1.0)},

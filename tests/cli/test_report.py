@@ -54,8 +54,8 @@ def test_the_table_is_sorted_and_tells_what_differs(capsys, empty_folder):
     assert " ".join(common) == "all: data digits, schedule constant(0.1), epochs 16, batch size 64"
     assert header == ["run", "optimizer", "seed", "updates", "validation", "test", "images/s", "status"]
     assert rows == [
-        ["b", "sgd", "2", "4", "0.7500", "0.6250", "1,234", "done"],
-        ["a", "adam", "1", "4", "0.5000", "0.6250", "1,234", "done"],
+        ["b", "sgd", "2", "4", "0.5000", "0.6250", "1,234", "done"],
+        ["a", "adam", "1", "4", "0.2500", "0.6250", "1,234", "done"],
     ]
     assert out.splitlines()[-4].split() == ["c", "adam", "0", "1", "unfinished"]
     assert picture == ["comparison.png"]
@@ -89,6 +89,7 @@ def test_json_holds_the_same(capsys, empty_folder):
             "status": "stopped",
             "updates": 2,
             "epochs": 1,
+            "validation_accuracy": 0.875,
             "best_validation_accuracy": 0.875,
             "test_accuracy": None,
             "images_per_second": 1234.5,
@@ -99,6 +100,7 @@ def test_json_holds_the_same(capsys, empty_folder):
             "status": "done",
             "updates": 4,
             "epochs": 2,
+            "validation_accuracy": 0.75,
             "best_validation_accuracy": 0.75,
             "test_accuracy": 0.625,
             "images_per_second": 1234.5,

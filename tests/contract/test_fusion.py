@@ -41,13 +41,13 @@ def test_light_parts_stand_together():
     """A condition around each would double the time of a call."""
     text = compiled(jaxlr.warmup(jaxlr.cosine(0.1, 900), 100))
     assert " conditional(" not in text
-    assert 500 < max(sizes_of_fusions(text).values()) < LARGEST
+    assert 300 < max(sizes_of_fusions(text).values()) < LARGEST
 
 
 @pytest.mark.ci
 def test_heavy_parts_stay_out_of_each_others_fusions():
-    part = jaxlr.schedules.k_decay(0.1, 19, power=1.7)
-    schedule = jaxlr.join([part, part], [74])
+    parts = [jaxlr.schedules.k_decay(0.1, 19, power=1.7, shape=shape) for shape in ("cosine", "linear")]
+    schedule = jaxlr.join(parts, [74])
     batch = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), schedule)
     mapped = compiled(batch, jax.vmap(lambda schedule, counts: schedule(counts), in_axes=(0, None)))
     for text in (compiled(schedule), mapped):

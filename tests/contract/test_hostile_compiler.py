@@ -54,7 +54,7 @@ def test_stays_exact_and_portable(name):
     low_high = exact_range(call, counts)
     for machine, how in MACHINES.items():
         (values,) = how.evaluate(traced.jaxpr, *jax.tree.leaves(schedule), counts)
-        assert errors(call, low_high, values).max() <= 1.5 * call.parts(), machine
+        assert errors(call, low_high, values).max() <= call.bound(), machine
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -66,7 +66,7 @@ def test_stays_exact_with_traced_numbers(name):
     low_high = exact_range(call, counts)
     for machine, how in MACHINES.items():
         (values,) = how.evaluate(program, *jax.tree.leaves(numbers), counts)
-        assert errors(call, low_high, values).max() <= 1.5 * call.parts(), machine
+        assert errors(call, low_high, values).max() <= call.bound(), machine
 
 
 def spread(low, high):
@@ -93,14 +93,14 @@ HELPERS = {
     "sum": (lambda a: a + a * a, lambda a: a + a**2, (1e-6, 10), 45, 45),
     "difference": (one_less, lambda a: 1 - a, (1e-6, 0.9), 45, 45),
     "quotient": (lambda a: a / (a + a * a), lambda a: 1 / (1 + a), (1e-6, 10), 42, 30),
-    "log below 1": (elementary.log, mpmath.log, (1e-20, 0.999), 36, 30),
-    "log above 1": (elementary.log, mpmath.log, (1.001, 1e20), 36, 30),
-    "log next to 1": (log_of_one_more, mpmath.log1p, (1e-12, 1), 36, 30),
+    "log below 1": (elementary.log, mpmath.log, (1e-20, 0.999), 34, 30),
+    "log above 1": (elementary.log, mpmath.log, (1.001, 1e20), 34, 30),
+    "log next to 1": (log_of_one_more, mpmath.log1p, (1e-12, 1), 34, 30),
     "exp": (exponential, mpmath.exp, (1e-6, 80), 29, 29),
     "exp of less than 0": (lambda a: exponential(-a), lambda a: mpmath.exp(-a), (1e-6, 60), 29, 29),
     "1 - exp": (lambda a: elementary.exp_and_rest(-a)[2], lambda a: -mpmath.expm1(-a), (1e-9, 60), 29, 29),
-    "sqrt": (elementary.sqrt, mpmath.sqrt, (1e-20, 1e20), 45, 45),
-    "sine": (elementary.sine_squared, lambda a: mpmath.sin(mpmath.pi / 2 * a) ** 2, (1e-9, 0.5), 29, 29),
+    "sqrt": (elementary.sqrt, mpmath.sqrt, (1e-20, 1e20), 41, 29),
+    "versine": (elementary.versine, lambda a: 2 * mpmath.sin(mpmath.pi / 4 * a) ** 2, (1e-9, 1), 30, 30),
 }
 
 

@@ -106,7 +106,7 @@ def test_numbers_can_be_traced():
     ("call", "error", "words"),
     [
         (lambda: dialect.get_scheduler("cosin", 0.1, 1, 9), ValueError, "name must be one of 'linear', 'cosine'"),
-        (lambda: dialect.get_scheduler("greedy", 0.1), ValueError, "'greedy': it raises the rate"),
+        (lambda: dialect.get_scheduler("greedy", 0.1, scheduler_specific_kwargs={"factor": 1.5}), ValueError, "factor"),
         (lambda: dialect.get_scheduler("linear", 0.1), ValueError, "num_warmup_steps must be given for 'linear'"),
         (lambda: dialect.get_scheduler("linear", 0.1, 5), ValueError, "num_training_steps must be given for 'linear'"),
         (

@@ -11,6 +11,7 @@ RAISED = [
     errors.NoSuggestion("the loss never falls"),
     errors.CheckpointError("runs/digits-1: holds\nno checkpoint"),
     errors.TrainingDiverged(count=120, learning_rate=8.0, loss=float("inf")),
+    errors.TargetError("v5x:2x4: unknown\nchip"),
     errors.Stopped("stopped at count 20"),
 ]
 

@@ -64,7 +64,9 @@ ORDER = [
     "search.trials",
     "search.ranges",
     "search.sweeps",
+    "search.branching",
     "search",
+    "compiling",
     "training.data",
     "training.network",
     "training.loop.hosts",
@@ -160,6 +162,7 @@ ROOMS_WITH_NAMES = [
     "jaxlr.optimizers",
     "jaxlr.dialects",
     "jaxlr.search",
+    "jaxlr.compiling",
     "jaxlr.training",
     "jaxlr.errors",
 ]

@@ -69,8 +69,12 @@ class Machine:
         arrays = [value.array for value in inputs]
         if name in ("jit", "pjit"):
             return self._run(parameters["jaxpr"], inputs, random)
+        if name == "custom_jvp_call":
+            return self._run(parameters["call_jaxpr"], inputs, random)
         if name == "scan":
             return self._scan(parameters, inputs, random)
+        if name == "while":
+            return self._while(parameters, inputs, random)
         if name == "cond":
             return self._run(parameters["branches"][int(arrays[0])], inputs[1:], random)
         if name in PASSED_ON:
@@ -85,6 +89,8 @@ class Machine:
         inexact = {"mul": self._mul, "neg": self._neg, "integer_pow": self._integer_pow}
         if name in inexact:
             return [inexact[name](*inputs, **parameters)]
+        if name == "reduce_sum":
+            return [Value(self._total(arrays[0], random, **parameters))]
         if name in ("div", "sqrt"):
             exact = (np.divide if name == "div" else np.sqrt)(*map(self._exact, inputs))
             drift = self.drift or random.uniform(-1, 1, exact.shape)
@@ -101,6 +107,24 @@ class Machine:
             now = [Value(value.array[step]) for value in inputs[carried:]]
             state = self._run(body, [*inputs[:fixed], *state, *now], random)
         return state
+
+    def _total(self, array, random, axes, **_):
+        """In any order, rounded each time."""
+        (axis,) = axes
+        parts = np.moveaxis(array, axis, 0)[random.permutation(array.shape[axis])]
+        total = np.zeros(parts.shape[1:], np.float32)
+        for part in parts:
+            total = self._flushed(total + part)
+        return total
+
+    def _while(self, parameters, inputs, random):
+        asks, body = parameters["cond_nconsts"], parameters["body_nconsts"]
+        state = inputs[asks + body :]
+        while True:
+            (goes_on,) = self._run(parameters["cond_jaxpr"], [*inputs[:asks], *state], random)
+            if not goes_on.array:
+                return state
+            state = self._run(parameters["body_jaxpr"], [*inputs[asks : asks + body], *state], random)
 
     def _sum(self, left, right, sign, fixed):
         if self.refold and any(fixed):
@@ -149,6 +173,20 @@ def _broadcast(array, shape, broadcast_dimensions, **_):
     return np.broadcast_to(array.reshape([sizes.get(i, 1) for i in range(len(shape))]), shape)
 
 
+def _reduced(array, exponent_bits, mantissa_bits, **_):
+    """Rounded to so many bits, to even at a tie."""
+    assert exponent_bits == 8
+    bits, dropped = array.view(np.uint32), np.uint32(23 - mantissa_bits)
+    half = (np.uint32(1) << (dropped - np.uint32(1))) - np.uint32(1)
+    even = (bits >> dropped) & np.uint32(1)
+    rounded = (bits + half + even) & ~((np.uint32(1) << dropped) - np.uint32(1))
+    return np.where(np.isfinite(array), rounded.view(np.float32), array)
+
+
+def _leading_zeros(array, **_):
+    return (32 - np.frexp(array.astype(np.float64))[1]).astype(array.dtype)
+
+
 def _shift(array, by, left):
     bits, by = array.astype(np.uint32), by.astype(np.uint32)
     return (bits << by if left else bits >> by).astype(array.dtype)
@@ -157,11 +195,13 @@ def _shift(array, by, left):
 PASSED_ON = ("optimization_barrier", "stop_gradient", "copy")
 MOVED = ("gather", "slice", "squeeze", "reshape", "dynamic_slice", "concatenate", "stack")
 EXACT = {
+    "reduce_or": lambda a, axes, **_: np.any(a, axis=axes),
     "abs": lambda a, **_: np.abs(a),
     "sign": lambda a, **_: np.sign(a),
     "max": lambda a, b, **_: np.maximum(a, b),
     "min": lambda a, b, **_: np.minimum(a, b),
     "round": lambda a, **_: np.rint(a),
+    "reduce_precision": _reduced,
     "floor": lambda a, **_: np.floor(a),
     "eq": lambda a, b, **_: a == b,
     "ne": lambda a, b, **_: a != b,
@@ -175,6 +215,9 @@ EXACT = {
     "bitcast_convert_type": lambda a, new_dtype, **_: a.view(new_dtype),
 }
 INTEGER = {
+    "clz": _leading_zeros,
+    "xor": lambda a, b, **_: a ^ b,
+    "shift_right_arithmetic": lambda a, b, **_: a >> b,
     "add": lambda a, b, **_: a + b,
     "sub": lambda a, b, **_: a - b,
     "mul": lambda a, b, **_: a * b,

@@ -92,10 +92,10 @@ class Call:
         arguments = {name: _each(value, lambda call: call.exact) for name, value in self.arguments.items()}
         return ROWS[self.name].exact(count, **arguments)
 
-    def parts(self):
-        """The schedules in it that are no composition: each may err by 1.5 ulps."""
+    def bound(self):
+        """How many ulps it may err: 1 for each schedule that is no composition, 1.5 for a function of the user."""
         inner = [call for value in self.arguments.values() for call in _calls(value)]
-        return sum(call.parts() for call in inner) if inner else 1
+        return sum(call.bound() for call in inner) if inner else 1.5 if self.name == "custom" else 1.0
 
     def largest(self):
         """The largest rate in it: what an error is measured by where the curve crosses zero."""
@@ -106,15 +106,15 @@ class Call:
     def slack(self):
         """The error besides ulps.
 
-        2**-45 of the largest number where terms cancel or restarts of a fractional growth lie between counts, more for
-        a growth next to 1; and what flushes to 0 inside of a composition.
+        2**-30 of the largest number where terms cancel; 2**-45 where restarts of a fractional growth lie between
+        counts, more for a growth next to 1; and what flushes to 0 inside of a composition.
         """
         own = [x for name in RATES & set(self.arguments) for x in np.ravel(self.arguments[name]) if _is_number(x)]
         inner = [call for value in self.arguments.values() for call in _calls(value)]
-        slack = 2.0**-45 * self.largest() if self.name == "difference" or min(own, default=0) < 0 else 0.0
+        slack = 2.0**-30 * self.largest() if self.name == "difference" or min(own, default=0) < 0 else 0.0
         if self.grows_by_a_fraction():
             growth = self.arguments["t_mul"]
-            slack = 2.0**-45 * self.largest() * growth / (growth - 1)
+            slack = max(slack, 2.0**-45 * self.largest() * growth / (growth - 1))
         if self.name in (
             "at_speed",
             "with_restarts",

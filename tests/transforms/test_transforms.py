@@ -213,34 +213,46 @@ def description(tree):
     return jax.tree.structure(tree), [(x.dtype, x.shape, getattr(x, "weak_type", False)) for x in jax.tree.leaves(tree)]
 
 
-@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
-@pytest.mark.parametrize("gradient_dtype", [jnp.bfloat16, jnp.float32], ids=["bf16 gradients", "f32 gradients"])
-@pytest.mark.parametrize("param_dtype", [jnp.bfloat16, jnp.float32], ids=["bf16 params", "f32 params"])
-def test_one_trace_and_fixed_dtypes_in_every_mix_of_precisions(make, param_dtype, gradient_dtype):
-    params = {"kernel": jnp.ones((3, 2), param_dtype), "bias": jnp.zeros(2, param_dtype)}
-    optimizer = make(warmup)
-    traces = []
-
-    @jax.jit
+def step_of(optimizer, traces=None):
     def step(params, state, gradients):
-        traces.append(None)
+        if traces is not None:
+            traces.append(None)
         updates, state = optimizer.update(gradients, state, params)
         return optax.apply_updates(params, updates), state, updates
 
+    return step
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@pytest.mark.parametrize("gradient_dtype", [jnp.bfloat16, jnp.float32], ids=["bf16 gradients", "f32 gradients"])
+@pytest.mark.parametrize("param_dtype", [jnp.bfloat16, jnp.float32], ids=["bf16 params", "f32 params"])
+def test_fixed_dtypes_in_every_mix_of_precisions(make, param_dtype, gradient_dtype):
+    """What comes out is of the kind of what went in, so that a second step is the first one's program."""
+    params = {"kernel": jnp.ones((3, 2), param_dtype), "bias": jnp.zeros(2, param_dtype)}
+    optimizer = make(warmup)
     state = optimizer.init(params)
+    assert not any(weak for _, _, weak in description(state)[1])
+    gradients = jax.tree.map(lambda p: jnp.full(p.shape, 0.5, gradient_dtype), params)
+    after, changed, updates = jax.eval_shape(step_of(optimizer), params, state, gradients)
+    assert (description(after), description(changed)) == (description(params), description(state))
+    assert {x.dtype for x in jax.tree.leaves(updates)} == {jnp.dtype(gradient_dtype)}
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_one_trace_and_the_rate_of_each_update(make):
+    params = {"kernel": jnp.ones((3, 2), jnp.bfloat16), "bias": jnp.zeros(2, jnp.bfloat16)}
+    optimizer, traces = make(warmup), []
+    step, state = jax.jit(step_of(optimizer, traces)), optimizer.init(params)
     expected = description(state)
-    assert not any(weak for _, _, weak in expected[1])
     state = change_states(state, ScaleByLearningRateState, lambda s: s._replace(count=jnp.full_like(s.count, 9985)))
     for _ in range(10):
-        gradients = jax.tree.map(lambda p: jnp.full(p.shape, 0.5, gradient_dtype), params)
-        params, state, updates = step(params, state, gradients)
+        params, state, updates = step(params, state, jax.tree.map(lambda p: jnp.full(p.shape, 0.5), params))
         assert description(state) == expected
     assert len(traces) == 1
     (recorded,) = find_states(state, ScaleByLearningRateState).values()
     assert recorded.count == (9990 if isinstance(state, AccumulateState) else 9995)
     assert current_learning_rate(state) == np.float32(recorded.count - 1) * np.float32(1e-7)
     assert all(np.isfinite(np.asarray(x, np.float32)).all() for x in jax.tree.leaves((params, updates)))
-    assert {x.dtype for x in jax.tree.leaves(updates)} == {jnp.dtype(gradient_dtype)}
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)

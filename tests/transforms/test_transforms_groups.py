@@ -211,11 +211,9 @@ def plain(optimizer):
 
 
 def walk(optimizer, params=PARAMS, updates=3, gradient=0.0):
-    state = optimizer.init(params)
+    state, update = optimizer.init(params), jax.jit(optimizer.update)
     for _ in range(updates):
-        steps, state = jax.jit(optimizer.update)(
-            jax.tree.map(lambda p: jnp.full_like(p, gradient), params), state, params
-        )
+        steps, state = update(jax.tree.map(lambda p: jnp.full_like(p, gradient), params), state, params)
         params = optax.apply_updates(params, steps)
     return params, state
 

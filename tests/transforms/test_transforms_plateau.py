@@ -250,7 +250,7 @@ WRONG = {
     ),
     "window": (lambda: reduce_on_plateau(0.1, window=0), ValueError, "window must be at least 1, got 0"),
     "threshold": (lambda: reduce_on_plateau(0.1, threshold=-1.0), ValueError, r"threshold must be .* got -1\.0"),
-    "twice": (lambda: reduce_on_plateau(reduce_on_plateau(0.1)), TypeError, "already reduced on plateau"),
+    "twice": (lambda: reduce_on_plateau(reduce_on_plateau(0.1)), TypeError, "already under reduce_on_plateau"),
     "rate": (lambda: reduce_on_plateau(-0.1), ValueError, r"learning_rate must be .* got -0\.1"),
     "metric": (
         lambda: observe(scale_by_learning_rate(reduce_on_plateau(0.1)).init(jnp.zeros(1)), jnp.ones(3)),

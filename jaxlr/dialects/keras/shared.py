@@ -13,10 +13,10 @@ from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.assembly import assemble, unless_zero
 from jaxlr.transforms.clipping import clip_by_global_norm
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.rate.plateau import ReduceOnPlateau
+from jaxlr.transforms.rate.controller import Controller
 from jaxlr.typing import Mask
 
-Rate = NumberOrSchedule | ReduceOnPlateau
+Rate = NumberOrSchedule | Controller
 Optimizer = optax.GradientTransformationExtraArgs
 
 

@@ -129,8 +129,9 @@ def scheduler_state_dict(
 
     Example:
       >>> from jaxlr.dialects import torch
-      >>> torch.scheduler_state_dict(torch.StepLR(0.5, 30, gamma=0.5), 60)
-      {'last_epoch': 60, '_step_count': 61, '_last_lr': [0.125]}
+      >>> state = torch.scheduler_state_dict(torch.StepLR(0.5, 30, gamma=0.5), 60)
+      >>> state["last_epoch"], state["_step_count"], [round(rate, 8) for rate in state["_last_lr"]]
+      (60, 61, [0.125])
     """
     schedules = [schedule] if isinstance(schedule, Schedule) else list(schedule)
     if like is None:

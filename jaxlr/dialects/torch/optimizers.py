@@ -29,12 +29,12 @@ from jaxlr.transforms import (
 )
 from jaxlr.transforms.assembly import assemble, unless_zero
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number, number_or_schedule
-from jaxlr.transforms.rate.plateau import ReduceOnPlateau
+from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.wrappers.parts import real_and_imaginary
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop"]
 
-Rate = NumberOrSchedule | ReduceOnPlateau
+Rate = NumberOrSchedule | Controller
 Betas = tuple[NumberOrSchedule, Number]
 Optimizer = optax.GradientTransformationExtraArgs
 P = ParamSpec("P")
@@ -366,7 +366,7 @@ def _chain(
     maximize: bool,
     decoupled: bool = False,
 ) -> Optimizer:
-    if not isinstance(lr, ReduceOnPlateau):
+    if not isinstance(lr, Controller):
         lr = number_or_schedule("lr", lr, minimum=0.0)
     apart = [real_and_imaginary(link) for link in links]
     return assemble(apart, lr, weight_decay=unless_zero(weight_decay), decoupled=decoupled, maximize=maximize)

@@ -297,7 +297,7 @@ def CosineAnnealingWarmRestarts(
     Example:
       >>> from jaxlr.dialects import torch
       >>> torch.CosineAnnealingWarmRestarts(0.1, T_0=10, T_mult=2)
-      cosine_restarts(init_value=0.1, first_decay_steps=10, t_mul=2.0)
+      cosine_restarts(init_value=0.1, first_decay_steps=10, t_mul=2)
     """
     first, growth = leaves.length("T_0", T_0), leaves.integer("T_mult", T_mult, minimum=1)
     rate, lowest = leaves.number("lr", lr), leaves.number("eta_min", eta_min)

@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxlr.dialects.transformers import cosines, schedules
 from jaxlr.schedules import Schedule
-from jaxlr.transforms.rate.plateau import ReduceOnPlateau
+from jaxlr.transforms.rate.controller import Controller
 from jaxlr.typing import Length, Rate
 
 _WARMUP = {"num_warmup_steps": True}
@@ -24,6 +24,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, bool]]] = {
     "constant_with_warmup": (schedules.get_constant_schedule_with_warmup, _WARMUP),
     "inverse_sqrt": (schedules.get_inverse_sqrt_schedule, _WARMUP),
     "reduce_lr_on_plateau": (schedules.get_reduce_on_plateau_schedule, {}),
+    "greedy": (schedules.get_greedy_schedule, {}),
     "cosine_with_min_lr": (cosines.get_cosine_with_min_lr_schedule_with_warmup, _BOTH),
     "cosine_warmup_with_min_lr": (cosines.get_cosine_with_min_lr_schedule_with_warmup_lr_rate, _BOTH),
     "warmup_stable_decay": (schedules.get_wsd_schedule, {"num_warmup_steps": True, "num_training_steps": False}),
@@ -36,22 +37,21 @@ def get_scheduler(
     num_warmup_steps: Length | None = None,
     num_training_steps: Length | None = None,
     scheduler_specific_kwargs: Mapping[str, Any] | None = None,
-) -> Schedule | ReduceOnPlateau:
+) -> Schedule | Controller:
     """A schedule, or a rule over a metric, by its name in transformers.
 
     Args:
       name: "linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup",
         "inverse_sqrt", "cosine_with_min_lr", "cosine_warmup_with_min_lr", "warmup_stable_decay", or
-        "reduce_lr_on_plateau" for a rule; a member of transformers' SchedulerType too. "greedy" is refused: it raises
-        the rate as long as a metric improves, and jaxlr's rule only cuts.
+        "reduce_lr_on_plateau" or "greedy" for a rule; a member of transformers' SchedulerType too.
       lr: the rate.
-      num_warmup_steps: updates of the warm-up; needed but for "constant" and "reduce_lr_on_plateau", which ignore it.
+      num_warmup_steps: updates of the warm-up; needed but for "constant" and the rules, which ignore it.
       num_training_steps: updates in the run; needed where a schedule has an end.
       scheduler_specific_kwargs: the other arguments of the schedule's own function, by name.
 
     Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape); for "reduce_lr_on_plateau" what
-      `jaxlr.reduce_on_plateau` returns.
+      A schedule: update count (int, any shape) -> rate (float32, same shape); for "reduce_lr_on_plateau" and
+      "greedy" what `jaxlr.reduce_on_plateau` and `jaxlr.greedy` return.
 
     Raises:
       ValueError: an unknown name, a length that the schedule needs is missing, a number out of range.
@@ -66,11 +66,6 @@ def get_scheduler(
       warmup(schedule=linear(init_value=1.0, end_value=0.0, transition_steps=4), warmup_steps=2)
     """
     name = name.value if isinstance(name, enum.Enum) else name
-    if name == "greedy":
-        raise ValueError(
-            "name must be one that jaxlr has a rule for, got 'greedy': it raises the rate while a metric improves, "
-            "and a rule of jaxlr only cuts; 'reduce_lr_on_plateau' is the nearest"
-        )
     if name not in _FUNCTIONS:
         raise ValueError(f"name must be one of {', '.join(map(repr, _FUNCTIONS))}, got {name!r}")
     make, lengths = _FUNCTIONS[name]

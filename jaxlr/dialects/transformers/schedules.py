@@ -20,6 +20,7 @@ from jaxlr.schedules import (
     warmup_stable_decay,
 )
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.rate.greedy import Greedy, greedy
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 from jaxlr.typing import Length, Scalar
 
@@ -178,6 +179,59 @@ def get_reduce_on_plateau_schedule(
       >>> state = jaxlr.observe(state, 0.7)
     """
     return ReduceLROnPlateau(lr, mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps)
+
+
+def get_greedy_schedule(
+    lr: NumberOrSchedule,
+    mode: Literal["min", "max"] = "min",
+    factor: Number = 0.95,
+    patience: int = 10,
+    threshold: Number = 1e-6,
+    threshold_mode: Literal["rel", "abs"] = "abs",
+    cooldown: int = 0,
+    warmup: int = 0,
+    min_lr: Number = 1e-3,
+    max_lr: Number = 1.0,
+    eps: Number = 1e-8,
+    smooth: bool = False,
+    window_size: int = 50,
+    reset_start: int = 500,
+) -> Greedy:
+    """The rate, raised while a metric improves and cut while it does not: transformers' `GreedyLR`.
+
+    A rule for wherever a learning rate goes; the metric comes from `jaxlr.observe`.
+
+    Args:
+      lr: the rate, or a schedule.
+      mode, factor, patience, threshold, threshold_mode, cooldown, warmup, min_lr, max_lr, eps, smooth, window_size,
+        reset_start: as in `jaxlr.greedy`.
+
+    Returns:
+      What `jaxlr.greedy` returns.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> import jaxlr
+      >>> from jaxlr.dialects import transformers
+      >>> optimizer = jaxlr.adamw(transformers.get_greedy_schedule(0.01, patience=3))
+      >>> state = jaxlr.observe(optimizer.init(jnp.zeros(1)), 0.7)
+    """
+    return greedy(
+        lr,
+        mode=mode,
+        factor=factor,
+        patience=patience,
+        threshold=threshold,
+        threshold_mode=threshold_mode,
+        cooldown=cooldown,
+        warmup=warmup,
+        min_lr=min_lr,
+        max_lr=max_lr,
+        eps=eps,
+        smooth=smooth,
+        window_size=window_size,
+        reset_start=reset_start,
+    )
 
 
 def get_wsd_schedule(

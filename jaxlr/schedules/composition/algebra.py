@@ -8,14 +8,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from jaxlr.numerics import elementary
 from jaxlr.numerics.wide import Wide, constant, frexp, less, saturating_product, saturating_sum, where
+from jaxlr.numerics.wide import alike as same_shape
 from jaxlr.schedules import leaves
+from jaxlr.schedules.composition.groups import alike
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.position import Position
 from jaxlr.schedules.schedule import FUNCTION_REMEDY, Schedule, as_schedule
 from jaxlr.typing import Length, Scalar
+
+_FEW = 4  # terms of a sum that stand one after another
 
 
 def _last_end(a: SimpleNamespace) -> int | None:
@@ -42,7 +47,7 @@ def total(left: Scalar | Schedule, right: Scalar | Schedule) -> Schedule:
 
 
 def _total(position: Position, left: Any, right: Any) -> Wide:
-    return saturating_sum(_at(left, position), _at(right, position))
+    return _sum(position, left, right, 1.0)
 
 
 @family(infix="-", end=_last_end)
@@ -52,7 +57,48 @@ def difference(left: Scalar | Schedule, right: Scalar | Schedule) -> Schedule:
 
 
 def _difference(position: Position, left: Any, right: Any) -> Wide:
-    return saturating_sum(_at(left, position), -_at(right, position))
+    return _sum(position, left, right, -1.0)
+
+
+def _sum(position: Position, left: Any, right: Any, sign: float) -> Wide:
+    """`left + sign * right`; of a sum of sums each term, without a recursion."""
+    terms, signs = [right], [sign]
+    while isinstance(left, Schedule) and left.name in ("total", "difference"):
+        terms.append(leaves.decoded(left.arguments["right"]))
+        signs.append(1.0 if left.name == "total" else -1.0)
+        left = leaves.decoded(left.arguments["left"])
+    terms, signs = [left, *reversed(terms)], [1.0, *reversed(signs)]
+    if len(terms) <= _FEW:
+        values = [_at(term, position) for term in terms]
+        total = values[0]
+        for value, sign in zip(values[1:], signs[1:], strict=True):
+            total = saturating_sum(total, value if sign > 0 else -value)
+        return total
+    values, weights = _all_at(terms, position), jnp.asarray(signs, jnp.float32)
+
+    def add(total: Wide, term: Any) -> tuple[Wide, None]:
+        value, weight = term
+        return saturating_sum(total, Wide(value.high * weight, value.low * weight)), None
+
+    zeros = jnp.zeros(values.high.shape[1:], jnp.float32)
+    return lax.scan(add, Wide(zeros, zeros), (values, weights))[0]
+
+
+def _all_at(terms: list[Any], position: Position) -> Wide:
+    """The values of all terms, one after another; those of schedules that differ in numbers only by one program."""
+    shape, values, order = position.whole.shape, [], []
+    schedules = [i for i, term in enumerate(terms) if isinstance(term, Schedule)]
+    for i in sorted(set(range(len(terms))) - set(schedules)):
+        values.append(jax.tree.map(lambda part: jnp.broadcast_to(part, (1, *shape)), terms[i]))
+        order.append(i)
+    for group in alike([terms[i] for i in schedules]):
+        members = [terms[schedules[j]] for j in group]
+        stacked = jax.tree.map(lambda *numbers: jnp.stack(numbers), *members)
+        found = jax.vmap(lambda schedule: schedule.at(position))(stacked)
+        values.append(Wide(*(jnp.broadcast_to(part, (len(group), *shape)) for part in (found.high, found.low))))
+        order += [schedules[j] for j in group]
+    place = np.argsort(order)
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts)[place], *values)
 
 
 @family(infix="/", end=_last_end)
@@ -125,14 +171,23 @@ def shift(schedule: Schedule, k: Length) -> Schedule:
 
 
 def _shift(position: Position, schedule: Schedule, k: jax.Array) -> Wide:
-    return schedule.at(_shifted(position, k))
+    shifts = [k]
+    while schedule.name == "shift":  # without a recursion
+        shifts.append(leaves.decoded(schedule.arguments["k"]))
+        schedule = schedule.arguments["schedule"]
+    if len(shifts) <= _FEW:
+        for k in shifts:
+            position = _shifted(position, k)
+        return schedule.at(position)
+
+    return schedule.at(lax.scan(lambda here, k: (_shifted(here, k), None), position, jnp.stack(shifts))[0])
 
 
 def _shifted(position: Position, k: jax.Array) -> Position:
-    ahead, back = (jnp.maximum(part, 0).astype(jnp.uint32) for part in (k, -k))
+    ahead, back = (lax.max(part, jnp.zeros_like(part)).astype(jnp.uint32) for part in (k, -k))
     later = position.since(back)
-    saturated = jnp.minimum(later.whole, jnp.uint32(0xFFFFFFFF) - ahead) + ahead
-    return Position(saturated, later.fraction)
+    saturated = lax.min(*same_shape(later.whole, ~ahead)) + ahead
+    return later.replace(saturated)
 
 
 @family(method=True, span=lambda a: 4 * a.period, cycle=lambda a, n: Cycle(n % a.period, a.period))

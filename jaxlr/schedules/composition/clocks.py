@@ -91,7 +91,7 @@ def _in_epochs(position: Position, steps: jax.Array | Wide, staircase: bool) -> 
         epochs = position_of(position.wide() / _at_least_one_update(steps))
         return Position(epochs.whole) if staircase else epochs
     epoch, inside = position.within(steps)
-    return Position(epoch) if staircase else Position(epoch, inside.wide() / from_integer(at_least_one(steps)))
+    return Position(epoch) if staircase else Position(epoch, *inside.parts(steps))
 
 
 def _at_least_one_update(steps: Wide) -> Wide:

@@ -89,10 +89,7 @@ def cooldown(
 def _until(position: Position, at: jax.Array) -> Position:
     """The position, which stands still from a count on."""
     before = position.whole < at
-    fraction = position.fraction
-    if fraction is not None:
-        fraction = where(before, fraction, Wide(jnp.zeros_like(fraction.high), jnp.zeros_like(fraction.low)))
-    return Position(jnp.where(before, position.whole, at), fraction)
+    return position.replace(jnp.where(before, position.whole, at)).whole_unless(before)
 
 
 def _cooldown(

@@ -8,11 +8,14 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxlr.numerics import elementary, wide
-from jaxlr.numerics.wide import Wide, from_integer, less, where
+from jaxlr.numerics.wide import Wide, from_integer, less, select, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.composition.groups import alike
 from jaxlr.schedules.families.cosines import cosine_between
+from jaxlr.schedules.families.steps import passed
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.position import Position, at_least_one
 from jaxlr.schedules.schedule import Schedule, as_schedule
@@ -66,10 +69,13 @@ def join(schedules: Sequence[Schedule], boundaries: Lengths) -> Schedule:
 
 
 def _join(position: Position, schedules: tuple[Schedule, ...], boundaries: jax.Array) -> Wide:
-    value = schedules[0].at(position)
-    for i, schedule in enumerate(schedules[1:]):
-        start = boundaries[i]
-        value = where(position.whole >= start, schedule.at(position.since(start)), value)
+    piece = passed(position.whole, boundaries)
+    start = _entry(jnp.concatenate([jnp.zeros(1, jnp.uint32), boundaries]), piece)
+    place, groups = position.since(start), alike(schedules)
+    value = _one_of(schedules, groups[0], piece).at(place)
+    for group in groups[1:]:
+        here = _entry(jnp.asarray(np.isin(np.arange(len(schedules)), group)), piece)
+        value = where(here, _one_of(schedules, group, piece).at(place), value)
     return value
 
 
@@ -84,6 +90,21 @@ def _warm_cycle(a: SimpleNamespace, count: int) -> Cycle | None:
     if a.overlap:
         return a.schedule.cycle(count)
     return a.schedule.cycle(count - a.warmup_steps) if count > a.warmup_steps else None
+
+
+def _one_of(schedules: tuple[Schedule, ...], group: list[int], piece: jax.Array) -> Schedule:
+    """The schedule of a piece; of schedules that differ in numbers only, one with the numbers of that piece."""
+    if len(group) == 1:
+        return schedules[group[0]]
+    entries = np.zeros(len(schedules), np.uint32)
+    entries[group] = np.arange(len(group))
+    entry = piece if len(group) == len(schedules) else _entry(jnp.asarray(entries), piece)
+    return jax.tree.map(lambda *numbers: _entry(jnp.stack(numbers), entry), *(schedules[i] for i in group))
+
+
+def _entry(values: jax.Array, index: jax.Array) -> jax.Array:
+    """The value at each index."""
+    return values.at[index].get(mode="promise_in_bounds")
 
 
 @family(
@@ -184,10 +205,12 @@ def _warmup(
     if overlap and kind == "1-exp":
         warming, here = (warmup_steps > 0) & (position.whole >= 0), position
     else:
-        here = Position(jnp.where(warming, position.whole, jnp.uint32(0)), position.fraction)
+        here = position.replace(select(warming, position.whole, 0))
     first = init_value if init_value is not None else wide.constant(0.0)
     if kind == "constant":
         rising = first
+    elif kind == "linear":
+        rising = _ahead(here, offset).share(warmup_steps).between(first, value)
     elif kind == "exponential":
         done, _ = _ahead(here, offset).parts(warmup_steps)
         power, scale = elementary.exp(elementary.log(value / first) * done)
@@ -199,7 +222,7 @@ def _warmup(
 
 
 def _ahead(position: Position, offset: jax.Array) -> Position:
-    return Position(position.whole + offset, position.fraction)
+    return position.replace(position.whole + offset)
 
 
 def _risen(kind: str, position: Position, offset: jax.Array, steps: jax.Array) -> tuple[Wide, Wide]:

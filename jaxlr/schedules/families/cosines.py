@@ -6,12 +6,12 @@ from typing import Literal
 
 import jax
 
-from jaxlr.numerics.elementary import sine_squared
-from jaxlr.numerics.wide import Wide, constant, where
+from jaxlr.numerics.elementary import versine
+from jaxlr.numerics.wide import Wide, select, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.lines import from_zero, rest_to_the_power
 from jaxlr.schedules.family import family
-from jaxlr.schedules.position import Position, at_least_one, shares
+from jaxlr.schedules.position import Position, Share, at_least_one, resumed
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
@@ -84,30 +84,31 @@ def _cosine(
     begin: jax.Array,
     begin_phase: Wide,
 ) -> Wide:
-    steps = decay_steps
-    done, left = shares(position, steps, begin, begin_phase)
+    share = resumed(position, decay_steps, begin, begin_phase)
     if after == "rise":
-        cycle, inside = position.within(steps)
-        up, down = inside.parts(at_least_one(steps))
-        rising = (cycle % 2 == 1) | (steps == 0)
-        later = cycle > 0
-        done = where(rising, down, where(later, up, done))
-        left = where(rising, up, where(later, down, left))
-    return cosine_between(init_value, end_value, done, left)
+        cycle, inside = position.within(decay_steps)
+        again = inside.share(at_least_one(decay_steps))
+        falls = (cycle & 1 == 0) & (decay_steps > 0)
+        later = (cycle > 0) | (decay_steps == 0)
+        early = select(later, again.early == falls, share.early)
+        share = Share(where(later, again.near, share.near), early)
+    return along_cosine(share).between(init_value, end_value)
+
+
+def along_cosine(share: Share) -> Share:
+    """How much of half a cosine is done, `(1 - cos(pi x)) / 2` of the share x: in half ways, a quarter turn."""
+    return Share(versine(share.near), share.early)
 
 
 def cosine_between(first: Wide, last: Wide, done: Wide, left: Wide) -> Wide:
     """Half a cosine from `first` (done = 0) to `last` (left = 0)."""
-    kept, gone = cosine_weights(done, left)
-    return first * kept + last * gone
+    return along_cosine(nearer(done, left)).between(first, last)
 
 
-def cosine_weights(done: Wide, left: Wide) -> tuple[Wide, Wide]:
-    """`(1 + cos(pi done)) / 2` and 1 less it: the half-angle form of the nearer end, and the rest."""
+def nearer(done: Wide, left: Wide) -> Share:
+    """The share whose parts are `done` and `left`."""
     early = done.high <= left.high
-    near = sine_squared(where(early, done, left))
-    far = constant(1.0) - near
-    return where(early, far, near), where(early, near, far)
+    return Share(where(early, done, left).doubled(), early)
 
 
 @family(end="decay_steps", scales=("init_value",), towards="end_value", borders=lambda a: from_zero(a.decay_steps))
@@ -167,6 +168,6 @@ def _k_decay(
     done, left = position.parts(decay_steps)
     mantissa, exponent, left = rest_to_the_power(left, done, k)
     done = mantissa.scaled(exponent)
-    kept, gone = (left, done) if shape == "linear" else cosine_weights(done, left)
+    gone, kept = (done, left) if shape == "linear" else along_cosine(nearer(done, left)).parts()
     kept, scale, gone = rest_to_the_power(gone, kept, power)
     return (init_value * kept).scaled(scale) + end_value * gone

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxlr.numerics import elementary
 from jaxlr.numerics.elementary import exp
-from jaxlr.numerics.wide import Wide, constant, from_integer, where
+from jaxlr.numerics.wide import Wide, alike, constant, from_integer, ratio, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.lines import from_zero
 from jaxlr.schedules.family import family
@@ -126,7 +127,9 @@ def _natural_exponential(
 def transitions(position: Position, transition_steps: jax.Array, staircase: bool) -> Wide:
     """n / transition_steps, or its floor."""
     steps = at_least_one(transition_steps)
-    return from_integer(position.whole // steps) if staircase else position.wide() / from_integer(steps)
+    if staircase:
+        return from_integer(lax.div(*alike(position.whole, steps)))
+    return ratio(position.whole, steps) if position.fraction is None else position.wide() / from_integer(steps)
 
 
 def decayed(value: Wide, rate: Factor, exponent: Wide) -> Wide:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import jax
+from jax import lax
 
 from jaxlr.numerics import elementary, wide
-from jaxlr.numerics.elementary import sqrt
-from jaxlr.numerics.wide import Wide, constant, from_integer, less, where
+from jaxlr.numerics.elementary import one_more, sqrt
+from jaxlr.numerics.wide import Wide, alike, constant, from_integer, less, ratio, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.exponentials import transitions
 from jaxlr.schedules.families.lines import from_zero
@@ -93,6 +94,8 @@ def inverse_sqrt(init_value: Scalar, *, timescale: Length = 1) -> Schedule:
 
 def _inverse_sqrt(position: Position, init_value: Wide, timescale: jax.Array) -> Wide:
     scale = at_least_one(timescale)
+    if position.fraction is None:
+        return init_value * sqrt(ratio(scale, lax.max(*alike(position.whole, scale))))
     later = where(position.whole < scale, from_integer(scale), position.wide())
     return init_value * sqrt(from_integer(scale) / later)
 
@@ -131,7 +134,7 @@ def rex(init_value: Scalar, decay_steps: Length) -> Schedule:
 
 def _rex(position: Position, init_value: Wide, decay_steps: jax.Array) -> Wide:
     _, left = position.parts(decay_steps)
-    return init_value * ((left + left) / (constant(1.0) + left))
+    return init_value * (left.doubled() / one_more(left))
 
 
 @family(span=lambda a: 4 * a.warmup_steps)

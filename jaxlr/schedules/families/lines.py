@@ -11,7 +11,7 @@ from jaxlr.numerics.elementary import exp_and_rest, log
 from jaxlr.numerics.wide import Wide, from_integer
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import Borders, Cycle, family
-from jaxlr.schedules.position import Position, at_least_one, blend
+from jaxlr.schedules.position import Position, at_least_one
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
@@ -99,7 +99,7 @@ def linear(
 def _linear(
     position: Position, init_value: Wide, end_value: Wide, transition_steps: jax.Array, transition_begin: jax.Array
 ) -> Wide:
-    return blend(init_value, end_value, position.since(transition_begin), transition_steps)
+    return position.since(transition_begin).share(transition_steps).between(init_value, end_value)
 
 
 @family(end=_arrival, scales=("init_value",), towards="end_value", borders=_way, repeats_itself=True)

@@ -8,12 +8,12 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from jaxlr.numerics.wide import Wide, constant, from_integer, less, where
+from jaxlr.numerics.wide import Wide, constant, from_integer, unless, where
 from jaxlr.schedules import leaves
-from jaxlr.schedules.families.cosines import cosine_between
+from jaxlr.schedules.families.cosines import along_cosine
 from jaxlr.schedules.families.lines import from_zero
 from jaxlr.schedules.family import Borders, family
-from jaxlr.schedules.position import Position, progress
+from jaxlr.schedules.position import Position, Share, at_least_one, progress
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
@@ -100,11 +100,13 @@ def _one_cycle(
     begin: jax.Array,
     begin_phase: Wide,
 ) -> Wide:
-    first = max_lr / div_factor
-    end = first / final_div_factor
-    middle = [first] if three_phase else []
-    values = [first, max_lr, *middle, end]
-    return through(values, position, total_steps, pct_start, anneal, last, begin, begin_phase)
+    share, earlier = placed(position, total_steps, pct_start, three_phase, last, begin, begin_phase, anneal)
+    whole = div_factor * final_div_factor
+    if three_phase:
+        first, end = max_lr / div_factor, max_lr / whole
+        return share.between(in_turn(earlier, first, max_lr, first), in_turn(earlier, max_lr, first, end))
+    foot = max_lr / in_turn(earlier, div_factor, whole)
+    return Share(share.near, share.early == earlier[0]).between(foot, max_lr)
 
 
 @family(end="total_steps", scales=("base_momentum",), towards="max_momentum", borders=_run)
@@ -181,50 +183,66 @@ def _one_cycle_momentum(
     begin: jax.Array,
     begin_phase: Wide,
 ) -> Wide:
-    after = [max_momentum] if three_phase else []
-    values = [max_momentum, base_momentum, max_momentum, *after]
-    return through(values, position, total_steps, pct_start, anneal, last, begin, begin_phase)
+    share, earlier = placed(position, total_steps, pct_start, three_phase, last, begin, begin_phase, anneal)
+    rest = [max_momentum] if three_phase else []
+    first, then = [max_momentum, base_momentum, *rest], [base_momentum, max_momentum, *rest]
+    return share.between(in_turn(earlier, *first), in_turn(earlier, *then))
 
 
-def through(
-    values: list[Wide],
+def placed(
     position: Position,
     total_steps: jax.Array,
     pct_start: Wide,
-    anneal: str,
+    three_phase: bool,
     last: str,
-    begin: jax.Array | None = None,
-    begin_phase: Wide | None = None,
-) -> Wide:
-    """From each value to the next, the borders between them being shares of the run (real numbers, not counts)."""
-    end, borders = run_borders(total_steps, pct_start, len(values) - 1, last)
-    now, ahead = progress(position, end, begin, begin_phase)
-    start, first = borders[-2], values[-2]
-    then = where(less(start, from_integer(end)), values[-1], first)  # a last phase of no length does nothing
-    for i in reversed(range(len(borders) - 2)):
-        earlier = less(now, borders[i + 1])
-        start = where(earlier, borders[i], start)
-        ahead = where(earlier, borders[i + 1] - now, ahead)
-        first, then = where(earlier, values[i], first), where(earlier, values[i + 1], then)
-    ended = position.whole >= end
-    behind = now - start
-    length = where(ended, constant(1.0), behind + ahead)
-    done = where(ended, constant(1.0), behind / length)
-    left = where(ended, constant(0.0), ahead / length)
-    return cosine_between(first, then, done, left) if anneal == "cos" else first * left + then * done
+    begin: jax.Array,
+    begin_phase: Wide,
+    anneal: str,
+) -> tuple[Share, list[jax.Array]]:
+    """How much of its phase is done, along its curve, and whether the position lies before each border.
+
+    The borders between the phases are shares of the run: real numbers, not counts.
+    """
+    end, borders = _inner_borders(total_steps, pct_start, 3 if three_phase else 2, last)
+    start, ahead = progress(position, end, begin, begin_phase)
+    distances = [start - border for border in borders]
+    earlier = [distance.high < 0.0 for distance in distances[:-1]]
+    # At the end a last phase of no length has not begun: it does nothing. Anywhere else this is `distance < 0`.
+    earlier.append(distances[-1].high <= ahead.high * jnp.float32(-(2.0**-99)))
+    behind = in_turn(earlier, start, *distances)
+    ahead = in_turn(earlier, *(-distance for distance in distances), ahead)
+    length = behind.plus(ahead)
+    early = behind.high < ahead.high
+    # Without a way it is the end: the small number keeps 0 / 0 away.
+    share = Share(where(early, behind, ahead).doubled() / Wide(length.high + jnp.float32(2.0**-99), length.low), early)
+    return along_cosine(share) if anneal == "cos" else share, earlier
 
 
-def run_borders(total_steps: jax.Array, pct_start: Wide, phases: int, last: str) -> tuple[jax.Array, list[Wide]]:
+def in_turn(earlier: list[jax.Array], *values: Wide) -> Wide:
+    """The value of the phase: the first one before the first border, the last one behind all of them."""
+    value = values[-1]
+    for before, own in reversed(list(zip(earlier, values[:-1], strict=True))):
+        value = where(before, own, value)
+    return value
+
+
+def run_borders(total_steps: jax.Array, pct_start: Wide, phases: int, last: str) -> Borders:
     """The count of the end, and where each of the two or three phases starts and the last one ends."""
-    total = total_steps
-    lead = constant(1.0 if last == "total-1" else 0.0)
-    end = total if last == "total" else jnp.maximum(total, jnp.uint32(1)) - jnp.uint32(1)
-    share = pct_start * from_integer(total)
-    first_end = share - lead
-    # A share that was meant as one update, as 0.1 of 10, starts at the peak.
-    first_end = where(jnp.abs(first_end.high) <= share.high * 2.0**-40, constant(0.0), first_end)
-    risen = [first_end, first_end + first_end][: phases - 1]
-    return end, [constant(0.0), *risen, from_integer(end)]
+    end, inner = _inner_borders(total_steps, pct_start, phases, last)
+    return end, [constant(0.0), *inner, from_integer(end)]
+
+
+def _inner_borders(total_steps: jax.Array, pct_start: Wide, phases: int, last: str) -> tuple[jax.Array, list[Wide]]:
+    """The count of the end, and where the second and the third phase start."""
+    share = pct_start * from_integer(total_steps)
+    if last == "total":
+        end, risen = total_steps, share
+    else:
+        end = at_least_one(total_steps) - jnp.uint32(1)
+        risen = share - constant(1.0)
+        # A share that was meant as one update, as 0.1 of 10, starts at the peak.
+        risen = unless(jnp.abs(risen.high) <= share.high * 2.0**-40, risen)
+    return end, [risen] if phases == 2 else [risen, risen.doubled()]
 
 
 @family()
@@ -304,4 +322,6 @@ def flat_cosine(
 def _flat_cosine(
     position: Position, init_value: Wide, total_steps: jax.Array, pct_start: Wide, end_value: Wide
 ) -> Wide:
-    return through([init_value, init_value, end_value], position, total_steps, pct_start, "cos", "total")
+    none = from_integer(jnp.uint32(0))
+    share, earlier = placed(position, total_steps, pct_start, False, "total", jnp.uint32(0), none, "cos")
+    return share.between(init_value, in_turn(earlier, init_value, end_value))

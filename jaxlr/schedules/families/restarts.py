@@ -7,18 +7,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
-from jaxlr.numerics.elementary import log
-from jaxlr.numerics.triple import integer_power, triple, where_triple
-from jaxlr.numerics.wide import Wide, constant, from_integer, less, where
+from jaxlr.numerics.triple import Triple, integer_power, triple
+from jaxlr.numerics.wide import Wide, alike, constant, from_integer, less, select, unless, where
 from jaxlr.schedules import leaves
-from jaxlr.schedules.families.cosines import cosine_weights
+from jaxlr.schedules.families.cosines import along_cosine
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.leaves import Factor
-from jaxlr.schedules.position import Position, at_least_one, position_of
+from jaxlr.schedules.position import Position, Share, at_least_one, position_of
 from jaxlr.schedules.schedule import Schedule, as_schedule
 from jaxlr.typing import Length, Scalar
+
+_ENDLESS = 2.0**64  # a growth after which no count leaves the start of the second cycle; its square is in float32
 
 
 def _three_cycles(first: int, t_mul: float) -> int:
@@ -76,7 +78,7 @@ def cosine_restarts(
         _cosine_restarts,
         init_value=leaves.number("init_value", init_value),
         first_decay_steps=leaves.length("first_decay_steps", first_decay_steps),
-        t_mul=leaves.number("t_mul", t_mul, minimum=1.0),
+        t_mul=_growth(t_mul),
         m_mul=leaves.factor("m_mul", m_mul),
         end_value=leaves.number("end_value", end_value),
     )
@@ -86,16 +88,17 @@ def _cosine_restarts(
     position: Position,
     init_value: Wide,
     first_decay_steps: jax.Array,
-    t_mul: Wide,
+    t_mul: Wide | jax.Array | int,
     m_mul: Factor,
     end_value: Wide,
 ) -> Wide:
-    cycle, done, left = _cycle_of(position, at_least_one(first_decay_steps), t_mul)
-    kept, gone = cosine_weights(done, left)
+    cycle, place = _cycle_of(position, at_least_one(first_decay_steps), t_mul)
+    fall = along_cosine(place)
+    _, kept = fall.parts()
     power, scale = m_mul.power(from_integer(cycle))
-    later = end_value + ((init_value - end_value) * kept * power).scaled(scale)
+    later = end_value + (kept * (init_value - end_value) * power).scaled(scale)
     # In the first cycle the peak is as it was given: end + (init - end) loses what a large end value swallows.
-    return where(cycle == 0, init_value * kept + end_value * gone, later)
+    return where(cycle == 0, fall.between(init_value, end_value), later)
 
 
 @family(span=lambda a: _three_cycles(a.period, a.t_mul), cycle=lambda a, n: _place(a.period, a.t_mul, n, a.limit))
@@ -139,7 +142,7 @@ def with_restarts(
         _with_restarts,
         schedule=as_schedule("schedule", schedule),
         period=leaves.length("period", period),
-        t_mul=leaves.number("t_mul", t_mul, minimum=1.0),
+        t_mul=_growth(t_mul),
         m_mul=leaves.factor("m_mul", m_mul),
         limit=None if limit is None else leaves.length("limit", limit),
         end_value=leaves.number("end_value", end_value),
@@ -150,61 +153,114 @@ def _with_restarts(
     position: Position,
     schedule: Schedule,
     period: jax.Array,
-    t_mul: Wide,
+    t_mul: Wide | jax.Array | int,
     m_mul: Factor,
     limit: jax.Array | None,
     end_value: Wide,
 ) -> Wide:
     first = at_least_one(period)
-    cycle, done, left = _cycle_of(position, first, t_mul)
+    cycle, place = _cycle_of(position, first, t_mul)
     length = from_integer(first)
-    inside = position_of(where(less(done, left), length * done, length - length * left))
+    near = length * Wide(place.near.high * 0.5, place.near.low * 0.5)
+    inside = position_of(where(place.early, near, length - near))
     power, scale = m_mul.power(from_integer(cycle))
     value = (schedule.at(inside) * power).scaled(scale)
     return value if limit is None else where(cycle >= limit, end_value, value)
 
 
-def _cycle_of(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
-    """The cycle's index, and the parts of the cycle behind and ahead."""
-    equal_cycle, equal = position.within(first)
-    equal_done, equal_left = equal.parts(first)
-    grown_cycle, grown_done, grown_left = _growing_cycle(position, first, t_mul)
-    grows = less(constant(1.0), t_mul)
-    cycle = jnp.where(grows, grown_cycle, equal_cycle)
-    return cycle, where(grows, grown_done, equal_done), where(grows, grown_left, equal_left)
+def _growth(t_mul: Any) -> Any:
+    """The number as a leaf, an integer one as an integer, and a known 1 as a word: each is a smaller program."""
+    leaf = leaves.growth("t_mul", t_mul)
+    return 1 if leaves.is_known(leaf) and np.ndim(jax.tree.leaves(leaf)[0]) == 0 and leaves.plain(leaf) == 1 else leaf
 
 
-def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Wide, Wide]:
-    """Any `t_mul > 1`: a guess by the logarithm, one too low at least, then up while the position lies past the end."""
+def _cycle_of(position: Position, first: jax.Array, t_mul: Wide | jax.Array | int) -> tuple[jax.Array, Share]:
+    """The cycle's index, and the place in it."""
+    cycle, inside = position.within(first)
+    place = inside.share(first)
+    if isinstance(t_mul, int):
+        return cycle, place
+    if isinstance(t_mul, Wide):
+        grows = less(constant(1.0), t_mul)
+        grown_cycle, grown_place = _growing_cycle(position, first, t_mul)
+    else:
+        grows = t_mul > 1
+        grown_cycle, grown_place = _multiplied_cycle(position, first, t_mul)
+    early = select(grows, grown_place.early, place.early)
+    return select(grows, grown_cycle, cycle), Share(where(grows, grown_place.near, place.near), early)
+
+
+def _multiplied_cycle(position: Position, first: jax.Array, t_mul: jax.Array) -> tuple[jax.Array, Share]:
+    """An integer `t_mul > 1`: at most 32 cycles before the last count, in integers alone."""
+    t_mul = lax.max(t_mul, jnp.full_like(t_mul, 2))
+    zero = jnp.zeros_like(position.whole)
+    rest, before, length, cycle = position.whole, zero, first + zero, zero
+    longest = lax.div(*alike(jnp.uint32(0xFFFFFFFF), t_mul))  # of the lengths whose next one is a uint32
+    for _ in range(32):  # not a loop of the program: a round of it takes as long as all of them
+        later = rest >= length
+        rest, before = rest - select(later, length, 0), select(later, length, before)
+        cycle = cycle + later.astype(jnp.uint32)
+        length = select(later, select(length > longest, 0xFFFFFFFF, length * t_mul), length)
+    # The last length may be above all uint32.
+    whole = where(cycle == 0, from_integer(first), from_integer(before) * from_integer(t_mul))
+    behind = Position(rest, position.fraction, position.rest).wide()
+    ahead = whole - behind
+    early = less(behind, ahead)
+    return cycle, Share(where(early, behind, ahead).doubled() / whole, early)
+
+
+def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Share]:
+    """Any `t_mul > 1`, by multiples of the first length: cycle i starts at `unit (t_mul**i - 1) / growth`."""
     one = constant(1.0)
     t_mul = where(less(one, t_mul), t_mul, constant(2.0))
-    growth, now, unit = t_mul - one, position.wide(), from_integer(first)
-    guess = log(one + now / unit * growth) / log(t_mul, growth)
-    # The conversion cuts the fraction off; jaxlib 0.12 compiles a floor or a maximum of a long formula for ever.
-    cycle = lax.stop_gradient(guess.nearest()).astype(jnp.uint32)
-    cycle = jnp.where(cycle > 0, cycle - 1, 0).astype(jnp.uint32)
-    # Times `growth`, so that the start, unit (t_mul**i - 1) / growth, needs no quotient; it may be as large as 2**31,
-    # and what is left of the position after it is needed to all its bits.
-    ratio, share = triple(t_mul), triple(growth)
-    multiple = integer_power(ratio, cycle)
-    whole = triple(from_integer(position.whole))
-    place = whole if position.fraction is None else whole + triple(position.fraction)
-    into = place * share - triple(unit) * (multiple - triple(one))
-    length = triple(unit) * multiple * share
+    t_mul = where(t_mul.high < _ENDLESS, t_mul, constant(_ENDLESS))
+    growth, unit, whole = t_mul - one, from_integer(first), from_integer(position.whole)
+    # Times `growth` and plus `unit`, a start is a multiple of the unit, and the position is `target`. Both may be large
+    # and what lies between them is needed to all its bits.
+    place = triple(whole) if position.fraction is None else triple(whole) + triple(position.fraction)
+    target = place * triple(growth) + triple(unit)
     # A product that is whole in decimals, such as 10 * 1.1, is a restart although its float32 digits are above it.
     integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.low == 0)
-    tolerance = jnp.where(integers, 0.0, (now * growth).high * jnp.float32(2.0**-44))
-
-    def up(_: Any, state: Any) -> Any:
-        cycle, into, length = state
-        past = (into - length).high >= -tolerance
-        into, longer = where_triple(past, into - length, into), where_triple(past, length * ratio, length)
-        return cycle + past.astype(jnp.uint32), into, longer
-
-    cycle, into, length = lax.fori_loop(0, 2, up, (cycle, into, length))
+    tolerance = select(integers, 0.0, (whole.high * growth.high) * jnp.float32(2.0**-44))
+    cycle, start = _last_start(target, triple(unit), t_mul, growth, tolerance, position.whole >= first)
+    unit_of_both = select(growth.high > 2.0**32, jnp.float32(2.0**-64), jnp.float32(1.0))  # a length is above 2**128
+    into, start = (jax.tree.map(lambda part: part * unit_of_both, each) for each in (target - start, start))
+    length = start * triple(growth)
     behind, ahead = into.wide(), (length - into).wide()
-    behind = where(jnp.abs(behind.high) <= tolerance, constant(0.0), behind)
+    behind = unless(behind.high <= tolerance * unit_of_both, behind)
     early = less(behind, ahead)
-    near = where(early, behind, ahead) / length.wide()
-    far = one - near
-    return cycle, where(early, near, far), where(early, far, near)
+    near = where(early, behind, ahead)
+    return cycle, Share(unless(near.high < 0.0, near).doubled() / length.wide(), early)
+
+
+def _last_start(
+    target: Triple, unit: Triple, t_mul: Wide, growth: Wide, tolerance: jax.Array, later: jax.Array
+) -> tuple[jax.Array, Triple]:
+    """The largest i with `unit * t_mul**i <= target`, and that multiple.
+
+    Each round goes as far as a bound from below of `log(target / start) / log(t_mul)` is sure of, and one at least.
+    """
+    target, unit, growth, factor = lax.stop_gradient((target, unit, growth, t_mul))
+    ratio = triple(factor)
+    # log(t) <= (t - 1/t) / 2; log2(1 + r) >= r for r <= 1, and log2 of a float is at least its bits as a number.
+    scale = jnp.float32(2 * math.log(2) * (1 - 2.0**-10)) * factor.high / (growth.high * (1.0 + factor.high))
+
+    def on(state: Any) -> Any:
+        cycle, start, more = state
+        more_by = ((target.high - start.high) + (target.middle - start.middle)) / start.high
+        bits = lax.bitcast_convert_type(1.0 + more_by, jnp.int32) - (127 << 23)
+        log2 = select(more_by < 1.0, more_by, bits.astype(jnp.float32) * jnp.float32(2.0**-23))
+        sure = (log2 * scale).astype(jnp.uint32)
+        steps = select(more, lax.max(sure, jnp.ones_like(sure)), 0)
+        start = start * integer_power(ratio, steps)
+        over = start * ratio
+        rest = (over.high - target.high) + (over.middle - target.middle) + (over.low - target.low)
+        return cycle + steps, start, more & (rest <= tolerance)
+
+    shape = later.shape
+    begin = (jnp.zeros(shape, jnp.uint32), jax.tree.map(lambda part: jnp.broadcast_to(part, shape), unit), later)
+    cycle, start, _ = lax.while_loop(lambda state: jnp.any(state[2]), on, begin)
+    # What the loop hides from a gradient: d start / d t_mul.
+    change = (t_mul.high - factor.high) + (t_mul.low - factor.low)
+    change = lax.stop_gradient(start.high * cycle.astype(jnp.float32) / factor.high) * change
+    return cycle, Triple(start.high + change, start.middle, start.low)

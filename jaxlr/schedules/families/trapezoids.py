@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxlr.numerics import elementary, wide
-from jaxlr.numerics.wide import Wide, from_integer, less, where
+from jaxlr.numerics.wide import Wide, from_integer, less, only, select, unless, where
 from jaxlr.schedules import leaves
-from jaxlr.schedules.families.cosines import cosine_between
+from jaxlr.schedules.families.cosines import along_cosine, nearer
 from jaxlr.schedules.family import Borders, family
-from jaxlr.schedules.position import Position, at_least_one, progress
+from jaxlr.schedules.position import Position, Share, at_least_one, progress
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
@@ -108,17 +108,23 @@ def _warmup_stable_decay(
     stable = rise + stable_steps
     end = stable + jnp.minimum(fall, ~stable)  # no more than a uint32 holds; no count comes so far
     behind, ahead = progress(position, end, begin, begin_phase)
-    up, length = from_integer(at_least_one(rise)), from_integer(at_least_one(fall))
-    rising = init_value * ((up - behind) / up) + peak_value * (behind / up)
-    none, whole = wide.constant(0.0), wide.constant(1.0)
-    falls, ended = less(from_integer(stable), behind), position.whole >= end
-    done = where(ended, whole, where(falls, (behind - from_integer(stable)) / length, none))
-    left = where(ended, none, where(falls, ahead / length, whole))
-    if decay == "cosine":
-        falling = cosine_between(peak_value, end_value, done, left)
-    elif decay == "linear":
-        falling = peak_value * left + end_value * done
-    else:
-        root = elementary.sqrt(done)
-        falling = peak_value * (left / (wide.constant(1.0) + root)) + end_value * root
-    return where(less(behind, from_integer(rise)), rising, falling)
+    up, down = from_integer(rise), from_integer(fall)
+    rises, falls, ended = less(behind, up), less(ahead, down), position.whole >= end
+    # What lies behind and ahead in a phase; in the flat one nothing of the fall is done.
+    done = where(rises, behind, only(falls, down - ahead))
+    left = unless(ended, where(rises, up - behind, ahead))
+    early = (less(done, left) | ~(rises | falls)) & ~ended
+    length = from_integer(at_least_one(select(rises, rise, fall)))
+    share = Share(where(early, done, left).doubled() / length, early)
+    first, last = where(rises, init_value, peak_value), where(rises, peak_value, end_value)
+    if decay == "linear":
+        return share.between(first, last)
+    curved = along_cosine(share) if decay == "cosine" else _along_root(share)
+    return Share(where(rises, share.near, curved.near), select(rises, share.early, curved.early)).between(first, last)
+
+
+def _along_root(share: Share) -> Share:
+    """`sqrt(x)` of the share x; what is left of it is `(1 - x) / (1 + sqrt(x))`."""
+    done, left = share.parts()
+    root = elementary.sqrt(done)
+    return nearer(root, left / elementary.one_more(root))

@@ -9,11 +9,11 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from jaxlr.numerics.wide import Wide, where
+from jaxlr.numerics.wide import Wide, select
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.leaves import Factor
-from jaxlr.schedules.position import Position
+from jaxlr.schedules.position import Position, Share
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
@@ -68,7 +68,7 @@ def _triangular(
     position: Position, base_lr: Wide, max_lr: Wide, step_size: jax.Array, step_size_down: jax.Array | None
 ) -> Wide:
     _, rise = rise_in_cycle(position, step_size, step_size_down)
-    return base_lr + (max_lr - base_lr) * rise
+    return rise.between(base_lr, max_lr)
 
 
 @family(span=four_cycles, cycle=place)
@@ -108,8 +108,8 @@ def _triangular2(
     position: Position, base_lr: Wide, max_lr: Wide, step_size: jax.Array, step_size_down: jax.Array | None
 ) -> Wide:
     cycle, rise = rise_in_cycle(position, step_size, step_size_down)
-    halvings = jnp.minimum(cycle, jnp.uint32(252)).astype(jnp.int32)
-    return base_lr + ((max_lr - base_lr) * rise).scaled(-halvings)
+    halvings = select(cycle > 252, 252, cycle).astype(jnp.int32)
+    return base_lr + (rise.parts()[0] * (max_lr - base_lr)).scaled(-halvings)
 
 
 @family(span=four_cycles, cycle=place)
@@ -174,11 +174,10 @@ def _exp_range(
     decay_base: bool,
 ) -> Wide:
     _, rise = rise_in_cycle(position, step_size, step_size_down)
-    height = (max_lr - base_lr) * rise
     power, scale = gamma.power(position.wide())
     if decay_base:
-        return ((base_lr + height) * power).scaled(scale)
-    return base_lr + (height * power).scaled(scale)
+        return (rise.between(base_lr, max_lr) * power).scaled(scale)
+    return base_lr + (rise.parts()[0] * (max_lr - base_lr) * power).scaled(scale)
 
 
 @family(span=four_cycles, cycle=place)
@@ -241,17 +240,19 @@ def _cyclic(
 ) -> Wide:
     cycle, rise = rise_in_cycle(position, step_size, step_size_down)
     scale = scale_fn(cycle.astype(jnp.int32) + 1 if scale_by == "cycle" else position.count())
-    return base_lr + ((max_lr - base_lr) * rise).times(jnp.asarray(scale).astype(jnp.float32))
+    return base_lr + (rise.parts()[0] * (max_lr - base_lr)).times(jnp.asarray(scale).astype(jnp.float32))
 
 
-def rise_in_cycle(position: Position, step_size: jax.Array, step_size_down: jax.Array | None) -> tuple[jax.Array, Wide]:
-    """The cycle's index (0, 1, ...) and the height in [0, 1]: 0 at its ends, 1 after `step_size` updates."""
+def rise_in_cycle(
+    position: Position, step_size: jax.Array, step_size_down: jax.Array | None
+) -> tuple[jax.Array, Share]:
+    """The cycle's index (0, 1, ...) and the height as a share: 0 at its ends, all of it after `step_size` updates."""
     up = step_size
     down = up if step_size_down is None else step_size_down
     cycle, inside = position.within(up + down)
-    risen, _ = inside.parts(up)
-    _, fallen = inside.since(up).parts(down)
-    return cycle, where(inside.whole < up, risen, fallen)
+    rises = inside.whole < up
+    way = inside.since(select(rises, 0, up)).share(select(rises, up, down))
+    return cycle, Share(way.near, way.early == rises)
 
 
 def _corners(base_lr: Any, max_lr: Any, step_size: Any, step_size_down: Any) -> dict[str, Any]:

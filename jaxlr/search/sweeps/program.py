@@ -15,7 +15,6 @@ from jax import lax
 from jax.extend.core import jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jaxlr.schedules import Schedule
 from jaxlr.search.sweeps.members import Family
 from jaxlr.search.trials.trial import CompilerOption
 from jaxlr.typing import Array, PyTree
@@ -31,14 +30,14 @@ class Program:
     """A training function traced once, for one family, then compiled once and called for each group.
 
     Args:
-      train_fn: schedule -> pytree of arrays.
+      train_fn: schedule, or whatever else the family's structure says -> pytree of arrays.
       family: the members.
 
     Raises:
       TypeError: a result is a random key, which NumPy cannot hold.
     """
 
-    def __init__(self, train_fn: Callable[[Schedule], PyTree], family: Family):
+    def __init__(self, train_fn: Callable[[Any], PyTree], family: Family):
         def train(*leaves: jax.Array) -> PyTree:
             return train_fn(jax.tree.unflatten(family.structure, leaves))
 

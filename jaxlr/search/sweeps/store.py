@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,11 +34,12 @@ class Store:
       programs: what tells each traced program, and the data in it, from any other.
 
     Raises:
-      ValueError: the folder holds another sweep, or cannot be written.
+      ValueError: the folder holds another sweep, or there can be none at its place.
+      OSError: it cannot be written.
     """
 
     def __init__(self, folder: str | os.PathLike[str], members: Sequence[Schedule], programs: Sequence[str]):
-        self._folder = Path(folder)
+        self._folder, self._total = Path(folder), len(members)
         manifest = {
             "members": len(members),
             "schedules": [repr(member) for member in members],
@@ -46,15 +49,15 @@ class Store:
         }
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            path = self._folder / _MANIFEST
-            if path.exists():
-                self._check(path, manifest)
-            elif any(self._files()):
-                raise ValueError(f"folder {str(folder)!r} holds results but no {_MANIFEST}: give another folder")
-            else:
-                _write(path, (json.dumps(manifest, indent=2) + "\n").encode())
-        except OSError as error:
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
             raise ValueError(f"folder: {error.filename}: {error.strerror}") from None
+        path = self._folder / _MANIFEST
+        if path.exists():
+            self._check(path, manifest)
+        elif any(self._files()):
+            raise ValueError(f"folder {str(folder)!r} holds results but no {_MANIFEST}: give another folder")
+        else:
+            _write(path, (json.dumps(manifest, indent=2) + "\n").encode())
 
     def load(self, shapes: Sequence[jax.ShapeDtypeStruct]) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """The finished groups: their members and their results.
@@ -71,14 +74,24 @@ class Store:
                     members = file["members"]
                     # NumPy does not know the names of JAX's small dtypes and gives their bytes back.
                     results = [_viewed(file[str(i)], shape.dtype) for i, shape in enumerate(shapes)]
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            except (OSError, EOFError, ValueError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error):
                 raise ValueError(f"{path} is damaged: delete it, and its group is run again") from None
+            if (
+                members.dtype.kind not in "iu"
+                or members.ndim != 1
+                or not np.isin(members, np.arange(self._total)).all()
+            ):
+                raise ValueError(f"{path} is of other members: delete it, and its group is run again")
             if any(r.shape != (len(members), *s.shape) for r, s in zip(results, shapes, strict=True)):
                 raise ValueError(f"{path} holds results of other shapes: delete it, and its group is run again")
             yield members, results
 
     def save(self, members: np.ndarray, results: Sequence[np.ndarray]) -> None:
-        """Writes a finished group."""
+        """Writes a finished group.
+
+        Raises:
+          OSError: it cannot be written; it has the file's name.
+        """
         content = io.BytesIO()
         arrays: dict[str, Any] = {str(index): result for index, result in enumerate(results)}
         np.savez(content, members=members, **arrays)
@@ -90,7 +103,7 @@ class Store:
     def _check(self, path: Path, manifest: dict[str, Any]) -> None:
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ValueError(f"{path} is no {_MANIFEST} of a sweep: give another folder") from None
         kept = kept if isinstance(kept, dict) else {}
         for names, what in (
@@ -117,5 +130,10 @@ def _viewed(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 def _write(path: Path, content: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from None

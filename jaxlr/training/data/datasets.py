@@ -1,5 +1,6 @@
 """Real images by name: digits (no network), the sets of `SOURCES`, or NumPy files of your own."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from jaxlr.errors import DataError
 from jaxlr.training.data.cifar import ARCHIVE, load_cifar10, load_cifar10_archive
 from jaxlr.training.data.download import Source, fetch
 from jaxlr.training.data.idx import load_idx
+from jaxlr.training.data.notes import notes_of
 from jaxlr.training.data.npz import load_digits, load_npy_folder, load_npz
 from jaxlr.training.data.splits import (
     HELD_OUT_NOTE,
@@ -148,7 +150,7 @@ Known are digits, ... a path that ends in .npz, and a folder of .npy files
     else:
         train, test = load_idx(lambda file: _find_idx(file, source, data_dir, cache_dir), classes=source.classes)
     classes = count_classes(train, test, origin=name) if source is None else source.classes
-    return split_dataset(
+    data = split_dataset(
         name,
         train,
         test,
@@ -157,6 +159,7 @@ Known are digits, ... a path that ends in .npz, and a folder of .npy files
         seed=seed,
         test_note=HELD_OUT_NOTE if held_out else "",
     )
+    return dataclasses.replace(data, notes=notes_of(train, test, classes))
 
 
 def _unknown(name: str, names: tuple[str, ...]) -> str:

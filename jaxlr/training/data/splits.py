@@ -81,6 +81,7 @@ class Dataset:
       test: the same for every seed; for the one number at the end.
       classes: how many classes there are.
       split_note: the sizes of the three parts in one line.
+      notes: what is odd about images and labels, a line each.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Dataset:
     test: Split
     classes: int
     split_note: str
+    notes: tuple[str, ...] = ()
 
 
 def stratified(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
+import optax
 from jax import lax
 
 from jaxlr.loops import while_finite
 from jaxlr.training.loop.mesh import DataMesh
 from jaxlr.training.loop.update import State
 from jaxlr.training.network.convolution import compiler_options
-from jaxlr.transforms.rate.access import current_learning_rate
+from jaxlr.transforms.rate.access import current_learning_rate, learning_rates
+from jaxlr.transforms.state.inspection import current_hyperparameters
 
-__all__ = ["ChunkMetrics", "TrainChunk", "make_train_chunk", "state_shardings"]
-
-_serial = itertools.count()
+__all__ = ["ChunkMetrics", "TrainChunk", "make_train_chunk", "recorded", "state_shardings"]
 
 # state, what the feed gives, length -> state, updates done, metrics
 TrainChunk = Callable[..., tuple[State, jax.Array, "ChunkMetrics"]]
@@ -32,6 +32,24 @@ class ChunkMetrics(NamedTuple):
     loss: jax.Array  # float32, (capacity,)
     accuracy: jax.Array  # float32, (capacity,)
     gradient_norm: jax.Array  # float32, (capacity,)
+    hyperparameters: dict[str, jax.Array]  # float32, (capacity,) by name
+
+
+def recorded(optimizer_state: optax.OptState) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """The learning rate of the last update, of groups the highest, and what else the state records, by name.
+
+    Args:
+      optimizer_state: of the loop.
+
+    Raises:
+      ValueError: it records no rate.
+    """
+    rates = learning_rates(optimizer_state)
+    others = current_hyperparameters(optimizer_state)
+    if len(rates) < 2:
+        return current_learning_rate(optimizer_state), others
+    groups = {f"learning_rate/{label}": rate for label, rate in rates.items()}
+    return jnp.max(jnp.stack(list(rates.values()))), {**groups, **others}
 
 
 def state_shardings(mesh: DataMesh, state: State, *, zero: bool) -> State:
@@ -70,10 +88,13 @@ def make_train_chunk(
             state = lax.with_sharding_constraint(state, shardings)
             state, loss, *others = update(state, *batch)
             state = lax.with_sharding_constraint(state, shardings)
-            entry = ChunkMetrics(current_learning_rate(state.optimizer), loss, *others)
+            rate, hyperparameters = recorded(state.optimizer)
+            entry = ChunkMetrics(rate, loss, *others, hyperparameters=hyperparameters)
             return state, entry, jnp.bool_(True) if skip else jnp.isfinite(loss)
 
-        buffers = ChunkMetrics(*(jnp.zeros(capacity, jnp.float32) for _ in ChunkMetrics._fields))
+        kinds = jax.eval_shape(lambda: recorded(state.optimizer)[1])
+        empty = lambda: jnp.zeros(capacity, jnp.float32)  # noqa: E731
+        buffers = ChunkMetrics(empty(), empty(), empty(), empty(), {name: empty() for name in kinds})
         done, _, state, metrics = while_finite(one, state, buffers, length)
         return state, done, metrics
 
@@ -81,11 +102,16 @@ def make_train_chunk(
         _traced_once(train_chunk),
         donate_argnums=0,
         out_shardings=(shardings, mesh.everywhere, mesh.everywhere),
-        compiler_options=compiler_options(),
+        compiler_options=compiler_options(mesh.platform),
     )
 
 
 def _traced_once(function: Callable) -> Callable:
-    # chex counts by source and name, so each trainer's function needs a name of its own.
-    function.__name__ = f"{function.__name__}_{next(_serial)}"
-    return chex.assert_max_traces(function, n=1)
+    traces = itertools.count(1)
+
+    @functools.wraps(function)
+    def counted(*arguments: Any) -> Any:
+        assert next(traces) == 1, f"{function.__name__} is traced > 1 times: an argument has another shape or type"
+        return function(*arguments)
+
+    return counted

@@ -9,14 +9,16 @@ import jax
 import numpy as np
 from jax import lax
 
+from jaxlr.schedules import leaves
 from jaxlr.training.data.splits import MappedRows, Split
 from jaxlr.training.loop.mesh import DataMesh, Device
 from jaxlr.training.loop.order import BatchOrder
 
-__all__ = ["Feed", "Resident", "Streamed", "fits"]
+__all__ = ["AHEAD", "Feed", "Resident", "Streamed", "are_resident", "capacity_of", "memory_of"]
 
-_WINDOW_BYTES = 32 * 2**20  # of images in a window; three of them are on the way at a time
+_WINDOW_BYTES = 32 * 2**20  # of images in a window
 _SHARE = 0.5  # of a device's memory that the images may take
+AHEAD = 2  # windows on a device beside the one that the program reads
 
 
 class Feed(Protocol):
@@ -37,6 +39,11 @@ class Feed(Protocol):
         ...
 
     @staticmethod
+    def shapes(split: Split, order: BatchOrder, mesh: DataMesh) -> Any:
+        """The shapes and places of what `fed` gives, for images that need not be anywhere yet."""
+        ...
+
+    @staticmethod
     def pick(fed: Any, place: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The images (accumulate, batch, H, W, C) and labels (accumulate, batch) at a place of what `fed` gave."""
         ...
@@ -45,8 +52,8 @@ class Feed(Protocol):
 class Resident:
     """Every device holds all images; the program is given indices."""
 
-    def __init__(self, split: Split, order: BatchOrder, mesh: DataMesh, *, capacity: int):
-        self.capacity, self._order, self._mesh = capacity, order, mesh
+    def __init__(self, split: Split, order: BatchOrder, mesh: DataMesh):
+        self.capacity, self._order, self._mesh = capacity_of(Resident, split, order), order, mesh
         self._data = mesh.replicate((np.asarray(split.images), split.labels))
 
     def room(self, first: int) -> int:  # noqa: D102
@@ -61,6 +68,12 @@ class Resident:
         pass
 
     @staticmethod
+    def shapes(split: Split, order: BatchOrder, mesh: DataMesh) -> Any:  # noqa: D102
+        sides = (order.updates_in_epoch, order.accumulate, order.batch_size)
+        whole = (_shape(each.shape, each.dtype, mesh.everywhere) for each in (split.images, split.labels))
+        return *whole, _shape(sides, np.int32, mesh.along(2))
+
+    @staticmethod
     def pick(fed: Any, place: jax.Array) -> tuple[jax.Array, jax.Array]:  # noqa: D102
         images, labels, batches = fed
         chosen = lax.dynamic_index_in_dim(batches, place, keepdims=False)
@@ -73,10 +86,8 @@ class Streamed:
     Each host reads those images alone that its own devices take.
     """
 
-    def __init__(self, split: Split, order: BatchOrder, mesh: DataMesh, *, capacity: int):
-        an_update = order.accumulate * order.batch_size
-        in_bytes = an_update * int(np.prod(split.images.shape[1:])) * split.images.dtype.itemsize
-        self.capacity = max(1, min(capacity, _WINDOW_BYTES // in_bytes))
+    def __init__(self, split: Split, order: BatchOrder, mesh: DataMesh):
+        self.capacity = capacity_of(Streamed, split, order)
         self._split, self._order, self._mesh = split, order, mesh
         self._windows: dict[int, tuple[jax.Array, jax.Array]] = {}
 
@@ -91,6 +102,14 @@ class Streamed:
 
     def look_ahead(self, first: int) -> None:  # noqa: D102
         self._read(first // self.capacity + 1)
+
+    @staticmethod
+    def shapes(split: Split, order: BatchOrder, mesh: DataMesh) -> Any:  # noqa: D102
+        sides = (capacity_of(Streamed, split, order), order.accumulate, order.batch_size)
+        windows = (
+            _shape((*sides, *each.shape[1:]), each.dtype, mesh.along(2)) for each in (split.images, split.labels)
+        )
+        return *windows, _shape((), np.int32, mesh.everywhere)
 
     @staticmethod
     def pick(fed: Any, place: jax.Array) -> tuple[jax.Array, jax.Array]:  # noqa: D102
@@ -110,20 +129,39 @@ class Streamed:
         self._windows[window] = window_of(self._split.images), window_of(self._split.labels)
 
 
-def fits(split: Split, device: Device) -> bool:
-    """Whether the images may lie on a device: they take at most half of its memory, for a CPU the machine's.
+def are_resident(images_on: str, split: Split, memory: float) -> bool:
+    """Whether the images are to lie on the devices.
+
+    Args:
+      images_on: "device", "host", or "auto": on the devices where they take at most half of a device's memory.
+      split: the images.
+      memory: bytes of a device.
 
     Example:
-      >>> import jax
       >>> few = Split(np.zeros((8, 4, 4, 1), np.uint8), np.zeros(8, np.int32))
-      >>> fits(few, jax.devices()[0])
-      True
+      >>> are_resident("auto", few, memory=256), are_resident("auto", few, memory=255)
+      (True, False)
     """
+    leaves.choice("images_on", images_on, ("auto", "device", "host"))
     needed = int(np.prod(split.images.shape)) * split.images.dtype.itemsize
-    return needed <= _SHARE * _memory(device)
+    return images_on == "device" or (images_on == "auto" and needed <= _SHARE * memory)
 
 
-def _memory(device: Device) -> float:
+def capacity_of(feed: type[Resident] | type[Streamed], split: Split, order: BatchOrder) -> int:
+    """Updates that one call of the program can make: an epoch's, or a window's."""
+    if feed is Resident:
+        return order.updates_in_epoch
+    an_update = order.accumulate * order.batch_size
+    in_bytes = an_update * int(np.prod(split.images.shape[1:])) * split.images.dtype.itemsize
+    return max(1, min(order.updates_in_epoch, _WINDOW_BYTES // in_bytes))
+
+
+def _shape(sides: tuple[int, ...], dtype: Any, sharding: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(sides, dtype, sharding=sharding)
+
+
+def memory_of(device: Device) -> float:
+    """Bytes of a device's memory, for a CPU the machine's."""
     limit = (device.memory_stats() or {}).get("bytes_limit")
     if limit is not None:
         return limit

@@ -6,8 +6,9 @@ import atexit
 import contextlib
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,10 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-__all__ = ["Hosts", "any_host", "connected", "first_host", "is_first", "largest", "wait_for_all"]
+__all__ = ["Hosts", "any_host", "check_same", "connected", "first_host", "is_first", "largest", "wait_for_all"]
+
+_MOST_PROCESSES = 2**20  # no machine has more hosts
+_LONGEST_WAIT = 10**6  # seconds: 11 days
 
 
 @dataclass(frozen=True)
@@ -48,20 +52,25 @@ class Hosts:
         missing = [name for name in names if vars(self)[name] is None]
         if missing and len(missing) < len(names):
             raise ValueError(f"{', '.join(names)} go together, got no {' and no '.join(missing)}")
-        if self.coordinator is not None and not self.coordinator.rpartition(":")[2].isdecimal():
-            raise ValueError(f"coordinator must be HOST:PORT, got {self.coordinator!r}")
+        if self.coordinator is not None and not _is_address(self.coordinator):
+            raise ValueError(f"coordinator must be HOST:PORT, the port from 1 to 65535, got {self.coordinator!r}")
         if self.num_processes is not None and self.process_id is not None:
-            if self.num_processes < 1:
-                raise ValueError(f"num_processes must be at least 1, got {self.num_processes}")
+            if not 1 <= self.num_processes <= _MOST_PROCESSES:
+                raise ValueError(f"num_processes must be from 1 to {_MOST_PROCESSES:,}, got {self.num_processes}")
             if not 0 <= self.process_id < self.num_processes:
                 raise ValueError(f"process_id must be from 0 to {self.num_processes - 1}, got {self.process_id}")
-        if self.peer_timeout < 1:
-            raise ValueError(f"peer_timeout must be at least 1, got {self.peer_timeout}")
+        if not 1 <= self.peer_timeout <= _LONGEST_WAIT:
+            raise ValueError(f"peer_timeout must be from 1 to {_LONGEST_WAIT:,}, got {self.peer_timeout}")
 
     @property
     def several(self) -> bool:
         """Whether there are others."""
         return self.distributed or self.coordinator is not None
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and re.fullmatch("[0-9]{1,5}", port) is not None and 1 <= int(port) <= 65535
 
 
 @contextlib.contextmanager
@@ -86,7 +95,7 @@ def connected(hosts: Hosts) -> Iterator[None]:
             heartbeat_timeout_seconds=hosts.peer_timeout,
             shutdown_timeout_seconds=hosts.peer_timeout,
         )
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"the processes of the run cannot be found: {error}") from None
     try:
         yield
@@ -94,7 +103,10 @@ def connected(hosts: Hosts) -> Iterator[None]:
         if not getattr(error, "by_all", False):
             # At its end jax waits for the others, and they wait for this process.
             atexit.register(_leave, getattr(error, "code", 1))
+            raise
+        jax.distributed.shutdown()
         raise
+    jax.distributed.shutdown()
 
 
 def _leave(code: int) -> None:
@@ -123,6 +135,39 @@ def any_host(flag: bool) -> bool:
 def wait_for_all() -> None:
     """Waits until all hosts have come here."""
     largest(0.0)
+
+
+def check_same(options: Mapping[str, Any]) -> None:
+    """Refuses processes that were started with different options; all hosts must ask.
+
+    Args:
+      options: of this process, by name.
+
+    Raises:
+      ValueError: another process has another one; every host raises it then.
+
+    Example:
+      >>> check_same({"seed": 0})  # the only process agrees with itself
+    """
+    if jax.process_count() == 1:
+        return
+    of_all = [json.loads(text) for text in _of_all(json.dumps({name: str(each) for name, each in options.items()}))]
+    for name, first in of_all[0].items():
+        for place, others in enumerate(of_all):
+            if others.get(name) != first:
+                raise ValueError(
+                    f"the processes of a run need the same options: {name} is {first} in process 0 and "
+                    f"{others.get(name)} in process {place}"
+                )
+
+
+def _of_all(text: str) -> list[str]:
+    """A text of each host, in the order of their places."""
+    letters = np.frombuffer(text.encode(), np.uint8)
+    lengths = np.asarray(multihost_utils.process_allgather(np.int32(len(letters)))).reshape(-1)
+    padded = np.pad(letters, (0, int(lengths.max()) - len(letters)))
+    rows = np.asarray(multihost_utils.process_allgather(padded), np.uint8).reshape(len(lengths), -1)
+    return [row[:length].tobytes().decode() for row, length in zip(rows, lengths, strict=True)]
 
 
 def first_host(function: Callable[[], Any]) -> Any:

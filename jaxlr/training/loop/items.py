@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,7 +17,7 @@ class Updates(NamedTuple):
     """What some updates in a row did; one entry for each."""
 
     count: np.ndarray  # int32, (k,): updates applied before this one
-    learning_rate: np.ndarray  # float32, (k,): the rate of this update, from the optimizer state
+    learning_rate: np.ndarray  # float32, (k,): the rate of this update, from the optimizer state; of groups the highest
     loss: np.ndarray  # float32, (k,): mean over its images, with penalties, before the update
     accuracy: np.ndarray  # float32, (k,): share of its images that were right, with dropout, before the update
     gradient_norm: np.ndarray  # float32, (k,): length of the gradient as one vector, penalties included
@@ -27,6 +29,8 @@ class Chunk(NamedTuple):
     entries: Updates  # also those that were left out; of these the rate is that of the last one before, the loss NaN
     skipped: np.ndarray  # bool, (k,): which were left out, since their loss or their gradient was not finite
     diverged: bool = False  # one more came, with a loss that is not finite: the network is lost, the loop raises next
+    # What else the optimizer records, float32 (k,) by name: momentum, b1, weight decay, and the rate of every group.
+    hyperparameters: Mapping[str, np.ndarray] = MappingProxyType({})
 
     @property
     def updates(self) -> Updates:

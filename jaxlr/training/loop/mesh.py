@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -18,12 +18,13 @@ Device = Any  # jax.Device, which is no type to a checker
 _AXIS = "data"
 
 
-def choose_devices(batch_size: int, count: int | None = None) -> list[Device]:
+def choose_devices(batch_size: int, count: int | None = None, there: Sequence[Device] | None = None) -> list[Device]:
     """The devices that share a batch.
 
     Args:
       batch_size: images in a batch, over all devices.
       count: how many of the devices; None: all, those of every host.
+      there: devices to choose from that need not be of this machine; None: jax's.
 
     Raises:
       ValueError: there are fewer devices, several hosts would not all take part, or the batch cannot be shared evenly.
@@ -32,12 +33,13 @@ def choose_devices(batch_size: int, count: int | None = None) -> list[Device]:
       >>> len(choose_devices(64, 1))
       1
     """
-    there = jax.devices()
+    hosts = jax.process_count() if there is None else len({device.process_index for device in there})
+    there = jax.devices() if there is None else there
     if count is not None and count > len(there):
         raise ValueError(f"devices must be at most the {len(there)} that are there, got {count}")
-    if count is not None and count < len(there) and jax.process_count() > 1:
+    if count is not None and count < len(there) and hosts > 1:
         raise ValueError(f"devices must be all {len(there)} of a run on several hosts, got {count}")
-    chosen = there[:count]
+    chosen = list(there[:count])
     if batch_size % len(chosen):
         fewer = max(n for n in range(1, len(chosen)) if batch_size % n == 0)
         raise ValueError(
@@ -63,6 +65,7 @@ class DataMesh:
         # Made so, its axis is "auto" with every jax: the compiler shards what lies between inputs and outputs.
         self._mesh = Mesh(np.array(devices), (_AXIS,))
         self.size = len(devices)
+        self.platform: str = devices[0].platform
         self.everywhere = NamedSharding(self._mesh, PartitionSpec())
 
     def along(self, axis: int) -> NamedSharding:
@@ -89,6 +92,10 @@ class DataMesh:
     def place(self, tree: Any, shardings: Any) -> Any:
         """Puts arrays, the same on every host, where their shardings say."""
         return jax.tree.map(_place, tree, shardings)
+
+    def copies(self, tree: Any, shardings: Any) -> Any:
+        """Puts copies of arrays where their shardings say: a program may take over the buffers of these."""
+        return jax.tree.map(lambda leaf, sharding: jnp.copy(_place(leaf, sharding)), tree, shardings)
 
     def split(self, array: np.ndarray, axis: int = 0) -> jax.Array:
         """Puts an array, of which every host has the whole, on the devices in parts along an axis."""

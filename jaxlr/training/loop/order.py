@@ -53,6 +53,11 @@ class BatchOrder:
     accumulate: int
     seed: int
 
+    @property
+    def updates_in_epoch(self) -> int:
+        """The updates that an epoch has, or has begun."""
+        return -(-(self.examples // self.batch_size) // self.accumulate)
+
     def indices(self, first: int, length: int) -> np.ndarray:
         """The images of `length` updates from `first` on: (length, accumulate, batch_size) int32."""
         batches = self.examples // self.batch_size

@@ -16,15 +16,13 @@ from flax import nnx
 from jaxlr.schedules import leaves, updates
 from jaxlr.training.data.splits import Dataset, Split
 from jaxlr.training.loop import hosts
-from jaxlr.training.loop.chunk import TrainChunk, make_train_chunk, state_shardings
-from jaxlr.training.loop.feed import Feed, Resident, Streamed, fits
+from jaxlr.training.loop.chunk import TrainChunk, recorded
+from jaxlr.training.loop.feed import Feed, Resident, Streamed, are_resident, memory_of
 from jaxlr.training.loop.items import Chunk, EpochEnd, Item, TrainingDiverged, Updates
 from jaxlr.training.loop.mesh import DataMesh, choose_devices
-from jaxlr.training.loop.order import BatchOrder
-from jaxlr.training.loop.update import EVALUATION_BATCH, State, make_evaluate_batch, make_update, padded
-from jaxlr.training.network.convolution import compiler_options
+from jaxlr.training.loop.programs import check_order, evaluated_at_once, make_programs, parted, starting_state
+from jaxlr.training.loop.update import State, padded
 from jaxlr.training.network.losses import loss_by_name
-from jaxlr.transforms.rate.access import current_learning_rate
 
 __all__ = ["Trainer"]
 
@@ -93,48 +91,38 @@ class Trainer:
         zero: bool = False,
         images_on: str = "auto",
     ):
-        examples = len(data.train.labels)
-        if batch_size > examples:
-            raise ValueError(f"batch_size must be at most the {examples} training images, got {batch_size}")
-        # Also leaves the numbers.
-        self._batches = updates(1, examples=examples, batch_size=batch_size)
-        updates(1, examples=examples, batch_size=batch_size, accumulate=accumulate)
-        leaves.length("seed", seed, minimum=0)
+        self._order = check_order(data, batch_size=batch_size, accumulate=accumulate, seed=seed)
         _check_not_negative(l1=l1, l2=l2)
-        skip = leaves.choice("nonfinite", nonfinite, ("stop", "skip")) == "skip"
-        if not len(data.validation.labels):
-            raise ValueError("data.validation must have at least one image, got none")
+        self._skip = leaves.choice("nonfinite", nonfinite, ("stop", "skip")) == "skip"
         self.compile_seconds = 0.0
-        self._order = BatchOrder(examples, batch_size, accumulate, seed)
         self._mesh = DataMesh(choose_devices(batch_size, devices))
-        self._feed = _make_feed(images_on, data.train, self._order, self._mesh)
+        resident = are_resident(images_on, data.train, memory_of(jax.local_devices()[0]))
+        self._feed: Feed = (Resident if resident else Streamed)(data.train, self._order, self._mesh)
         self._validation = data.validation
         self._count = self._skipped = self._epoch = 0
         self._accuracies: list[np.ndarray] = []  # of the updates since the last epoch's end
         self._seconds_an_update = math.inf
 
-        model = nnx.clone(model)
-        model.eval()
-        self._evaluated_graph = nnx.graphdef(model)
-        model.train()
-        graph, parameters, variables = nnx.split(model, nnx.Param, ...)
-        parameters, variables = nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables)
-        state = State(parameters, variables, optimizer.init(parameters))
-        current_learning_rate(state.optimizer)  # raises here, not in the first update
-        shardings = state_shardings(self._mesh, state, zero=zero)
-        # Copies, since each chunk takes the buffers of the state over: those of the model stay the caller's.
-        self._state = jax.tree.map(jnp.copy, self._mesh.place(state, shardings))
-        self._loss, self._skip = loss_by_name(loss), skip
-        sharers = self._mesh if zero else None
-        update = make_update(graph, optimizer, self._loss, l1, l2, accumulate, skip=skip, sharers=sharers)
-        self._train_chunk = make_train_chunk(
-            update, self._feed.pick, self._mesh, shardings, capacity=self._feed.capacity, skip=skip
+        network = parted(model)
+        self._evaluated_graph = network.evaluated_graph
+        state = starting_state(network, optimizer)
+        recorded(state.optimizer)  # raises here, not in the first update
+        programs = make_programs(
+            network,
+            state,
+            optimizer,
+            self._mesh,
+            self._feed,
+            capacity=self._feed.capacity,
+            loss=loss_by_name(loss),
+            l1=l1,
+            l2=l2,
+            accumulate=accumulate,
+            skip=self._skip,
+            zero=zero,
         )
-        self._evaluate_batch = jax.jit(
-            make_evaluate_batch(self._evaluated_graph, self._loss),
-            out_shardings=self._mesh.everywhere,
-            compiler_options=compiler_options(),
-        )
+        self._state = self._mesh.copies(state, programs.shardings)
+        self._train_chunk, self._evaluate_batch = programs.train_chunk, programs.evaluate_batch
         self._compiled: TrainChunk | None = None
 
     @property
@@ -233,7 +221,7 @@ class Trainer:
         if epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {epochs}")
         if self.updates_total(last) == 0:
-            batches, accumulate = last * self._batches, self._order.accumulate
+            batches, accumulate = last * (self._order.examples // self._order.batch_size), self._order.accumulate
             raise ValueError(f"accumulate must be at most the {batches} batches of the run, got {accumulate}")
         return self._run(last, stop_every)
 
@@ -252,7 +240,7 @@ class Trainer:
         examples = len(split.labels)
         if not examples:
             raise ValueError("split must have at least one image, got none")
-        size = -(-EVALUATION_BATCH // self._mesh.size) * self._mesh.size
+        size = evaluated_at_once(self._mesh)
         sums = [
             self._evaluate_batch(*self._state[:2], *map(self._mesh.split, padded(split, first, size)))
             for first in range(0, examples, size)
@@ -268,11 +256,14 @@ class Trainer:
             rate = math.nan
             while (place := self._count + self._skipped) < end:
                 stop = end - place if stop_every is None else min(end - place, stop_every - self._count % stop_every)
-                made = self._run_chunk(min(stop, self._chunk_length()))
+                made, others = self._run_chunk(min(stop, self._chunk_length()))
                 rate, left_out = float(made.learning_rate[-1]), ~np.isfinite(made.loss)
                 diverged = not self._skip and bool(left_out[-1])
                 good = len(left_out) - diverged
-                chunk = Chunk(Updates(*(column[:good] for column in made)), left_out[:good], diverged)
+                entries = Updates(*(column[:good] for column in made))
+                chunk = Chunk(
+                    entries, left_out[:good], diverged, {name: values[:good] for name, values in others.items()}
+                )
                 if len(accuracies := chunk.updates.accuracy):
                     self._accuracies.append(accuracies)
                 if good:
@@ -297,7 +288,7 @@ class Trainer:
     def _chunk_length(self) -> int:
         return max(1, min(int(_CHUNK_SECONDS / self._seconds_an_update), self._feed.room(self._count + self._skipped)))
 
-    def _run_chunk(self, length: int) -> Updates:
+    def _run_chunk(self, length: int) -> tuple[Updates, dict[str, np.ndarray]]:
         assert self._compiled is not None
         first = self._count + self._skipped
         started = time.perf_counter()
@@ -306,20 +297,12 @@ class Trainer:
         done = int(done)
         # All hosts take the same updates in a chunk.
         self._seconds_an_update = hosts.largest(time.perf_counter() - started) / done
-        columns = [np.asarray(buffer)[:done] for buffer in metrics]
+        *columns, others = jax.tree.map(lambda buffer: np.asarray(buffer)[:done], tuple(metrics))
         applied = np.isfinite(columns[metrics._fields.index("loss")])
         count = self._count + np.cumsum(applied, dtype=np.int32) - applied
         self._count += int(applied.sum())
         self._skipped += done - int(applied.sum())
-        return Updates(count.astype(np.int32), *columns)
-
-
-def _make_feed(images_on: str, split: Split, order: BatchOrder, mesh: DataMesh) -> Feed:
-    leaves.choice("images_on", images_on, ("auto", "device", "host"))
-    capacity = math.ceil(order.examples // order.batch_size / order.accumulate)  # updates in an epoch
-    if images_on == "host" or (images_on == "auto" and not fits(split, jax.local_devices()[0])):
-        return Streamed(split, order, mesh, capacity=capacity)
-    return Resident(split, order, mesh, capacity=capacity)
+        return Updates(count.astype(np.int32), *columns), others
 
 
 def _check_not_negative(**numbers: float) -> None:

@@ -20,10 +20,13 @@ _FEW_CHANNELS = 4
 
 
 @cache
-def compiler_options() -> dict[str, str]:
+def compiler_options(platform: str | None = None) -> dict[str, str]:
     """Options for `jax.jit` with which XLA runs a convolution on all cores of a CPU; none elsewhere.
 
     Since jax 0.10, XLA gives convolutions to a library that runs each on one core.
+
+    Args:
+      platform: of the devices that the program is for; None: jax's own choice.
 
     Example:
       >>> total = jax.jit(jnp.sum, compiler_options=compiler_options())
@@ -31,7 +34,7 @@ def compiler_options() -> dict[str, str]:
       3.0
     """
     options = {"xla_cpu_experimental_ynn_fusion_type": ""}
-    if jax.default_backend() != "cpu":
+    if (platform or jax.default_backend()) != "cpu":
         return {}
     try:
         jax.jit(jnp.negative, compiler_options=options).lower(1.0).compile()

@@ -41,7 +41,8 @@ class Block(nnx.Module):
 
     Example:
       >>> block = Block(3, 8, downsample="pool", rngs=nnx.Rngs(0))
-      >>> block(jnp.ones((2, 32, 32, 3))).shape
+      >>> block.eval()
+      >>> jax.eval_shape(block, jnp.ones((2, 32, 32, 3))).shape
       (2, 16, 16, 8)
     """
 
@@ -108,7 +109,8 @@ class CNN(nnx.Module):
 
     Example:
       >>> model = CNN((28, 28, 1), 10, rngs=nnx.Rngs(0))
-      >>> model(jnp.zeros((5, 28, 28, 1), jnp.uint8)).shape
+      >>> model.eval()
+      >>> jax.eval_shape(model, jnp.zeros((5, 28, 28, 1), jnp.uint8)).shape
       (5, 10)
       >>> CNN((8, 8, 1), 10, depth=4, rngs=nnx.Rngs(0))
       Traceback (most recent call last):

@@ -120,7 +120,8 @@ class Task(Network, Optimization, Data):
     """All that decides the numbers of a training, but for its rate: what a search for a rate takes."""
 
     validation: float = 0.1
-    """Share of the training images held out to watch the run; the test images stay untouched until the end."""
+    """Share of the training images held out to watch the run; the test images stay untouched until the end. What is
+    called validation is the accuracy on these after an epoch, and of a whole run after its last one."""
     seed: int = 0
     """Decides the initial weights, the order of the images, dropout, and which images validate."""
 
@@ -161,8 +162,9 @@ class Saving(_Checked):
     gone by, so that a short run saves nothing."""
     keep_checkpoints: int = 2
     """Of the last checkpoints so many stay, and the best by validation accuracy."""
-    events: Literal["none", "tensorboard"] = "none"
-    """Whether to write the records for TensorBoard as well: tensorboard --logdir shows the folder of the run."""
+    events: Literal["none", "tensorboard", "wandb", "mlflow"] = "none"
+    """Who gets the records as well: TensorBoard (tensorboard --logdir shows the run's folder), Weights & Biases or
+    MLflow, whose own variables say where, such as WANDB_MODE=offline or MLFLOW_TRACKING_URI."""
 
     def __post_init__(self):
         super().__post_init__()

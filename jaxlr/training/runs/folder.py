@@ -20,7 +20,7 @@ __all__ = ["FolderLock", "begun", "check_folder", "discard", "make_folder", "was
 # Stands in a folder from its making to its config.json: whatever ended the process between may be made anew.
 _STARTING = ".starting"
 _MADE = (_STARTING, "metrics.jsonl", "checkpoints", "config.part", "range_test.json", "range_test.part")
-_MADE += ("range_test.png", "events.out.tfevents.*.jaxlr")
+_MADE += ("range_test.png", "events.out.tfevents.*.jaxlr", "wandb", "wandb.id", "mlflow.id")
 
 
 class FolderLock:

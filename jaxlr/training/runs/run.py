@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from jaxlr.training.runs.folder import FolderLock, begun, check_folder, make_fol
 from jaxlr.training.runs.records.metrics import FILE, NoRecords, Records, finite, parse_records, read_start
 from jaxlr.training.runs.records.position import Position
 from jaxlr.training.runs.records.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
+from jaxlr.training.runs.records.writers import Writer, check_client, open_writer
 from jaxlr.training.runs.saving.moments import Clock, Saving
 from jaxlr.training.runs.saving.weights import FILE as WEIGHTS
 from jaxlr.training.runs.saving.weights import write_weights
@@ -55,7 +56,11 @@ class Run:
 
 
 def train(
-    config: TrainConfig, *, out: Path | None = None, watch: Callable[[Updates | EpochEnd], None] | None = None
+    config: TrainConfig,
+    *,
+    out: Path | None = None,
+    watch: Callable[[Updates | EpochEnd], None] | None = None,
+    writers: Sequence[Writer] = (),
 ) -> dict[str, Any]:
     """Trains a network as `config` says and writes the run's folder.
 
@@ -63,6 +68,7 @@ def train(
       config: the options.
       out: the folder, new or empty; None is a new one under `runs/`.
       watch: called with the updates of each chunk and with each epoch's end, for a progress bar.
+      writers: to whom the figures of the run go as well: each has a method `log(records)`.
 
     Returns:
       The summary, as summary.json holds it.
@@ -72,7 +78,7 @@ def train(
       TrainingDiverged: the loss became NaN or infinite; the folder holds the run up to there.
       CheckpointError: a checkpoint cannot be written; those before it are whole.
     """
-    return execute(prepare(config, out=out), watch=watch)
+    return execute(prepare(config, out=out), watch=watch, writers=writers)
 
 
 def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | None = None) -> Run:
@@ -93,6 +99,7 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
     """
     if out is not None:
         hosts.first_host(lambda: check_folder(out))
+    check_client(config.events)
     text = default_schedule(config.epochs) if config.schedule is None else config.schedule
     config = dataclasses.replace(config, schedule=text)
     data = load_data(config)
@@ -102,13 +109,13 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
     trainer = _make_trainer(config, data, schedule)
     instead = "give a --schedule with a rate above 0 there"
     check_rates(text, schedule, 0, trainer.updates_total(config.epochs), instead=instead)
-    notes = ()
+    notes = data.notes
     if weights is not None:
         from jaxlr.training.runs.saving.loading import read_network
 
         network, count = read_network(weights, trainer.state[0])
         trainer.load_network(network)
-        notes = (f"weights of {weights} at count {count:,}",)
+        notes = (*notes, f"weights of {weights} at count {count:,}")
     folder = Path(hosts.first_host(lambda: str(make_folder(out, Path(config.data).stem))))
     run = _run(config, data, schedule, trainer, folder, _hold(folder), _beginning(text, mark), notes)
     return dataclasses.replace(run, save_start=weights is not None)
@@ -137,6 +144,7 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
     kept = load_config(folder / "config.json")
     config = kept if config is None else config
     check_changes(kept, config)
+    check_client(config.events)
     lock = _hold(folder)
     try:
         # A run that has ended has a summary; without either it was killed before its first checkpoint.
@@ -219,6 +227,7 @@ def execute(
     *,
     watch: Callable[[Updates | EpochEnd], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
+    writers: Sequence[Writer] = (),
 ) -> dict[str, Any]:
     """Trains, writing each record as it comes, then the summary and the report.
 
@@ -226,6 +235,7 @@ def execute(
       run: what `prepare` or `resume` returned; it can be executed once.
       watch: called with the updates of each chunk and with each epoch's end, for a progress bar.
       stop: asked after each item whether to save and stop.
+      writers: as for `train`.
 
     Returns:
       The summary, as summary.json holds it.
@@ -247,8 +257,7 @@ def execute(
     with contextlib.ExitStack() as stack:
         if run.lock is not None:
             stack.callback(run.lock.release)
-        events = run.config.events == "tensorboard"
-        records = Records(run.folder, run.start, events=events) if writes else NoRecords()
+        records = Records(run.folder, run.start, writers=_writers(run, writers)) if writes else NoRecords()
         stack.callback(records.close)
         for item in read_start(run.folder, run.start.metrics_bytes):
             tally.take(item)
@@ -278,7 +287,7 @@ def execute(
             failure = error
         finally:
             saving.close()
-        summary = _summarize(run, tally, clock.seconds(), failure)
+        summary = {**_summarize(run, tally, clock.seconds(), failure), "events_note": records.note}
         if writes:
             if failure is None:
                 write_weights(run.folder, run.trainer.state[0], run.trainer.count)
@@ -288,6 +297,12 @@ def execute(
     if failure is not None:
         raise failure
     return summary
+
+
+def _writers(run: Run, others: Sequence[Writer]) -> list[Writer]:
+    start = run.start.count if run.start.resumed else None
+    own = open_writer(run.config.events, run.folder, to_json(run.config), start=start)
+    return [*others] if own is None else [own, *others]
 
 
 def _items(run: Run, stop_every: int | None) -> Iterator[Item]:
@@ -335,7 +350,7 @@ def _run(
     start: Position,
     notes: tuple[str, ...],
 ) -> Run:
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(trainer.parameters))
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(trainer.state[0][0]))
     updates = trainer.updates_total(config.epochs)
     hosts.wait_for_all()  # until all have read what the first is going to write
     return Run(config, data, schedule, trainer, parameters, updates, folder, lock, start, notes)

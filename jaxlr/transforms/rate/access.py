@@ -12,9 +12,8 @@ from jax.core import Tracer
 
 from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.rate import plateau
+from jaxlr.transforms.rate import controller
 from jaxlr.transforms.rate.learning_rate import ScaleByLearningRateState
-from jaxlr.transforms.rate.plateau import PlateauState
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.trees import like
 
@@ -134,7 +133,8 @@ def set_learning_rate(x: Any, value: Any = KEEP, *, factor: Any = None, group: s
     """Sets the learning rate by hand, from the next update on.
 
     Nothing recompiles: the state keeps its structure, dtypes and sharding. `current_learning_rate` says the new rate at
-    once. Where `reduce_on_plateau` watches, its cuts so far are undone: the rate is `value`, and later cuts cut it.
+    once. Where a rule such as `reduce_on_plateau` watches, what it did so far is undone: the rate is `value`, and it
+    goes on from there.
 
     Args:
       x: as for `current_learning_rate`.
@@ -187,17 +187,17 @@ def set_learning_rate(x: Any, value: Any = KEEP, *, factor: Any = None, group: s
             override = override if group else override * state.share
             state = state._replace(overridden=like(state.overridden, True), override=override)
         rate = jnp.where(state.overridden > 0, state.override, state.base) * state.factor
-        if isinstance(state.plateau, PlateauState):
-            watched = state.plateau._replace(base=rate)
-            watched = watched._replace(scale=like(watched.scale, 1.0)) if "value" in numbers else watched
-            state, rate = state._replace(plateau=watched), plateau.reduced(watched)
+        if controller.is_controller_state(state.rule):
+            watched = state.rule._replace(base=rate)
+            watched = _placed(watched.undone(), watched) if "value" in numbers else watched
+            state, rate = state._replace(rule=watched), watched.rate()
         return state._replace(learning_rate=rate)
 
     return states.change_states(x, ScaleByLearningRateState, change, group=group)
 
 
 def observe(x: Any, metric: Any, *, axis_name: Any = None) -> Any:
-    """Shows a metric to `reduce_on_plateau`: once an epoch, outside or inside jit.
+    """Shows a metric to `reduce_on_plateau`, `kl_adaptive` or `greedy`: once an epoch, say, outside or inside jit.
 
     Args:
       x: as for `current_learning_rate`.
@@ -205,12 +205,12 @@ def observe(x: Any, metric: Any, *, axis_name: Any = None) -> Any:
       axis_name: mesh axis or axes to average it over, inside `jax.shard_map`, so that all devices decide alike.
 
     Returns:
-      The container that was given: a new one, or an `nnx.Optimizer` itself, written in place. A cut shows in the next
-      update.
+      The container that was given: a new one, or an `nnx.Optimizer` itself, written in place. What the rule
+      makes of it shows in the next update.
 
     Raises:
       TypeError: `metric` is not one number.
-      ValueError: no rate is reduced on plateau.
+      ValueError: no rate is under a rule.
 
     Example:
       >>> import jax.numpy as jnp, jaxlr
@@ -220,15 +220,23 @@ def observe(x: Any, metric: Any, *, axis_name: Any = None) -> Any:
       -0.5
     """
     found = _states(x)
-    if not any(isinstance(state.plateau, PlateauState) for state in found.values()):
-        raise ValueError("nothing to observe: no learning rate in this optimizer state is jaxlr.reduce_on_plateau(...)")
+    if not any(controller.is_controller_state(state.rule) for state in found.values()):
+        raise ValueError(
+            "nothing to observe: no learning rate in this optimizer state is under a rule, such as "
+            "jaxlr.reduce_on_plateau(...), jaxlr.kl_adaptive(...) or jaxlr.greedy(...)"
+        )
 
     def change(state: ScaleByLearningRateState) -> ScaleByLearningRateState:
-        if not isinstance(state.plateau, PlateauState):
+        if not controller.is_controller_state(state.rule):
             return state
-        return state._replace(plateau=plateau.observed(state.plateau, metric, axis_name))
+        return state._replace(rule=controller.observed(state.rule, metric, axis_name))
 
     return states.change_states(x, ScaleByLearningRateState, change)
+
+
+def _placed(rule: Any, old: Any) -> Any:
+    """The state of a rule, with what is new in it where the old lies."""
+    return jax.tree.map(lambda leaf, new: leaf if new is leaf else like(leaf, new), old, rule)
 
 
 def _states(x: Any) -> dict[str, ScaleByLearningRateState]:

@@ -14,8 +14,8 @@ from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.groups.context import Group, current_rates
 from jaxlr.transforms.hyperparameters import NumberOrSchedule, number_or_schedule
-from jaxlr.transforms.rate import plateau
-from jaxlr.transforms.rate.plateau import PlateauState, ReduceOnPlateau
+from jaxlr.transforms.rate import controller
+from jaxlr.transforms.rate.controller import Controller, ControllerState
 from jaxlr.transforms.trees import increment, map_wide, place_like, widen
 from jaxlr.transforms.waiting import link_state, settled, where_due
 
@@ -30,7 +30,7 @@ class ScaleByLearningRateState(NamedTuple):
     # states arithmetically, as `optax.contrib.sam` does, and their dtypes must not change.
     overridden: jax.Array
     override: jax.Array  # float32, (): the rate that was set by hand
-    plateau: PlateauState | tuple[()]  # that of the rule reduce_on_plateau; () without one
+    rule: ControllerState | tuple[()]  # that of a rule such as reduce_on_plateau; () without one
     base: jax.Array  # float32, (): what the number or schedule gave at the last update
     factor: jax.Array  # float32, (): what was set by hand to multiply any rate
     share: jax.Array  # float32, (): the factor of its group, of a rate that is set for all; 1 without one
@@ -44,7 +44,7 @@ class GroupedRatesState(NamedTuple):
 
 
 def scale_by_learning_rate(
-    learning_rate: NumberOrSchedule | ReduceOnPlateau | Held,
+    learning_rate: NumberOrSchedule | Controller | Held,
 ) -> optax.GradientTransformationExtraArgs:
     """Multiplies by minus the learning rate and records the rate: the last link of a chain.
 
@@ -55,7 +55,7 @@ def scale_by_learning_rate(
 
     Args:
       learning_rate: a number, known or traced; a schedule: a callable update count (int32) -> rate; or
-        `reduce_on_plateau` over either.
+        a rule over either: `reduce_on_plateau`, `kl_adaptive`, `greedy`.
 
     Returns:
       A gradient transformation whose state records `count` and `learning_rate`.
@@ -74,7 +74,7 @@ def scale_by_learning_rate(
       >>> float(updates[0]), float(jaxlr.current_learning_rate(state))
       (-0.25, 0.25)
     """
-    rule = learning_rate if isinstance(learning_rate, ReduceOnPlateau) else None
+    rule = learning_rate if isinstance(learning_rate, Controller) else None
     given = rule.learning_rate if rule else learning_rate
     base = given if isinstance(given, Held) else _Rate(number_or_schedule("learning_rate", given, minimum=0.0))
 
@@ -84,7 +84,7 @@ def scale_by_learning_rate(
             learning_rate=rate,
             overridden=jnp.zeros([], jnp.int32),
             override=jnp.zeros([], jnp.float32),
-            plateau=rule.init(rate) if rule else (),
+            rule=rule.init(rate) if rule else (),
             base=jnp.array(rate),
             factor=jnp.ones([], jnp.float32),
             share=jnp.array(share, jnp.float32),
@@ -106,14 +106,13 @@ def scale_by_learning_rate(
     ) -> tuple[jax.Array, ScaleByLearningRateState]:
         new = state._replace(base=rate, count=increment(state.count))
         rate = jnp.where(state.overridden > 0, state.override, rate) * state.factor
-        watched = state.plateau
-        if bool(rule) != isinstance(watched, PlateauState):
-            raise ValueError(f"this state was made with{'out' if rule else ''} reduce_on_plateau; see load_state_dict")
-        if rule and isinstance(watched, PlateauState):
+        watched = state.rule
+        controller.require_same(rule, watched)
+        if rule and controller.is_controller_state(watched):
             watched = watched._replace(numbers=rule.fresh_numbers(), base=rate)
-            watched = watched if value is None else plateau.observed(watched, value, rule.axis_name)
-            rate = plateau.reduced(watched)
-        return rate, new._replace(learning_rate=rate, plateau=watched)
+            watched = watched if value is None else controller.observed(watched, value, rule.axis_name)
+            rate = watched.rate()
+        return rate, new._replace(learning_rate=rate, rule=watched)
 
     def update(
         updates: optax.Updates, state: Any, params: optax.Params | None = None, *, value: Any = None, **extra: Any

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.rate.controller import Controller, base_of, controller_state
 
 
 class PlateauNumbers(NamedTuple):
@@ -29,6 +29,7 @@ class PlateauNumbers(NamedTuple):
     skip_nan: Any  # bool, (): a NaN is no observation
 
 
+@controller_state("reduce_on_plateau")
 class PlateauState(NamedTuple):
     """State of a rule, inside that of `scale_by_learning_rate`."""
 
@@ -41,14 +42,23 @@ class PlateauState(NamedTuple):
     total: jax.Array  # float32, (): sum of the metrics in the unfinished window
     seen: jax.Array  # int32, (): how many they are
 
+    def rate(self) -> jax.Array:
+        """The rate under the rule: between the base and `min_lr`, and never above the base."""
+        return _reduced(self, self.scale)
 
-@dataclasses.dataclass(frozen=True)
-class ReduceOnPlateau:
+    def shown(self, metric: jax.Array) -> PlateauState:
+        """The state after one more metric."""
+        return _shown(self, metric)
+
+    def undone(self) -> PlateauState:
+        """The state without its cuts."""
+        return self._replace(scale=jnp.ones_like(self.scale))
+
+
+class ReduceOnPlateau(Controller):
     """What `reduce_on_plateau` returns: a rate and the rule over it."""
 
-    learning_rate: NumberOrSchedule
-    numbers: PlateauNumbers
-    axis_name: Any = None
+    name = "reduce_on_plateau"
 
     def init(self, base: jax.Array) -> PlateauState:
         """The state before the first observation."""
@@ -62,10 +72,6 @@ class ReduceOnPlateau:
             total=jnp.zeros([], jnp.float32),
             seen=jnp.zeros([], jnp.int32),
         )
-
-    def fresh_numbers(self) -> PlateauNumbers:
-        """The numbers as arrays that share no memory with the caller's."""
-        return PlateauNumbers(*(jnp.array(number, dtype=_dtype(number)) for number in self.numbers))
 
 
 def reduce_on_plateau(
@@ -124,8 +130,7 @@ def reduce_on_plateau(
       ...   print(float(current_learning_rate(state)), end=" ")
       1.0 1.0 1.0 0.5 0.5
     """
-    if isinstance(learning_rate, ReduceOnPlateau):
-        raise TypeError("learning_rate is already reduced on plateau: one rule for a rate")
+    learning_rate = base_of(learning_rate)
     mode = hyperparameters.choice("mode", mode, ("min", "max"))
     relative = hyperparameters.choice("threshold_mode", threshold_mode, ("rel", "abs")) == "rel"
     keras = hyperparameters.choice("patience_rule", patience_rule, ("torch", "keras")) == "keras"
@@ -145,21 +150,10 @@ def reduce_on_plateau(
         window=hyperparameters.integer("window", window, minimum=1),
         skip_nan=np.bool_(hyperparameters.choice("nan", nan, ("bad", "skip")) == "skip"),
     )
-    learning_rate = hyperparameters.number_or_schedule("learning_rate", learning_rate, minimum=0.0)
     return ReduceOnPlateau(learning_rate, numbers, axis_name)
 
 
-def reduced(state: PlateauState) -> jax.Array:
-    """The rate under the rule: between the base and `min_lr`, and never above the base."""
-    return _reduced(state, state.scale)
-
-
-def observed(state: PlateauState, metric: Any, axis_name: Any = None) -> PlateauState:
-    """The state after one more metric."""
-    hyperparameters.require_scalar("the metric that reduce_on_plateau watches", metric)
-    metric = jnp.asarray(metric, jnp.float32)
-    if axis_name is not None:
-        metric = jax.lax.pmean(metric, axis_name)
+def _shown(state: PlateauState, metric: jax.Array) -> PlateauState:
     skipped = state.numbers.skip_nan & jnp.isnan(metric)
     total = jnp.where(skipped, state.total, state.total + state.numbers.sign * metric)
     seen = jnp.where(skipped, state.seen, state.seen + 1)
@@ -189,11 +183,3 @@ def _judged(state: PlateauState, observation: jax.Array) -> PlateauState:
 
 def _reduced(state: PlateauState, scale: jax.Array) -> jax.Array:
     return jnp.minimum(state.base, jnp.maximum(state.base * scale, state.numbers.min_lr))
-
-
-def _dtype(number: Any) -> Any:
-    """The dtype of a number in the state."""
-    dtype = jnp.result_type(number)
-    if dtype == jnp.bool_:
-        return jnp.bool_
-    return jnp.int32 if jnp.issubdtype(dtype, jnp.integer) else jnp.float32

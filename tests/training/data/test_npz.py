@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from image_files import cut, numbered, rejoined, replace, said
 
-from jaxlr.training.data.datasets import load_dataset
+from jaxlr.training.data.datasets import Split, load_dataset
 
 
 def test_npz_as_keras_has_it(tmp_path: Path) -> None:
@@ -52,6 +52,53 @@ def test_npz_of_floats_is_used_as_it_is(tmp_path: Path, dtype: str) -> None:
     assert dataset.train.images.dtype.isnative
     together = np.concatenate([part.images.ravel() for part in (dataset.train, dataset.validation, dataset.test)])
     np.testing.assert_array_equal(np.sort(together), images.astype(np.float32).ravel())
+
+
+def notes(path: Path, images: np.ndarray, labels: np.ndarray) -> tuple[str, ...]:
+    np.savez(path, images=images, labels=labels)
+    return load_dataset(str(path)).notes
+
+
+@pytest.mark.parametrize("scale", [255.0, 100.0])
+def test_floats_that_were_bytes_are_noticed_and_left_as_they_are(scale: float, tmp_path: Path) -> None:
+    images = np.linspace(0, scale, 40 * 16).reshape(40, 4, 4).astype(np.float32)
+    (said_of_it,) = notes(tmp_path / "mine.npz", images, np.arange(40) % 2)
+    assert said_of_it.startswith("images are floats from ")
+    assert said_of_it.endswith(": for those of bytes, divide by 255 or keep them uint8")
+    together = np.concatenate([part.images.ravel() for part in _parts(tmp_path / "mine.npz")])
+    np.testing.assert_array_equal(np.sort(together), images.ravel())
+    # As mapped files they are looked at, too.
+    np.save(tmp_path / "images.npy", images)
+    np.save(tmp_path / "labels.npy", np.arange(40) % 2)
+    assert load_dataset(tmp_path).notes == (said_of_it,)
+
+
+def _parts(path: Path) -> list[Split]:
+    dataset = load_dataset(str(path))
+    return [dataset.train, dataset.validation, dataset.test]
+
+
+@pytest.mark.parametrize("low", [-1.0, 0.0])
+def test_floats_of_a_usual_range_are_nothing_to_note(low: float, tmp_path: Path) -> None:
+    images = np.linspace(low, 1, 40 * 16).reshape(40, 4, 4)
+    assert notes(tmp_path / "mine.npz", images, np.arange(40) % 2) == ()
+    assert notes(tmp_path / "mine.npz", np.uint8(255 * abs(images)), np.arange(40) % 2) == ()
+    assert notes(tmp_path / "mine.npz", 40 * images - 20, np.arange(40) % 2) == ()  # centred, however wide
+
+
+def test_labels_from_1_and_classes_that_nobody_learns_are_noticed(tmp_path: Path) -> None:
+    images = np.zeros((60, 4, 4), np.uint8)
+    assert notes(tmp_path / "a.npz", images, 1 + np.arange(60) % 3) == (
+        "labels count from 1 to 3: the network gets an output for a class 0, too; labels - 1 leaves it out",
+    )
+    assert notes(tmp_path / "a.npz", images, np.where(np.arange(60) % 3 == 1, 7, np.arange(60) % 3)) == (
+        "no image has the class 1, 3, 4, 5, 6, of 8",
+    )
+    np.savez(tmp_path / "b.npz", x_train=images, y_train=np.arange(60) % 2, x_test=images[:9], y_test=np.arange(9) % 3)
+    assert load_dataset(tmp_path / "b.npz").notes == (
+        "the class 2 is among the test images alone: nothing is learned of it",
+    )
+    assert load_dataset("digits").notes == ()
 
 
 GOOD = {"images": np.zeros((20, 4, 4), np.uint8), "labels": np.arange(20) % 2}

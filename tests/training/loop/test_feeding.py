@@ -1,5 +1,7 @@
 """Images that lie in mapped files and reach the devices a few updates ahead: the run of those on the device."""
 
+import math
+
 import chex
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from jaxlr.training.data.datasets import DataError, load_dataset
 from jaxlr.training.data.splits import MappedRows, Split
 from jaxlr.training.loop import feed as feeding
 from jaxlr.training.loop import trainer as loop
-from jaxlr.training.loop.feed import fits
+from jaxlr.training.loop.feed import are_resident
 
 
 @pytest.fixture
@@ -82,15 +84,12 @@ def test_mapped_images_are_not_read_beforehand(files):
     assert split[np.arange(1000) % 2 == 0].images[:3].shape == (3, 64, 64, 1)
 
 
-class Device:
-    def __init__(self, limit):
-        self.memory_stats = lambda: {"bytes_limit": limit}
-
-
 def test_images_that_take_more_than_half_of_the_memory_stay_on_the_host():
     needed = TRAIN * 16
-    assert fits(DATA.train, Device(2 * needed))
-    assert not fits(DATA.train, Device(2 * needed - 1))
+    assert are_resident("auto", DATA.train, 2 * needed)
+    assert not are_resident("auto", DATA.train, 2 * needed - 1)
+    assert are_resident("device", DATA.train, 0)
+    assert not are_resident("host", DATA.train, math.inf)
 
 
 @pytest.mark.parametrize(

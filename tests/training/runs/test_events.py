@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxlr.training.loop.items import Chunk, EpochEnd, Updates
-from jaxlr.training.runs.records.events import EventFile, crc32c, write_item
+from jaxlr.training.runs.records.events import EventFile, crc32c
+from jaxlr.training.runs.records.writers import scalars_of
 
 
 def fields(message):
@@ -75,12 +76,13 @@ def test_what_the_loop_gives_out_is_read_back(tmp_path):
     count = np.array([299, 300, 300, 301], np.int32)
     nan = np.nan
     figures = np.float32([[0.1, 0.1, 0.2, 0.2], [2.5, nan, 1.5, nan], [0.25, 1, 0.5, 1], [4, nan, 3, nan]])
-    chunk = Chunk(Updates(count, *figures), np.array([False, True, False, True]))
-    write_item(events, chunk, images_per_second=1e4)
-    write_item(
-        events, Chunk(Updates(*(column[-1:] for column in chunk.entries)), np.array([True])), images_per_second=0
+    momentum = np.float32([0.9, 0.9, 0.8, 0.8])
+    chunk = Chunk(
+        Updates(count, *figures), np.array([False, True, False, True]), hyperparameters={"momentum": momentum}
     )
-    write_item(events, EpochEnd(1, 301, 0.375, 0.75, 1.25), images_per_second=0.0)
+    skipped = Chunk(Updates(*(column[-1:] for column in chunk.entries)), np.array([True]))
+    for item, speed in ((chunk, 1e4), (skipped, 0.0), (EpochEnd(1, 301, 0.375, 0.75, 1.25), 0.0)):
+        events.log(list(scalars_of(item, images_per_second=speed)))
     events.close()
     first, *others = read(tmp_path)
     assert first[3] == b"brain.Event:2"
@@ -89,11 +91,13 @@ def test_what_the_loop_gives_out_is_read_back(tmp_path):
         (299, "train/loss", 2.5),
         (299, "train/accuracy", 0.25),
         (299, "train/gradient_norm", 4.0),
+        (299, "momentum", np.float32(0.9)),
         (300, "train/skipped", 1.0),
         (300, "learning_rate", np.float32(0.2)),
         (300, "train/loss", 1.5),
         (300, "train/accuracy", 0.5),
         (300, "train/gradient_norm", 3.0),
+        (300, "momentum", np.float32(0.8)),
         (301, "train/skipped", 1.0),
         (300, "images_per_second", 1e4),
         (301, "train/skipped", 1.0),

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jaxlr.training.loop.items import EpochEnd, Item
-
-__all__ = ["EventFile", "crc32c", "write_item"]
+__all__ = ["EventFile", "crc32c"]
 
 # The wire types of protocol buffers.
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
@@ -48,10 +46,16 @@ class EventFile:
             self._record(_field(2, _VARINT, start) + _field(7, _LENGTH, _field(1, _VARINT, _START)))
 
     def write(self, count: int, scalars: Mapping[str, float]) -> None:
-        """Writes some figures of one update; they are on the disk after the next `flush`."""
+        """Writes some figures of one update; the system has them after the next `flush`."""
         values = (_field(1, _LENGTH, name.encode()) + _field(2, _FOUR_BYTES, value) for name, value in scalars.items())
         summary = b"".join(_field(1, _LENGTH, value) for value in values)
         self._record(_field(2, _VARINT, count) + _field(5, _LENGTH, summary))
+
+    def log(self, records: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+        """Writes the figures of some updates, and hands them to the system."""
+        for count, scalars in records:
+            self.write(count, scalars)
+        self.flush()
 
     def flush(self) -> None:
         """Hands what has been written to the system."""
@@ -65,25 +69,6 @@ class EventFile:
         event = _field(1, _EIGHT_BYTES, time.time()) + event
         length = struct.pack("<Q", len(event))
         self._file.write(length + _masked(length) + event + _masked(event))
-
-
-def write_item(events: EventFile, item: Item, *, images_per_second: float) -> None:
-    """Writes an item of the loop; the speed stands at the last update of a chunk."""
-    if isinstance(item, EpochEnd):
-        scalars = {
-            "train/epoch_accuracy": item.train_accuracy,
-            "validation/accuracy": item.validation_accuracy,
-            "validation/loss": item.validation_loss,
-        }
-        # At the epoch's last update: a run that goes on at this count takes the place of what stands from it on.
-        events.write(max(item.count - 1, 0), scalars)
-    else:
-        names = ("learning_rate", "train/loss", "train/accuracy", "train/gradient_norm")
-        for skipped, count, *figures in zip(item.skipped, *(column.tolist() for column in item.entries), strict=True):
-            events.write(count, {"train/skipped": 1.0} if skipped else dict(zip(names, figures, strict=True)))
-        if not item.skipped.all():
-            events.write(int(item.updates.count[-1]), {"images_per_second": images_per_second})
-    events.flush()
 
 
 def crc32c(data: bytes) -> int:

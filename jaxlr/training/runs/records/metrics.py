@@ -1,4 +1,4 @@
-"""The records of a run: metrics.jsonl, a line an update and one an epoch, and beside it event files of TensorBoard."""
+"""The records of a run: metrics.jsonl, a line an update and one an epoch, and beside it whoever takes them as well."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from jaxlr.training.loop.items import Chunk, EpochEnd, Item, Updates
-from jaxlr.training.runs.records.events import EventFile, write_item
 from jaxlr.training.runs.records.position import Position
 from jaxlr.training.runs.records.schema import Check, check_fields, integer, number, optional, parse_json
+from jaxlr.training.runs.records.writers import Writer, scalars_of
 
 __all__ = ["Curves", "NoRecords", "Record", "Records", "curves", "decode", "encode", "parse_records", "read_start"]
 
@@ -150,18 +150,18 @@ class Records:
     Args:
       folder: of the run.
       start: where it starts or goes on; lines that this has not seen are cut off.
-      events: whether to write an event file as well.
+      writers: to whom the figures go as well.
 
     Raises:
       OSError: a file cannot be written; it has the file's name.
     """
 
-    def __init__(self, folder: Path, start: Position, *, events: bool):
+    def __init__(self, folder: Path, start: Position, *, writers: Sequence[Writer] = ()):
         self._path = folder / FILE
         self._file = self._path.open("ab" if start.resumed else "xb")
         self._file.truncate(start.metrics_bytes)
         self._file.seek(0, os.SEEK_END)
-        self._events = EventFile(folder, start=start.count if start.resumed else None) if events else None
+        self._writers = writers
 
     def write(self, item: Item, *, images_per_second: float) -> None:
         """Writes an item of the loop; a process that is killed afterwards loses nothing of it.
@@ -172,9 +172,11 @@ class Records:
         with _naming(self._path):
             self._file.write(encode(item).encode())
             self._file.flush()
-        if self._events is not None:
-            with _naming(self._events.path):
-                write_item(self._events, item, images_per_second=images_per_second)
+        if self._writers:
+            figures = list(scalars_of(item, images_per_second=images_per_second))
+            for writer in self._writers:
+                with _naming(getattr(writer, "path", self._path)):
+                    writer.log(figures)
 
     def sync(self) -> int:
         """Waits until the disk has all lines, and gives back their bytes.
@@ -188,14 +190,20 @@ class Records:
 
     def close(self) -> None:
         """Closes the files; what could not be written has been told before."""
-        for file in (self._file, self._events):
-            if file is not None:
-                with contextlib.suppress(OSError):
-                    file.close()
+        for each in (self._file, *self._writers):
+            with contextlib.suppress(OSError):
+                getattr(each, "close", lambda: None)()
+
+    @property
+    def note(self) -> str | None:
+        """What a writer has not taken; None where it has taken all."""
+        return next((note for writer in self._writers if (note := getattr(writer, "note", None))), None)
 
 
 class NoRecords:
     """The records on the hosts that write none."""
+
+    note: str | None = None
 
     def write(self, item: Item, *, images_per_second: float) -> None:
         """Leaves it to the first host."""
@@ -223,11 +231,12 @@ def _records(item: Item) -> Iterator[Record]:
         epoch, count, *figures = item
         yield dict(zip(_EPOCH, (int(epoch), int(count), *map(finite, figures)), strict=True))
         return
-    for skipped, count, rate, *others in zip(item.skipped, *item.entries, strict=True):
+    for place, (skipped, count, rate, *others) in enumerate(zip(item.skipped, *item.entries, strict=True)):
         if skipped:
             yield {"count": int(count), "skipped": float(rate)}
-        else:
-            yield {"count": int(count), **dict(zip(_FIGURES, map(finite, (rate, *others)), strict=True))}
+            continue
+        known = {name: finite(values[place]) for name, values in item.hyperparameters.items()}
+        yield {"count": int(count), **dict(zip(_FIGURES, map(finite, (rate, *others)), strict=True)), **known}
 
 
 def _checks(record: Any) -> Mapping[str, Check]:

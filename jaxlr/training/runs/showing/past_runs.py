@@ -15,6 +15,7 @@ from jaxlr.training.runs.records import metrics
 
 __all__ = ["UNFINISHED", "PastRun", "read_run", "split_options"]
 
+ENDS = ("done", "stopped", "interrupted", "diverged")
 UNFINISHED = "unfinished"  # it goes on, or was killed
 
 
@@ -32,6 +33,12 @@ class PastRun:
     validation_accuracy: np.ndarray  # float64, (epochs,)
     test_accuracy: float | None  # None unless the run is done
     images_per_second: float | None  # None while the run is not over
+
+    @property
+    def last_validation_accuracy(self) -> float | None:
+        """That of the last epoch, and so of the weights that the run keeps; None before the first one ends."""
+        last = self.validation_accuracy[-1:]
+        return float(last[0]) if np.isfinite(last).any() else None
 
     @property
     def best_validation_accuracy(self) -> float | None:
@@ -96,7 +103,7 @@ def split_options(runs: Sequence[PastRun]) -> tuple[dict[str, Any], list[dict[st
 
 
 _SUMMARY: Mapping[str, Callable[[Any], bool]] = {
-    "status": lambda value: isinstance(value, str),
+    "status": lambda value: value in ENDS,
     "updates": lambda value: isinstance(value, int),
     "test_accuracy": lambda value: value is None or isinstance(value, float),
     "images_per_second": lambda value: isinstance(value, int | float),
@@ -122,6 +129,6 @@ def _read_summary(path: Path) -> dict[str, Any] | None:
         summary = json.loads(_read(path))
         if all(fits(summary[name]) for name, fits in _SUMMARY.items()):
             return summary
-    except (KeyError, TypeError, json.JSONDecodeError):
+    except (KeyError, TypeError, json.JSONDecodeError, RecursionError):
         pass
     raise ValueError(f"{path}: damaged: not a run's summary")

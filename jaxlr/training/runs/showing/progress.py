@@ -135,6 +135,8 @@ def _rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "cycle", summary["cycle_note"]
     if summary["horizon_note"]:
         yield "horizon", summary["horizon_note"]
+    if summary.get("events_note"):
+        yield "events", summary["events_note"]
     yield "time", f"{summary['seconds']:.1f} s, and {summary['compile_seconds']:.1f} s to compile"
     device = summary["device"]
     where = device["kind"] if device["used"] == 1 else f"{device['used']} x {device['kind']}"

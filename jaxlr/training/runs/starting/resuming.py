@@ -144,6 +144,11 @@ def changed_schedule(schedule: Schedule, asked: Schedule, new: Schedule, count: 
     names = _differing(*inner)
     if not names:
         return schedule
+    if (end := schedule.end()) is not None and count >= end:
+        raise ValueError(
+            f"resume: schedule cannot become {new!r} at count {count}: {schedule!r} has ended at {end}, and no curve "
+            "goes on from its last rate; start anew from the weights of the run, with --from"
+        )
     try:
         return retime(schedule, count, **{name: inner[1].arguments[name] for name in names})
     except (TypeError, ValueError) as error:
@@ -159,7 +164,7 @@ def is_done(folder: Path) -> bool:
     """Whether a run has gone through to its summary."""
     try:
         return json.loads((folder / "summary.json").read_text(encoding="utf-8"))["status"] == "done"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 

@@ -1,0 +1,33 @@
+"""What to say where a disk takes no more."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from jaxlr.cli.parsing import CommandError
+
+__all__ = ["disk_errors"]
+
+
+@contextlib.contextmanager
+def disk_errors(again: Callable[[], str]) -> Iterator[None]:
+    """Makes errors of files that cannot be written into one line and exit code 1.
+
+    Args:
+      again: gives what to do once that is mended; called where it is needed.
+
+    Example:
+      >>> with disk_errors(lambda: "the same command starts again"):
+      ...   raise OSError(28, "No space left on device", "runs/a/config.json")
+      Traceback (most recent call last):
+      jaxlr.cli.parsing.CommandError: runs/a/config.json: No space left on device; once that is mended, the same \
+command starts again
+    """
+    try:
+        yield
+    except BrokenPipeError:  # nobody reads on
+        raise
+    except OSError as error:
+        where = error.filename or "standard output"
+        raise CommandError(f"{where}: {error.strerror or error}; once that is mended, {again()}", code=1) from None

@@ -1,0 +1,158 @@
+"""The programs of a training, made from shapes alone: the updates of a chunk, and the evaluation of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+from flax import nnx
+
+from jaxlr.schedules import leaves, updates
+from jaxlr.training.data.splits import Dataset
+from jaxlr.training.loop.chunk import make_train_chunk, state_shardings
+from jaxlr.training.loop.feed import Resident, Streamed
+from jaxlr.training.loop.mesh import DataMesh
+from jaxlr.training.loop.order import BatchOrder
+from jaxlr.training.loop.update import EVALUATION_BATCH, State, make_evaluate_batch, make_update
+from jaxlr.training.network.convolution import compiler_options
+from jaxlr.transforms.rate.access import current_learning_rate
+
+__all__ = [
+    "Parted",
+    "Programs",
+    "check_order",
+    "evaluated_at_once",
+    "evaluation_shapes",
+    "make_programs",
+    "parted",
+    "starting_state",
+]
+
+
+class Parted(NamedTuple):
+    """A network in parts that a program can take."""
+
+    graph: nnx.GraphDef
+    evaluated_graph: nnx.GraphDef
+    parameters: Any  # nested dictionaries, as is what follows
+    variables: Any
+
+
+class Programs(NamedTuple):
+    """The programs of a training, and where its state lies."""
+
+    shardings: State
+    train_chunk: jax.stages.Wrapped
+    evaluate_batch: jax.stages.Wrapped
+
+
+def parted(model: nnx.Module) -> Parted:
+    """Parts a network, of arrays or of shapes, into what it is and what it holds.
+
+    Args:
+      model: the network; it is copied.
+    """
+    model = nnx.clone(model)
+    model.eval()
+    evaluated_graph = nnx.graphdef(model)
+    model.train()
+    graph, parameters, variables = nnx.split(model, nnx.Param, ...)
+    return Parted(graph, evaluated_graph, nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables))
+
+
+def starting_state(network: Parted, optimizer: optax.GradientTransformation) -> State:
+    """The state before the first update.
+
+    Args:
+      network: in parts.
+      optimizer: a gradient transformation that records its rate.
+
+    Raises:
+      ValueError: it records none.
+    """
+    state = State(network.parameters, network.variables, optimizer.init(network.parameters))
+    current_learning_rate(state.optimizer)  # raises here, not in the first update
+    return state
+
+
+def check_order(data: Dataset, *, batch_size: int, accumulate: int, seed: int) -> BatchOrder:
+    """The order of the images, its numbers checked.
+
+    Args:
+      data: the images.
+      batch_size: images in a batch.
+      accumulate: batches in an update.
+      seed: of the order.
+
+    Raises:
+      ValueError: a number is out of range, a batch larger than the training part, or a part has no images.
+      TypeError: a number is of the wrong kind.
+    """
+    examples = len(data.train.labels)
+    if batch_size > examples:
+        raise ValueError(f"batch_size must be at most the {examples} training images, got {batch_size}")
+    # Also leaves the numbers.
+    updates(1, examples=examples, batch_size=batch_size, accumulate=accumulate)
+    leaves.length("seed", seed, minimum=0)
+    if not len(data.validation.labels):
+        raise ValueError("data.validation must have at least one image, got none")
+    return BatchOrder(examples, batch_size, accumulate, seed)
+
+
+def evaluated_at_once(mesh: DataMesh) -> int:
+    """The images of a batch of an evaluation: a multiple of the devices."""
+    return -(-EVALUATION_BATCH // mesh.size) * mesh.size
+
+
+def make_programs(
+    network: Parted,
+    state: State,
+    optimizer: optax.GradientTransformation,
+    mesh: DataMesh,
+    feed: Resident | Streamed | type[Resident] | type[Streamed],
+    *,
+    capacity: int,
+    loss: Callable,
+    l1: float,
+    l2: float,
+    accumulate: int,
+    skip: bool,
+    zero: bool,
+) -> Programs:
+    """Makes the programs; nothing is compiled yet.
+
+    Args:
+      network: in parts.
+      state: arrays, or their shapes.
+      optimizer: what turns gradients into updates.
+      mesh: the devices, which need not be there.
+      feed: how the images reach them.
+      capacity: updates that one call can make.
+      loss: outputs, labels -> the loss of each image.
+      l1: weight of the sum of the absolute kernel weights in the loss.
+      l2: weight of half the sum of the squared kernel weights in the loss.
+      accumulate: batches whose gradients make one update.
+      skip: whether an update whose loss or gradient is not finite is left out.
+      zero: whether the devices share the optimizer state.
+    """
+    shardings = state_shardings(mesh, state, zero=zero)
+    update = make_update(network.graph, optimizer, loss, l1, l2, accumulate, skip=skip, sharers=mesh if zero else None)
+    return Programs(
+        shardings,
+        make_train_chunk(update, feed.pick, mesh, shardings, capacity=capacity, skip=skip),
+        jax.jit(
+            make_evaluate_batch(network.evaluated_graph, loss),
+            out_shardings=mesh.everywhere,
+            compiler_options=compiler_options(mesh.platform),
+        ),
+    )
+
+
+def evaluation_shapes(data: Dataset, mesh: DataMesh) -> tuple[jax.ShapeDtypeStruct, ...]:
+    """The shapes and places of what an evaluation takes beside the network: images, labels and their weights."""
+    size, images = evaluated_at_once(mesh), data.validation.images
+    sides = ((size, *images.shape[1:]), images.dtype), ((size,), data.validation.labels.dtype), ((size,), np.float32)
+    return tuple(jax.ShapeDtypeStruct(shape, dtype, sharding=mesh.along(0)) for shape, dtype in sides)
