@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import math
 import operator
 import reprlib
@@ -221,6 +222,8 @@ def length_or_ramp(name: str, value: Any) -> Length | Ramp:
         raise ValueError(
             f"{name} must be a size, or sizes by numbers of examples as {{0: 256, 10**6: 512}}, got {value!r}"
         )
+    if any(map(is_traced, itertools.chain(*pairs))):
+        raise TypeError(f"{name} must be known where it changes, got {value!r}; the schedule may be an argument of jit")
     starts = [_as_integer(f"a number of examples in {name}", start) for start, _ in pairs]
     sizes = [int(integer(f"{name}[{start}]", size, minimum=1)) for start, size in pairs]
     rising = starts[0] == 0 and all(map(operator.lt, starts, starts[1:])) and starts[-1] < 2**46

@@ -67,9 +67,11 @@ def call_with(tree, words, numbers, counts):
 
 def parted(call):
     """The structure of a call, its words, and its numbers as scalars."""
-    leaves, tree = jax.tree.flatten(call)
-    numbers = [_as_scalar(leaf) if _is_number(leaf) else None for leaf in leaves]
-    return tree, tuple(None if _is_number(leaf) else leaf for leaf in leaves), numbers
+    paths, tree = jax.tree.flatten_with_path(call)
+    # The sizes of a ramp are counted with when it is made, so they are words here.
+    leaves = [(leaf, _is_number(leaf) and not isinstance(getattr(path[-1], "key", None), int)) for path, leaf in paths]
+    numbers = [_as_scalar(leaf) if is_number else None for leaf, is_number in leaves]
+    return tree, tuple(None if is_number else leaf for leaf, is_number in leaves), numbers
 
 
 def _is_number(leaf):

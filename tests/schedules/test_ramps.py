@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 import jaxlr
 
@@ -52,3 +53,8 @@ def test_a_changed_ramp_does_not_retrace_and_is_followed():
     for ramp in (RAMP, {0: 32, 3_200: 64, 6_400: 512}, {0: 1, 100: 1_000, 50_100: 7}):
         np.testing.assert_array_equal(rates(jaxlr.per_example(schedule, ramp)), schedule(sizes(ramp, 300)[1]))
     assert len(traces) == 1
+
+
+def test_sizes_that_change_are_known_when_the_schedule_is_made():
+    with pytest.raises(TypeError, match="batch_size must be known where it changes"):
+        jax.jit(lambda size: jaxlr.per_example(jaxlr.cosine(0.1, 1000), {0: 8, 100: size})(5))(16)
