@@ -105,6 +105,18 @@ STEPS = {
         after=lambda state: jaxlr.observe(state, jnp.float32(1.0)),
         names=("observe", "ReduceOnPlateau"),
     ),
+    "kl_adaptive": Step(
+        lambda: jaxlr.adamw(jaxlr.kl_adaptive(1e-3)),
+        after=lambda state: jaxlr.observe(state, jnp.float32(0.01)),
+        names=("KlAdaptive",),
+    ),
+    "greedy": Step(
+        lambda: jaxlr.adamw(jaxlr.greedy(1e-3)),
+        after=lambda state: jaxlr.observe(state, jnp.float32(1.0)),
+        names=("Greedy", "get_greedy_schedule", "get_scheduler"),
+    ),
+    "guard": Step(lambda: jaxlr.guard(jaxlr.adamw(falling)), names=("guard_counts",)),
+    "small_states": Step(lambda: jaxlr.small_states(jaxlr.adamw(falling))),
     "held": Step(
         lambda: jaxlr.sgd(jaxlr.transforms.held(jaxlr.cosine(0.1, 900))),
         after=lambda state: jaxlr.set_schedule(state, jaxlr.cosine(0.2, 900)),
@@ -137,7 +149,12 @@ STEPS |= OPTIMIZERS
 # What becomes no program of its own, and why.
 NO_PROGRAM = {
     "on the host": {
+        "BranchesResult",
         "FAMILIES",
+        "MupFactors",
+        "branches",
+        "mup_factors",
+        "state_bytes",
         "Cycle",
         "Family",
         "LoadReport",

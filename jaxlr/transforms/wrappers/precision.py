@@ -58,10 +58,10 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
 
     w += inner's update at w, in float32; the parameters follow: p = w rounded to p's dtype
 
-    The updates lead from the parameters that are given to the rounded copy, in the dtype of the gradients or of the
-    parameters, whichever is wider. Where that dtype has no number that leads there (a parameter that changes its sign),
-    and where a parameter was changed elsewhere (a projection, weights that were loaded, another optimizer around), the
-    copy is the parameter. What scales the updates afterwards goes inside.
+    The updates that come out are float32: `optax.apply_updates` adds them to the narrower parameters, rounds once, and
+    so lands on the rounded copy. Where float32 has no number that leads there, and where a parameter was changed
+    elsewhere (a projection, weights that were loaded, another optimizer around), the copy is the parameter. What scales
+    the updates afterwards goes inside.
 
     Args:
       inner: a finished optimizer, ending with the rate.
@@ -111,8 +111,8 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
         steps, inner_state = inner.update(gradients, state.inner_state, before, **extra)
         wanted = where_due(jax.tree.map(lambda w, step: w + step.astype(w.dtype), before, steps), before)
         # The copy first, and what leads to it from the copy: so both are written in place.
-        master = settled(jax.tree.map(_landed, wanted, params, updates), state.master)
-        changes = jax.tree.map(_change, master, params, updates)
+        master = settled(jax.tree.map(_landed, wanted, params), state.master)
+        changes = jax.tree.map(_change, master, params)
         return changes, MasterWeightsState(master, inner_state)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
@@ -123,15 +123,13 @@ def _followed(master: jax.Array, param: jax.Array) -> jax.Array:
     return jnp.where(master.astype(param.dtype) == param, master, param.astype(master.dtype))
 
 
-def _change(wanted: jax.Array, param: jax.Array, update: jax.typing.ArrayLike) -> jax.Array:
+def _change(wanted: jax.Array, param: jax.Array) -> jax.Array:
     """What leads from the parameter to the rounded copy."""
-    with jax.numpy_dtype_promotion("standard"):
-        dtype = jnp.promote_types(param.dtype, jnp.result_type(update))
-    return (widen(wanted.astype(param.dtype)) - widen(param)).astype(dtype)
+    return widen(wanted.astype(param.dtype)) - widen(param)
 
 
-def _landed(wanted: jax.Array, param: jax.Array, update: jax.typing.ArrayLike) -> jax.Array:
+def _landed(wanted: jax.Array, param: jax.Array) -> jax.Array:
     """The copy, or where the changed parameter will be if it can't be led to the rounded copy."""
-    change = _change(wanted, param, update)
+    change = _change(wanted, param)
     landed = (param.astype(change.dtype) + change).astype(param.dtype)
     return jnp.where(landed == wanted.astype(param.dtype), wanted, landed.astype(wanted.dtype))
