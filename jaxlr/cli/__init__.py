@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
       jaxlr 0.1.0
       0
     """
-    with listening(_named(sys.argv[1:] if arguments is None else arguments)):
+    with listening(_named(sys.argv[1:] if arguments is None else arguments), last=arguments is None):
         if arguments is None:
             _calm()
         from jaxlr.cli.faults import exit_code

@@ -62,11 +62,13 @@ def name_of(number: int) -> str:
 
 
 @contextlib.contextmanager
-def listening(command: str) -> Iterator[None]:
+def listening(command: str, *, last: bool = False) -> Iterator[None]:
     """Hears the signals for a command; in another than the main thread nobody can, and they stay as they are.
 
     Args:
       command: its name, for the one line.
+      last: whether the process ends with it. The work is done then, and a signal that comes while Python takes itself
+        apart would end it without a word.
     """
     global _ear
     if threading.current_thread() is not threading.main_thread() or _ear is not None:
@@ -85,7 +87,7 @@ def listening(command: str) -> Iterator[None]:
         _ear = None
         signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if last else handler)
         told.close()
         thread.join(1.0)
         heard.close()

@@ -20,6 +20,8 @@ import jaxlr.cli
 from jaxlr.cli import stopping
 from jaxlr.cli.parsing import CommandError
 def run(words):
+    if "over" in words:
+        return
     if "patient" in words:
         with stopping.patience() as came:
             print("there", flush=True)
@@ -69,6 +71,12 @@ def stopped(process, *signals, apart=0.0):
 )
 def test_a_signal_ends_a_command_with_one_line(number, words, code, line):
     assert stopped(start(*words), number) == (code, f"jaxlr train: {line}\n")
+
+
+def test_a_command_that_is_over_is_over():
+    end = 'code = jaxlr.cli.main()\nprint("there", flush=True)\ntime.sleep(0.5)\nsys.exit(code)'
+    late = DRIVER.replace("sys.exit(jaxlr.cli.main())", end)
+    assert stopped(start("over", program=("-c", late)), signal.SIGINT, signal.SIGTERM) == (0, "")
 
 
 def test_the_second_one_ends_at_once():
