@@ -3,6 +3,8 @@
 import dataclasses
 import math
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,8 @@ import pytest
 
 import jaxlr
 from jaxlr.cli import main
+from jaxlr.cli.parsing import parse
+from jaxlr.cli.train import TrainOptions
 from jaxlr.compiling import CHIPS, TargetError, describe, largest_batch, targets
 from jaxlr.compiling.report import Memory, Report
 from jaxlr.training.loop.feed import AHEAD
@@ -212,3 +216,23 @@ def test_what_is_said_is_what_is_taken(devices):
     )
     said, taken = map(int, done.stdout.split())
     assert said == pytest.approx(taken, rel=0.1)
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "before_your_reservation.md").read_text()
+
+
+def test_the_page_s_python_runs(capsys):
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    exec(compile(block, "docs/before_your_reservation.md", "exec"), names := {})
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(names["state"]["optimizer"]))
+    assert capsys.readouterr().out == f"True {size} True\n"
+
+
+def test_the_page_s_commands_are_options_that_there_are():
+    commands = [line for line in PAGE.splitlines() if line.startswith("jaxlr train")]
+    assert len(commands) == 2
+    for command in commands:
+        options = parse("train", TrainOptions, shlex.split(command)[2:])
+        assert options.compile_for
+        for name in options.compile_for:
+            assert name.split(":")[0] in CHIPS
