@@ -17,8 +17,8 @@ from links import LINKS
 import jaxlr
 from jaxlr import dialects, optimizers, transforms
 
-# Large enough that an array cannot hide among scalars, and of more than one rank.
-SHAPES = {"table": (1024, 1024), "kernel": (3, 3, 64, 128), "bias": (1024,)}
+# One that no fast memory holds, so that what is read and written is of the main one, and others of each rank.
+SHAPES = {"table": (8192, 8192), "kernel": (3, 3, 64, 128), "bias": (1024,)}
 PARAMETERS = sum(math.prod(shape) for shape in SHAPES.values())
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxlr.compiling.layouts import parts_of
@@ -197,7 +198,9 @@ def _no_cache() -> Iterator[None]:
     """What is compiled for devices that are not there cannot be read back from jax's cache, which warns of that."""
     before = jax.config.values["jax_enable_compilation_cache"]
     jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()  # jax looks at the option once
     try:
         yield
     finally:
         jax.config.update("jax_enable_compilation_cache", before)
+        compilation_cache.reset_cache()

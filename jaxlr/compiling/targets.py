@@ -24,7 +24,8 @@ __all__ = ["CHIPS", "Target", "describe"]
 
 _NAME = re.compile(r"(?P<chip>[a-z0-9]+)(?::(?P<topology>[1-9][0-9]*(?:x[1-9][0-9]*){0,2}))?")
 _PREALLOCATED = 0.75  # of a GPU's memory: what jax takes of it unless its environment variable says otherwise
-_QUIET = {
+_COMPILING_ALONE = {
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",  # it holds no TPU, so others may compile beside it
     "TPU_SKIP_MDS_QUERY": "1",  # libtpu would ask the cloud's metadata server what machine this is
     "TPU_ACCELERATOR_TYPE": "v5litepod-1",
     "TPU_WORKER_HOSTNAMES": "localhost",
@@ -92,7 +93,7 @@ def _tpus(name: str, chip: Chip, topology: str) -> tuple[tuple[Any, ...], int]:
     model = name.partition(":")[0]
     # A host has four chips, but for the machines with one.
     bounds = {"chips_per_host_bounds": (1, 1, 1)} if topology == chip.smallest else {}
-    with _environment(_QUIET):
+    with _environment(_COMPILING_ALONE):
         found = _topology(name, "tpu", topology_name=f"{model}:{topology}", **bounds)
     return tuple(found), chip.memory
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -73,9 +74,15 @@ class DataMesh:
         return NamedSharding(self._mesh, PartitionSpec(*[None] * axis, _AXIS))
 
     def of_moments(self, leaf: Any) -> NamedSharding:
-        """The sharding of an array of the optimizer: along its longest side that the devices can share evenly."""
-        sides = [(side, -axis) for axis, side in enumerate(leaf.shape) if side and side % self.size == 0]
-        return self.along(-max(sides)[1]) if sides else self.everywhere
+        """The sharding of an array of the optimizer: along the side whose parts are smallest on a TPU, or the longest.
+
+        A TPU fills the last two sides of a part up to multiples of 8 and 128: an eighth of 128 channels would take as
+        much memory there as all of them.
+        """
+        sides = [axis for axis, side in enumerate(leaf.shape) if side and side % self.size == 0]
+        if not sides:
+            return self.everywhere
+        return self.along(min(sides, key=lambda axis: (_filled(leaf.shape, axis, self.size), -leaf.shape[axis], axis)))
 
     def whole(self, tree: Any) -> Any:
         """Inside a program: the same arrays, which every device has from here on."""
@@ -110,6 +117,13 @@ class DataMesh:
           part_of: gives the part that lies at these slices of the whole, one for each axis.
         """
         return jax.make_array_from_callback(shape, self.along(axis), part_of)
+
+
+def _filled(shape: tuple[int, ...], axis: int, count: int) -> int:
+    """The numbers that a part of an array takes in the tiles of a TPU where an axis is parted."""
+    sides = [side // (count if place == axis else 1) for place, side in enumerate(shape)]
+    tile = [1] * (len(sides) - 2) + [8, 128][-len(sides) :]
+    return math.prod(-(-side // unit) * unit for side, unit in zip(sides, tile, strict=True))
 
 
 def _place(array: Any, sharding: NamedSharding) -> jax.Array:

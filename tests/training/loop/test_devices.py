@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from jaxlr.training.loop.mesh import choose_devices
+from jaxlr.training.loop.mesh import DataMesh, choose_devices
 
 
 def run_with_eight(script, *words, timeout=280):
@@ -37,3 +37,20 @@ def test_a_batch_that_cannot_be_shared_is_named(monkeypatch):
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     with pytest.raises(ValueError, match="devices must be all 6 of a run on several hosts, got 3"):
         choose_devices(63, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [
+        ((3, 3, 64, 128), 2),  # an eighth of the last side would be filled up to all of it
+        ((512, 128), 0),
+        ((512, 4096), 1),  # both alike there: along the longer one
+        ((128,), 0),
+        ((2, 1024, 8), 1),
+        ((8, 8), 0),
+    ],
+)
+def test_moments_are_parted_so_that_a_tpu_need_not_fill_them_up(shape, axis):
+    mesh = DataMesh(jax.devices()[:1])
+    mesh.size = 8
+    assert list(mesh.of_moments(jax.ShapeDtypeStruct(shape, "float32")).spec).index("data") == axis
