@@ -99,7 +99,8 @@ def size_of(type_):
 @pytest.mark.parametrize("name", [name for name, step in STEPS.items() if step.twin])
 def test_a_step_is_no_larger_than_optax_s(name, devices):
     own, theirs = compiled(name, devices), compiled(name, devices, twin=True)
-    assert own.program.fusions <= theirs.program.fusions + 2
+    # A GPU has a kernel or two for each scalar that jaxlr keeps beside: a constant few, none for an array.
+    assert own.program.fusions <= theirs.program.fusions + 6
     assert own.memory.temporaries <= theirs.memory.temporaries + 10_000
     if own.bytes_accessed:
         assert own.bytes_accessed <= 1.05 * theirs.bytes_accessed + PARAMETERS
