@@ -202,7 +202,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where the tables go, as markdown")
     options = parser.parse_args()
     head = f"{machine()}, optax {optax.__version__}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}."
-    tables = [*running_table(options.rounds), "", *compile_table(options.devices, options.rounds)]
+    tables = [*compile_table(options.devices, options.rounds), "", *running_table(options.rounds)]
     text = "\n".join([head, "", *tables]) + "\n"
     print(text)
     if options.out:

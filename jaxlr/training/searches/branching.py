@@ -45,7 +45,7 @@ def make_steps(
       >>> from jaxlr.training.data.datasets import load_dataset
       >>> config = Task(width=2, depth=1, batch_size=256, epochs=1)
       >>> step, state, score = make_steps(config, load_dataset("digits"))
-      >>> sorted(score(step(state, jaxlr.constant(0.01), 0)))
+      >>> sorted(score(jax.jit(step)(state, jaxlr.constant(0.01), 0)))
       ['validation_accuracy', 'validation_loss']
     """
     steps_per_epoch(config, data)
