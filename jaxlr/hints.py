@@ -11,10 +11,18 @@ import importlib.resources
 
 from jaxlr.arguments import nearest
 
-__all__ = ["FRAMEWORKS", "hint", "names"]
+__all__ = ["CONFIGURED", "FRAMEWORKS", "hint", "names"]
 
 # The list of all dialects, in the order in which a name is looked for; everything that needs one asks for this.
-FRAMEWORKS = ("torch", "keras", "transformers", "timm", "optax")
+FRAMEWORKS = (
+    "torch",
+    "keras",
+    "transformers",
+    "timm",
+    "optax",
+)
+# Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
+CONFIGURED: tuple[str, ...] = ()
 
 # What has the curve of a framework's schedule, by the framework's name.
 _CURVES = {

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import optax
 import tyro
 
-import jaxlr
 from jaxlr import dialects, plotting
 from jaxlr.cli.parsing import input_errors, parse
-from jaxlr.schedules import FAMILIES, Schedule
+from jaxlr.dialects.recipe import qualified
+from jaxlr.schedules import Schedule
 from jaxlr.schedules.text import read_call
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.typing import PyTree
@@ -29,11 +29,14 @@ _EXAMPLE = '"torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=1000)"'
 
 @dataclass(frozen=True)
 class PortOptions:
-    """Say in jaxlr what a recipe of PyTorch, Keras, Transformers, timm or Optax says."""
+    """Say in jaxlr what a recipe or a configuration file of another framework says."""
 
     recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = ""
     """A call in quotes, such as "torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=1000)", with the framework's own
-    names; the rate stands first where the framework has the optimizer."""
+    names; the rate stands first where the framework has the optimizer. Or a configuration file: arguments of Megatron,
+    JSON of DeepSpeed, YAML of MaxText, ..."""
+    framework: str | None = None
+    """Whose configuration file it is. None: told by its keys."""
     steps: int | None = None
     """The last update to draw. None: the end of the schedule."""
     out: Path = Path("port.png")
@@ -45,19 +48,42 @@ def run(arguments: Sequence[str]) -> None:
     options = parse("port", PortOptions, arguments)
     with input_errors():
         if not options.recipe:
-            raise ValueError(f"give a recipe in quotes, such as {_EXAMPLE}")
+            raise ValueError(f"give a recipe in quotes, such as {_EXAMPLE}, or a configuration file")
         out = plotting.require_format(options.out)
-        recipe = shortened(options.recipe)
-        ported = read_call(recipe, recipes(), what="recipe")
-        lines = python_lines(recipe, ported)
-        figure = None
-        if isinstance(ported, Schedule):
-            steps = ported.span() if options.steps is None else options.steps
-            figure = plotting.plot_schedules({options.recipe: ported}, steps)
-            plotting.save_figure(figure, out)
-    print("\n".join(lines))
-    if figure is not None:
+        if _is_file(options.recipe):
+            text, drawn = _ported_file(options)
+        elif options.framework is not None:
+            raise ValueError(f"--framework {options.framework} is for a file, and {options.recipe!r} is none")
+        else:
+            text, drawn = _ported_call(options.recipe)
+        if drawn is not None:
+            title, schedule = drawn
+            steps = schedule.span() if options.steps is None else options.steps
+            plotting.save_figure(plotting.plot_schedules({title: schedule}, steps), out)
+    print(text)
+    if drawn is not None:
         print(f"\n{out}")
+
+
+def _is_file(recipe: str) -> bool:
+    """Whether the words name a file rather than a call."""
+    return "(" not in recipe and (bool(Path(recipe).suffix) or Path(recipe).is_file())
+
+
+def _ported_file(options: PortOptions) -> tuple[str, tuple[str, Schedule]]:
+    """Python for a configuration file with what was left out, and what to draw under which title."""
+    ported = dialects.from_file(options.recipe, options.framework)
+    left = [f"#   {key}: {why}" for key, why in ported.left_out.items()]
+    text = "\n".join([str(ported), *(["", "# not carried over", *left] if left else [])])
+    return text, (f"{ported.framework}: {Path(options.recipe).name}", ported.schedule)
+
+
+def _ported_call(recipe: str) -> tuple[str, tuple[str, Schedule] | None]:
+    """Python for a call, and what to draw under which title."""
+    short = shortened(recipe)
+    ported = read_call(short, recipes(), what="recipe")
+    text = "\n".join(python_lines(short, ported))
+    return text, (recipe, ported) if isinstance(ported, Schedule) else None
 
 
 def recipes() -> dict[str, Callable[..., Any]]:
@@ -118,18 +144,6 @@ def momentum_of(recipe: str) -> Schedule | None:
 def of_dialects(recipe: str) -> str:
     """The recipe as Python, with jaxlr's modules in front of the frameworks' names."""
     return re.sub(rf"(?<![\w.])({'|'.join(dialects.FRAMEWORKS)})\.(?=\w+\()", r"jaxlr.dialects.\1.", recipe)
-
-
-def qualified(text: str) -> str:
-    """A schedule's text as Python with the module in front of each family."""
-
-    def with_module(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in FAMILIES:
-            return match[0]
-        return f"jaxlr.{name}(" if hasattr(jaxlr, name) else f"jaxlr.schedules.{name}("
-
-    return re.sub(r"(?<![\w.])(\w+)\(", with_module, text)
 
 
 def links(state: PyTree) -> list[str]:

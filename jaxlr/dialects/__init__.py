@@ -13,12 +13,30 @@ from jaxlr.hints import FRAMEWORKS as FRAMEWORKS
 from jaxlr.hints import names as names
 
 if TYPE_CHECKING:
-    from jaxlr.dialects import keras, optax, timm, torch, transformers
+    from jaxlr.dialects import (
+        keras,
+        optax,
+        timm,
+        torch,
+        transformers,
+    )
     from jaxlr.dialects.comparison import Comparison, report
+    from jaxlr.dialects.files import from_file
+    from jaxlr.dialects.recipe import Recipe
 
-__all__ = ["Comparison", "keras", "optax", "report", "timm", "torch", "transformers"]
+__all__ = [
+    "Comparison",
+    "Recipe",
+    "from_file",
+    "keras",
+    "optax",
+    "report",
+    "timm",
+    "torch",
+    "transformers",
+]
 
-_FUNCTIONS = {"Comparison": "comparison", "report": "comparison"}
+_FUNCTIONS = {"Comparison": "comparison", "Recipe": "recipe", "from_file": "files", "report": "comparison"}
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,8 @@ import pytest
 import jaxlr
 from jaxlr import dialects
 from jaxlr.cli import main
-from jaxlr.cli.port import qualified, recipes
+from jaxlr.cli.port import recipes
+from jaxlr.dialects.recipe import qualified
 
 
 @pytest.fixture(autouse=True)

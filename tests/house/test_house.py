@@ -59,6 +59,8 @@ ORDER = [
     "transforms.state",
     "transforms",
     "optimizers",
+    "dialects.configs",
+    "dialects.recipe",
     "dialects.common",
     "dialects",
     "search.trials",
@@ -175,7 +177,7 @@ def test_every_name_in_all_exists(name):
 
 
 def test_every_framework_is_a_name_of_the_dialects():
-    assert set(jaxlr.dialects.__all__) == {*jaxlr.dialects.FRAMEWORKS, "Comparison", "report"}
+    assert set(jaxlr.dialects.__all__) == {*jaxlr.dialects.FRAMEWORKS, "Comparison", "Recipe", "from_file", "report"}
 
 
 @pytest.mark.parametrize("name", jaxlr.__all__)
