@@ -127,7 +127,7 @@ def _topology(name: str, platform: str, **words: Any) -> list[Any]:
     except Exception as error:  # of several kinds, by version
         if platform == "cuda" and isinstance(error, NotImplementedError):  # its plugin looks for CUDA's libraries
             raise TargetError(
-                f"{name}: JAX has not loaded the compiler for GPUs, which it does without CUDA's libraries where it starts "
+                f"{name}: JAX has not loaded the compiler for GPUs; without CUDA's libraries it does where it starts "
                 "with JAX_PLATFORMS=cpu"
             ) from None
         said = " ".join(str(error).split())[:300]

@@ -161,7 +161,7 @@ def test_a_compiler_that_jax_did_not_load_is_told_what_loads_it(monkeypatch):
 
     monkeypatch.setattr(targets.importlib.util, "find_spec", lambda package: package)
     monkeypatch.setattr(targets.topologies, "get_topology_desc", not_loaded)
-    with pytest.raises(TargetError, match="^h100: JAX has not loaded the compiler for GPUs.* JAX_PLATFORMS=cpu$"):
+    with pytest.raises(TargetError, match=r"^h100: JAX has not loaded the compiler for GPUs.* JAX_PLATFORMS=cpu$"):
         describe("h100")
 
 
