@@ -34,7 +34,7 @@ from jaxlr.transforms.moments.adamax import scale_by_adamax
 from jaxlr.transforms.moments.momentum import scale_by_momentum
 from jaxlr.transforms.moments.nadam import scale_by_nadam
 from jaxlr.transforms.moments.rms import scale_by_rmsprop
-from jaxlr.transforms.trees import widen_all
+from jaxlr.transforms.wrappers.precision import started_wide
 
 
 def SGD(
@@ -257,7 +257,7 @@ def Adagrad(
       -0.5
     """
     start = hyperparameters.number("initial_accumulator_value", initial_accumulator_value, minimum=0.0)
-    link = _started_wide(optax.scale_by_rss(start, _epsilon(epsilon)))
+    link = started_wide(optax.scale_by_rss(start, _epsilon(epsilon)))
     return chain([link], learning_rate, weight_decay, others)
 
 
@@ -286,13 +286,8 @@ def Adadelta(
       -1.4142
     """
     rho = hyperparameters.number("rho", rho, minimum=0.0, below=1.0)
-    link = _started_wide(optax.scale_by_adadelta(rho, _epsilon(epsilon)))
+    link = started_wide(optax.scale_by_adadelta(rho, _epsilon(epsilon)))
     return chain([link], learning_rate, weight_decay, others)
-
-
-def _started_wide(link: optax.GradientTransformation) -> optax.GradientTransformation:
-    """One of optax's links with a state that begins, as it goes on, in float32 at least."""
-    return optax.GradientTransformation(lambda params: link.init(widen_all(params)), link.update)
 
 
 def _betas(beta_1: NumberOrSchedule, beta_2: Number) -> tuple[NumberOrSchedule, Number]:
