@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optimizer_draws
 import pytest
 
 import jaxlr
@@ -15,46 +16,29 @@ from jaxlr.dialects import torch as dialect
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 RECORD = runpy.run_path(str(GOLDEN / "record_torch_optimizer_draws.py"))
-NAMES, COUNTS = list(RECORD["DRAW"]), list(RECORD["COUNTS"])
-SHORT = 3  # draws; each is a program to compile
+NAMES = list(RECORD["DRAW"])
+SHORT = 1  # draw; each is a program to compile
 
 
 def port(name, arguments):
     if name == "Rprop":
         return dialect.Rprop(**arguments)
-    rates = jnp.asarray([RECORD["rate"](arguments["lr"], count) for count in range(RECORD["UPDATES"])], jnp.float32)
-    return getattr(dialect, name)(**(arguments | {"lr": lambda count: rates[count]}))
+    return getattr(dialect, name)(**arguments | {"lr": optimizer_draws.rates(RECORD, arguments["lr"])})
 
 
 def walk(name, draw, arguments):
-    """The parameters before the first update and after each, in rows."""
-    optimizer = port(name, arguments)
-
-    def step(carry, gradient):
-        params, state = carry
-        updates, state = optimizer.update(gradient, state, params)
-        params = optax.apply_updates(params, updates)
-        return (params, state), params
-
-    first, gradients = (list(map(jnp.asarray, each)) for each in RECORD["problem"](name, draw))
-    path = jax.jit(lambda carry: jax.lax.scan(step, carry, gradients)[1])((first, optimizer.init(first)))
-    rows = np.concatenate([np.reshape(each, (RECORD["UPDATES"], -1)) for each in path], axis=1)
-    return np.stack([RECORD["row"](first), *rows])
+    return optimizer_draws.walk(RECORD, port(name, arguments), name, draw)
 
 
-def distances(name, draws=RECORD["DRAWS"]):
-    """From the recorded paths, as shares of the distance travelled."""
-    with np.load(GOLDEN / "torch_optimizer_draws.npz") as golden:
-        assert str(golden["torch"]).startswith("2.13.0")
-        recorded = golden[name]
-    for draw, arguments in enumerate(RECORD["draws"](name)[:draws]):
-        *path, travel = recorded[draw]
-        yield (np.abs(walk(name, draw, arguments)[COUNTS].astype(np.float64) - path).max(axis=0) / travel).max()
+def distances(name, draws=None):
+    return optimizer_draws.distances(RECORD, port, name, draws)
 
 
-@pytest.mark.parametrize("draws", [SHORT, pytest.param(RECORD["DRAWS"], marks=pytest.mark.long)])
+@pytest.mark.parametrize("draws", [SHORT, pytest.param(None, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", NAMES)
 def test_follows_the_recorded_paths_of_torch(name, draws):
+    with np.load(RECORD["FILE"]) as golden:
+        assert str(golden["torch"]).startswith("2.13.0")
     assert max(distances(name, draws)) < 2e-5
 
 

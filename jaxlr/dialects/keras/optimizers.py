@@ -25,7 +25,7 @@ from typing import Unpack
 
 import optax
 
-from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain
+from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, checked_betas
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.assembly import unless_zero
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
@@ -132,7 +132,7 @@ def Adam(
       >>> round(float(updates[0]), 4)
       -0.2403
     """
-    b1, b2 = _betas(beta_1, beta_2)
+    b1, b2 = checked_betas(beta_1, beta_2)
     hyperparameters.choice("amsgrad", amsgrad, (False, True))
     link = scale_by_adam(b1, b2, eps=_epsilon(epsilon), eps_mode="hat", amsgrad="raw" if amsgrad else False)
     return chain([link], learning_rate, weight_decay, others)
@@ -196,7 +196,7 @@ def Nadam(
       >>> round(float(updates[0]), 4)
       -1.0628
     """
-    b1, b2 = _betas(beta_1, beta_2)
+    b1, b2 = checked_betas(beta_1, beta_2)
     link = scale_by_nadam(b1, b2, eps=_epsilon(epsilon), momentum_decay=1.0)
     return chain([link], learning_rate, weight_decay, others)
 
@@ -226,7 +226,7 @@ def Adamax(
       >>> updates.round(6).tolist()
       [-0.5, 0.75]
     """
-    b1, b2 = _betas(beta_1, beta_2)
+    b1, b2 = checked_betas(beta_1, beta_2)
     link = scale_by_adamax(b1, b2, eps=_epsilon(epsilon), eps_mode="outside")
     return chain([link], learning_rate, weight_decay, others)
 
@@ -290,9 +290,35 @@ def Adadelta(
     return chain([link], learning_rate, weight_decay, others)
 
 
-def _betas(beta_1: NumberOrSchedule, beta_2: Number) -> tuple[NumberOrSchedule, Number]:
-    first = hyperparameters.number_or_schedule("beta_1", beta_1, minimum=0.0, below=1.0)
-    return first, hyperparameters.number("beta_2", beta_2, minimum=0.0, below=1.0)
+def Lion(
+    learning_rate: Rate = 0.001,
+    beta_1: Number = 0.9,
+    beta_2: Number = 0.99,
+    weight_decay: NumberOrSchedule | None = None,
+    **others: Unpack[Others],
+) -> Optimizer:
+    """Keras' Lion: `optax.scale_by_lion`, which is the same rule.
+
+    p -= rate sign(beta_1 m + (1 - beta_1) g), m = beta_2 m + (1 - beta_2) g
+
+    Args:
+      beta_1: share of m in the sign, in (0, 1).
+      beta_2: share of m that stays, in [0, 1).
+      learning_rate, weight_decay, **others: see the module.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.dialects import keras
+      >>> optimizer = keras.Lion(0.5)
+      >>> optimizer.update(jnp.array([3.0, -0.25]), optimizer.init(jnp.zeros(2)))[0].tolist()
+      [-0.5, 0.5]
+
+    References:
+      Chen and others, Symbolic Discovery of Optimization Algorithms, 2023, arXiv:2302.06675
+    """
+    b1 = hyperparameters.number("beta_1", beta_1, above=0.0, below=1.0)
+    b2 = hyperparameters.number("beta_2", beta_2, minimum=0.0, below=1.0)
+    return chain([started_wide(optax.scale_by_lion(b1, b2))], learning_rate, weight_decay, others)
 
 
 def _epsilon(epsilon: Number) -> float:
