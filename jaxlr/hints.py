@@ -21,9 +21,13 @@ FRAMEWORKS = (
     "timm",
     "optax",
     "megatron",
+    "deepspeed",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
-CONFIGURED: tuple[str, ...] = ("megatron",)
+CONFIGURED: tuple[str, ...] = (
+    "megatron",
+    "deepspeed",
+)
 
 # What has the curve of a framework's schedule, by the framework's name.
 _CURVES = {

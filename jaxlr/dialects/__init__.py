@@ -14,6 +14,7 @@ from jaxlr.hints import names as names
 
 if TYPE_CHECKING:
     from jaxlr.dialects import (
+        deepspeed,
         keras,
         megatron,
         optax,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Recipe",
+    "deepspeed",
     "from_file",
     "keras",
     "megatron",
