@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         optax,
         timm,
         torch,
+        torchtitan,
         transformers,
     )
     from jaxlr.dialects.comparison import Comparison, report
@@ -37,6 +38,7 @@ __all__ = [
     "report",
     "timm",
     "torch",
+    "torchtitan",
     "transformers",
 ]
 

@@ -15,7 +15,7 @@ from typing import Any
 from jaxlr.arguments import meant, nearest
 from jaxlr.dialects.launch import arguments_of
 
-__all__ = ["Keys", "by_last_name", "flat", "read_file", "shown"]
+__all__ = ["Keys", "by_last_name", "flat", "read_file", "sections", "shown"]
 
 _ALIKE = 0.83  # of difflib: one letter wrong in six, or two in their order
 _LARGEST_FILE, _DEEPEST, _MOST_KEYS = 1_000_000, 32, 10_000
@@ -124,6 +124,20 @@ def flat(config: Mapping[str, Any]) -> dict[str, Any]:
 
     walk("", config, 1)
     return found
+
+
+def sections(config: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """A configuration with those of its sections that have these names, or nearly; lines outside sections stay.
+
+    Example:
+      >>> sections({"optimizer": {"lr": 0.1}, "metrics": {"log_rate": 5}, "steps": 10}, ["optimizer"])
+      {'optimizer': {'lr': 0.1}, 'steps': 10}
+    """
+    return {
+        key: value
+        for key, value in config.items()
+        if not isinstance(value, Mapping) or nearest(str(key), names, cutoff=_ALIKE)
+    }
 
 
 def by_last_name(config: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:

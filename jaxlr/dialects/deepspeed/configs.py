@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from jaxlr.arguments import meant, nearest
-from jaxlr.dialects.configs import Keys, flat
+from jaxlr.arguments import meant
+from jaxlr.dialects.configs import Keys, flat, sections
 from jaxlr.dialects.deepspeed import schedules
 from jaxlr.dialects.recipe import Argument, Recipe
 from jaxlr.schedules import Schedule, constant
@@ -69,8 +69,7 @@ def from_config(config: Mapping[str, Any]) -> Recipe:
       [0.0, 0.0, 0.125, 0.25, 0.375, 0.5, 0.5]
       >>> recipe.clip
     """
-    sections = {key: value for key, value in config.items() if not isinstance(value, Mapping) or _matters(key)}
-    said = flat(sections)
+    said = flat(sections(config, ("optimizer", "scheduler")))
     filled_in = {key: _FILLED_IN for key, value in said.items() if value == "auto" and not _needed(key)}
     keys = Keys({key: value for key, value in said.items() if key not in filled_in}, _KNOWN, _ELSEWHERE)
     if "scheduler.type" not in keys and "optimizer.type" not in keys:
@@ -87,11 +86,6 @@ def from_config(config: Mapping[str, Any]) -> Recipe:
         micro_batches=keys.length("gradient_accumulation_steps", 1, minimum=1),
         left_out=filled_in | left_out | keys.left_out(_WHY),
     )
-
-
-def _matters(section: str) -> bool:
-    """Whether a section is one of the two, or a misspelling of one."""
-    return bool(nearest(section, ("optimizer", "scheduler"), cutoff=0.75))
 
 
 def _needed(key: str) -> bool:
