@@ -14,10 +14,13 @@ from jaxlr.hints import names as names
 
 if TYPE_CHECKING:
     from jaxlr.dialects import (
+        deepspeed,
         keras,
+        megatron,
         optax,
         timm,
         torch,
+        torchtitan,
         transformers,
     )
     from jaxlr.dialects.comparison import Comparison, report
@@ -27,12 +30,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Recipe",
+    "deepspeed",
     "from_file",
     "keras",
+    "megatron",
     "optax",
     "report",
     "timm",
     "torch",
+    "torchtitan",
     "transformers",
 ]
 
