@@ -20,9 +20,10 @@ FRAMEWORKS = (
     "transformers",
     "timm",
     "optax",
+    "maxtext",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
-CONFIGURED: tuple[str, ...] = ()
+CONFIGURED: tuple[str, ...] = ("maxtext",)
 
 # What has the curve of a framework's schedule, by the framework's name.
 _CURVES = {

@@ -15,6 +15,7 @@ from jaxlr.hints import names as names
 if TYPE_CHECKING:
     from jaxlr.dialects import (
         keras,
+        maxtext,
         optax,
         timm,
         torch,
@@ -29,6 +30,7 @@ __all__ = [
     "Recipe",
     "from_file",
     "keras",
+    "maxtext",
     "optax",
     "report",
     "timm",

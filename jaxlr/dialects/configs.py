@@ -156,7 +156,7 @@ class Keys:
     Args:
       config: keys and values.
       known: all keys that the framework's dialect reads, whether or not they stand in this configuration.
-      elsewhere: keys that the framework has for other things and that look like one of these.
+      elsewhere: keys that the framework has for other things, and that look as if they concerned rates.
 
     Raises:
       ValueError: a key looks like one of the known, and is none.
@@ -172,9 +172,9 @@ class Keys:
 
     def __init__(self, config: Mapping[str, Any], known: Iterable[str], elsewhere: Iterable[str] = ()):
         self._config = dict(config)
-        self._known = list(known)
+        self._known, self._elsewhere = list(known), set(elsewhere)
         self._read: set[str] = set()
-        for key in config.keys() - {*self._known, *elsewhere}:
+        for key in config.keys() - {*self._known, *self._elsewhere}:
             if nearest(key, self._known, cutoff=_ALIKE):
                 raise ValueError(f"unknown key {key!r}{meant(key, self._known)}")
 
@@ -233,7 +233,8 @@ class Keys:
         Args:
           why: key -> why nothing stands for it; the others are said to be unknown to the dialect.
         """
-        concerned = [key for key in self.unread() if key in why or _CONCERNS.search(key.lower())]
+        unread = [key for key in self.unread() if key not in self._elsewhere]
+        concerned = [key for key in unread if key in why or _CONCERNS.search(key.lower())]
         return {key: why.get(key, "not known to this dialect") for key in concerned if self._config[key] is not None}
 
     def _taken(self, key: str, default: Any) -> Any:
