@@ -21,6 +21,7 @@ FRAMEWORKS = (
     "timm",
     "optax",
     "maxtext",
+    "t5x",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = ("maxtext",)

@@ -24,6 +24,7 @@ import recorded
 import test_dialect_keras as keras
 import test_dialect_maxtext as maxtext
 import test_dialect_optax as optax
+import test_dialect_t5x as t5x
 import test_dialect_timm as timm
 import test_dialect_torch_optimizers as torch_optimizers
 import test_dialect_torch_schedulers as torch
@@ -113,6 +114,7 @@ FRAMEWORKS = {
     "timm 1.0.31": timm_rows,
     "optax 0.2.8": optax_rows,
     "MaxText e591f30": lambda: recorded_rows(maxtext),
+    "t5x cc342d4, scenic 4a38d47": lambda: recorded_rows(t5x),
 }
 
 
