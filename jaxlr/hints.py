@@ -20,12 +20,15 @@ FRAMEWORKS = (
     "transformers",
     "timm",
     "optax",
+    "maxtext",
+    "t5x",
     "megatron",
     "deepspeed",
     "torchtitan",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = (
+    "maxtext",
     "megatron",
     "deepspeed",
     "torchtitan",
