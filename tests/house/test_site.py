@@ -72,10 +72,10 @@ def test_signatures_are_short_and_show_defaults():
         assert "typing." not in text, name
         assert "optax." not in text, name
     by_name = dict(things())
-    assert signatures.signature(by_name["jaxlr.cosine"]) == (
-        "(init_value: Scalar, decay_steps: Length, *, end_value: Scalar = 0.0, after: Literal['hold', 'rise'] = 'hold')"
-        " -> Schedule"
+    assert signatures.signature(by_name["jaxlr.triangular"]) == (
+        "(base_lr: Scalar, max_lr: Scalar, step_size: Length, *, step_size_down: Length | None = None) -> Schedule"
     )
+    assert "mode: Literal['min', 'max'] = 'min'" in signatures.signature(by_name["jaxlr.reduce_on_plateau"])
     assert "optimizer: Optimizer = sgd" in signatures.signature(by_name["jaxlr.lr_range_test"])
 
 

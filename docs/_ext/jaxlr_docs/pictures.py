@@ -18,21 +18,6 @@ from sphinx.util.docutils import SphinxDirective
 from jaxlr_docs import calls
 
 SHADES = ("light", "dark")
-# What replaces the colours of `jaxlr.plotting` on a dark page: the same order, each at least 4.5 to 1 against it.
-DARK = {
-    "#0072B2": "#56B4E9",
-    "#D55E00": "#F08A4B",
-    "#009E73": "#2BC79A",
-    "#CC79A7": "#E39BC2",
-    "#E69F00": "#E69F00",
-    "#56B4E9": "#9AD1F2",
-    "#000000": "#F0F0F0",
-    "#222222": "#E8E8E8",
-    "#6B6B6B": "#B4B4B4",
-    "#E3E3E3": "#3A3D41",
-    "#B0B0B0": "#6B6F75",
-}
-
 
 @cache
 def sources() -> bytes:
@@ -90,9 +75,11 @@ def _svg(draw: Callable[[], Any]) -> str:
 
 
 def darkened(svg: str) -> str:
-    """The picture in the colours of a dark page; what has no colour of its own was black."""
-    changed = re.sub(r"#[0-9a-fA-F]{6}", lambda match: DARK.get(match[0].upper(), match[0]), svg)
-    return changed.replace("<svg ", '<svg fill="#E8E8E8" ', 1)
+    """The picture in the colours of a dark page; what has no colour of its own is black, and so takes the ink's."""
+    from jaxlr.plotting import DARK, INK
+    from jaxlr.plotting import darkened as recoloured
+
+    return recoloured(svg.replace("<svg ", f'<svg fill="{INK}" ', 1)).replace("#000000", DARK["#000000"])
 
 
 def shown(directive: SphinxDirective, paths: dict[str, Path], alt: str, width: str) -> list[nodes.Node]:
