@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from recorded import CONFIGS, assert_at, config_difference, differences, recorder
+from golden_files import CONFIGS, assert_at, config_difference, differences, recorder
 
 import jaxlr
 from jaxlr import dialects

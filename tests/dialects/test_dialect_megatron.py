@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from recorded import CONFIGS, GOLDEN, assert_at, largest, recorder
+from golden_files import CONFIGS, GOLDEN, assert_at, largest, recorder
 
 import jaxlr
 from jaxlr import dialects
