@@ -19,6 +19,7 @@ from jaxlr_docs import calls
 
 SHADES = ("light", "dark")
 
+
 @cache
 def sources() -> bytes:
     """What every picture depends on."""
