@@ -23,12 +23,14 @@ FRAMEWORKS = (
     "megatron",
     "deepspeed",
     "torchtitan",
+    "olmo",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = (
     "megatron",
     "deepspeed",
     "torchtitan",
+    "olmo",
 )
 
 # What has the curve of a framework's schedule, by the framework's name.
