@@ -91,6 +91,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
 
 
 _SHORT = reprlib.Repr()
+_SHORT.maxlevel = 2  # references of YAML may make a list of 9 lists of 9 lists, and on
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 
