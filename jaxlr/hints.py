@@ -24,6 +24,7 @@ FRAMEWORKS = (
     "deepspeed",
     "torchtitan",
     "olmo",
+    "nanochat",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = (
@@ -31,6 +32,7 @@ CONFIGURED: tuple[str, ...] = (
     "deepspeed",
     "torchtitan",
     "olmo",
+    "timm",
 )
 
 # What has the curve of a framework's schedule, by the framework's name.
