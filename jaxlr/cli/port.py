@@ -3,10 +3,10 @@
 import ast
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +15,13 @@ import tyro
 
 from jaxlr import dialects, plotting
 from jaxlr.cli.parsing import input_errors, parse
+from jaxlr.cli.recipes import recipes, shortened
 from jaxlr.dialects.recipe import qualified
 from jaxlr.schedules import Schedule
 from jaxlr.schedules.text import read_call
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.typing import PyTree
 
-_PATH = re.compile(rf"(?<![\w.])(?:tf\.)?({'|'.join(dialects.FRAMEWORKS)})\.(?:[a-z_]+\.)*(\w+)\(")
-_OPTIMIZER = re.compile(r"[(=]\s*((?:base_)?(?:opt|optim|optimizer))\s*[,)]")
 _CYCLED = re.compile(r"torch\.(OneCycleLR|CyclicLR)\(")
 # What has a schedule of its own beside that of the rate: by which name, of which function, and an optimizer with it.
 _BESIDE = {
@@ -32,7 +31,7 @@ _BESIDE = {
     "megatron.OptimizerParamScheduler": ("weight_decay", "megatron.weight_decay", "adamw"),
 }
 _YOURS = "or the one of your recipe"
-_EXAMPLE = '"torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=1000)"'
+_EXAMPLE = '"torch.OneCycleLR(optimizer, max_lr=1.0, total_steps=1000)"'
 
 
 @dataclass(frozen=True)
@@ -40,9 +39,9 @@ class PortOptions:
     """Say in jaxlr what a recipe or a configuration file of another framework says."""
 
     recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = ""
-    """A call in quotes, such as "torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=1000)", with the framework's own
-    names; the rate stands first where the framework has the optimizer. Or a configuration file: arguments of Megatron,
-    JSON of DeepSpeed, YAML of MaxText, ..."""
+    """A call in quotes, such as "torch.OneCycleLR(optimizer, max_lr=1.0, total_steps=1000)", with the framework's own
+    names; the rate stands in place of the optimizer where the schedule needs it. Or a configuration file: arguments of
+    Megatron, JSON of DeepSpeed, YAML of MaxText, ..."""
     framework: str | None = None
     """Whose configuration file it is. None: told by its keys."""
     steps_per_epoch: float | None = None
@@ -94,27 +93,6 @@ def _ported_call(recipe: str) -> tuple[str, tuple[str, Schedule] | None]:
     ported = read_call(short, recipes(), what="recipe")
     text = "\n".join(python_lines(short, ported))
     return text, (recipe, ported) if isinstance(ported, Schedule) else None
-
-
-def recipes() -> dict[str, Callable[..., Any]]:
-    """What a recipe may call: the names of the dialects, with the framework in front."""
-    return {
-        f"{framework}.{name}": getattr(getattr(dialects, framework), name)
-        for framework in dialects.FRAMEWORKS
-        for name in getattr(dialects, framework).__all__
-        if not name.startswith("from_") and callable(getattr(getattr(dialects, framework), name))
-    }
-
-
-def shortened(recipe: str) -> str:
-    """The recipe with the framework alone in front of a name, as in `torch.StepLR`.
-
-    Raises:
-      ValueError: an optimizer stands where its rate belongs.
-    """
-    if found := _OPTIMIZER.search(recipe):
-        raise ValueError(f"write the learning rate in place of {found[1]!r}, as in torch.StepLR(0.1, step_size=30)")
-    return _PATH.sub(r"\1.\2(", recipe)
 
 
 def python_lines(recipe: str, ported: object) -> list[str]:

@@ -62,6 +62,20 @@ def at_least_one(steps: Updates) -> Updates:
     return jnp.maximum(steps, 1) if isinstance(steps, jax.Array) else max(steps, 1)
 
 
+def select(condition: bool | jax.Array, this: Number, other: Number) -> Number:
+    """One of two numbers, by a condition that may be traced."""
+    if isinstance(condition, jax.Array):
+        return jnp.where(condition, this, other)
+    return this if condition else other
+
+
+def cut(share: Number, steps: Updates) -> Updates:
+    """A share of so many updates, without its fraction; in float32 where one of them is traced."""
+    if known(share, steps):
+        return int(float(share) * int(steps))
+    return jnp.floor(jnp.asarray(share, jnp.float32) * jnp.asarray(steps, jnp.float32)).astype(jnp.int32)
+
+
 def equals(value: object, number: float) -> bool:
     """Whether a number is known to be this one."""
     return not leaves.is_traced(value) and bool(value == number)

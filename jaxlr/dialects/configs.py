@@ -174,7 +174,7 @@ class Keys:
     Args:
       config: keys and values.
       known: all keys that the framework's dialect reads, whether or not they stand in this configuration.
-      elsewhere: keys that the framework has for other things and that look like one of these.
+      elsewhere: keys that the framework has for other things, and that look as if they concerned rates.
 
     Raises:
       ValueError: a key looks like one of the known, and is none.

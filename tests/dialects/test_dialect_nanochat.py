@@ -2,19 +2,33 @@
 
 import numpy as np
 import pytest
-from recorded import assert_at, differences, recorder
+from golden_files import assert_at, differences, recorder
 
 import jaxlr
 from jaxlr.dialects import nanochat as dialect
 
 RECORD = recorder("nanochat")
 EVERY = pytest.mark.parametrize("name", RECORD["NAMES"])
-# Name, unit of the counts, first value, last count that is not past the end, what comes after it.
+# Name, unit of the counts, first value, last count that is not past the end, what comes after it, the test of it.
 CONVENTIONS = [
-    ("get_lr_multiplier", "updates", "1 / warmup_steps", "num_iterations", "final_lr_frac"),
-    ("get_muon_momentum", "updates", "0.85", "num_iterations", "0.9"),
-    ("get_weight_decay", "updates", "weight_decay", "num_iterations", "0"),
-    ("get_lr (nanoGPT)", "updates", "peak / (warmup_iters + 1)", "lr_decay_iters", "min_lr"),
+    (
+        "get_lr_multiplier",
+        "updates",
+        "1 / warmup_steps",
+        "num_iterations",
+        "final_lr_frac",
+        "test_the_borders_are_the_scripts",
+    ),
+    ("get_muon_momentum", "updates", "0.85", "num_iterations", "0.9", "test_the_borders_are_the_scripts"),
+    ("get_weight_decay", "updates", "weight_decay", "num_iterations", "0", "test_the_borders_are_the_scripts"),
+    (
+        "get_lr (nanoGPT)",
+        "updates",
+        "peak / (warmup_iters + 1)",
+        "lr_decay_iters",
+        "min_lr",
+        "test_the_borders_are_the_scripts",
+    ),
 ]
 BORDERS = {
     "get_lr_multiplier": (

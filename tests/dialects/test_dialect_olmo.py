@@ -5,7 +5,7 @@ import functools
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from recorded import CONFIGS, assert_at, config_difference, differences, recorder
+from golden_files import CONFIGS, assert_at, config_difference, differences, recorder
 
 import jaxlr
 from jaxlr import dialects
@@ -14,20 +14,76 @@ from jaxlr.dialects import olmo as dialect
 RECORD = recorder("olmo")
 EVERY = pytest.mark.parametrize("name", RECORD["NAMES"])
 LINE = functools.partial(dialect.LinearWithWarmup, warmup=0, alpha_f=0.5)
-# Name, unit of the counts, first value, last count that is not past the end, what comes after it.
+# Name, unit of the counts, first value, last count that is not past the end, what comes after it, the test of it.
 CONVENTIONS = [
-    ("ConstantWithWarmup", "steps or tokens, from 1", "peak / warmup", "warmup", "initial_lr, without end"),
-    ("WSD", "steps or tokens, from 1", "peak / warmup", "max_steps", "decay_min_lr"),
-    ("PowerLR", "steps or tokens, from 1", "peak / warmup", "max_steps", "decay_min_lr"),
-    ("LinearWithWarmup", "steps or tokens, from 1", "peak / warmup", "t_max", "alpha_f"),
-    ("InvSqrtWithWarmup", "steps or tokens, from 1", "peak / warmup", "none", "towards alpha_f, without end"),
-    ("CosWithWarmup", "steps or tokens, from 1", "peak / warmup", "t_max", "alpha_f"),
-    ("HalfCosWithWarmup", "steps or tokens, from 1", "half the peak / warmup", "t_max", "alpha_f"),
-    ("CosWithWarmupAndLinearDecay", "steps or tokens, from 1", "peak / warmup", "max_steps", "decay_min_lr"),
-    ("WSDS", "steps or tokens, from 1", "peak / warmup", "sum of period_lengths", "decay_min_lr"),
-    ("ExponentialScheduler", "steps or tokens, from 1", "one part above lr_min", "max_steps", "initial_lr"),
-    ("SequentialScheduler", "steps or tokens, from 1", "the first's", "each length, included", "the next, from 1"),
-    ("ComposableScheduler", "steps or tokens, from 1", "one part from start_lr", "sum of durations", "last end_lr"),
+    (
+        "ConstantWithWarmup",
+        "steps or tokens, from 1",
+        "peak / warmup",
+        "warmup",
+        "initial_lr, without end",
+        "test_the_borders_are_olmos",
+    ),
+    ("WSD", "steps or tokens, from 1", "peak / warmup", "max_steps", "decay_min_lr", "test_the_borders_are_olmos"),
+    ("PowerLR", "steps or tokens, from 1", "peak / warmup", "max_steps", "decay_min_lr", "test_the_borders_are_olmos"),
+    ("LinearWithWarmup", "steps or tokens, from 1", "peak / warmup", "t_max", "alpha_f", "test_the_borders_are_olmos"),
+    (
+        "InvSqrtWithWarmup",
+        "steps or tokens, from 1",
+        "peak / warmup",
+        "none",
+        "towards alpha_f, without end",
+        "test_the_borders_are_olmos",
+    ),
+    ("CosWithWarmup", "steps or tokens, from 1", "peak / warmup", "t_max", "alpha_f", "test_the_borders_are_olmos"),
+    (
+        "HalfCosWithWarmup",
+        "steps or tokens, from 1",
+        "half the peak / warmup",
+        "t_max",
+        "alpha_f",
+        "test_the_borders_are_olmos",
+    ),
+    (
+        "CosWithWarmupAndLinearDecay",
+        "steps or tokens, from 1",
+        "peak / warmup",
+        "max_steps",
+        "decay_min_lr",
+        "test_the_borders_are_olmos",
+    ),
+    (
+        "WSDS",
+        "steps or tokens, from 1",
+        "peak / warmup",
+        "sum of period_lengths",
+        "decay_min_lr",
+        "test_the_borders_are_olmos",
+    ),
+    (
+        "ExponentialScheduler",
+        "steps or tokens, from 1",
+        "one part above lr_min",
+        "max_steps",
+        "initial_lr",
+        "test_the_borders_are_olmos",
+    ),
+    (
+        "SequentialScheduler",
+        "steps or tokens, from 1",
+        "the first's",
+        "each length, included",
+        "the next, from 1",
+        "test_the_borders_are_olmos",
+    ),
+    (
+        "ComposableScheduler",
+        "steps or tokens, from 1",
+        "one part from start_lr",
+        "sum of durations",
+        "last end_lr",
+        "test_the_borders_are_olmos",
+    ),
 ]
 BORDERS = {
     "ConstantWithWarmup": (dialect.ConstantWithWarmup(1.0, 9, warmup=2), {0: 0, 1: 0.5, 2: 1, 3: 1, 10**9: 1}),

@@ -41,8 +41,8 @@ def from_config(config: Mapping[str, Any]) -> Recipe:
       ValueError: a key is misspelled, out of range, or contradicts another; the message is one line.
 
     Example:
-      >>> tables = {"optimizer": {"lr": 0.5}, "lr_scheduler": {"warmup_steps": 2}, "training": {"steps": 4}}
-      >>> recipe = from_config(tables)
+      >>> config = {"optimizer": {"lr": 0.5}, "training": {"steps": 4}, "lr_scheduler": {"warmup_steps": 2}}
+      >>> recipe = from_config(config)
       >>> [float(recipe.schedule(n)) for n in range(5)]
       [0.25, 0.5, 0.5, 0.25, 0.0]
       >>> recipe.optimizer, recipe.arguments["b2"], recipe.clip
