@@ -25,6 +25,8 @@ FRAMEWORKS = (
     "megatron",
     "deepspeed",
     "torchtitan",
+    "olmo",
+    "nanochat",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = (
@@ -32,6 +34,8 @@ CONFIGURED: tuple[str, ...] = (
     "megatron",
     "deepspeed",
     "torchtitan",
+    "olmo",
+    "timm",
 )
 
 # What has the curve of a framework's schedule, by the framework's name.
