@@ -22,6 +22,7 @@ FRAMEWORKS = (
     "optax",
     "maxtext",
     "t5x",
+    "big_vision",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = ("maxtext",)

@@ -14,6 +14,7 @@ from jaxlr.hints import names as names
 
 if TYPE_CHECKING:
     from jaxlr.dialects import (
+        big_vision,
         keras,
         maxtext,
         optax,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Recipe",
+    "big_vision",
     "from_file",
     "keras",
     "maxtext",

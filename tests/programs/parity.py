@@ -21,6 +21,7 @@ from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
 sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in ("", "golden", "dialects", "transforms")]
 import recorded
+import test_dialect_big_vision as big_vision
 import test_dialect_keras as keras
 import test_dialect_maxtext as maxtext
 import test_dialect_optax as optax
@@ -115,6 +116,7 @@ FRAMEWORKS = {
     "optax 0.2.8": optax_rows,
     "MaxText e591f30": lambda: recorded_rows(maxtext),
     "t5x cc342d4, scenic 4a38d47": lambda: recorded_rows(t5x),
+    "big_vision 0127fb6": lambda: recorded_rows(big_vision),
 }
 
 
