@@ -15,12 +15,15 @@ from jaxlr.hints import names as names
 if TYPE_CHECKING:
     from jaxlr.dialects import (
         big_vision,
+        deepspeed,
         keras,
         maxtext,
+        megatron,
         optax,
         t5x,
         timm,
         torch,
+        torchtitan,
         transformers,
     )
     from jaxlr.dialects.comparison import Comparison, report
@@ -31,14 +34,17 @@ __all__ = [
     "Comparison",
     "Recipe",
     "big_vision",
+    "deepspeed",
     "from_file",
     "keras",
     "maxtext",
+    "megatron",
     "optax",
     "report",
     "t5x",
     "timm",
     "torch",
+    "torchtitan",
     "transformers",
 ]
 
