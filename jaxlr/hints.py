@@ -23,6 +23,8 @@ FRAMEWORKS = (
     "maxtext",
     "t5x",
     "big_vision",
+    "levanter",
+    "axlearn",
     "megatron",
     "deepspeed",
     "torchtitan",
@@ -30,6 +32,7 @@ FRAMEWORKS = (
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = (
     "maxtext",
+    "levanter",
     "megatron",
     "deepspeed",
     "torchtitan",

@@ -11,17 +11,24 @@ from jaxlr.dialects.big_vision import create_learning_rate_schedule
 # name, unit, first rate, count of the last rate of a run of N updates, what comes after, the test of the border
 CONVENTIONS = [
     (
-        "big_vision `linear`, `cosine`",
+        "`linear`, `cosine`",
         "any of four",
         "0",
         "N",
         "0 or `end`",
         "test_the_end_is_one_past_the_last_update",
     ),
-    ("big_vision `rsqrt`", "any of four", "0", "none", "goes on", "test_the_root_counts_from_the_end_of_the_warm_up"),
-    ("big_vision `stair`", "updates", "0", "each of `steps`", "held", "test_stairs_do_not_wait_for_the_warm_up"),
-    ("big_vision cooldown", "any of four", "1", "N", "0", "test_the_end_is_one_past_the_last_update"),
-    ("big_vision durations", "`steps`, `epochs`, `examples`, `percent`", "", "", "", "test_a_duration_in_every_unit"),
+    ("`rsqrt`", "any of four", "0", "none", "goes on", "test_the_root_counts_from_the_end_of_the_warm_up"),
+    ("`stair`", "updates", "0", "each of `steps`", "held", "test_stairs_do_not_wait_for_the_warm_up"),
+    ("cooldown", "any of four", "1", "N", "0", "test_the_end_is_one_past_the_last_update"),
+    (
+        "`warmup_epochs` and the like",
+        "rounded, 1 at least",
+        "0",
+        "W, the peak",
+        "held",
+        "test_a_duration_in_every_unit",
+    ),
 ]
 
 

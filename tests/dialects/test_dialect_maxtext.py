@@ -15,8 +15,8 @@ from jaxlr.dialects import maxtext as dialect
 CONFIGS = sorted(record.CONFIGS.glob("*.yml"))
 # name, unit, first rate, count of the last rate of a run of N updates, what comes after, the test of the border
 CONVENTIONS = [
-    ("MaxText cosine", "updates", "0", "N - 1", "0 in a longer run, else held", "test_the_last_update_is_at_the_end"),
-    ("MaxText wsd", "updates", "0", "N - 1", "0 in a longer run, else held", "test_the_last_update_is_at_the_end"),
+    ("cosine", "updates", "0", "N - 1", "0 in a longer run, else held", "test_the_last_update_is_at_the_end"),
+    ("wsd", "updates", "0", "N - 1", "0 in a longer run, else held", "test_the_last_update_is_at_the_end"),
 ]
 
 

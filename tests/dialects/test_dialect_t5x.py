@@ -12,9 +12,9 @@ from jaxlr.dialects import t5x as dialect
 t5x, scenic = dialect.create_learning_rate_scheduler, dialect.compound_lr_scheduler
 # name, unit, first rate, count of the last rate of a run of N updates, what comes after, the test of the border
 CONVENTIONS = [
-    ("t5x `linear_warmup`", "updates", "0, at least `min_learning_rate`", "W, the peak", "held", "test_t5x_warms_up"),
-    ("t5x `linear_decay`", "updates", "0", "W + 1 / decay_factor", "the minimum", "test_t5x_falls_to_its_minimum"),
-    ("t5x `decay_every`, `cosine_decay`", "updates", "1", "none", "goes on", "test_t5x_drops_and_starts_anew"),
+    ("`linear_warmup`", "updates", "0, at least `min_learning_rate`", "W, the peak", "held", "test_t5x_warms_up"),
+    ("`linear_decay`", "updates", "0", "W + 1 / decay_factor", "the minimum", "test_t5x_falls_to_its_minimum"),
+    ("`decay_every`, `cosine_decay`", "updates", "1", "none", "goes on", "test_t5x_drops_and_starts_anew"),
     ("scenic `linear_warmup`", "updates", "`warmup_alpha`", "W, the peak", "held", "test_scenic_warms_up"),
     ("scenic `piecewise_constant`", "updates", "1", "event + 1", "held", "test_scenic_changes_after_an_event"),
     ("scenic `linear_decay`, `linear_cooldown`", "updates", "1", "N", "0", "test_scenic_ends_at_n"),
