@@ -1,5 +1,7 @@
 """MaxText's schedule by its own words and from its files, against rates recorded from MaxText."""
 
+import fnmatch
+import re
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -11,6 +13,7 @@ from recorded import BOTH, assert_sane, assert_traces, differences, share_of_pea
 import jaxlr
 from jaxlr import dialects
 from jaxlr.dialects import maxtext as dialect
+from jaxlr.dialects.patterns import glob
 
 CONFIGS = sorted(record.CONFIGS.glob("*.yml"))
 # name, unit, first rate, count of the last rate of a run of N updates, what comes after, the test of the border
@@ -158,3 +161,30 @@ def test_the_port_reads_its_files():
 
     assert "maxtext.create_learning_rate_schedule" in recipes()
     assert Path(CONFIGS[0]).suffix == ".yml"
+
+
+@pytest.mark.parametrize(
+    "expression", [".*norm.*", "bias$", "^embed", "layers.0/", r"wi\.0", "a[bc]", "(a|b)", "", ".*", "x*", "a+b", "[*]"]
+)
+@pytest.mark.parametrize("anchored", [False, True])
+def test_a_pattern_matches_what_its_expression_does(expression, anchored):
+    pattern = glob(expression, anchored=anchored)
+    if pattern is None:
+        assert re.search(r"[(\[+]|(?<!\.)\*", expression)
+        return
+    paths = [
+        "norm",
+        "pre_norm/scale",
+        "mlp/bias",
+        "bias/x",
+        "embed/w",
+        "w/embed",
+        "layers_0/w",
+        "wi.0",
+        "wi_0",
+        "",
+        "x/a",
+    ]
+    for path in paths:
+        found = (re.match if anchored else re.search)(expression, path)
+        assert fnmatch.fnmatchcase(path, pattern) == bool(found), (path, pattern)

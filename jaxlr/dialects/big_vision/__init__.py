@@ -7,8 +7,8 @@ what this takes: `create_learning_rate_schedule(total_steps, batch_size, data_si
 The source's defects, and what is done here instead: a cooldown falls below 0 past total_steps, a rate that turns the
 training round; here it stays at 0. A duration in epochs or examples is silently none where the batch or the data size
 is missing; here it is an error, as is a keyword that no decay has. More boundaries than `mults` make NaN; refused. A
-run of one update with a warm-up of one divides 0 by 0; here it warms up. A `shift` below 0 raises the rate above its
-base, and to infinity; refused.
+run of one update with a warm-up of one fails, dividing by 0; here it warms up. A `shift` below 0 raises the rate above
+its base, and to infinity; refused.
 """
 
 from jaxlr.dialects.big_vision.schedule import create_learning_rate_schedule
