@@ -47,11 +47,9 @@ def test_a_file_makes_the_optimizer():
     lion, dense, cycled = (dialects.from_file(path) for path in CONFIGS)
     assert (lion.optimizer, dict(lion.arguments)) == ("optax.lion", {"b1": 0.95, "b2": 0.98, "weight_decay": 0.2})
     assert dense.arguments == {"b1": 0.9, "b2": 0.98, "eps": 1e-8, "weight_decay": 0.1}
-    assert set(cycled.left_out) == {
-        "optimizer.default_weight_decay_mask",
-        "optimizer.skip_bad_steps",
-        "optimizer.adamc_weight_decay",
-    }
+    assert set(cycled.left_out) == {"optimizer.default_weight_decay_mask", "optimizer.skip_bad_steps"}
+    assert float(cycled.arguments["weight_decay"](600)) == pytest.approx(0.05)
+    assert float(cycled.arguments["weight_decay"](2000)) == pytest.approx(0.05 * 0.05)
     for recipe in (lion, dense, cycled):
         assert recipe.clip == 1.0
         recipe.make().init({"w": jnp.ones(2)})
@@ -161,6 +159,18 @@ def test_a_wrong_key_is_one_line(optimizer, words):
         dialect.from_config({"trainer": {"num_train_steps": 100}, "optimizer": optimizer})
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_another_file_holds_is_data_where_it_does_not_matter(tmp_path):
+    path = tmp_path / "gpt2.yaml"
+    path.write_text("data: !include data/web.yaml\ntrainer: {num_train_steps: 100}\noptimizer: {learning_rate: 6E-4}\n")
+    assert dialects.from_file(path).schedule.end() == 100
+    path.write_text("trainer: {num_train_steps: 100}\noptimizer: !include optimizer.yaml\n")
+    with pytest.raises(ValueError, match=r"optimizer must hold keys with values, got 'optimizer\.yaml'"):
+        dialects.from_file(path)
+    path.write_text("trainer: {num_train_steps: !!python/name:os.getcwd }\n")
+    with pytest.raises(ValueError, match="could not determine a constructor for the tag"):
+        dialects.from_file(path)
 
 
 def test_what_is_left_out_and_what_is_off():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jaxlr.dialects.configs import Keys, flat
+from jaxlr.dialects.configs import Keys, flat, shown
 from jaxlr.dialects.levanter.decays import ARGUMENTS
 from jaxlr.dialects.levanter.schedule import lr_scheduler
 from jaxlr.dialects.recipe import Argument, Recipe
@@ -28,14 +28,13 @@ _KEYS = (
     _STEPS,
     *(f"optimizer.{name}" for name in (*_NUMBERS, *_CYCLES, "lr_schedule", "type", "weight_decay")),
     *(f"optimizer.lr_schedule.{name}" for name in ("type", *sorted(set().union(*ARGUMENTS.values())))),
-    *(f"optimizer.{name}" for name in ("beta1", "beta2", "epsilon", "max_grad_norm", "nesterov")),
+    *(f"optimizer.{name}" for name in ("beta1", "beta2", "epsilon", "max_grad_norm", "nesterov", "adamc_weight_decay")),
     *(f"optimizer.{name}" for name in ("weight_decay_modules", "default_weight_decay_mask")),
 )
 _MASK = "optimizer.default_weight_decay_mask"
 _DECAYS = "levanter decays no LayerNorm, RMSNorm, Embedding and bias: name yours in jaxlr.ParameterGroups(no_decay=...)"
 _WHY = {
     "optimizer.skip_bad_steps": "jaxlr.guard(optimizer) skips such updates",
-    "optimizer.adamc_weight_decay": "weight_decay=schedule * (weight_decay / learning_rate) in jaxlr.adamw is that",
     "optimizer.update_rms_clipping": "jaxlr clips gradients, not updates, by their root mean square",
     "optimizer.clip_update_norm": "jaxlr.guard(optimizer) clips gradients by their past norms, not updates",
 }
@@ -50,7 +49,9 @@ def from_config(config: Mapping[str, Any]) -> Recipe:
       config: keys and values, as a YAML file has them: `trainer` and `optimizer` are its levels.
 
     Returns:
-      A `Recipe`. The type "adam" is `jaxlr.adamw` and "lion" `optax.lion`; of another type the schedule alone is here.
+      A `Recipe`. The type "adam" is `jaxlr.adamw`, with `adamc_weight_decay` under a scheduled decay, and "lion"
+      `optax.lion`; of another type the schedule alone is here. `model` and `data` are not read, nor is what `!include`
+      names.
 
     Raises:
       ValueError: a key is misspelled, contradicts another or is out of range.
@@ -68,10 +69,14 @@ def from_config(config: Mapping[str, Any]) -> Recipe:
       >>> list(recipe.left_out)
       ['optimizer.default_weight_decay_mask']
     """
-    given = {key: value for key, value in flat(config).items() if key not in _WHY or value not in _OFF}
+    for level in ("trainer", "optimizer"):
+        if not isinstance(config.get(level, {}), Mapping):
+            raise ValueError(f"{level} must hold keys with values, got {shown(config[level])}")
+    named = flat({level: value for level, value in config.items() if level not in ("model", "data")})
+    given = {key: value for key, value in named.items() if key not in _WHY or value not in _OFF}
     keys = Keys(given, _KEYS, _WHY)
     schedule = _schedule(keys)
-    optimizer, arguments, left = _optimizer(keys)
+    optimizer, arguments, left = _optimizer(keys, schedule)
     # null, unlike a key that is left out, is no clipping.
     default = 0.0 if "optimizer.max_grad_norm" in given else 1.0
     clip = keys.number("optimizer.max_grad_norm", default, minimum=0.0)
@@ -109,18 +114,28 @@ def _kind(keys: Keys) -> str | dict[str, Any]:
     return found
 
 
-def _optimizer(keys: Keys) -> tuple[str, dict[str, Argument], dict[str, str]]:
+def _optimizer(keys: Keys, schedule: Schedule) -> tuple[str, dict[str, Argument], dict[str, str]]:
     """What makes the optimizer, its arguments, and what could not be carried over."""
     kind = keys.plain("optimizer.type", "adam")
     b1, b2 = keys.number("optimizer.beta1", 0.9), keys.number("optimizer.beta2", 0.95)
     eps, decay = keys.number("optimizer.epsilon", 1e-8), keys.number("optimizer.weight_decay", 0.1, minimum=0.0)
     look = {"nesterov": True} if keys.flag("optimizer.nesterov") else {}
     left = _undecayed(keys) if decay else {}
+    corrected = keys.flag("optimizer.adamc_weight_decay") and decay > 0
     if kind == "adam":
-        return "jaxlr.adamw", {"b1": b1, "b2": b2, "eps": eps, "weight_decay": decay or None, **look}, left
+        # AdamC: the decay falls with the rate that it is multiplied with.
+        kept = schedule * (decay / _peak(keys)) if corrected else decay or None
+        return "jaxlr.adamw", {"b1": b1, "b2": b2, "eps": eps, "weight_decay": kept, **look}, left
     if kind == "lion":
         return "optax.lion", {"b1": b1, "b2": b2, "weight_decay": decay}, left
     return "", {}, {"optimizer.type": f"{kind!r} is neither adam nor lion: the schedule goes into any optax optimizer"}
+
+
+def _peak(keys: Keys) -> float:
+    peak = keys.number("optimizer.learning_rate", 6e-4)
+    if peak <= 0:
+        raise ValueError(f"optimizer.learning_rate must be above 0 for adamc_weight_decay, got {peak}")
+    return peak
 
 
 def _undecayed(keys: Keys) -> dict[str, str]:
