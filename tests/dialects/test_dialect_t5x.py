@@ -130,6 +130,7 @@ def test_a_schedule_is_written_down():
         (lambda: t5x(""), ValueError, "factors has '', which is no factor"),
         (lambda: t5x("constant ** 2"), ValueError, "factors has '', which is no factor"),
         (lambda: t5x("x" * 10**5), ValueError, r"factors has 'x{60}\.\.\.', which is no factor"),
+        (lambda: t5x("linear_warmup*" * 10**5), ValueError, "factors must be at most 50 names, got 100,001"),
         (lambda: t5x(["constant"]), TypeError, "factors must be text such as"),
         (lambda: t5x(warmup_steps=-1), ValueError, "warmup_steps must be at least 0, got -1"),
         (lambda: t5x("decay_every", steps_per_decay=0), ValueError, "steps_per_decay must be at least 1, got 0"),

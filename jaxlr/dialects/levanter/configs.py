@@ -91,8 +91,15 @@ def _schedule(keys: Keys) -> Schedule:
     for name in _CYCLES:
         value = keys.plain(f"optimizer.{name}")
         if value is not None:
-            given[name] = value if isinstance(value, list) else _one(keys, name)
+            given[name] = _several(keys, name) if name == "haps" or isinstance(value, list) else _one(keys, name)
     return lr_scheduler(keys.length(_STEPS, 400_000, minimum=1), lr_schedule=_kind(keys), **given)
+
+
+def _several(keys: Keys, name: str) -> list[int]:
+    counts = keys.numbers(f"optimizer.{name}")
+    if not all(count.is_integer() for count in counts):
+        raise ValueError(f"optimizer.{name} must be whole numbers of updates, got {shown(counts)}")
+    return [int(count) for count in counts]
 
 
 def _one(keys: Keys, name: str) -> float:

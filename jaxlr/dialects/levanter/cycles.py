@@ -13,6 +13,7 @@ from jaxlr.dialects.common import Updates
 from jaxlr.schedules import leaves
 from jaxlr.typing import Scalar
 
+_MOST = 1000
 Ends: TypeAlias = "Scalar | Sequence[int] | None"
 
 
@@ -53,12 +54,22 @@ def cycle_ends(total: Updates, cycle_length: Ends, cycles: Ends, haps: Ends) -> 
 
 def _ends(name: str, value: Ends, total: int) -> list[int]:
     if isinstance(value, Sequence):
+        _few(name, len(value))
         ends = [int(common.length(f"{name}[{i}]", end, minimum=1)) for i, end in enumerate(value)]
         return list(itertools.accumulate(ends)) if name == "cycle_length" else ends
     if name == "cycle_length":
         length = int(updates(name, value, total))  # pyright: ignore[reportArgumentType], no list and not None
         if length < 1:
             raise ValueError(f"cycle_length must be at least 1 update, got {value} of {total}")
+        _few(name, total // length)
         return [i * length for i in range(1, total // length)]
+    if name == "haps":
+        raise TypeError(f"haps must be a list of counts, got {value!r}")
     count = int(common.length(name, value, minimum=1))  # pyright: ignore[reportArgumentType]
+    _few(name, count)
     return [int(total / count * (i + 1)) for i in range(count - 1)]
+
+
+def _few(name: str, cycles: int) -> None:
+    if cycles > _MOST:
+        raise ValueError(f"{name} must make at most {_MOST:,} cycles, got {cycles:,}")
