@@ -21,6 +21,7 @@ TITLES = {
     "megatron": "Megatron-LM",
     "deepspeed": "DeepSpeed",
     "maxtext": "MaxText",
+    "axlearn": "AXLearn",
 }
 CREDITS = "Generated from the package; edit the docstrings."
 
