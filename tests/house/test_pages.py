@@ -32,7 +32,14 @@ def test_the_pages_of_the_tasks_have_code():
     assert {f"{task}.md" for task in tasks} <= {path.name for path in with_code()}
 
 
-@pytest.mark.parametrize("path", with_code(), ids=lambda path: path.stem)
+# The others run with every change; these take seconds each.
+SLOW = {"equinox", "find_a_rate", "keras", "pytorch", "reinforcement_learning"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem, marks=[pytest.mark.ci] if path.stem in SLOW else []) for path in with_code()],
+)
 def test_the_code_runs_in_order(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}

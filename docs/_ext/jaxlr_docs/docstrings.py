@@ -119,7 +119,9 @@ def _indented(text: str, by: str = "   ") -> str:
 
 
 def _arguments(lines: list[str]) -> str:
-    return "\n".join(f":param {name.strip('`').replace('*', '')}: {escaped(text)}" for name, text in entries(lines))
+    return "\n".join(
+        f":param {name.strip('` *')}: {escaped(text)}" for names, text in entries(lines) for name in names.split(",")
+    )
 
 
 def _attributes(lines: list[str]) -> str:
@@ -142,17 +144,17 @@ def _example(lines: list[str]) -> str:
 
 
 def _references(lines: list[str]) -> str:
-    sources = [text if not name or not text else f"{name}: {text}" for name, text in entries(_colonless(lines))]
+    sources: list[str] = []
+    for line in lines:
+        if line.startswith(" ") or (sources and line.startswith("arXiv:")):
+            sources[-1] += " " + line.strip()
+        elif line.strip():
+            sources.append(line.strip())
     linked = [
-        re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"`arXiv:\1 <https://arxiv.org/abs/\1>`__", escaped(source).strip())
+        re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"`arXiv:\1 <https://arxiv.org/abs/\1>`__", escaped(source))
         for source in sources
     ]
     return ".. rubric:: References\n\n" + "\n".join(f"- {source}" for source in linked)
-
-
-def _colonless(lines: list[str]) -> list[str]:
-    """Sources as they are, whole in front of the colon that `entries` looks for."""
-    return [line if line.startswith(" ") or not line.strip() else line + ": " for line in lines]
 
 
 _SHOWN = {

@@ -53,9 +53,8 @@ def _rates(curves: Mapping[str, Any], steps: int, title: str, *, height: float =
 
 def _small(curves: Mapping[str, Callable[[np.ndarray], Any]], steps: Mapping[str, int], columns: int) -> Any:
     """Small curves under their names."""
-    from matplotlib.figure import Figure
-
     from jaxlr.plotting import COLOURS
+    from matplotlib.figure import Figure
 
     rows = -(-len(curves) // columns)
     figure = Figure(figsize=(7.6, 1.25 * rows), layout="constrained")
@@ -143,9 +142,8 @@ def training() -> Any:
     """A small network trained under one cycle: above the rate of every update, below the loss."""
     import jax
     import jax.numpy as jnp
-    import optax
-
     import jaxlr
+    import optax
     from jaxlr.plotting import COLOURS
 
     loss, params, batches = _perceptron()
@@ -230,7 +228,6 @@ def accumulation() -> Any:
 def rules() -> Any:
     """A validation loss that falls and stops falling, and the rates that reduce_on_plateau and greedy make of it."""
     import jax.numpy as jnp
-
     import jaxlr
     from jaxlr.plotting import COLOURS
 
@@ -284,7 +281,6 @@ def changes() -> Any:
 def set_by_hand() -> Any:
     """The recorded rate of a run in which the rate is set to 0.02 at update 40, and given back at update 70."""
     import jax.numpy as jnp
-
     import jaxlr
     from jaxlr.plotting import COLOURS
 
@@ -476,9 +472,8 @@ def exactness() -> Any:
     """The error of a compiled exponential decay over the counts, in units in the last place: jaxlr's stays below 1."""
     import jax
     import jax.numpy as jnp
-    import optax
-
     import jaxlr
+    import optax
     from jaxlr.plotting import COLOURS
 
     counts = np.unique(np.geomspace(1, 1_000_000, 600).astype(np.int64))
@@ -615,7 +610,6 @@ def batches_of_rates() -> Any:
     """Three one-cycle schedules that are one object: its peak is an array of three numbers."""
     import jax
     import jax.numpy as jnp
-
     import jaxlr
 
     peaks = jnp.array([0.1, 0.3, 1.0])
