@@ -20,9 +20,19 @@ FRAMEWORKS = (
     "transformers",
     "timm",
     "optax",
+    "maxtext",
+    "t5x",
+    "megatron",
+    "deepspeed",
+    "torchtitan",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
-CONFIGURED: tuple[str, ...] = ()
+CONFIGURED: tuple[str, ...] = (
+    "maxtext",
+    "megatron",
+    "deepspeed",
+    "torchtitan",
+)
 
 # What has the curve of a framework's schedule, by the framework's name.
 _CURVES = {
@@ -70,6 +80,7 @@ _WAYS = {
     "inject_hyperparams": "jaxlr.set_learning_rate changes a rate without it, and optax.inject_hyperparams(jaxlr.sgd) "
     "works too",
     "fit_flat_cos": "jaxlr.schedules.flat_cosine",
+    "rprop": "jaxlr.dialects.torch.Rprop",
     "chain": "optax.chain; jaxlr's links go into it",
     "masked": "optax.masked, or jaxlr.ParameterGroups",
     "partition": "optax.partition, or jaxlr.ParameterGroups",
@@ -81,7 +92,7 @@ _WAYS = {
     "Optimizer": "flax.nnx.Optimizer(model, jaxlr.adamw(rate), wrt=flax.nnx.Param)",
 }
 # Optax's optimizers that jaxlr has no own of: the link of each, in a chain.
-_LINKS = ("adadelta", "adan", "amsgrad", "lion", "novograd", "rprop", "sm3", "yogi")
+_LINKS = ("adadelta", "adan", "amsgrad", "lion", "novograd", "sm3", "yogi")
 # And those that have no such link: a schedule of jaxlr is one of Optax's.
 _OPTIMIZERS = ("adabelief", "adafactor", "dadapt_adamw", "fromage", "lamb", "lars", "muon", "noisy_sgd", "prodigy")
 

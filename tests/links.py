@@ -45,6 +45,10 @@ LINKS = {
     "scale_by_adagrad": Case(
         transforms.scale_by_adagrad, numbers={"eps": 1e-3, "initial_total": 0.5, "rate_decay": 0.1}
     ),
+    "scale_by_factored_rms": Case(transforms.scale_by_factored_rms, numbers={"decay_exponent": -0.5, "eps": 1e-3}),
+    "scale_by_rprop": Case(
+        transforms.scale_by_rprop, numbers={"init_size": 0.1, "shrink": 0.4, "min_size": 1e-4}, real=True
+    ),
     "add_weight_decay": Case(
         lambda weight_decay=0.1, **others: transforms.add_weight_decay(weight_decay, **others),
         {"weight_decay": falling},

@@ -1,11 +1,12 @@
 """`jaxlr port`."""
 
 import ast
+import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -14,17 +15,23 @@ import tyro
 
 from jaxlr import dialects, plotting
 from jaxlr.cli.parsing import input_errors, parse
+from jaxlr.cli.recipes import recipes, shortened
 from jaxlr.dialects.recipe import qualified
 from jaxlr.schedules import Schedule
 from jaxlr.schedules.text import read_call
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.typing import PyTree
 
-_PATH = re.compile(rf"(?<![\w.])(?:tf\.)?({'|'.join(dialects.FRAMEWORKS)})\.(?:[a-z_]+\.)*(\w+)\(")
-_OPTIMIZER = re.compile(r"[(=]\s*((?:base_)?(?:opt|optim|optimizer))\s*[,)]")
 _CYCLED = re.compile(r"torch\.(OneCycleLR|CyclicLR)\(")
+# What has a schedule of its own beside that of the rate: by which name, of which function, and an optimizer with it.
+_BESIDE = {
+    "torch.OneCycleLR": ("momentum", "torch.one_cycle_momentum", "sgd"),
+    "torch.CyclicLR": ("momentum", "torch.cyclic_momentum", "sgd"),
+    "deepspeed.OneCycle": ("b1", "deepspeed.one_cycle_momentum", "adam"),
+    "megatron.OptimizerParamScheduler": ("weight_decay", "megatron.weight_decay", "adamw"),
+}
 _YOURS = "or the one of your recipe"
-_EXAMPLE = '"torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=1000)"'
+_EXAMPLE = '"torch.OneCycleLR(optimizer, max_lr=1.0, total_steps=1000)"'
 
 
 @dataclass(frozen=True)
@@ -32,9 +39,9 @@ class PortOptions:
     """Say in jaxlr what a recipe or a configuration file of another framework says."""
 
     recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = ""
-    """A call in quotes, such as "torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=1000)", with the framework's own
-    names; the rate stands first where the framework has the optimizer. Or a configuration file: arguments of Megatron,
-    JSON of DeepSpeed, YAML of MaxText, ..."""
+    """A call in quotes, such as "torch.OneCycleLR(optimizer, max_lr=1.0, total_steps=1000)", with the framework's own
+    names; the rate stands in place of the optimizer where the schedule needs it. Or a configuration file: arguments of
+    Megatron, JSON of DeepSpeed, YAML of MaxText, ..."""
     framework: str | None = None
     """Whose configuration file it is. None: told by its keys."""
     steps: int | None = None
@@ -86,27 +93,6 @@ def _ported_call(recipe: str) -> tuple[str, tuple[str, Schedule] | None]:
     return text, (recipe, ported) if isinstance(ported, Schedule) else None
 
 
-def recipes() -> dict[str, Callable[..., Any]]:
-    """What a recipe may call: the names of the dialects, with the framework in front."""
-    return {
-        f"{framework}.{name}": getattr(getattr(dialects, framework), name)
-        for framework in dialects.FRAMEWORKS
-        for name in getattr(dialects, framework).__all__
-        if not name.startswith("from_") and callable(getattr(getattr(dialects, framework), name))
-    }
-
-
-def shortened(recipe: str) -> str:
-    """The recipe with the framework alone in front of a name, as in `torch.StepLR`.
-
-    Raises:
-      ValueError: an optimizer stands where its rate belongs.
-    """
-    if found := _OPTIMIZER.search(recipe):
-        raise ValueError(f"write the learning rate in place of {found[1]!r}, as in torch.StepLR(0.1, step_size=30)")
-    return _PATH.sub(r"\1.\2(", recipe)
-
-
 def python_lines(recipe: str, ported: object) -> list[str]:
     """Python that makes the same with jaxlr.
 
@@ -116,9 +102,10 @@ def python_lines(recipe: str, ported: object) -> list[str]:
     head = ["import jaxlr", ""]
     if isinstance(ported, Schedule):
         lines = [*head, f"schedule = {qualified(repr(ported))}"]
-        if moving := momentum_of(recipe):
-            lines += [f"momentum = {qualified(repr(moving))}  # PyTorch moves it too"]
-            return [*lines, f"optimizer = jaxlr.sgd(schedule, momentum=momentum)  # {_YOURS}"]
+        if beside := moved_beside(recipe):
+            name, moving, factory = beside
+            lines += [f"{name} = {qualified(repr(moving))}  # {recipe.partition('.')[0]} moves it too"]
+            return [*lines, f"optimizer = jaxlr.{factory}(schedule, {name}={name})  # {_YOURS}"]
         return [*lines, f"optimizer = jaxlr.adam(schedule)  # {_YOURS}"]
     if isinstance(ported, Controller):
         after = "opt_state = jaxlr.observe(opt_state, metric)  # once an epoch"
@@ -131,14 +118,20 @@ def python_lines(recipe: str, ported: object) -> list[str]:
     raise ValueError(f"recipe {recipe!r} is neither a schedule nor an optimizer")
 
 
-def momentum_of(recipe: str) -> Schedule | None:
-    """The momentum that PyTorch's scheduler moves beside the rate."""
-    names = {"torch.OneCycleLR": "torch.one_cycle_momentum", "torch.CyclicLR": "torch.cyclic_momentum"}
+def moved_beside(recipe: str) -> tuple[str, Schedule, str] | None:
+    """What a scheduler moves beside the rate: its name, its schedule, and an optimizer that takes it."""
     call = ast.parse(recipe.strip(), mode="eval").body
-    name = ast.unparse(call.func) if isinstance(call, ast.Call) else None  # not arithmetic of schedules
-    if name not in names or "cycle_momentum=False" in recipe:
+    if not isinstance(call, ast.Call) or ast.unparse(call.func) not in _BESIDE:  # arithmetic of schedules, say
         return None
-    return read_call(recipe.replace(name, names[name], 1), recipes(), what="recipe")
+    name, other, factory = _BESIDE[ast.unparse(call.func)]
+    known, beside = (inspect.signature(recipes()[each]).parameters for each in (ast.unparse(call.func), other))
+    given = dict(zip(known, call.args, strict=False)) | {word.arg: word.value for word in call.keywords}
+    said = {word: ast.unparse(value) for word, value in given.items() if word in beside}
+    needed = {word for word, parameter in beside.items() if parameter.default is parameter.empty}
+    if said.get("cycle_momentum") == "False" or not needed <= said.keys():
+        return None
+    text = f"{other}({', '.join(f'{word}={value}' for word, value in said.items())})"
+    return name, read_call(text, recipes(), what="recipe"), factory
 
 
 def of_dialects(recipe: str) -> str:

@@ -14,10 +14,15 @@ from jaxlr.hints import names as names
 
 if TYPE_CHECKING:
     from jaxlr.dialects import (
+        deepspeed,
         keras,
+        maxtext,
+        megatron,
         optax,
+        t5x,
         timm,
         torch,
+        torchtitan,
         transformers,
     )
     from jaxlr.dialects.comparison import Comparison, report
@@ -27,12 +32,17 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Recipe",
+    "deepspeed",
     "from_file",
     "keras",
+    "maxtext",
+    "megatron",
     "optax",
     "report",
+    "t5x",
     "timm",
     "torch",
+    "torchtitan",
     "transformers",
 ]
 

@@ -7,10 +7,13 @@ from jaxlr.transforms.groups.patterns import ParameterGroups, layerwise_rates
 from jaxlr.transforms.moments.adagrad import ScaleByAdagradState, scale_by_adagrad
 from jaxlr.transforms.moments.adam import ScaleByAdamState, scale_by_adam
 from jaxlr.transforms.moments.adamax import ScaleByAdamaxState, scale_by_adamax
+from jaxlr.transforms.moments.factored import ScaleByFactoredRmsState, scale_by_factored_rms
 from jaxlr.transforms.moments.momentum import ScaleByMomentumState, scale_by_momentum
 from jaxlr.transforms.moments.nadam import ScaleByNadamState, scale_by_nadam
+from jaxlr.transforms.moments.orthogonal import orthogonalize
 from jaxlr.transforms.moments.radam import ScaleByRadamState, scale_by_radam
 from jaxlr.transforms.moments.rms import ScaleByRmspropState, scale_by_rmsprop
+from jaxlr.transforms.moments.rprop import ScaleByRpropState, scale_by_rprop
 from jaxlr.transforms.penalties import AddWeightDecayState, add_l1_penalty, add_weight_decay
 from jaxlr.transforms.rate.access import (
     KEEP,
@@ -55,11 +58,13 @@ __all__ = [
     "ScaleByAdagradState",
     "ScaleByAdamState",
     "ScaleByAdamaxState",
+    "ScaleByFactoredRmsState",
     "ScaleByLearningRateState",
     "ScaleByMomentumState",
     "ScaleByNadamState",
     "ScaleByRadamState",
     "ScaleByRmspropState",
+    "ScaleByRpropState",
     "SmallStatesState",
     "accumulate",
     "add_l1_penalty",
@@ -80,15 +85,18 @@ __all__ = [
     "load_state_dict",
     "mup_factors",
     "observe",
+    "orthogonalize",
     "reduce_on_plateau",
     "scale_by_adagrad",
     "scale_by_adam",
     "scale_by_adamax",
+    "scale_by_factored_rms",
     "scale_by_learning_rate",
     "scale_by_momentum",
     "scale_by_nadam",
     "scale_by_radam",
     "scale_by_rmsprop",
+    "scale_by_rprop",
     "set_learning_rate",
     "set_schedule",
     "set_update_count",

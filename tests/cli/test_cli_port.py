@@ -70,6 +70,32 @@ def test_names_may_have_their_frameworks_modules(capsys):
         exec(capsys.readouterr().out.split("\n\nport.png")[0], {})
 
 
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        ("torch.OneCycleLR(optimizer, max_lr=1.0, total_steps=1e3)", lambda t: t.OneCycleLR(0.1, 1.0, 1000)),
+        ("lr_scheduler.OneCycleLR(opt, 1.0, total_steps=1000)", lambda t: t.OneCycleLR(0.1, 1.0, 1000)),
+        (
+            "sched = torch.optim.lr_scheduler.CyclicLR(self.optimizer, base_lr=0.1, max_lr=1.0, step_size_up=50.0)",
+            lambda t: t.CyclicLR(0.1, 0.1, 1.0, 50),
+        ),
+        ("optim.lr_scheduler.CosineAnnealingLR(0.1, T_max=100.0)", lambda t: t.CosineAnnealingLR(0.1, 100)),
+        (
+            "torch.OneCycleLR(max_lr=1.0, optimizer=optimizer, epochs=1e1, steps_per_epoch=100)",
+            lambda t: t.OneCycleLR(0.1, 1.0, 1000),
+        ),
+        (
+            "torch.SequentialLR(optimizer, schedulers=[torch.ConstantLR(0.1), torch.StepLR(0.1, 9)], milestones=[5])",
+            lambda t: t.SequentialLR([t.ConstantLR(0.1), t.StepLR(0.1, 9)], [5]),
+        ),
+        ("torch.optim.swa_utils.SWALR(0.1, swa_lr=0.05)", lambda t: t.SWALR(0.1, 0.05)),
+    ],
+)
+def test_the_lines_that_people_have_are_read(line, call, capsys):
+    assert main(["port", line]) == 0
+    assert assigned(capsys.readouterr().out, "schedule").to_dict() == call(dialects.torch).to_dict()
+
+
 def test_the_momentum_that_pytorch_moves_is_printed_too(capsys):
     assert main(["port", "torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=100)"]) == 0
     momentum = assigned(capsys.readouterr().out, "momentum")
@@ -80,6 +106,18 @@ def test_the_momentum_that_pytorch_moves_is_printed_too(capsys):
     assert "momentum" not in capsys.readouterr().out
     assert main(["port", "torch.SGD(torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=100), momentum=0.9)"]) == 0
     assert "# PyTorch moves the momentum too" in capsys.readouterr().out
+
+
+def test_what_a_trainer_moves_beside_the_rate_is_printed_too(capsys):
+    moving = "start_wd=0.0, end_wd=0.5, wd_incr_steps=8, wd_incr_style='linear'"
+    assert main(["port", f"megatron.OptimizerParamScheduler(0.0, 1.0, 0.0, 2, 8, 'cosine', {moving})"]) == 0
+    shown = capsys.readouterr().out
+    assert assigned(shown, "weight_decay").to_dict() == jaxlr.linear(0.0, 0.5, 8).to_dict()
+    assert "jaxlr.adamw(schedule, weight_decay=weight_decay)" in shown
+    assert main(["port", "megatron.OptimizerParamScheduler(0.0, 1.0, 0.0, 2, 8, 'cosine')"]) == 0
+    assert "weight_decay" not in capsys.readouterr().out
+    assert main(["port", "deepspeed.OneCycle(0.1, 0.0, 1.0, cycle_first_step_size=5)"]) == 0
+    assert "jaxlr.adam(schedule, b1=b1)" in capsys.readouterr().out
 
 
 def test_every_family_of_a_text_gets_its_module():
@@ -99,7 +137,17 @@ def test_every_framework_has_recipes():
         ("torch.OneCicleLR(0.1, 1.0, 10)", "unknown recipe 'torch.OneCicleLR'; did you mean 'torch.OneCycleLR'?"),
         ("torch.StepLR(0.1, stepsize=3)", "unknown argument 'stepsize'; did you mean 'step_size'?"),
         ("torch.StepLR(0.1, 0)", "step_size must be at least 1, got 0"),
-        ("torch.optim.lr_scheduler.StepLR(optimizer, 30)", "write the learning rate in place of 'optimizer'"),
+        ("torch.optim.lr_scheduler.StepLR(optimizer, 30)", "in place of 'optimizer', as in torch.StepLR(0.1, 30)"),
+        (
+            "transformers.get_scheduler('cosine', optimizer=self.optimizer, num_training_steps=9)",
+            "in place of 'self.optimizer', as in transformers.get_scheduler('cosine', lr=0.1, num_training_steps=9)",
+        ),
+        (
+            "torch.SequentialLR(opt, [torch.StepLR(opt, 3), torch.StepLR(0.1, 3)], milestones=[5])",
+            "in place of 'opt', as in torch.StepLR(0.1, 3)",
+        ),
+        ("torch.OneCycleLR(optimizer, max_lr=1.0, total_steps=10.5)", "total_steps must be an integer"),
+        ("torch.CosineAnnealingLR(0.1, T_max=99.5)", "T_max must be an integer"),
         ("torch.StepLR(torch.SGD(0.1), 30)", "lr must be a number, got an optimizer: write its learning rate"),
         ("cosine(0.1, 10)", "unknown recipe 'cosine'"),
         ("__import__('os').getcwd()", "has no meaning here"),

@@ -190,7 +190,7 @@ def test_a_multiplicative_child_goes_on_from_the_rate_before_it():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: dialect.from_scheduler(stand_in("SWALR", GROUPS)), TypeError, "one of .*StepLR.*got .*SWALR"),
+        (lambda: dialect.from_scheduler(stand_in("WarmLR", GROUPS)), TypeError, "one of .*StepLR.*got .*WarmLR"),
         (lambda: dialect.from_scheduler(object()), TypeError, "got builtins.object"),
         (lambda: dialect.StepLR(0.1, 30, decay=0.5), TypeError, "unexpected keyword argument 'decay'"),
         (lambda: dialect.StepLR("fast", 30), TypeError, "lr must be a number, got 'fast'"),

@@ -138,3 +138,31 @@ def test_numbers_can_be_traced():
 def test_what_cannot_be_is_said(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("warmup_init", [False, True])
+def test_adafactors_own_rates_are_its_formula(warmup_init):
+    counts = np.array([0, 1, 77, 9_998, 9_999, 10_000, 39_999, 10**6])
+    rates = [min(1e-6 * t if warmup_init else 1e-2, 1.0 / np.sqrt(t)) for t in (counts + 1).tolist()]
+    for make in (dialect.AdafactorSchedule, dialect.get_adafactor_schedule):
+        np.testing.assert_array_equal(make(warmup_init=warmup_init)(counts), np.float32(rates))
+
+
+@pytest.mark.parametrize("warmup_init", [False, True])
+def test_adafactors_own_rates_are_those_of_transformers(warmup_init):
+    optimization = pytest.importorskip("transformers.optimization")
+    group = {"lr": None, "relative_step": True, "warmup_init": warmup_init, "scale_parameter": False}
+    schedule = dialect.AdafactorSchedule(warmup_init=warmup_init)
+    for n in (0, 77, 9_999, 39_999):
+        assert float(schedule(n)) == np.float32(optimization.Adafactor._get_lr(group, {"step": n + 1}))
+
+
+def test_greedy_has_the_words_of_the_class():
+    given = {"factor": 0.9, "patience": 3, "min_lr": 1e-4, "window_size": 7}
+    by_name = dialect.get_scheduler("greedy", 0.1, scheduler_specific_kwargs=given)
+    by_class = dialect.GreedyLR(0.1, "min", 0.9, 3, verbose=True, min_lr=1e-4, window_size=7)
+    optimizers = [jaxlr.sgd(rule) for rule in (by_name, by_class)]
+    one, other = (jax.tree.leaves(optimizer.init(jnp.zeros(1))) for optimizer in optimizers)
+    assert all(map(np.array_equal, one, other))
+    with pytest.raises(ValueError, match="relative_step must be True, got False"):
+        dialect.AdafactorSchedule(relative_step=False)

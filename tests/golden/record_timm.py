@@ -70,7 +70,8 @@ def _case(name: str, random: np.random.Generator) -> dict:
         return {"lr": lr, **cycles, **warm, **prefix, **powers}
     if name == "WSDLRScheduler":
         length = int(random.integers(2, 220))
-        words = {"stable_fn": one_of("constant", "rsqrt"), "stable_timescale": int(random.integers(1, 50))}
+        words = {"stable_fn": one_of("constant", "rsqrt", "power"), "stable_timescale": int(random.integers(1, 50))}
+        words |= {"stable_power": one_of(0.5, between(0.1, 2))}
         words |= {"decay_fn": one_of("linear", "1-sqrt", "cosine", "power", "exp"), "decay_power": between(0.3, 3)}
         lengths = {"t_initial": length, "decay_t": int(random.integers(1, length + 1))}
         return {"lr": lr, **lengths, "lr_min": low, **words, "decay_ratio": between(0.01, 0.9), **warm}

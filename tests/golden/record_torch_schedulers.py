@@ -101,6 +101,14 @@ ARGUMENTS = {
     "CyclicLR": _cyclic,
     "OneCycleLR": _one_cycle,
 }
+# After the compositions, so that their draws stay what they were.
+LATER = {
+    "SWALR": lambda dice: {
+        "swa_lr": dice.between(1e-4, 1),
+        "anneal_epochs": dice.of(0, 1, dice.integer(2, 150)),
+        "anneal_strategy": dice.of("cos", "linear"),
+    },
+}
 # Few orders, many numbers: every order is a program to compile.
 ORDERS = {
     "SequentialLR": [
@@ -132,7 +140,7 @@ ORDERS = {
 
 def _drawn(dice, name):
     if name not in ORDERS:
-        return {"class": name, "arguments": ARGUMENTS[name](dice)}
+        return {"class": name, "arguments": (ARGUMENTS | LATER)[name](dice)}
     children = [_drawn(dice, child) for child in dice.of(*ORDERS[name])]
     drawn = {"class": name.split(" ")[0], "children": children}
     return drawn | {"milestones": _milestones(dice, children)} if drawn["class"] == "SequentialLR" else drawn
@@ -145,7 +153,7 @@ def _milestones(dice, children):
 def cases():
     """The draws by name: a class, or a composition that needs a table."""
     result = {}
-    for i, name in enumerate([*ARGUMENTS, *ORDERS]):
+    for i, name in enumerate([*ARGUMENTS, *ORDERS, *LATER]):
         dice = Dice(i)
         result[name] = [_drawn(dice, name) | {"lr": dice.between(1e-4, 1)} for _ in range(DRAWS)]
     return result
@@ -153,7 +161,9 @@ def cases():
 
 def build(case, optimizer, schedulers):
     """The live scheduler of a case; `schedulers` is the module torch.optim.lr_scheduler."""
-    make = getattr(schedulers, case["class"])
+    from torch.optim import swa_utils
+
+    make = swa_utils.SWALR if case["class"] == "SWALR" else getattr(schedulers, case["class"])
     if "children" not in case:
         arguments = dict(case["arguments"])
         if "lr_lambda" in arguments:

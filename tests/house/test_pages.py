@@ -62,7 +62,7 @@ def commands():
                     yield pytest.param(words[1:], id=f"{path.stem}: {' '.join(words)}")
 
 
-@pytest.mark.parametrize("words", commands())
+@pytest.mark.parametrize("words", list(commands()))
 def test_a_command_parses(words):
     command, *arguments = words
     module = importlib.import_module(COMMANDS[command].module)

@@ -19,9 +19,12 @@ from jaxlr.cli.port import links
 from jaxlr.schedules import Schedule
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
-sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in ("dialects", "transforms")]
+sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in ("", "golden", "dialects", "transforms")]
+import recorded
 import test_dialect_keras as keras
+import test_dialect_maxtext as maxtext
 import test_dialect_optax as optax
+import test_dialect_t5x as t5x
 import test_dialect_timm as timm
 import test_dialect_torch_optimizers as torch_optimizers
 import test_dialect_torch_schedulers as torch
@@ -82,6 +85,14 @@ def timm_rows():
         yield name, core_names(made), max(found for found, _ in timm.recorded_differences(name))
 
 
+def recorded_rows(module):
+    """Of a dialect whose recorder calls a function of the source's tree."""
+    for name in module.record.NAMES:
+        made = [module.made(name, arguments) for arguments in module.record.cases(name)]
+        found = recorded.differences(module.record, module.made, name)
+        yield name, core_names(made), max(difference for difference, _ in found)
+
+
 def optax_rows():
     for name in optax.NAMES:
         found = list(optax.differences(name))
@@ -102,6 +113,8 @@ FRAMEWORKS = {
     "Transformers 5.23.0": transformers_rows,
     "timm 1.0.31": timm_rows,
     "optax 0.2.8": optax_rows,
+    "MaxText e591f30": lambda: recorded_rows(maxtext),
+    "t5x cc342d4, scenic 4a38d47": lambda: recorded_rows(t5x),
 }
 
 

@@ -1,7 +1,9 @@
 """Keras 3: its schedules, ReduceLROnPlateau, its optimizers, and what its `get_config()` writes."""
 
 from jaxlr.dialects.keras.configs import from_config
-from jaxlr.dialects.keras.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
+from jaxlr.dialects.keras.ftrl import Ftrl
+from jaxlr.dialects.keras.norms import Adafactor, Lamb, Muon
+from jaxlr.dialects.keras.optimizers import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, Nadam, RMSprop
 from jaxlr.dialects.keras.schedules import (
     CosineDecay,
     CosineDecayRestarts,
@@ -15,6 +17,7 @@ from jaxlr.dialects.keras.schedules import (
 __all__ = [
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -22,7 +25,11 @@ __all__ = [
     "CosineDecay",
     "CosineDecayRestarts",
     "ExponentialDecay",
+    "Ftrl",
     "InverseTimeDecay",
+    "Lamb",
+    "Lion",
+    "Muon",
     "Nadam",
     "PiecewiseConstantDecay",
     "PolynomialDecay",

@@ -10,7 +10,7 @@ from typing import Any
 import optax
 
 from jaxlr.arguments import meant, nearest
-from jaxlr.dialects.keras import optimizers, schedules
+from jaxlr.dialects.keras import ftrl, norms, optimizers, schedules
 from jaxlr.dialects.keras.shared import Others
 from jaxlr.schedules import Schedule
 
@@ -30,6 +30,11 @@ _CLASSES: dict[str, tuple[Callable[..., Any], str]] = {
     "Adamax": (optimizers.Adamax, "adamax"),
     "Adagrad": (optimizers.Adagrad, "adagrad"),
     "Adadelta": (optimizers.Adadelta, "adadelta"),
+    "Lion": (optimizers.Lion, "lion"),
+    "Lamb": (norms.Lamb, "lamb"),
+    "Adafactor": (norms.Adafactor, "adafactor"),
+    "Muon": (norms.Muon, "muon"),
+    "Ftrl": (ftrl.Ftrl, "ftrl"),
 }
 
 

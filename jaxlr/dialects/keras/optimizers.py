@@ -25,7 +25,7 @@ from typing import Unpack
 
 import optax
 
-from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain
+from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, checked_betas
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.assembly import unless_zero
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
@@ -34,7 +34,7 @@ from jaxlr.transforms.moments.adamax import scale_by_adamax
 from jaxlr.transforms.moments.momentum import scale_by_momentum
 from jaxlr.transforms.moments.nadam import scale_by_nadam
 from jaxlr.transforms.moments.rms import scale_by_rmsprop
-from jaxlr.transforms.trees import widen_all
+from jaxlr.transforms.wrappers.precision import started_wide
 
 
 def SGD(
@@ -132,7 +132,7 @@ def Adam(
       >>> round(float(updates[0]), 4)
       -0.2403
     """
-    b1, b2 = _betas(beta_1, beta_2)
+    b1, b2 = checked_betas(beta_1, beta_2)
     hyperparameters.choice("amsgrad", amsgrad, (False, True))
     link = scale_by_adam(b1, b2, eps=_epsilon(epsilon), eps_mode="hat", amsgrad="raw" if amsgrad else False)
     return chain([link], learning_rate, weight_decay, others)
@@ -196,7 +196,7 @@ def Nadam(
       >>> round(float(updates[0]), 4)
       -1.0628
     """
-    b1, b2 = _betas(beta_1, beta_2)
+    b1, b2 = checked_betas(beta_1, beta_2)
     link = scale_by_nadam(b1, b2, eps=_epsilon(epsilon), momentum_decay=1.0)
     return chain([link], learning_rate, weight_decay, others)
 
@@ -226,7 +226,7 @@ def Adamax(
       >>> updates.round(6).tolist()
       [-0.5, 0.75]
     """
-    b1, b2 = _betas(beta_1, beta_2)
+    b1, b2 = checked_betas(beta_1, beta_2)
     link = scale_by_adamax(b1, b2, eps=_epsilon(epsilon), eps_mode="outside")
     return chain([link], learning_rate, weight_decay, others)
 
@@ -257,7 +257,7 @@ def Adagrad(
       -0.5
     """
     start = hyperparameters.number("initial_accumulator_value", initial_accumulator_value, minimum=0.0)
-    link = _started_wide(optax.scale_by_rss(start, _epsilon(epsilon)))
+    link = started_wide(optax.scale_by_rss(start, _epsilon(epsilon)))
     return chain([link], learning_rate, weight_decay, others)
 
 
@@ -286,18 +286,39 @@ def Adadelta(
       -1.4142
     """
     rho = hyperparameters.number("rho", rho, minimum=0.0, below=1.0)
-    link = _started_wide(optax.scale_by_adadelta(rho, _epsilon(epsilon)))
+    link = started_wide(optax.scale_by_adadelta(rho, _epsilon(epsilon)))
     return chain([link], learning_rate, weight_decay, others)
 
 
-def _started_wide(link: optax.GradientTransformation) -> optax.GradientTransformation:
-    """One of optax's links with a state that begins, as it goes on, in float32 at least."""
-    return optax.GradientTransformation(lambda params: link.init(widen_all(params)), link.update)
+def Lion(
+    learning_rate: Rate = 0.001,
+    beta_1: Number = 0.9,
+    beta_2: Number = 0.99,
+    weight_decay: NumberOrSchedule | None = None,
+    **others: Unpack[Others],
+) -> Optimizer:
+    """Keras' Lion: `optax.scale_by_lion`, which is the same rule.
 
+    p -= rate sign(beta_1 m + (1 - beta_1) g), m = beta_2 m + (1 - beta_2) g
 
-def _betas(beta_1: NumberOrSchedule, beta_2: Number) -> tuple[NumberOrSchedule, Number]:
-    first = hyperparameters.number_or_schedule("beta_1", beta_1, minimum=0.0, below=1.0)
-    return first, hyperparameters.number("beta_2", beta_2, minimum=0.0, below=1.0)
+    Args:
+      beta_1: share of m in the sign, in (0, 1).
+      beta_2: share of m that stays, in [0, 1).
+      learning_rate, weight_decay, **others: see the module.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> from jaxlr.dialects import keras
+      >>> optimizer = keras.Lion(0.5)
+      >>> optimizer.update(jnp.array([3.0, -0.25]), optimizer.init(jnp.zeros(2)))[0].tolist()
+      [-0.5, 0.5]
+
+    References:
+      Chen and others, Symbolic Discovery of Optimization Algorithms, 2023, arXiv:2302.06675
+    """
+    b1 = hyperparameters.number("beta_1", beta_1, above=0.0, below=1.0)
+    b2 = hyperparameters.number("beta_2", beta_2, minimum=0.0, below=1.0)
+    return chain([started_wide(optax.scale_by_lion(b1, b2))], learning_rate, weight_decay, others)
 
 
 def _epsilon(epsilon: Number) -> float:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict, cast
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jaxlr.arguments import meant
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.assembly import assemble, unless_zero
 from jaxlr.transforms.clipping import clip_by_global_norm
+from jaxlr.transforms.groups import masks
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.rate.controller import Controller
-from jaxlr.typing import Mask
+from jaxlr.transforms.trees import widen
+from jaxlr.typing import Mask, PyTree
 
 Rate = NumberOrSchedule | Controller
 Optimizer = optax.GradientTransformationExtraArgs
@@ -63,6 +67,60 @@ def chain(
         mask=others.get("mask"),
         momentum=momentum,
     )
+
+
+def known_rate(learning_rate: Rate, reason: str) -> Callable[[Any], Any]:
+    """The rate by the count, for a rule that needs it elsewhere than in front of the step; no rule can move it."""
+    if isinstance(learning_rate, Controller):
+        raise TypeError(f"learning_rate must be a number or a schedule, got {learning_rate!r}: {reason}")
+    rate = hyperparameters.number_or_schedule("learning_rate", learning_rate, minimum=0.0)
+    return lambda count: hyperparameters.at_count("learning_rate", rate, jnp.asarray(count, jnp.int32))
+
+
+def checked_betas(beta_1: NumberOrSchedule, beta_2: Number, prefix: str = "") -> tuple[NumberOrSchedule, Number]:
+    """Both in [0, 1)."""
+    first = hyperparameters.number_or_schedule(f"{prefix}beta_1", beta_1, minimum=0.0, below=1.0)
+    return first, hyperparameters.number(f"{prefix}beta_2", beta_2, minimum=0.0, below=1.0)
+
+
+@link_state()
+class OfDecayedState(NamedTuple):
+    """State of `of_decayed`."""
+
+    count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
+
+
+def of_decayed(
+    inner: optax.GradientTransformation,
+    learning_rate: Rate,
+    weight_decay: NumberOrSchedule | None,
+    mask: Mask | None,
+) -> optax.GradientTransformation:
+    """A link without a state that sees the parameters after the weight decay of the same update, as Keras' do."""
+    if unless_zero(weight_decay) is None:
+        return inner
+    rate = known_rate(learning_rate, "with a weight_decay, Keras measures the parameters after it")
+
+    def direction(step: Step, moments: object, gradients: PyTree) -> PyTree:
+        del moments
+        params = decayed("the optimizer", step, rate, weight_decay, mask)
+        return inner.update(gradients, optax.EmptyState(), params)[0]
+
+    return link(OfDecayedState, direction=direction)
+
+
+def decayed(
+    name: str, step: Step, rate: Callable[[Any], Any], weight_decay: NumberOrSchedule | None, mask: Mask | None
+) -> PyTree:
+    """The parameters less what decays of them in an update."""
+    if step.params is None:
+        raise ValueError(f"{name} needs the parameters: call update(updates, state, params)")
+    wide = jax.tree.map(widen, step.params)
+    if unless_zero(weight_decay) is None:
+        return wide
+    decay = hyperparameters.number_or_schedule("weight_decay", weight_decay, minimum=0.0)
+    share = rate(step.count) * hyperparameters.at_count("weight_decay", decay, step.count)
+    return jax.tree.map(lambda use, p: p - p * share if use else p, masks.resolve(mask, wide), wide)
 
 
 def _clipping(others: Others) -> list[optax.GradientTransformation]:

@@ -22,6 +22,7 @@ from jaxlr.schedules import (
     leaves,
     linear,
     multi_step,
+    power,
     step_decay,
     warmup_stable_decay,
 )
@@ -117,18 +118,18 @@ def WSDLRScheduler(
     """Rises, stays, falls (WSD); the stable phase may fall too.
 
     After the warm-up lr(t) = max(lr * s(t), lr_min), and in the last `decay_t` updates what that is above `lr_min`
-    times 1 - g(x), x from 0 to 1; s(t) = 1 ("constant") or 1 / sqrt(1 + t / stable_timescale) ("rsqrt"), and
-    g(x) = x ("linear"), sqrt(x) ("1-sqrt"), (1 - cos(pi x)) / 2 ("cosine"), x ** decay_power ("power") or
-    (1 - decay_ratio ** x) / (1 - decay_ratio) ("exp")
+    times 1 - g(x), x from 0 to 1; s(t) = 1 ("constant") or (1 + t / stable_timescale) ** -p with p = 1/2 ("rsqrt")
+    or stable_power ("power"), and g(x) = x ("linear"), sqrt(x) ("1-sqrt"), (1 - cos(pi x)) / 2 ("cosine"),
+    x ** decay_power ("power") or (1 - decay_ratio ** x) / (1 - decay_ratio) ("exp")
 
     Args:
       lr: the rate of the stable phase.
       t_initial: updates after the warm-up; an integer, at least 1.
       decay_t: how many of them fall, the last ones; an integer, at least 1.
       lr_min: the rate at the end.
-      stable_fn: "constant" or "rsqrt"; timm's "power" is refused, but for stable_power=0.5, which is "rsqrt".
+      stable_fn: "constant", "rsqrt" or "power"; a function is refused.
       stable_timescale: an integer, at least 1; `warmup_t` if None.
-      stable_power: the power of the "power" that is refused.
+      stable_power: p of "power".
       decay_fn: "linear", "1-sqrt", "cosine", "power" or "exp"; a function is refused.
       decay_power: the power of "power", above 0.
       decay_ratio: what "exp" decays to before it is stretched to reach `lr_min`, above 0 and below 1.
@@ -147,9 +148,7 @@ def WSDLRScheduler(
     stable = common.length("t_initial", t_initial, minimum=1) - fall
     if common.known(stable) and stable < 0:
         raise ValueError(f"decay_t must be at most t_initial, {t_initial}, got {decay_t}")
-    if stable_fn == "power" and common.equals(stable_power, 0.5):
-        stable_fn = "rsqrt"
-    leaves.choice("stable_fn", stable_fn, ("constant", "rsqrt"))
+    leaves.choice("stable_fn", stable_fn, ("constant", "rsqrt", "power"))
     leaves.choice("decay_fn", decay_fn, ("linear", "1-sqrt", "cosine", "power", "exp"))
     if stable_fn == "constant" and decay_fn in ("linear", "1-sqrt", "cosine"):
         return warmup_stable_decay(peak, warm, stable, fall, init_value=first, end_value=low, decay=decay_fn)
@@ -166,6 +165,8 @@ def WSDLRScheduler(
     else:
         scale = common.length("stable_timescale", warm if stable_timescale is None else stable_timescale, minimum=1)
         falling = inverse_sqrt(peak, timescale=scale).shift(scale)
+        if stable_fn == "power":
+            falling = power(peak, -common.signed("stable_power", stable_power), timescale=scale, shift=scale)
         after = (falling.clip(low, _LARGEST) - low) * weight + low
     return common.up_and(after, peak, warm, first)
 

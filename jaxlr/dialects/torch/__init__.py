@@ -9,8 +9,10 @@ from jaxlr.dialects.torch.live import (
     scheduler_count,
     scheduler_state_dict,
 )
+from jaxlr.dialects.torch.matrices import Adafactor, Muon
 from jaxlr.dialects.torch.optimizers import SGD, Adagrad, Adam, Adamax, AdamW, NAdam, RAdam, RMSprop
 from jaxlr.dialects.torch.schedulers import (
+    SWALR,
     ConstantLR,
     CosineAnnealingLR,
     CosineAnnealingWarmRestarts,
@@ -23,10 +25,15 @@ from jaxlr.dialects.torch.schedulers import (
     ReduceLROnPlateau,
     StepLR,
 )
+from jaxlr.dialects.torch.sizes import ASGD, Adadelta, Rprop
 from jaxlr.dialects.torch.state_dicts import load_optimizer_state, optimizer_state_dict
 
 __all__ = [
+    "ASGD",
     "SGD",
+    "SWALR",
+    "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -41,12 +48,14 @@ __all__ = [
     "LinearLR",
     "MultiStepLR",
     "MultiplicativeLR",
+    "Muon",
     "NAdam",
     "OneCycleLR",
     "PolynomialLR",
     "RAdam",
     "RMSprop",
     "ReduceLROnPlateau",
+    "Rprop",
     "SequentialLR",
     "StepLR",
     "cyclic_momentum",

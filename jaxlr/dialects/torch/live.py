@@ -315,6 +315,9 @@ _READERS: dict[str, _Reader] = {
     "CyclicLR": lambda s, g, _: cycling.CyclicLR(**_cyclic_arguments(s, g)),
     "OneCycleLR": lambda s, g, _: cycling.OneCycleLR(**_one_cycle_arguments(s, g)),
     "ReduceLROnPlateau": _plateau,
+    "SWALR": lambda s, g, _: schedulers.SWALR(
+        _base(s, g), float(s.optimizer.param_groups[g]["swa_lr"]), s.anneal_epochs, s._anneal_strategy
+    ),
 }
 
 
@@ -339,6 +342,9 @@ def _blank(schedules: Sequence[Schedule]) -> dict[str, Any]:
     schedule = schedules[0]
     if schedule.name in ("join", "table") or _is_chained(schedule):
         raise ValueError(f"like must be given for {schedule.name}: an earlier state dict of the same scheduler")
+    held_cosine = schedule.name == "cosine" and schedule.arguments["after"] == "hold"
+    if held_cosine or schedule.name in ("constant", "linear"):
+        return {}  # SWALR's, which no composition takes
     name = torch_name("scheduler_state_dict", 0, schedule)
     if name in ("LambdaLR", "MultiplicativeLR"):
         return {"lr_lambdas": [None] * len(schedules)}

@@ -1,4 +1,4 @@
-"""PyTorch's optimizers under its own names, as chains of jaxlr's transformations, and the one that reads a live one.
+"""PyTorch's optimizers under its own names, as chains of jaxlr's transformations.
 
 Arguments, their order and defaults are those of torch 2.13, with `lr` first in place of `params`. `foreach`, `fused`,
 `capturable` and `differentiable` choose among torch's implementations of one formula: they are accepted and change
@@ -11,13 +11,7 @@ which torch lets pass. A complex parameter is two real ones, its real and its im
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
-from typing import Any, ParamSpec
-
-import optax
-
+from jaxlr.dialects.torch.factories import Betas, Optimizer, Rate, chained, checked_betas, factory
 from jaxlr.transforms import (
     scale_by_adagrad,
     scale_by_adam,
@@ -27,52 +21,13 @@ from jaxlr.transforms import (
     scale_by_radam,
     scale_by_rmsprop,
 )
-from jaxlr.transforms.assembly import assemble, unless_zero
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number, number_or_schedule
-from jaxlr.transforms.rate.controller import Controller
-from jaxlr.transforms.wrappers.parts import real_and_imaginary
+from jaxlr.transforms.assembly import unless_zero
+from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, number, number_or_schedule
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop"]
 
-Rate = NumberOrSchedule | Controller
-Betas = tuple[NumberOrSchedule, Number]
-Optimizer = optax.GradientTransformationExtraArgs
-P = ParamSpec("P")
 
-FACTORIES: dict[str, Callable[..., Optimizer]] = {}
-_IMPLEMENTATIONS = ("foreach", "fused", "capturable", "differentiable")
-
-
-def _factory(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
-    """Puts an optimizer into the table, and checks those of its arguments that are yes or no."""
-    signature = inspect.signature(make)
-    options = {
-        name: (None, False, True) if name in _IMPLEMENTATIONS else (False, True)
-        for name, parameter in signature.parameters.items()
-        if name in _IMPLEMENTATIONS or isinstance(parameter.default, bool)
-    }
-
-    @functools.wraps(make)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> Optimizer:
-        bound = signature.bind(*args, **kwargs)
-        for name, value in bound.arguments.items():
-            if name in options:
-                choice(name, value, options[name])
-            bound.arguments[name] = plain_number(value)
-        return make(*bound.args, **bound.kwargs)
-
-    FACTORIES[make.__name__] = checked
-    return checked
-
-
-def plain_number(value: Any) -> Any:
-    """A torch tensor of one number as that number; in a pair of betas too."""
-    if isinstance(value, tuple | list):
-        return tuple(map(plain_number, value))
-    return value.item() if hasattr(value, "detach") and value.numel() == 1 else value
-
-
-@_factory
+@factory
 def SGD(
     lr: Rate = 1e-3,
     momentum: NumberOrSchedule = 0,
@@ -113,10 +68,10 @@ def SGD(
     if nesterov and (unless_zero(momentum) is None or (isinstance(dampening, float) and dampening != 0.0)):
         raise ValueError(f"nesterov needs a momentum above 0 and a dampening of 0, got {momentum!r} and {dampening!r}")
     link = scale_by_momentum(share, dampening=dampening, nesterov=nesterov)
-    return _chain([] if unless_zero(momentum) is None else [link], lr, weight_decay, maximize)
+    return chained([] if unless_zero(momentum) is None else [link], lr, weight_decay, maximize)
 
 
-@_factory
+@factory
 def RMSprop(
     lr: Rate = 1e-2,
     alpha: NumberOrSchedule = 0.99,
@@ -149,10 +104,10 @@ def RMSprop(
     alpha = number_or_schedule("alpha", alpha, minimum=0.0, below=1.0)
     second = scale_by_momentum(number_or_schedule("momentum", momentum, minimum=0.0, below=1.0))
     link = scale_by_rmsprop(alpha, eps=eps, centered=centered)
-    return _chain([link] if unless_zero(momentum) is None else [link, second], lr, weight_decay, maximize)
+    return chained([link] if unless_zero(momentum) is None else [link, second], lr, weight_decay, maximize)
 
 
-@_factory
+@factory
 def Adam(
     lr: Rate = 1e-3,
     betas: Betas = (0.9, 0.999),
@@ -187,11 +142,11 @@ def Adam(
       >>> updates.round(5).tolist()
       [0.5, -0.5]
     """
-    link = scale_by_adam(*_checked(betas), eps=eps, amsgrad="raw" if amsgrad else False)
-    return _chain([link], lr, weight_decay, maximize, decoupled_weight_decay)
+    link = scale_by_adam(*checked_betas(betas), eps=eps, amsgrad="raw" if amsgrad else False)
+    return chained([link], lr, weight_decay, maximize, decoupled_weight_decay)
 
 
-@_factory
+@factory
 def AdamW(
     lr: Rate = 1e-3,
     betas: Betas = (0.9, 0.999),
@@ -225,7 +180,7 @@ def AdamW(
     return Adam(lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
 
 
-@_factory
+@factory
 def NAdam(
     lr: Rate = 2e-3,
     betas: Betas = (0.9, 0.999),
@@ -255,11 +210,11 @@ def NAdam(
       >>> updates.round(5).tolist()
       [-0.5, 0.5]
     """
-    link = scale_by_nadam(*_checked(betas), eps=eps, momentum_decay=momentum_decay)
-    return _chain([link], lr, weight_decay, maximize, decoupled_weight_decay)
+    link = scale_by_nadam(*checked_betas(betas), eps=eps, momentum_decay=momentum_decay)
+    return chained([link], lr, weight_decay, maximize, decoupled_weight_decay)
 
 
-@_factory
+@factory
 def RAdam(
     lr: Rate = 1e-3,
     betas: Betas = (0.9, 0.999),
@@ -287,11 +242,11 @@ def RAdam(
       >>> updates.round(5).tolist()
       [-1.5, 0.125]
     """
-    link = scale_by_radam(*_checked(betas), eps=eps)
-    return _chain([link], lr, weight_decay, maximize, decoupled_weight_decay)
+    link = scale_by_radam(*checked_betas(betas), eps=eps)
+    return chained([link], lr, weight_decay, maximize, decoupled_weight_decay)
 
 
-@_factory
+@factory
 def Adagrad(
     lr: Rate = 1e-2,
     lr_decay: Number = 0,
@@ -326,10 +281,10 @@ def Adagrad(
     lr_decay = number("lr_decay", lr_decay, minimum=0.0)
     start = number("initial_accumulator_value", initial_accumulator_value, minimum=0.0)
     link = scale_by_adagrad(eps=eps, initial_total=start, rate_decay=lr_decay)
-    return _chain([link], lr, weight_decay, maximize)
+    return chained([link], lr, weight_decay, maximize)
 
 
-@_factory
+@factory
 def Adamax(
     lr: Rate = 2e-3,
     betas: Betas = (0.9, 0.999),
@@ -356,24 +311,4 @@ def Adamax(
       >>> updates.round(5).tolist()
       [-0.5, 0.5]
     """
-    return _chain([scale_by_adamax(*_checked(betas), eps=eps)], lr, weight_decay, maximize)
-
-
-def _chain(
-    links: list[optax.GradientTransformation],
-    lr: Rate,
-    weight_decay: NumberOrSchedule,
-    maximize: bool,
-    decoupled: bool = False,
-) -> Optimizer:
-    if not isinstance(lr, Controller):
-        lr = number_or_schedule("lr", lr, minimum=0.0)
-    apart = [real_and_imaginary(link) for link in links]
-    return assemble(apart, lr, weight_decay=unless_zero(weight_decay), decoupled=decoupled, maximize=maximize)
-
-
-def _checked(betas: Betas) -> Betas:
-    if not isinstance(betas, list | tuple) or len(betas) != 2:
-        raise TypeError(f"betas must be a pair of numbers, the first of which may be a schedule, got {betas!r}")
-    first = number_or_schedule("betas[0]", betas[0], minimum=0.0, below=1.0)
-    return first, number("betas[1]", betas[1], minimum=0.0, below=1.0)
+    return chained([scale_by_adamax(*checked_betas(betas), eps=eps)], lr, weight_decay, maximize)

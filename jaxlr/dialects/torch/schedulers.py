@@ -21,6 +21,7 @@ from jaxlr.dialects.common import resumed
 from jaxlr.dialects.torch.arguments import Function, named, recorded_steps, require_function, require_traceable
 from jaxlr.schedules import (
     Schedule,
+    constant,
     cosine,
     cosine_restarts,
     custom,
@@ -302,6 +303,41 @@ def CosineAnnealingWarmRestarts(
     first, growth = leaves.length("T_0", T_0), leaves.integer("T_mult", T_mult, minimum=1)
     rate, lowest = leaves.number("lr", lr), leaves.number("eta_min", eta_min)
     return resumed(cosine_restarts(rate, first, t_mul=growth, end_value=lowest), last_epoch)
+
+
+def SWALR(
+    lr: Scalar,
+    swa_lr: Scalar,
+    anneal_epochs: Length = 10,
+    anneal_strategy: Literal["cos", "linear"] = "cos",
+    last_epoch: int = -1,
+) -> Schedule:
+    """Goes from the optimizer's rate to `swa_lr` and stays there: `jaxlr.cosine` or `jaxlr.linear`.
+
+    lr(n) = lr + (swa_lr - lr) a(min(1, n / anneal_epochs)), a(x) = x or (1 - cos(pi x)) / 2
+
+    Args:
+      swa_lr: the rate of the average's phase.
+      anneal_epochs: counts to get there; an integer, at least 0, where 0 has `swa_lr` from the first count on.
+      anneal_strategy: "cos" or "linear".
+      lr, last_epoch: see the module.
+
+    Example:
+      >>> from jaxlr.dialects import torch
+      >>> torch.SWALR(0.5, 0.05, anneal_epochs=20)
+      cosine(init_value=0.5, decay_steps=20, end_value=0.05)
+
+    References:
+      Izmailov and others, Averaging Weights Leads to Wider Optima and Better Generalization, 2018, arXiv:1803.05407
+    """
+    first, last = leaves.number("lr", lr), leaves.number("swa_lr", swa_lr)
+    steps = common.length("anneal_epochs", anneal_epochs)
+    leaves.choice("anneal_strategy", anneal_strategy, ("cos", "linear"))
+    if common.equals(steps, 0):
+        return constant(last)
+    steps = common.at_least_one(steps)
+    curve = cosine(first, steps, end_value=last) if anneal_strategy == "cos" else linear(first, last, steps)
+    return resumed(curve, last_epoch)
 
 
 def ReduceLROnPlateau(

@@ -26,6 +26,9 @@ from jaxlr.dialects.transformers.cosines import (
 )
 from jaxlr.dialects.transformers.names import get_scheduler
 from jaxlr.dialects.transformers.schedules import (
+    AdafactorSchedule,
+    GreedyLR,
+    get_adafactor_schedule,
     get_constant_schedule,
     get_constant_schedule_with_warmup,
     get_greedy_schedule,
@@ -37,6 +40,9 @@ from jaxlr.dialects.transformers.schedules import (
 )
 
 __all__ = [
+    "AdafactorSchedule",
+    "GreedyLR",
+    "get_adafactor_schedule",
     "get_constant_schedule",
     "get_constant_schedule_with_warmup",
     "get_cosine_schedule_with_warmup",

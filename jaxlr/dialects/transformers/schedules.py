@@ -17,6 +17,7 @@ from jaxlr.schedules import (
     leaves,
     linear,
     polynomial,
+    power,
     warmup_stable_decay,
 )
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
@@ -25,6 +26,7 @@ from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 from jaxlr.typing import Length, Scalar
 
 Ramp: TypeAlias = Literal["linear", "cosine", "1-sqrt"]
+_PART = 10_000  # updates after which Adafactor's rate falls
 _RAMPS = ("linear", "cosine", "1-sqrt")
 
 
@@ -232,6 +234,89 @@ def get_greedy_schedule(
         window_size=window_size,
         reset_start=reset_start,
     )
+
+
+def GreedyLR(  # noqa: N802, transformers' name
+    lr: NumberOrSchedule,
+    mode: Literal["min", "max"] = "min",
+    factor: Number = 0.95,
+    patience: int = 10,
+    threshold: Number = 1e-6,
+    threshold_mode: Literal["rel", "abs"] = "abs",
+    cooldown: int = 0,
+    warmup: int = 0,
+    min_lr: Number = 1e-3,
+    max_lr: Number = 1.0,
+    eps: Number = 1e-8,
+    verbose: bool = False,
+    smooth: bool = False,
+    window_size: int = 50,
+    reset_start: int = 500,
+) -> Greedy:
+    """`get_greedy_schedule` with the arguments of the class in their order there; `verbose` does nothing.
+
+    Args:
+      lr: the rate, or a schedule.
+      mode, factor, patience, threshold, threshold_mode, cooldown, warmup, min_lr, max_lr, eps, smooth, window_size,
+        reset_start: as in `jaxlr.greedy`.
+      verbose: does nothing.
+
+    Example:
+      >>> from jaxlr.dialects import transformers
+      >>> type(transformers.GreedyLR(0.01, patience=3)).__name__
+      'Greedy'
+    """
+    del verbose
+    limits = {"cooldown": cooldown, "warmup": warmup, "min_lr": min_lr, "max_lr": max_lr, "eps": eps}
+    means = {"smooth": smooth, "window_size": window_size, "reset_start": reset_start}
+    return get_greedy_schedule(lr, mode, factor, patience, threshold, threshold_mode, **limits, **means)
+
+
+def get_adafactor_schedule(
+    initial_lr: Scalar = 0.0, *, relative_step: bool = True, warmup_init: bool = False
+) -> Schedule:
+    """The rates that transformers' Adafactor gives itself, which `AdafactorSchedule` reads from it.
+
+    lr(n) = min(0.01, 1 / sqrt(n + 1)), or with `warmup_init` min(1e-6 (n + 1), 1 / sqrt(n + 1)); they part at 10,000
+
+    With `scale_parameter` a rate is this times the root mean square of its parameter, which is no schedule: a link says
+    it, `optax.scale_by_param_block_rms(1e-3)` in front of the rate.
+
+    Args:
+      initial_lr: what transformers shows before the first update; nothing is trained with it, and it does nothing here.
+      relative_step: as of the optimizer; False is refused, since the rate is then the optimizer's own `lr`.
+      warmup_init: as of the optimizer.
+
+    Example:
+      >>> from jaxlr.dialects import transformers
+      >>> transformers.get_adafactor_schedule()
+      power(init_value=0.01, exponent=-0.5, timescale=10000, shift=1)
+      >>> rate = transformers.get_adafactor_schedule(warmup_init=True)
+      >>> [f"{float(rate(n)):g}" for n in (0, 1, 9999, 39999)]
+      ['1e-06', '2e-06', '0.01', '0.005']
+    """
+    common.number("initial_lr", initial_lr)
+    if not leaves.flag("relative_step", relative_step):
+        raise ValueError("relative_step must be True, got False: the rate is then the optimizer's lr, as it is")
+    if not leaves.flag("warmup_init", warmup_init):
+        return power(0.01, -0.5, timescale=_PART, shift=1)
+    return common.up_and(power(0.01, -0.5, timescale=_PART, shift=_PART), 0.01, _PART - 1, 1e-6)
+
+
+def AdafactorSchedule(  # noqa: N802, transformers' name
+    initial_lr: Scalar = 0.0, *, relative_step: bool = True, warmup_init: bool = False
+) -> Schedule:
+    """`get_adafactor_schedule` by the name of the class.
+
+    Args:
+      initial_lr, relative_step, warmup_init: as there.
+
+    Example:
+      >>> from jaxlr.dialects import transformers
+      >>> f"{float(transformers.AdafactorSchedule()(39_999)):g}"
+      '0.005'
+    """
+    return get_adafactor_schedule(initial_lr, relative_step=relative_step, warmup_init=warmup_init)
 
 
 def get_wsd_schedule(

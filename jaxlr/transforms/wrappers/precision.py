@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms.groups.context import reading_decays
-from jaxlr.transforms.trees import cast_like, gradients_of, like_updates, stored_like, widen
+from jaxlr.transforms.trees import cast_like, gradients_of, like_updates, stored_like, widen, widen_all
 from jaxlr.transforms.waiting import settled, where_due
 
 
@@ -51,6 +51,11 @@ def in_float32(inner: optax.GradientTransformation) -> optax.GradientTransformat
         return cast_like(scaled, updates), stored_like(new, state)
 
     return optax.GradientTransformationExtraArgs(inner.init, update)  # pyright: ignore[reportArgumentType]
+
+
+def started_wide(link: optax.GradientTransformation) -> optax.GradientTransformation:
+    """One of optax's links with a state that begins, as it goes on between float32 updates, in float32 at least."""
+    return optax.GradientTransformation(lambda params: link.init(widen_all(params)), link.update)
 
 
 def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
