@@ -42,15 +42,18 @@ SLOW = {"equinox", "find_a_rate", "keras", "pytorch", "reinforcement_learning"}
 )
 def test_the_code_runs_in_order(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = {}
-    for block in blocks(path.read_text(), "python"):
+    names, printed = {}, io.StringIO()
+    text = path.read_text()
+    for block in blocks(text, "python"):
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(printed):
                 exec(compile(block, path.name, "exec"), names)
         except ModuleNotFoundError as error:
             if error.name not in GUESTS:
                 raise
             pytest.skip(f"{error.name} is not installed")
+    for promised in re.findall(r"^It prints:\n\n```\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        assert promised in printed.getvalue()
 
 
 def commands():

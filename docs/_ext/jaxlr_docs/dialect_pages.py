@@ -21,6 +21,7 @@ TITLES = {
     "megatron": "Megatron-LM",
     "deepspeed": "DeepSpeed",
     "maxtext": "MaxText",
+    "t5x": "T5X and Scenic",
 }
 CREDITS = "Generated from the package; edit the docstrings."
 

@@ -50,7 +50,7 @@ def _dedented(lines: list[str]) -> list[str]:
 
 def argument_names(lines: list[str]) -> set[str]:
     """The names that a section of arguments explains."""
-    return {name.strip(" *`") for line in lines for name in _entry(line)[0].split(",") if not line.startswith(" ")}
+    return {name.strip(" *`") for names, _ in entries(lines) for name in names.split(",")}
 
 
 def _entry(line: str) -> tuple[str, str]:
@@ -66,8 +66,7 @@ def entries(lines: list[str]) -> Iterator[tuple[str, str]]:
             current.append(line.strip())
             continue
         if current:
-            name, text = _entry(current[0])
-            yield name, " ".join([text, *current[1:]]).strip()
+            yield _entry(" ".join(part.strip() for part in current).strip())
         current = [line]
 
 

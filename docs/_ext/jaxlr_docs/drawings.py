@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -406,7 +407,11 @@ def _page_names(page: str) -> dict[str, Any]:
     for block in re.findall(
         r"^```python\n(.*?)^```", (calls.ROOT / "docs" / page).read_text(), re.DOTALL | re.MULTILINE
     ):
-        with contextlib.redirect_stdout(io.StringIO()):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             exec(compile(block, page, "exec"), names)
     return names
 
@@ -524,19 +529,12 @@ def infinite() -> Any:
 
 
 def ported() -> Any:
-    """A cosine of Transformers with its warm-up, and a cosine of timm with two cycles."""
-    from jaxlr.dialects import timm, transformers
-
-    return _rates(
-        {
-            "get_cosine_schedule_with_warmup": transformers.get_cosine_schedule_with_warmup(0.1, 100, 1000),
-            "CosineLRScheduler, cycle_limit=2": timm.CosineLRScheduler(
-                0.08, t_initial=480, warmup_t=40, cycle_limit=2, cycle_decay=0.5
-            ),
-        },
-        1000,
-        "learning rate",
-    )
+    """The schedule of the Megatron-LM arguments of this page: a warm-up, then a cosine down to the smallest rate."""
+    schedule = _page_names("dialects.md")["schedule"]
+    figure, axes = _figure()
+    _draw(axes, {"": schedule}, counts=np.arange(schedule.span() + 200))
+    axes.set(title="learning rate", xlabel="updates", ylim=(0.0, None))
+    return figure
 
 
 def rooms() -> Any:

@@ -12,7 +12,7 @@ from html import escape
 
 TOKEN = re.compile(
     r"""(?P<code>`[^`]*`) | (?P<text>"[^"]*") | (?P<product>prod_\{[^}]*\}) | (?P<dots>\.\.\.)
-      | (?P<number>\d+(?:\.\d+)?(?:e-?\d+)?) | (?P<word>[A-Za-z_]\w*(?:-\w+|'s?)*)
+      | (?P<number>\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?(?:e-?\d+)?) | (?P<word>[A-Za-z_]\w*(?:-\w+|'s?)*)
       | (?P<operator>\*\*|<=|>=|->|\+=|-=|[-+*/^=<>()\[\]|]) | (?P<mark>[^\s])""",
     re.VERBOSE,
 )
@@ -76,7 +76,8 @@ def _joined(lines: list[str]) -> list[str]:
     """Lines that only go on because the source's were full are one."""
     joined = [lines[0]]
     for line in lines[1:]:
-        if re.search(r"( with| in|,|[-+*/]|updates \w+| or)$", joined[-1]) and len(joined[-1]) > 60:
+        goes_on = re.search(r"( with| in|,|[-+*/]|updates \w+| or)$", joined[-1]) and len(joined[-1]) > 60
+        if goes_on or (len(joined[-1]) > 100 and not START.match(line)):
             joined[-1] += " " + line.strip()
         else:
             joined.append(line)
