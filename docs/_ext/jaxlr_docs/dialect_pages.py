@@ -22,6 +22,9 @@ TITLES = {
     "deepspeed": "DeepSpeed",
     "maxtext": "MaxText",
     "axlearn": "AXLearn",
+    "t5x": "T5X and Scenic",
+    "olmo": "OLMo-core",
+    "nanochat": "nanochat and nanoGPT",
 }
 CREDITS = "Generated from the package; edit the docstrings."
 
