@@ -22,16 +22,24 @@ FRAMEWORKS = (
     "optax",
     "maxtext",
     "t5x",
+    "big_vision",
+    "levanter",
+    "axlearn",
     "megatron",
     "deepspeed",
     "torchtitan",
+    "olmo",
+    "nanochat",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = (
     "maxtext",
+    "levanter",
     "megatron",
     "deepspeed",
     "torchtitan",
+    "olmo",
+    "timm",
 )
 
 # What has the curve of a framework's schedule, by the framework's name.

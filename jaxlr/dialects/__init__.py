@@ -14,10 +14,15 @@ from jaxlr.hints import names as names
 
 if TYPE_CHECKING:
     from jaxlr.dialects import (
+        axlearn,
+        big_vision,
         deepspeed,
         keras,
+        levanter,
         maxtext,
         megatron,
+        nanochat,
+        olmo,
         optax,
         t5x,
         timm,
@@ -32,11 +37,16 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Recipe",
+    "axlearn",
+    "big_vision",
     "deepspeed",
     "from_file",
     "keras",
+    "levanter",
     "maxtext",
     "megatron",
+    "nanochat",
+    "olmo",
     "optax",
     "report",
     "t5x",
