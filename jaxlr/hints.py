@@ -22,6 +22,9 @@ FRAMEWORKS = (
     "optax",
     "maxtext",
     "t5x",
+    "big_vision",
+    "levanter",
+    "axlearn",
     "megatron",
     "deepspeed",
     "torchtitan",
@@ -31,6 +34,7 @@ FRAMEWORKS = (
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = (
     "maxtext",
+    "levanter",
     "megatron",
     "deepspeed",
     "torchtitan",

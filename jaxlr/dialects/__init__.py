@@ -14,8 +14,11 @@ from jaxlr.hints import names as names
 
 if TYPE_CHECKING:
     from jaxlr.dialects import (
+        axlearn,
+        big_vision,
         deepspeed,
         keras,
+        levanter,
         maxtext,
         megatron,
         nanochat,
@@ -34,9 +37,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Recipe",
+    "axlearn",
+    "big_vision",
     "deepspeed",
     "from_file",
     "keras",
+    "levanter",
     "maxtext",
     "megatron",
     "nanochat",

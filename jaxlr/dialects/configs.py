@@ -61,6 +61,16 @@ def _yaml(text: str) -> Any:
             _unique([key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
             return node
 
+    def untagged(loader: Any, tag: str, node: Any) -> Any:
+        """What stands behind a tag of the application's own, such as `!include data.yaml`: plain data."""
+        del tag
+        if isinstance(node, yaml.MappingNode):
+            return loader.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.SequenceNode):
+            return loader.construct_sequence(node, deep=True)
+        return loader.construct_scalar(node)
+
+    Unique.add_multi_constructor("!", untagged)
     try:
         return yaml.load(text, Unique)  # a SafeLoader: tags make no objects
     except yaml.YAMLError as error:

@@ -22,8 +22,11 @@ from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in ("", "golden", "dialects", "transforms")]
 import golden_files
 import recorded
+import test_dialect_axlearn as axlearn
+import test_dialect_big_vision as big_vision
 import test_dialect_deepspeed as deepspeed
 import test_dialect_keras as keras
+import test_dialect_levanter as levanter
 import test_dialect_maxtext as maxtext
 import test_dialect_megatron as megatron
 import test_dialect_nanochat as nanochat
@@ -147,6 +150,9 @@ FRAMEWORKS = {
     "nanochat 92d63d4, nanoGPT 3adf61e": golden_rows("nanochat", nanochat),
     "MaxText e591f30": lambda: recorded_rows(maxtext),
     "t5x cc342d4, scenic 4a38d47": lambda: recorded_rows(t5x),
+    "big_vision 0127fb6": lambda: recorded_rows(big_vision),
+    "levanter 9263f81": lambda: recorded_rows(levanter),
+    "AXLearn 34aed43": lambda: recorded_rows(axlearn),
 }
 
 
