@@ -20,9 +20,14 @@ FRAMEWORKS = (
     "transformers",
     "timm",
     "optax",
+    "diffusers",
+    "mmengine",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = ()
+
+# Those that repeat names of others, and are told of only where nobody else has the name.
+_ECHOES = ("diffusers", "mmengine")
 
 # What has the curve of a framework's schedule, by the framework's name.
 _CURVES = {
@@ -110,7 +115,9 @@ def hint(name: str) -> str:
         own = [f"jaxlr.{last}"]
     elif not own and last in _listed("schedules"):
         own = [f"jaxlr.schedules.{last}"]
-    theirs = [f"jaxlr.dialects.{framework}.{last}" for framework in FRAMEWORKS if last in names(framework)]
+    having = [framework for framework in FRAMEWORKS if last in names(framework)]
+    having = [framework for framework in having if framework not in _ECHOES] or having[:1]
+    theirs = [f"jaxlr.dialects.{framework}.{last}" for framework in having]
     if own and theirs:
         return f"; it is {own[0]}, or {' or '.join(theirs)} with the framework's own arguments"
     if own or theirs:

@@ -14,7 +14,9 @@ from jaxlr.hints import names as names
 
 if TYPE_CHECKING:
     from jaxlr.dialects import (
+        diffusers,
         keras,
+        mmengine,
         optax,
         timm,
         torch,
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Recipe",
+    "diffusers",
     "from_file",
     "keras",
+    "mmengine",
     "optax",
     "report",
     "timm",

@@ -1,0 +1,132 @@
+"""The dialects that are one table each, against what their recorders recorded of the real packages."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxlr
+from jaxlr import dialects
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+sys.path.insert(0, str(GOLDEN))
+
+import sampling  # noqa: E402  # it stands beside the recorders, in no package
+
+VERSIONS = {"diffusers": "0.42.1", "mmengine": "0.10.7"}
+RECORDS = {framework: importlib.import_module(f"record_{framework}") for framework in VERSIONS}
+BOUND = 1e-6  # of the peak
+
+
+def called(framework, name, arguments):
+    """The dialect's schedule for recorded arguments."""
+    room = getattr(dialects, framework)
+    if framework == "diffusers" and not name.startswith("get_"):
+        return room.get_scheduler(name, **arguments)
+    return getattr(room, name)(**arguments)
+
+
+def differences(framework, name, draws=slice(None)):
+    """The largest difference of each draw, as a share of the peak, with its arguments."""
+    record, counts = RECORDS[framework], sampling.kept(name)
+    with np.load(record.FILE) as golden:
+        assert str(golden["version"]) == VERSIONS[framework]
+        recorded = golden[name]
+    doubted = getattr(record, "doubted", lambda name, arguments: np.zeros(sampling.STEPS, bool))
+    for draw, arguments in list(enumerate(sampling.draws(record.ARGUMENTS, name)))[draws]:
+        rates = np.asarray(called(framework, name, arguments)(np.arange(sampling.STEPS)), np.float64)
+        known = ~doubted(name, arguments)[counts[draw]]
+        found = np.abs(rates[counts[draw]] - recorded[draw])[known]
+        yield found.max(initial=0.0) / np.abs(recorded[draw]).max(), arguments
+
+
+NAMES = [(framework, name) for framework, record in RECORDS.items() for name in record.ARGUMENTS]
+
+
+@pytest.mark.parametrize("draws", [slice(0, 2), pytest.param(slice(2, None), marks=pytest.mark.long)], ids=["2", "18"])
+@pytest.mark.parametrize(("framework", "name"), NAMES, ids=["-".join(pair) for pair in NAMES])
+def test_is_what_the_package_recorded(framework, name, draws):
+    for found, arguments in differences(framework, name, draws):
+        assert found <= BOUND, arguments
+
+
+def test_every_name_of_a_small_dialect_is_recorded_or_shared():
+    shared = {
+        "diffusers": {name for name in dialects.diffusers.__all__ if name.startswith("get_")},
+        "mmengine": {name for name in dialects.mmengine.__all__ if name.endswith("Momentum")} | {"ReduceOnPlateauLR"},
+    }
+    for framework, record in RECORDS.items():
+        missing = set(getattr(dialects, framework).__all__) - set(record.ARGUMENTS) - shared[framework]
+        assert not missing, framework
+
+
+# Borders: the last count, and what comes after
+
+
+def test_mmengine_ends_at_the_count_before_the_end():
+    line = dialects.mmengine.LinearLR(1.0, 0.5, 0.0, begin=10, end=20)
+    assert [float(line(n)) for n in (9, 10, 19, 20, 50)] == [1.0, 0.5, 0.0, 0.0, 0.0]
+    half = dialects.mmengine.CosineAnnealingLR(1.0, end=10)
+    assert float(half(9)) == float(half(10)) == float(half(99)) > 0.0
+    stairs = dialects.mmengine.StepLR(1.0, 5, gamma=0.5, end=10)
+    assert [float(stairs(n)) for n in (4, 5, 9, 10, 99)] == [1.0, 0.5, 0.5, 0.5, 0.5]
+
+
+def test_mmengine_divides_by_no_factor_of_zero():
+    assert [float(dialects.mmengine.LinearLR(1.0, 0.0, end=3)(n)) for n in range(4)] == [0.0, 0.5, 1.0, 1.0]
+    assert [float(dialects.mmengine.ConstantLR(1.0, 0.0, end=3)(n)) for n in range(4)] == [0.0, 0.0, 1.0, 1.0]
+
+
+def test_mmengines_rule_is_pytorchs():
+    optimizer = jaxlr.sgd(dialects.mmengine.ReduceOnPlateauLR(1.0, rule="greater", factor=0.5, patience=0))
+    state = optimizer.init(jnp.ones(1))
+    for metric in (0.5, 0.6, 0.6):
+        state = jaxlr.observe(state, metric)
+    _, state = optimizer.update(jnp.ones(1), state)
+    assert jaxlr.current_learning_rate(state) == 0.5
+
+
+def test_diffusers_rules_are_steps_from_the_start():
+    rate = dialects.diffusers.get_scheduler("piecewise_constant", 1.0, "0.5:20,1:10,0.125")
+    assert [float(rate(n)) for n in (0, 9, 10, 19, 20)] == [1.0, 1.0, 0.5, 0.5, 0.125]
+
+
+mm, df = dialects.mmengine, dialects.diffusers
+REFUSED = {
+    "no rule": (lambda: df.get_piecewise_constant_schedule(1.0, "1:10,x"), ValueError, "step_rules must be rules such"),
+    "no colon": (lambda: df.get_piecewise_constant_schedule(1.0, "1,0.1"), ValueError, "factor:step .* got '1'"),
+    "a step twice": (lambda: df.get_piecewise_constant_schedule(1.0, "1:9,2:9,1"), ValueError, "each once, got"),
+    "rules of a list": (lambda: df.get_piecewise_constant_schedule(1.0, [1]), TypeError, "step_rules must be text"),
+    "an unknown name": (lambda: df.get_scheduler("cos", 1.0), ValueError, "name must be one of 'linear'.*got 'cos'"),
+    "ignored cycles": (
+        lambda: df.get_scheduler("cosine", 1.0, None, 0, 9, num_cycles=3),
+        ValueError,
+        "num_cycles must be left out for 'cosine', which ignores it, got 3",
+    ),
+    "no length": (lambda: df.get_scheduler("linear", 1.0, None, 0), ValueError, "num_training_steps must be given"),
+    "no rules": (lambda: df.get_scheduler("piecewise_constant", 1.0), ValueError, "step_rules must be given"),
+    "no end": (lambda: mm.LinearLR(1.0), ValueError, "end must be given for LinearLR, got none"),
+    "no T_max": (
+        lambda: mm.CosineAnnealingLR(1.0),
+        ValueError,
+        "end must be given for CosineAnnealingLR without T_max",
+    ),
+    "an early end": (lambda: mm.StepLR(1.0, 3, begin=9, end=9), ValueError, r"end must be at least begin \+ 1"),
+    "two lows": (
+        lambda: mm.CosineAnnealingLR(1.0, 9, eta_min=0.1, eta_min_ratio=0.1),
+        ValueError,
+        "eta_min or eta_min_ratio must be given, and not both",
+    ),
+    "weights": (lambda: mm.CosineRestartLR(1.0, [3, 3], eta_min=0.0), ValueError, "restart_weights must be as many"),
+    "a rule with counts": (lambda: mm.ReduceOnPlateauLR(1.0, begin=5), ValueError, "begin must be left out"),
+    "a factor": (lambda: mm.LinearLR(1.0, 1.5, end=9), ValueError, "start_factor must be .*, got 1.5"),
+}
+
+
+@pytest.mark.parametrize(("make", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_is_named(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
