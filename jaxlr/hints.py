@@ -22,6 +22,7 @@ FRAMEWORKS = (
     "optax",
     "diffusers",
     "mmengine",
+    "fastai",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = ()
@@ -74,7 +75,6 @@ _CURVES = {
 _WAYS = {
     "inject_hyperparams": "jaxlr.set_learning_rate changes a rate without it, and optax.inject_hyperparams(jaxlr.sgd) "
     "works too",
-    "fit_flat_cos": "jaxlr.schedules.flat_cosine",
     "rprop": "jaxlr.dialects.torch.Rprop",
     "chain": "optax.chain; jaxlr's links go into it",
     "masked": "optax.masked, or jaxlr.ParameterGroups",

@@ -15,6 +15,7 @@ from jaxlr.hints import names as names
 if TYPE_CHECKING:
     from jaxlr.dialects import (
         diffusers,
+        fastai,
         keras,
         mmengine,
         optax,
@@ -30,6 +31,7 @@ __all__ = [
     "Comparison",
     "Recipe",
     "diffusers",
+    "fastai",
     "from_file",
     "keras",
     "mmengine",

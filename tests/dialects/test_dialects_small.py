@@ -16,7 +16,7 @@ sys.path.insert(0, str(GOLDEN))
 
 import sampling  # noqa: E402  # it stands beside the recorders, in no package
 
-VERSIONS = {"diffusers": "0.42.1", "mmengine": "0.10.7"}
+VERSIONS = {"diffusers": "0.42.1", "mmengine": "0.10.7", "fastai": "2.8.12"}
 RECORDS = {framework: importlib.import_module(f"record_{framework}") for framework in VERSIONS}
 BOUND = 1e-6  # of the peak
 
@@ -26,6 +26,9 @@ def called(framework, name, arguments):
     room = getattr(dialects, framework)
     if framework == "diffusers" and not name.startswith("get_"):
         return room.get_scheduler(name, **arguments)
+    if name == "combine_scheds":
+        parts = [getattr(room, part)(**given) for part, given in arguments["scheds"]]
+        arguments = {**arguments, "scheds": parts}
     return getattr(room, name)(**arguments)
 
 
@@ -58,6 +61,7 @@ def test_every_name_of_a_small_dialect_is_recorded_or_shared():
         "diffusers": {name for name in dialects.diffusers.__all__ if name.startswith("get_")},
         "mmengine": {name for name in dialects.mmengine.__all__ if name.endswith("Momentum")} | {"ReduceOnPlateauLR"},
     }
+    shared["fastai"] = {"Annealer"}
     for framework, record in RECORDS.items():
         missing = set(getattr(dialects, framework).__all__) - set(record.ARGUMENTS) - shared[framework]
         assert not missing, framework
@@ -94,7 +98,16 @@ def test_diffusers_rules_are_steps_from_the_start():
     assert [float(rate(n)) for n in (0, 9, 10, 19, 20)] == [1.0, 1.0, 0.5, 0.5, 0.125]
 
 
-mm, df = dialects.mmengine, dialects.diffusers
+def test_fastais_run_ends_where_it_does_not_get_to():
+    line = dialects.fastai.SchedLin(1.0, 0.0, total_steps=4)
+    assert [float(line(n)) for n in (0, 3, 4, 5)] == [1.0, 0.25, 0.0, 0.0]
+    thirds = dialects.fastai.fit_sgdr(3, 1, 1.0, cycle_mult=1, steps_per_epoch=3)
+    assert [float(thirds(n)) for n in (0, 3, 6)] == [1.0, 1.0, 1.0]
+    shares = dialects.fastai.combine_scheds([0.7, 0.2, 0.1], [dialects.fastai.SchedNo(x, x) for x in (1.0, 2.0, 3.0)])
+    assert [float(shares.over(10)(n)) for n in (6, 7, 8, 9, 10)] == [1.0, 2.0, 2.0, 3.0, 3.0]
+
+
+mm, df, fa = dialects.mmengine, dialects.diffusers, dialects.fastai
 REFUSED = {
     "no rule": (lambda: df.get_piecewise_constant_schedule(1.0, "1:10,x"), ValueError, "step_rules must be rules such"),
     "no colon": (lambda: df.get_piecewise_constant_schedule(1.0, "1,0.1"), ValueError, "factor:step .* got '1'"),
@@ -122,6 +135,16 @@ REFUSED = {
     ),
     "weights": (lambda: mm.CosineRestartLR(1.0, [3, 3], eta_min=0.0), ValueError, "restart_weights must be as many"),
     "a rule with counts": (lambda: mm.ReduceOnPlateauLR(1.0, begin=5), ValueError, "begin must be left out"),
+    "half a run": (lambda: fa.combine_scheds([0.5], [fa.SchedNo(1, 1)]), ValueError, "pcts must be 1 together"),
+    "one annealer": (lambda: fa.combine_scheds([0.5, 0.5], [fa.SchedNo(1, 1)]), ValueError, "scheds must be as many"),
+    "a schedule for an annealer": (
+        lambda: fa.combine_scheds([1.0], [fa.SchedNo(1, 1, total_steps=9)]),
+        TypeError,
+        r"scheds\[0\] must be an annealer such as",
+    ),
+    "two momenta": (lambda: fa.fit_one_cycle_momentum(1, [0.9, 0.8], steps_per_epoch=9), ValueError, "three numbers"),
+    "a share": (lambda: fa.combined_cos(1.5, 0.0, 1.0, 0.0), ValueError, "pct must be .*, got 1.5"),
+    "an exponential of 0": (lambda: fa.SchedExp(1.0, 0.0), ValueError, "end must be above 0"),
     "a factor": (lambda: mm.LinearLR(1.0, 1.5, end=9), ValueError, "start_factor must be .*, got 1.5"),
 }
 
