@@ -23,12 +23,13 @@ FRAMEWORKS = (
     "diffusers",
     "mmengine",
     "fastai",
+    "tf_keras",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = ()
 
 # Those that repeat names of others, and are told of only where nobody else has the name.
-_ECHOES = ("diffusers", "mmengine")
+_ECHOES = ("diffusers", "mmengine", "tf_keras")
 
 # What has the curve of a framework's schedule, by the framework's name.
 _CURVES = {

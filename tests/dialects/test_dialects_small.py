@@ -16,7 +16,7 @@ sys.path.insert(0, str(GOLDEN))
 
 import sampling  # noqa: E402  # it stands beside the recorders, in no package
 
-VERSIONS = {"diffusers": "0.42.1", "mmengine": "0.10.7", "fastai": "2.8.12"}
+VERSIONS = {"diffusers": "0.42.1", "mmengine": "0.10.7", "fastai": "2.8.12", "tf_keras": "2.21.0"}
 RECORDS = {framework: importlib.import_module(f"record_{framework}") for framework in VERSIONS}
 BOUND = 1e-6  # of the peak
 
@@ -62,6 +62,7 @@ def test_every_name_of_a_small_dialect_is_recorded_or_shared():
         "mmengine": {name for name in dialects.mmengine.__all__ if name.endswith("Momentum")} | {"ReduceOnPlateauLR"},
     }
     shared["fastai"] = {"Annealer"}
+    shared["tf_keras"] = {name for name in dialects.tf_keras.__all__ if "Decay" in name} | {"piecewise_constant"}
     for framework, record in RECORDS.items():
         missing = set(getattr(dialects, framework).__all__) - set(record.ARGUMENTS) - shared[framework]
         assert not missing, framework
@@ -105,6 +106,20 @@ def test_fastais_run_ends_where_it_does_not_get_to():
     assert [float(thirds(n)) for n in (0, 3, 6)] == [1.0, 1.0, 1.0]
     shares = dialects.fastai.combine_scheds([0.7, 0.2, 0.1], [dialects.fastai.SchedNo(x, x) for x in (1.0, 2.0, 3.0)])
     assert [float(shares.over(10)(n)) for n in (6, 7, 8, 9, 10)] == [1.0, 2.0, 2.0, 3.0, 3.0]
+
+
+def test_the_noise_of_a_count_is_the_same_twice_and_as_wide_as_it_should_be():
+    def noisy(seed):
+        return dialects.tf_keras.noisy_linear_cosine_decay(1.0, 4000, 0.25, 0.0, beta=0.0, seed=seed)
+
+    counts = np.arange(2000)
+    calm = np.asarray(dialects.tf_keras.linear_cosine_decay(1.0, 4000, beta=0.0)(counts))
+    wave = (1 + np.cos(np.pi * counts / 4000)) / 2
+    noise = (np.asarray(noisy(3)(counts)) - calm) / wave
+    np.testing.assert_array_equal(noisy(3)(counts[7:9]), noisy(3)(counts)[7:9])
+    assert abs(noise.mean()) < 4 * 0.5 / np.sqrt(2000)
+    assert 0.48 < noise.std() < 0.52
+    assert abs(np.corrcoef(noise, (np.asarray(noisy(4)(counts)) - calm) / wave)[0, 1]) < 0.1
 
 
 mm, df, fa = dialects.mmengine, dialects.diffusers, dialects.fastai
