@@ -24,6 +24,8 @@ FRAMEWORKS = (
     "mmengine",
     "fastai",
     "tf_keras",
+    "fairseq",
+    "caffe",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = ()

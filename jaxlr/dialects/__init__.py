@@ -14,7 +14,9 @@ from jaxlr.hints import names as names
 
 if TYPE_CHECKING:
     from jaxlr.dialects import (
+        caffe,
         diffusers,
+        fairseq,
         fastai,
         keras,
         mmengine,
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Recipe",
+    "caffe",
     "diffusers",
+    "fairseq",
     "fastai",
     "from_file",
     "keras",

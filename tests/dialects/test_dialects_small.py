@@ -16,7 +16,14 @@ sys.path.insert(0, str(GOLDEN))
 
 import sampling  # noqa: E402  # it stands beside the recorders, in no package
 
-VERSIONS = {"diffusers": "0.42.1", "mmengine": "0.10.7", "fastai": "2.8.12", "tf_keras": "2.21.0"}
+VERSIONS = {
+    "diffusers": "0.42.1",
+    "mmengine": "0.10.7",
+    "fastai": "2.8.12",
+    "tf_keras": "2.21.0",
+    "fairseq": "0.12.2",
+    "caffe": "1.0, its published formulas",
+}
 RECORDS = {framework: importlib.import_module(f"record_{framework}") for framework in VERSIONS}
 BOUND = 1e-6  # of the peak
 
@@ -26,6 +33,8 @@ def called(framework, name, arguments):
     room = getattr(dialects, framework)
     if framework == "diffusers" and not name.startswith("get_"):
         return room.get_scheduler(name, **arguments)
+    if framework == "caffe":
+        return room.learning_rate(name, **arguments)
     if name == "combine_scheds":
         parts = [getattr(room, part)(**given) for part, given in arguments["scheds"]]
         arguments = {**arguments, "scheds": parts}
@@ -61,6 +70,7 @@ def test_every_name_of_a_small_dialect_is_recorded_or_shared():
         "diffusers": {name for name in dialects.diffusers.__all__ if name.startswith("get_")},
         "mmengine": {name for name in dialects.mmengine.__all__ if name.endswith("Momentum")} | {"ReduceOnPlateauLR"},
     }
+    shared |= {"fairseq": set(), "caffe": {"learning_rate"}}
     shared["fastai"] = {"Annealer"}
     shared["tf_keras"] = {name for name in dialects.tf_keras.__all__ if "Decay" in name} | {"piecewise_constant"}
     for framework, record in RECORDS.items():
@@ -122,7 +132,19 @@ def test_the_noise_of_a_count_is_the_same_twice_and_as_wide_as_it_should_be():
     assert abs(np.corrcoef(noise, (np.asarray(noisy(4)(counts)) - calm) / wave)[0, 1]) < 0.1
 
 
-mm, df, fa = dialects.mmengine, dialects.diffusers, dialects.fastai
+def test_fairseqs_borders():
+    rate = dialects.fairseq.tri_stage(1.0, 2, 2, 4, init_lr_scale=0.5, final_lr_scale=0.0625)
+    assert [float(rate(n)) for n in (0, 2, 3, 4, 6, 8, 9)] == [0.5, 1.0, 1.0, 1.0, 0.25, 0.0625, 0.0625]
+
+
+def test_caffes_poly_stays_at_its_end():
+    rate = dialects.caffe.learning_rate("poly", 1.0, power=0.5, max_iter=4)
+    assert [float(rate(n)) for n in (0, 3, 4, 5)] == [1.0, 0.5, 0.0, 0.0]
+    late = dialects.caffe.learning_rate("sigmoid", 1.0, gamma=-5.0, stepsize=100_000)
+    assert [float(late(n)) for n in (0, 100_000, 200_000)] == [1.0, 0.5, 0.0]
+
+
+mm, df, fa, fs, ca = dialects.mmengine, dialects.diffusers, dialects.fastai, dialects.fairseq, dialects.caffe
 REFUSED = {
     "no rule": (lambda: df.get_piecewise_constant_schedule(1.0, "1:10,x"), ValueError, "step_rules must be rules such"),
     "no colon": (lambda: df.get_piecewise_constant_schedule(1.0, "1,0.1"), ValueError, "factor:step .* got '1'"),
@@ -160,6 +182,23 @@ REFUSED = {
     "two momenta": (lambda: fa.fit_one_cycle_momentum(1, [0.9, 0.8], steps_per_epoch=9), ValueError, "three numbers"),
     "a share": (lambda: fa.combined_cos(1.5, 0.0, 1.0, 0.0), ValueError, "pct must be .*, got 1.5"),
     "an exponential of 0": (lambda: fa.SchedExp(1.0, 0.0), ValueError, "end must be above 0"),
+    "no decay": (lambda: fs.tri_stage(1.0, 9), ValueError, "decay_steps must be at least 1, got 0"),
+    "two phases": (lambda: fs.tri_stage(1.0, phase_ratio=(0.5, 0.5), max_update=9), ValueError, "three shares"),
+    "no run": (lambda: fs.tri_stage(1.0, phase_ratio=(0.1, 0.4, 0.5)), ValueError, "max_update must be given"),
+    "a forced end": (
+        lambda: fs.polynomial_decay(1.0, 0, 3, total_num_update=9),
+        ValueError,
+        "force_anneal must be left",
+    ),
+    "a long warm-up": (
+        lambda: fs.polynomial_decay(1.0, 9, total_num_update=9),
+        ValueError,
+        "total_num_update must be above warmup_updates, 9, got 9",
+    ),
+    "no warm-up": (lambda: fs.inverse_sqrt(1.0, 0), ValueError, "warmup_updates must be at least 1, got 0"),
+    "a policy": (lambda: ca.learning_rate("stepp", 1.0), ValueError, "got 'stepp'; did you mean 'step'"),
+    "a missing field": (lambda: ca.learning_rate("inv", 1.0, gamma=0.1), ValueError, "power must be given for"),
+    "an idle field": (lambda: ca.learning_rate("fixed", 1.0, gamma=0.1), ValueError, "gamma must be left out for"),
     "a factor": (lambda: mm.LinearLR(1.0, 1.5, end=9), ValueError, "start_factor must be .*, got 1.5"),
 }
 
