@@ -76,7 +76,7 @@ class TrainingDiverged(RuntimeError):
         self.learning_rate = learning_rate
         self.loss = loss
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[TrainingDiverged], tuple[int, float, float]]:
         return type(self), (self.count, self.learning_rate, self.loss)
 
 

@@ -20,6 +20,11 @@ FRAMEWORKS = (
     "transformers",
     "timm",
     "optax",
+    "maxtext",
+    "t5x",
+    "megatron",
+    "deepspeed",
+    "torchtitan",
     "diffusers",
     "mmengine",
     "fastai",
@@ -28,7 +33,12 @@ FRAMEWORKS = (
     "caffe",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
-CONFIGURED: tuple[str, ...] = ()
+CONFIGURED: tuple[str, ...] = (
+    "maxtext",
+    "megatron",
+    "deepspeed",
+    "torchtitan",
+)
 
 # Those that repeat names of others, and are told of only where nobody else has the name.
 _ECHOES = ("diffusers", "mmengine", "tf_keras")

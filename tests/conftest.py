@@ -4,6 +4,7 @@ import gc
 import hashlib
 import os
 import platform
+import re
 import shutil
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def pytest_configure(config):
 
     Tracing is not kept, so a test that counts traces counts what it did.
     """
+    if re.search(r"(?<!not )\b(tpu|cuda)\b", config.option.markexpr):  # compiled for, and nothing runs on one
+        jax.config.update("jax_platforms", "cpu")
     gc.set_threshold(100_000, 50, 1000)  # programs are many objects that stay: looking through them is slow
     kind = hashlib.sha256(_processor().encode()).hexdigest()[:8]
     folder = config.rootpath / ".pytest_cache" / f"jax-{kind}"

@@ -16,6 +16,9 @@ _Options = TypeVar("_Options")
 class CommandError(Exception):
     """A command that ends with this exit code and one line on stderr; `by_all`: so do all processes of a run."""
 
+    code: int
+    by_all: bool
+
     def __init__(self, message: object, code: int = 2, *, by_all: bool = False):
         line = " ".join(str(message).split())
         # In the middle: what is wrong stands at the end, behind what was given.

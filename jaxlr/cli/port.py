@@ -1,6 +1,7 @@
 """`jaxlr port`."""
 
 import ast
+import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,13 @@ from jaxlr.transforms.rate.controller import Controller
 from jaxlr.typing import PyTree
 
 _CYCLED = re.compile(r"torch\.(OneCycleLR|CyclicLR)\(")
+# What has a schedule of its own beside that of the rate: by which name, of which function, and an optimizer with it.
+_BESIDE = {
+    "torch.OneCycleLR": ("momentum", "torch.one_cycle_momentum", "sgd"),
+    "torch.CyclicLR": ("momentum", "torch.cyclic_momentum", "sgd"),
+    "deepspeed.OneCycle": ("b1", "deepspeed.one_cycle_momentum", "adam"),
+    "megatron.OptimizerParamScheduler": ("weight_decay", "megatron.weight_decay", "adamw"),
+}
 _YOURS = "or the one of your recipe"
 _EXAMPLE = '"torch.OneCycleLR(optimizer, max_lr=1.0, total_steps=1000)"'
 
@@ -94,9 +102,10 @@ def python_lines(recipe: str, ported: object) -> list[str]:
     head = ["import jaxlr", ""]
     if isinstance(ported, Schedule):
         lines = [*head, f"schedule = {qualified(repr(ported))}"]
-        if moving := momentum_of(recipe):
-            lines += [f"momentum = {qualified(repr(moving))}  # PyTorch moves it too"]
-            return [*lines, f"optimizer = jaxlr.sgd(schedule, momentum=momentum)  # {_YOURS}"]
+        if beside := moved_beside(recipe):
+            name, moving, factory = beside
+            lines += [f"{name} = {qualified(repr(moving))}  # {recipe.partition('.')[0]} moves it too"]
+            return [*lines, f"optimizer = jaxlr.{factory}(schedule, {name}={name})  # {_YOURS}"]
         return [*lines, f"optimizer = jaxlr.adam(schedule)  # {_YOURS}"]
     if isinstance(ported, Controller):
         after = "opt_state = jaxlr.observe(opt_state, metric)  # once an epoch"
@@ -109,14 +118,20 @@ def python_lines(recipe: str, ported: object) -> list[str]:
     raise ValueError(f"recipe {recipe!r} is neither a schedule nor an optimizer")
 
 
-def momentum_of(recipe: str) -> Schedule | None:
-    """The momentum that PyTorch's scheduler moves beside the rate."""
-    names = {"torch.OneCycleLR": "torch.one_cycle_momentum", "torch.CyclicLR": "torch.cyclic_momentum"}
+def moved_beside(recipe: str) -> tuple[str, Schedule, str] | None:
+    """What a scheduler moves beside the rate: its name, its schedule, and an optimizer that takes it."""
     call = ast.parse(recipe.strip(), mode="eval").body
-    name = ast.unparse(call.func) if isinstance(call, ast.Call) else None  # not arithmetic of schedules
-    if name not in names or "cycle_momentum=False" in recipe:
+    if not isinstance(call, ast.Call) or ast.unparse(call.func) not in _BESIDE:  # arithmetic of schedules, say
         return None
-    return read_call(recipe.replace(name, names[name], 1), recipes(), what="recipe")
+    name, other, factory = _BESIDE[ast.unparse(call.func)]
+    known, beside = (inspect.signature(recipes()[each]).parameters for each in (ast.unparse(call.func), other))
+    given = dict(zip(known, call.args, strict=False)) | {word.arg: word.value for word in call.keywords}
+    said = {word: ast.unparse(value) for word, value in given.items() if word in beside}
+    needed = {word for word, parameter in beside.items() if parameter.default is parameter.empty}
+    if said.get("cycle_momentum") == "False" or not needed <= said.keys():
+        return None
+    text = f"{other}({', '.join(f'{word}={value}' for word, value in said.items())})"
+    return name, read_call(text, recipes(), what="recipe"), factory
 
 
 def of_dialects(recipe: str) -> str:

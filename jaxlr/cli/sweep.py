@@ -266,6 +266,7 @@ def _write_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> N
         columns[SCORE],
         best=best,
         label="validation accuracy",
+        losses=columns["validation_loss"],
         title=sweep.text,
         subtitle=f"{sweep.config.data} · {sweep.config.optimizer} · {sweep.config.epochs} epochs · "
         f"{len(order)} members",

@@ -125,6 +125,11 @@ def _topology(name: str, platform: str, **words: Any) -> list[Any]:
     try:
         return topologies.get_topology_desc(platform=platform, **words).devices
     except Exception as error:  # of several kinds, by version
+        if platform == "cuda" and isinstance(error, NotImplementedError):  # its plugin looks for CUDA's libraries
+            raise TargetError(
+                f"{name}: JAX has not loaded the compiler for GPUs; without CUDA's libraries it does where it starts "
+                "with JAX_PLATFORMS=cpu"
+            ) from None
         said = " ".join(str(error).split())[:300]
         raise TargetError(f"{name}: the installed compiler does not know these devices: {said}") from None
 

@@ -15,15 +15,20 @@ from jaxlr.hints import names as names
 if TYPE_CHECKING:
     from jaxlr.dialects import (
         caffe,
+        deepspeed,
         diffusers,
         fairseq,
         fastai,
         keras,
+        maxtext,
+        megatron,
         mmengine,
         optax,
+        t5x,
         tf_keras,
         timm,
         torch,
+        torchtitan,
         transformers,
     )
     from jaxlr.dialects.comparison import Comparison, report
@@ -34,17 +39,22 @@ __all__ = [
     "Comparison",
     "Recipe",
     "caffe",
+    "deepspeed",
     "diffusers",
     "fairseq",
     "fastai",
     "from_file",
     "keras",
+    "maxtext",
+    "megatron",
     "mmengine",
     "optax",
     "report",
+    "t5x",
     "tf_keras",
     "timm",
     "torch",
+    "torchtitan",
     "transformers",
 ]
 

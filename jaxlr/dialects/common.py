@@ -25,6 +25,21 @@ def length(name: str, value: Length, *, minimum: int = 0) -> Updates:
     return leaves.plain(leaf) if leaves.is_known(leaf) else jnp.asarray(value, jnp.int32)
 
 
+def known_length(name: str, value: Length, *, minimum: int = 0) -> int:
+    """A number of updates that others are rounded from, which must be known."""
+    found = length(name, value, minimum=minimum)
+    if not isinstance(found, int):
+        raise TypeError(f"{name} must be known, got a traced number: lengths are rounded from it")
+    return found
+
+
+def known_share(name: str, value: Scalar) -> float:
+    """A share of a length, in [0, 1], which must be known."""
+    if not leaves.is_known(leaves.share(name, value)):
+        raise TypeError(f"{name} must be known, got a traced number: lengths are rounded from it")
+    return float(value)  # pyright: ignore[reportArgumentType], a known number; with all of its digits
+
+
 def number(name: str, value: Scalar, *, minimum: float = 0.0) -> Number:
     """A number as it is, checked where it is known."""
     leaves.number(name, value, minimum=minimum)
@@ -45,6 +60,20 @@ def positive(name: str, value: Scalar) -> Number:
 def at_least_one(steps: Updates) -> Updates:
     """The larger of a length and 1."""
     return jnp.maximum(steps, 1) if isinstance(steps, jax.Array) else max(steps, 1)
+
+
+def select(condition: bool | jax.Array, this: Number, other: Number) -> Number:
+    """One of two numbers, by a condition that may be traced."""
+    if isinstance(condition, jax.Array):
+        return jnp.where(condition, this, other)
+    return this if condition else other
+
+
+def cut(share: Number, steps: Updates) -> Updates:
+    """A share of so many updates, without its fraction; in float32 where one of them is traced."""
+    if known(share, steps):
+        return int(float(share) * int(steps))
+    return jnp.floor(jnp.asarray(share, jnp.float32) * jnp.asarray(steps, jnp.float32)).astype(jnp.int32)
 
 
 def equals(value: object, number: float) -> bool:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
-import shlex
+import reprlib
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 from jaxlr.arguments import meant, nearest
+from jaxlr.dialects.launch import arguments_of
 
-__all__ = ["Keys", "arguments_of", "flat", "read_file"]
+__all__ = ["Keys", "by_last_name", "flat", "read_file", "sections", "shown"]
 
 _ALIKE = 0.83  # of difflib: one letter wrong in six, or two in their order
 _LARGEST_FILE, _DEEPEST, _MOST_KEYS = 1_000_000, 32, 10_000
@@ -23,7 +24,6 @@ _CONCERNS = re.compile(
     r"(^|[._-])(lr|lrs|learning|rate|sched|scheduler|schedule|warm|warmup|cooldown|decay|anneal|optim|optimizer|opt|adam|"
     r"adamw|beta|beta1|beta2|b1|b2|eps|epsilon|momentum|wd|wsd)([._-]|\d|$)"
 )
-Plain: TypeAlias = "float | int | bool | str | list[Any] | None"
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -47,66 +47,38 @@ def read_file(path: Path) -> dict[str, Any]:
     return data
 
 
-def arguments_of(text: str) -> dict[str, Any]:
-    """The arguments of a command line or a launch script: `--name value`, `--name=value` and `--flag`.
-
-    Words that begin no argument are passed over, so that a whole script may be given; of an argument that stands twice
-    the last counts, as argparse has it.
-
-    Raises:
-      ValueError: quotes are open, or the value of an argument is a variable of the shell.
-
-    Example:
-      >>> arguments_of("torchrun train.py --lr 1e-4 --lr-decay-style=cosine --bf16")
-      {'lr': 0.0001, 'lr_decay_style': 'cosine', 'bf16': True}
-    """
-    # Parentheses and line ends are those of arrays in scripts.
-    text = re.sub(r"\\\r?\n", " ", text)
-    found: dict[str, Any] = {}
-    for line in text.splitlines():
-        words = shlex.split(line.replace("(", " ").replace(")", " "), comments=True)
-        _read_words(words, found)
-    return found
-
-
-def _read_words(words: list[str], found: dict[str, Any]) -> None:
-    position = 0
-    while position < len(words):
-        match = re.fullmatch(r"--([A-Za-z][\w.-]*)(?:=(.*))?", words[position], re.DOTALL)
-        position += 1
-        if not match:
-            continue
-        values = [match[2]] if match[2] is not None else []
-        while match[2] is None and position < len(words) and not re.match(r"--?[A-Za-z]", words[position]):
-            values.append(words[position])
-            position += 1
-        name = match[1].replace("-", "_")
-        read = [_value(each) for each in values]
-        found[name] = True if not read else read[0] if len(read) == 1 else read
-
-
-def _value(word: str) -> Plain:
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
-    return {"true": True, "false": False, "none": None, "null": None}.get(word.lower(), word)
-
-
 def _yaml(text: str) -> Any:
     try:
         import yaml
     except ModuleNotFoundError:
         raise ModuleNotFoundError("YAML files need PyYAML: pip install 'jaxlr[plot]'", name="yaml") from None
+
+    class Unique(yaml.SafeLoader):
+        """Where PyYAML lets the last of two equal keys count, an error."""
+
+        def compose_mapping_node(self, anchor: Any) -> Any:
+            node = super().compose_mapping_node(anchor)
+            _unique([key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
+            return node
+
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Unique)  # a SafeLoader: tags make no objects
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from None
 
 
 def _json(text: str) -> Any:
-    return json.loads(text, parse_constant=_refuse_constant)
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        _unique([key for key, _ in pairs])
+        return dict(pairs)
+
+    return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=unique)
+
+
+def _unique(keys: Sequence[str]) -> None:
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"key {twice!r} stands twice in one place")
 
 
 def _refuse_constant(name: str) -> float:
@@ -116,6 +88,10 @@ def _refuse_constant(name: str) -> float:
 _READERS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {".json": _json, ".yaml": _yaml, ".yml": _yaml, ".toml": tomllib.loads}
 )
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 
 def _one_line(error: Exception) -> str:
@@ -150,13 +126,54 @@ def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def sections(config: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """A configuration with those of its sections that have these names, or nearly; lines outside sections stay.
+
+    Example:
+      >>> sections({"optimizer": {"lr": 0.1}, "metrics": {"log_rate": 5}, "steps": 10}, ["optimizer"])
+      {'optimizer': {'lr': 0.1}, 'steps': 10}
+    """
+    return {
+        key: value
+        for key, value in config.items()
+        if not isinstance(value, Mapping) or nearest(str(key), names, cutoff=_ALIKE)
+    }
+
+
+def by_last_name(config: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """A configuration without its levels, where names say enough: `optimizer.lr` and `--lr` are both `lr`.
+
+    Names that are not known keep their levels.
+
+    Raises:
+      ValueError: one name stands in two places with two values.
+
+    Example:
+      >>> by_last_name({"optimizer": {"lr": 0.1}, "--train-iters": 5, "model": {"layers": 2}}, ["lr", "train_iters"])
+      {'lr': 0.1, 'train_iters': 5, 'model.layers': 2}
+    """
+    known, found, places = set(known), {}, {}
+    for place, value in flat(config).items():
+        last = place.rpartition(".")[2].lstrip("-").replace("-", "_")
+        name = last if last in known else place
+        if name in found and found[name] != value:
+            raise ValueError(f"{places[name]} and {place} contradict each other: {shown(found[name])}, {shown(value)}")
+        found[name], places[name] = value, place
+    return found
+
+
+def shown(value: object) -> str:
+    """A value in a message: short, however large it is."""
+    return _SHORT.repr(value)
+
+
 class Keys:
     """The keys of a flat configuration, each taken once; what is left at the end is accounted for.
 
     Args:
       config: keys and values.
       known: all keys that the framework's dialect reads, whether or not they stand in this configuration.
-      elsewhere: keys that the framework has for other things and that look like one of these.
+      elsewhere: keys that the framework has for other things, and that look as if they concerned rates.
 
     Raises:
       ValueError: a key looks like one of the known, and is none.
@@ -172,52 +189,76 @@ class Keys:
 
     def __init__(self, config: Mapping[str, Any], known: Iterable[str], elsewhere: Iterable[str] = ()):
         self._config = dict(config)
-        self._known = list(known)
+        self._known, self._elsewhere = list(known), set(elsewhere)
         self._read: set[str] = set()
-        for key in config.keys() - {*self._known, *elsewhere}:
+        for key in config.keys() - {*self._known, *self._elsewhere}:
             if nearest(key, self._known, cutoff=_ALIKE):
                 raise ValueError(f"unknown key {key!r}{meant(key, self._known)}")
 
     def __contains__(self, key: str) -> bool:
         return self._config.get(key) is not None
 
-    def number(self, key: str, default: float | None = None, *, minimum: float = -math.inf) -> float:
+    def number(
+        self, key: str, default: float | None = None, *, minimum: float = -math.inf, maximum: float = math.inf
+    ) -> float:
         """A finite number; text that is one counts, since YAML reads 1e-4 as text."""
-        value = self._taken(key, default)
-        try:
-            found = float(value) if not isinstance(value, bool) else math.nan
-        except (TypeError, ValueError):
-            found = math.nan
-        if not minimum <= found < math.inf:
-            most = "" if minimum == -math.inf else f" of at least {minimum:g}"
-            raise ValueError(f"{key} must be a number{most}, got {value!r}")
+        value = self._required(key, default)
+        found = _as_number(value)
+        if not minimum <= found <= maximum or math.isinf(found):
+            raise ValueError(f"{key} must be a number{_within(minimum, maximum)}, got {shown(value)}{_unsaid(value)}")
         return found
 
-    def length(self, key: str, default: int | None = None, *, minimum: int = 0) -> int:
+    def length(self, key: str, default: int | None = None, *, minimum: int = 0, maximum: int = 2**53) -> int:
         """A whole number, 1000.0 and 1e3 among them."""
-        value = self._taken(key, default)
-        found = self.number(key, default)
-        if not found.is_integer() or found < minimum or isinstance(value, bool):
-            raise ValueError(f"{key} must be a whole number of at least {minimum}, got {value!r}")
+        value = self._required(key, default)
+        found = _as_number(value)
+        if not minimum <= found <= maximum or not found.is_integer():
+            most = maximum if maximum < 2**53 else math.inf
+            raise ValueError(
+                f"{key} must be a whole number{_within(minimum, most)}, got {shown(value)}{_unsaid(value)}"
+            )
         return int(found)
+
+    def numbers(self, key: str, default: Sequence[float] | None = None, *, count: int | None = None) -> list[float]:
+        """A list of finite numbers."""
+        value = self._required(key, default)
+        found = [_as_number(each) for each in value] if isinstance(value, list | tuple) else [math.nan]
+        if not all(map(math.isfinite, found)) or count not in (None, len(found)):
+            many = "" if count is None else f" {count}"
+            raise ValueError(f"{key} must be a list of{many} numbers, got {shown(value)}{_unsaid(value)}")
+        return found
 
     def word(self, key: str, choices: Iterable[str], default: str | None = None) -> str:
         """One of some words."""
-        value = self._taken(key, default)
+        value = self._required(key, default)
         choices = list(choices)
         if not isinstance(value, str) or value not in choices:
-            near = meant(str(value), choices)
-            raise ValueError(
-                f"{key} must be one of {', '.join(choices)}, got {value!r}{near if 'mean' in near else ''}"
-            )
+            near = meant(value, choices) if isinstance(value, str) else ""
+            hint = near if "mean" in near else _unsaid(value)
+            raise ValueError(f"{key} must be one of {', '.join(choices)}, got {shown(value)}{hint}")
         return value
 
     def flag(self, key: str, default: bool = False) -> bool:
         """True or false."""
         value = self._taken(key, default)
         if not isinstance(value, bool):
-            raise ValueError(f"{key} must be true or false, got {value!r}")
+            raise ValueError(f"{key} must be true or false, got {shown(value)}{_unsaid(value)}")
         return value
+
+    def one_of(self, *keys: str, what: str) -> str | None:
+        """The one of some keys that is there; None without any.
+
+        Args:
+          keys: keys that exclude each other.
+          what: what they say.
+
+        Raises:
+          ValueError: several are there.
+        """
+        there = [key for key in keys if key in self]
+        if len(there) > 1:
+            raise ValueError(f"{there[0]} and {there[1]} contradict each other: each is {what}; leave one out")
+        return there[0] if there else None
 
     def plain(self, key: str, default: Any = None) -> Any:
         """The value as it is."""
@@ -233,8 +274,15 @@ class Keys:
         Args:
           why: key -> why nothing stands for it; the others are said to be unknown to the dialect.
         """
-        concerned = [key for key in self.unread() if key in why or _CONCERNS.search(key.lower())]
+        unread = [key for key in self.unread() if key in why or key not in self._elsewhere]
+        concerned = [key for key in unread if key in why or _CONCERNS.search(key.lower())]
         return {key: why.get(key, "not known to this dialect") for key in concerned if self._config[key] is not None}
+
+    def _required(self, key: str, default: Any) -> Any:
+        value = self._taken(key, default)
+        if value is None:
+            raise ValueError(f"{key} must be given")
+        return value
 
     def _taken(self, key: str, default: Any) -> Any:
         if key not in self._known:
@@ -244,3 +292,27 @@ class Keys:
         if value is None:
             value = default
         return value
+
+
+def _as_number(value: object) -> float:
+    """A number, or text that is one; NaN for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return math.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def _within(minimum: float, maximum: float) -> str:
+    least = "" if minimum == -math.inf else f" of at least {minimum:,g}"
+    return least if maximum == math.inf else f"{least}{' and' if least else ' of'} at most {maximum:,.10g}"
+
+
+def _unsaid(value: object) -> str:
+    """What to do about a value that is said elsewhere."""
+    if isinstance(value, str) and "$" in value:
+        return "; the file does not set this variable: write its value"
+    if isinstance(value, str) and value.lower() == "auto":
+        return "; it is filled in by the trainer: write its value"
+    return ""

@@ -39,7 +39,7 @@ def from_file(path: str | os.PathLike[str], framework: str | None = None) -> Rec
       >>> _ = path.write_text('{"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 0.001, '
       ...   '"warmup_num_steps": 100, "warmup_type": "linear"}}}')
       >>> from_file(path).schedule
-      warmup(schedule=constant(value=0.001), warmup_steps=100)
+      warmup(schedule=constant(value=0.001), warmup_steps=100).shift(-1)
     """
     config = read_file(Path(path))
     if framework is None:

@@ -9,12 +9,15 @@ from typing import Any
 from jaxlr.plotting.schedules import plot_schedules
 from jaxlr.plotting.styles import (
     COLOURS,
+    DARK,
     FORMATS,
     GRID,
     INK,
     INSTALL,
     PALE,
+    PAPER,
     STYLE,
+    darkened,
     make_logarithmic,
     require_format,
     save_figure,
@@ -23,12 +26,15 @@ from jaxlr.plotting.styles import (
 
 __all__ = [
     "COLOURS",
+    "DARK",
     "FORMATS",
     "GRID",
     "INK",
     "INSTALL",
     "PALE",
+    "PAPER",
     "STYLE",
+    "darkened",
     "make_logarithmic",
     "plot_schedules",
     "require_format",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
 INSTALL = 'pip install "jaxlr[plot]"'
 FORMATS = (".png", ".svg", ".pdf")
 
-# Okabe and Ito's palette, without the yellow that is too light for a line on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-INK, PALE, GRID = "#222222", "#6B6B6B", "#E3E3E3"
+# Okabe and Ito's palette without the yellow, orange and sky blue darker: each line has a contrast of 3:1 with white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B37900", "#2E93CC", "#000000")
+INK, PALE, EDGE, GRID, PAPER = "#222222", "#6B6B6B", "#8C8C8C", "#E3E3E3", "#FFFFFF"
+# What each colour becomes on a dark page: lines, then the ink and the paper.
+_LINES_ON_DARK = ("#4CB5F5", "#FF8A3D", "#2FCFA0", "#E59CC4", "#F5B841", "#A5DBFF", "#F2F2F2")
+_REST_ON_DARK = ("#E6E6E6", "#A8A8A8", "#6E7681", "#30363D", "#0D1117")
+DARK = dict(zip((*COLOURS, INK, PALE, EDGE, GRID, PAPER), (*_LINES_ON_DARK, *_REST_ON_DARK), strict=True))
 STYLE: dict[Any, Any] = {
     "font.size": 13.0,
     "axes.titlesize": 13.0,
@@ -32,7 +37,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlepad": 8.0,
     "axes.labelsize": 12.0,
     "axes.labelcolor": PALE,
-    "axes.edgecolor": "#B0B0B0",
+    "axes.edgecolor": EDGE,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -50,7 +55,7 @@ STYLE: dict[Any, Any] = {
     "ytick.labelsize": 11.5,
     "figure.dpi": 200,
     "savefig.dpi": 200,
-    "savefig.facecolor": "white",
+    "savefig.facecolor": PAPER,
     "svg.hashsalt": "jaxlr",
 }
 
@@ -76,8 +81,13 @@ def style() -> Iterator[None]:
         yield
 
 
-def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
+def save_figure(figure: Figure, path: str | os.PathLike[str], *, dark: bool = False) -> None:
     """Writes a figure to a .png, .svg or .pdf file; a file that existed stays whole until the new one is.
+
+    Args:
+      figure: what to write.
+      path: the file.
+      dark: in colours for a dark page; for .svg alone.
 
     Raises:
       ValueError: the name ends otherwise.
@@ -90,18 +100,33 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
       ValueError: a picture's name must end in .png, .svg or .pdf, got 'rates.gif'
     """
     path = require_format(path)
+    is_svg = path.suffix.lower() == ".svg"
+    if dark and not is_svg:
+        raise ValueError(f"dark pictures are .svg files, got {str(path)!r}")
     content = io.BytesIO()
     with style():
-        figure.savefig(content, format=path.suffix[1:].lower())
+        figure.savefig(content, format=path.suffix[1:].lower(), metadata={"Date": None} if is_svg else None)
+    written = darkened(content.getvalue().decode()).encode() if dark else content.getvalue()
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(content.getvalue())
+        part.write_bytes(written)
         part.replace(path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         with suppress(OSError):
             part.unlink()
+
+
+def darkened(svg: str) -> str:
+    """A picture in this style, as the text of an SVG, in the colours for a dark page.
+
+    Example:
+      >>> darkened('<path style="stroke: #0072b2"/><rect style="fill: #ffffff"/>')
+      '<path style="stroke: #4CB5F5"/><rect style="fill: #0D1117"/>'
+    """
+    of = {light.lower(): dark for light, dark in DARK.items()}
+    return re.sub(r"#[0-9a-fA-F]{6}\b", lambda colour: of.get(colour[0].lower(), colour[0]), svg)
 
 
 def require_format(path: str | os.PathLike[str]) -> Path:

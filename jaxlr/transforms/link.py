@@ -18,7 +18,7 @@ import optax
 
 from jaxlr.transforms.debiasing import one_minus_power
 from jaxlr.transforms.hyperparameters import Hyperparameter
-from jaxlr.transforms.trees import cast_like, gradients_of, increment, like_updates, place_like
+from jaxlr.transforms.trees import cast_like, gradients_of, increment, is_function, like_updates, place_like
 from jaxlr.transforms.waiting import link_state, settled, where_due
 from jaxlr.typing import PyTree
 
@@ -111,7 +111,7 @@ def link(
         # Chosen here and not afterwards, the moments are written in place: see waiting.py.
         new: dict[str, PyTree] = {}
         for name, each in advance(step, old, gradients).items():
-            fresh = each(SimpleNamespace(**new)) if callable(each) else each
+            fresh = each(SimpleNamespace(**new)) if is_function(each) else each
             new[name] = where_due(fresh, getattr(old, name))
         scaled = direction(step, SimpleNamespace(**new), gradients)
         numbers = {name: where_due(step.at(each), getattr(old, name)) for name, each in recorded.items()}

@@ -140,3 +140,8 @@ def update_moment(mean: PyTree, samples: PyTree, weight: jax.Array) -> PyTree:
     of its distance from 1.
     """
     return jax.tree.map(lambda m, s: widen(m) + weight * (s - widen(m)), mean, samples)
+
+
+def is_function(x: Any) -> bool:
+    """Whether this is there to be called; a model that can be called, and so a tree made like it, is a tree."""
+    return callable(x) and (isinstance(x, jax.tree_util.Partial) or jax.tree_util.all_leaves([x]))

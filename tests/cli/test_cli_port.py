@@ -108,6 +108,18 @@ def test_the_momentum_that_pytorch_moves_is_printed_too(capsys):
     assert "# PyTorch moves the momentum too" in capsys.readouterr().out
 
 
+def test_what_a_trainer_moves_beside_the_rate_is_printed_too(capsys):
+    moving = "start_wd=0.0, end_wd=0.5, wd_incr_steps=8, wd_incr_style='linear'"
+    assert main(["port", f"megatron.OptimizerParamScheduler(0.0, 1.0, 0.0, 2, 8, 'cosine', {moving})"]) == 0
+    shown = capsys.readouterr().out
+    assert assigned(shown, "weight_decay").to_dict() == jaxlr.linear(0.0, 0.5, 8).to_dict()
+    assert "jaxlr.adamw(schedule, weight_decay=weight_decay)" in shown
+    assert main(["port", "megatron.OptimizerParamScheduler(0.0, 1.0, 0.0, 2, 8, 'cosine')"]) == 0
+    assert "weight_decay" not in capsys.readouterr().out
+    assert main(["port", "deepspeed.OneCycle(0.1, 0.0, 1.0, cycle_first_step_size=5)"]) == 0
+    assert "jaxlr.adam(schedule, b1=b1)" in capsys.readouterr().out
+
+
 def test_every_family_of_a_text_gets_its_module():
     text = "warmup(schedule=rex(init_value=0.1, decay_steps=9), warmup_steps=5) * 0.5"
     expected = "jaxlr.warmup(schedule=jaxlr.schedules.rex(init_value=0.1, decay_steps=9), warmup_steps=5) * 0.5"

@@ -214,6 +214,18 @@ def test_the_picture_has_a_line_for_each_combination_and_marks_the_best():
     assert list(lines) == ["step_size 5", "step_size 9"]
     assert lines["step_size 5"][:2] == [[0.01, 0.75], [0.1, 0.5]]
     assert lines["step_size 9"] == [[0.01, 0.25]]
-    assert axes.get_title(loc="right") == "max_lr 0.01: 0.7500"
+    assert axes.get_title(loc="right") == "max_lr 0.01, step_size 5: 0.7500"
     assert axes.get_xscale() == "log"
     assert [text.get_text() for text in axes.texts] == ["diverged"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "panels"), [([0.5, 0.75, 0.75], ["accuracy", "loss"]), ([0.5, 0.75, 0.7], ["accuracy"])]
+)
+def test_the_losses_are_drawn_where_the_best_scores_tie(scores, panels):
+    rates, losses = np.array([0.1, 0.2, 0.3]), np.array([0.9, 0.6, 0.4])
+    figure = plot_scores({"max_lr": rates}, np.array(scores), best=2, label="accuracy", losses=losses)
+    assert [axes.get_title() or axes.get_title(loc="left") for axes in figure.axes] == panels
+    if "loss" in panels:
+        assert figure.axes[1].lines[0].get_ydata().tolist() == losses.tolist()
+        assert figure.axes[1].get_title(loc="right") == "max_lr 0.3: 0.4000"

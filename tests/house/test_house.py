@@ -59,6 +59,7 @@ ORDER = [
     "transforms.state",
     "transforms",
     "optimizers",
+    "dialects.launch",
     "dialects.configs",
     "dialects.recipe",
     "dialects.common",

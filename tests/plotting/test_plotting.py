@@ -57,6 +57,35 @@ def test_a_long_schedule_is_drawn_at_no_more_than_some_thousand_counts_with_both
     assert len(counts) <= 5000
 
 
+def contrast(colour, paper):
+    """The ratio of the luminances of two colours, as WCAG 2 defines it."""
+    luminances = []
+    for each in (colour, paper):
+        parts = np.array([int(each[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        luminances.append(float(linear @ [0.2126, 0.7152, 0.0722]) + 0.05)
+    return max(luminances) / min(luminances)
+
+
+def test_every_line_and_word_stands_out_from_the_page_light_and_dark():
+    for colour in (*plotting.COLOURS, plotting.INK, plotting.PALE):
+        assert contrast(colour, plotting.PAPER) >= 3
+        assert contrast(plotting.DARK[colour], plotting.DARK[plotting.PAPER]) >= 3
+
+
+def test_a_dark_picture_has_no_colour_of_the_light_page(tmp_path):
+    figure = plotting.plot_schedules({str(n): jaxlr.constant(n) for n in range(7)}, 5)
+    for dark in (False, True):
+        plotting.save_figure(figure, tmp_path / f"{dark}.svg", dark=dark)
+    light, dark = ((tmp_path / f"{dark}.svg").read_text().lower() for dark in (False, True))
+    there = {colour for colour in plotting.DARK if colour.lower() in light}
+    assert there == set(plotting.DARK)
+    assert [colour for colour in there if f"#{colour[1:].lower()}" in dark] == []
+    assert all(plotting.DARK[colour].lower() in dark for colour in there)
+    with pytest.raises(ValueError, match=r"dark pictures are \.svg files, got '.*rates\.png'"):
+        plotting.save_figure(figure, tmp_path / "rates.png", dark=True)
+
+
 def test_epochs_on_the_axis():
     axes = plotting.plot_schedules([jaxlr.constant(0.5)], 100, steps_per_epoch=25).axes[0]
     assert axes.lines[0].get_xdata()[-1] == 4.0

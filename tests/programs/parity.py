@@ -19,13 +19,19 @@ from jaxlr.cli.port import links
 from jaxlr.schedules import Schedule
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
-sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in ("dialects", "transforms")]
+sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in ("", "golden", "dialects", "transforms")]
+import recorded
 import test_dialect_keras as keras
+import test_dialect_keras_draws as keras_draws
+import test_dialect_maxtext as maxtext
 import test_dialect_optax as optax
+import test_dialect_t5x as t5x
 import test_dialect_timm as timm
+import test_dialect_torch_draws as torch_draws
 import test_dialect_torch_optimizers as torch_optimizers
 import test_dialect_torch_schedulers as torch
 import test_dialect_transformers as transformers
+import test_dialects_small as small
 import test_transforms_plateau as plateau
 
 _PARTS = 4
@@ -40,7 +46,7 @@ def core_names(made):
         elif isinstance(each, ReduceOnPlateau):
             names.append("reduce_on_plateau")
         else:
-            *before, last = links(each.init(jnp.zeros(1)))
+            *before, last = links(each.init(jnp.zeros((1, 1))))
             names += before or [last]
     return ", ".join(f"`{name}`" for name, _ in Counter(names).most_common(_PARTS))
 
@@ -55,6 +61,9 @@ def torch_rows():
         worst[kind] = max(worst[kind], torch_optimizers.distance(name)[0])
     for kind, distance in worst.items():
         yield kind, core_names([torch_optimizers.FACTORIES[kind](0.1)]), distance
+    for name in torch_draws.NAMES:
+        made = [torch_draws.port(name, arguments) for arguments in torch_draws.RECORD["draws"](name)[:1]]
+        yield name, core_names(made), max(torch_draws.distances(name))
 
 
 def keras_rows():
@@ -67,6 +76,9 @@ def keras_rows():
         worst[kind] = max(worst[kind], keras.distance(name))
     for kind, distance in worst.items():
         yield kind, core_names([getattr(keras.dialect, kind)()]), distance
+    for name in keras_draws.NAMES:
+        made = [keras_draws.port(name, arguments) for arguments in keras_draws.RECORD["draws"](name)[:1]]
+        yield name, core_names(made), max(keras_draws.distances(name))
 
 
 def transformers_rows():
@@ -82,11 +94,29 @@ def timm_rows():
         yield name, core_names(made), max(found for found, _ in timm.recorded_differences(name))
 
 
+def recorded_rows(module):
+    """Of a dialect whose recorder calls a function of the source's tree."""
+    for name in module.record.NAMES:
+        made = [module.made(name, arguments) for arguments in module.record.cases(name)]
+        found = recorded.differences(module.record, module.made, name)
+        yield name, core_names(made), max(difference for difference, _ in found)
+
+
 def optax_rows():
     for name in optax.NAMES:
         found = list(optax.differences(name))
         made = [getattr(optax.dialect, name)(**arguments) for _, arguments in found]
         yield name, core_names(made), max(difference for difference, _ in found)
+
+
+def small_rows(framework):
+    def rows():
+        for name in small.RECORDS[framework].ARGUMENTS:
+            found = list(small.differences(framework, name))
+            made = [small.called(framework, name, arguments) for _, arguments in found]
+            yield name, core_names(made), max(difference for difference, _ in found)
+
+    return rows
 
 
 def plateau_difference(framework):
@@ -102,6 +132,8 @@ FRAMEWORKS = {
     "Transformers 5.23.0": transformers_rows,
     "timm 1.0.31": timm_rows,
     "optax 0.2.8": optax_rows,
+    "MaxText e591f30": lambda: recorded_rows(maxtext),
+    "t5x cc342d4, scenic 4a38d47": lambda: recorded_rows(t5x),
 }
 
 

@@ -1,4 +1,4 @@
-"""The picture of a sweep: the score of each member over the number that was varied."""
+"""The picture of a sweep: the score of each member over the number that was varied, and the loss where scores tie."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def plot_scores(
     *,
     best: int,
     label: str,
+    losses: np.ndarray | None = None,
     title: str = "",
     subtitle: str = "",
 ) -> Figure:
@@ -32,6 +33,7 @@ def plot_scores(
       scores: (members,); a member with NaN is drawn as a cross at the bottom.
       best: the member to mark.
       label: what the score is.
+      losses: (members,); drawn in a panel of their own where several members have the best score.
       title: the headline, usually the schedule.
       subtitle: one smaller line under it.
 
@@ -48,34 +50,42 @@ def plot_scores(
       ('log', 'max_lr')
     """
     (over, places), *others = varied.items()
+    tied = losses is not None and np.count_nonzero(scores == scores[best]) > 1
+    panels = {label: scores, "loss": losses} if losses is not None and tied else {label: scores}
+    numbers = ", ".join(f"{name} {values[best]:.4g}" for name, values in varied.items())
     with plotting.style():
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(7.2, 4.6), layout="constrained")
-        axes = figure.add_subplot()
-        for index, (name, members) in enumerate(_lines(dict(others), len(scores)).items()):
-            members = members[np.argsort(places[members], kind="stable")]
-            axes.plot(
-                places[members],
-                scores[members],
-                color=plotting.COLOURS[index % len(plotting.COLOURS)],
-                linestyle=("-", "--", ":", "-.")[index // len(plotting.COLOURS) % 4],
-                marker="o",
-                markersize=5.5,
-                label=name,
-            )
-        _scale(axes, places)
-        if np.isfinite(scores[best]):
-            _mark_best(axes, places[best], scores[best], f"{over} {places[best]:.4g}: {scores[best]:.4f}")
-        _mark_missing(axes, places[~np.isfinite(scores)])
-        axes.set_xlabel(over)
-        axes.set_title(label)
+        figure = Figure(figsize=(7.2, 4.6 if len(panels) == 1 else 6.6), layout="constrained")
+        drawn = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+        for axes, (name, values) in zip(drawn, panels.items(), strict=True):
+            _draw_members(axes, places, values, _lines(dict(others), len(scores)))
+            if np.isfinite(values[best]):
+                _mark_best(axes, places[best], values[best], f"{numbers}: {values[best]:.4f}")
+            axes.set_title(name)
+        _mark_missing(drawn[0], places[~np.isfinite(scores)])
+        drawn[-1].set_xlabel(over)
         if others:
-            axes.legend(frameon=False, fontsize=11)
+            drawn[0].legend(frameon=False, fontsize=11)
         figure.suptitle(title, x=0.015, ha="left", fontsize=13, fontweight="bold", wrap=True)
         if subtitle:
             figure.supxlabel(subtitle, x=0.015, ha="left", fontsize=10.5, color=plotting.PALE)
     return figure
+
+
+def _draw_members(axes: Axes, places: np.ndarray, values: np.ndarray, lines: Mapping[str, np.ndarray]) -> None:
+    for index, (name, members) in enumerate(lines.items()):
+        members = members[np.argsort(places[members], kind="stable")]
+        axes.plot(
+            places[members],
+            values[members],
+            color=plotting.COLOURS[index % len(plotting.COLOURS)],
+            linestyle=("-", "--", ":", "-.")[index // len(plotting.COLOURS) % 4],
+            marker="o",
+            markersize=5.5,
+            label=name,
+        )
+    _scale(axes, places)
 
 
 def _lines(others: Mapping[str, np.ndarray], members: int) -> dict[str, np.ndarray]:

@@ -44,9 +44,9 @@ class Program:
         first = [leaf[0] for leaf in family.leaves]
         self._jaxpr, shapes = jax.make_jaxpr(train, return_shape=True)(*first)
         self.shapes: list[jax.ShapeDtypeStruct] = jax.tree.leaves(shapes)  # of each result of one member
-        self.structure = jax.tree.structure(shapes)
+        self.structure: Any = jax.tree.structure(shapes)
         paths = [path for path, _ in jax.tree.leaves_with_path(shapes)]
-        self.names = [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths]
+        self.names: list[str] = [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths]
         for name, shape in zip(self.names, self.shapes, strict=True):
             if jnp.issubdtype(shape.dtype, jax.dtypes.prng_key):
                 raise TypeError(f"the result {name!r} of train_fn is a random key; return jax.random.key_data(key)")

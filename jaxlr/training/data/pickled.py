@@ -3,6 +3,7 @@
 import io
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +16,12 @@ class PickledArray:
     def __init__(
         self, content: bytes = b"", dtype: "_PickledDtype | None" = None, shape: tuple[int, ...] = (), order: str = "C"
     ):
-        self.content, self.dtype, self.shape, self.order = content, dtype, shape, order
+        self.content: bytes = content
+        self.dtype: object = dtype
+        self.shape: tuple[int, ...] = shape
+        self.order: str = order
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, self.shape, self.dtype, fortran, self.content = state
         self.order = "F" if fortran else "C"
 
@@ -31,9 +35,9 @@ class PickledArray:
 
 class _PickledDtype:
     def __init__(self, code: str | bytes, *flags: object):
-        self.code = code
+        self.code: str | bytes = code
 
-    def __setstate__(self, state: tuple) -> None:
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
         """Drops the byte order and the rest: a byte has none."""
 
 

@@ -2,6 +2,7 @@
 
 import operator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -29,7 +30,8 @@ class MappedRows:
 
     def __init__(self, array: np.ndarray, rows: np.ndarray | None = None):
         self._array, self._rows = array, np.arange(len(array)) if rows is None else rows
-        self.shape, self.dtype = (len(self._rows), *array.shape[1:]), array.dtype
+        self.shape: tuple[int, ...] = (len(self._rows), *array.shape[1:])
+        self.dtype: np.dtype[Any] = array.dtype
 
     def __len__(self) -> int:
         return len(self._rows)

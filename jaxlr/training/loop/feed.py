@@ -53,7 +53,8 @@ class Resident:
     """Every device holds all images; the program is given indices."""
 
     def __init__(self, split: Split, order: BatchOrder, mesh: DataMesh):
-        self.capacity, self._order, self._mesh = capacity_of(Resident, split, order), order, mesh
+        self.capacity: int = capacity_of(Resident, split, order)
+        self._order, self._mesh = order, mesh
         self._data = mesh.replicate((np.asarray(split.images), split.labels))
 
     def room(self, first: int) -> int:  # noqa: D102
@@ -87,7 +88,7 @@ class Streamed:
     """
 
     def __init__(self, split: Split, order: BatchOrder, mesh: DataMesh):
-        self.capacity = capacity_of(Streamed, split, order)
+        self.capacity: int = capacity_of(Streamed, split, order)
         self._split, self._order, self._mesh = split, order, mesh
         self._windows: dict[int, tuple[jax.Array, jax.Array]] = {}
 

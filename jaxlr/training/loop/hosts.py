@@ -47,7 +47,7 @@ class Hosts:
     peer_timeout: int = 100
     """Seconds without a sign of life after which another process counts as dead and this one ends."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         names = ("coordinator", "num_processes", "process_id")
         missing = [name for name in names if vars(self)[name] is None]
         if missing and len(missing) < len(names):

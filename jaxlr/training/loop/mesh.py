@@ -65,9 +65,9 @@ class DataMesh:
     def __init__(self, devices: list[Device]):
         # Made so, its axis is "auto" with every jax: the compiler shards what lies between inputs and outputs.
         self._mesh = Mesh(np.array(devices), (_AXIS,))
-        self.size = len(devices)
+        self.size: int = len(devices)
         self.platform: str = devices[0].platform
-        self.everywhere = NamedSharding(self._mesh, PartitionSpec())
+        self.everywhere: NamedSharding = NamedSharding(self._mesh, PartitionSpec())
 
     def along(self, axis: int) -> NamedSharding:
         """The sharding of an array whose `axis` counts the images of a batch."""

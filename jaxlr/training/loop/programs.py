@@ -35,8 +35,8 @@ __all__ = [
 class Parted(NamedTuple):
     """A network in parts that a program can take."""
 
-    graph: nnx.GraphDef
-    evaluated_graph: nnx.GraphDef
+    graph: nnx.GraphDef[Any]
+    evaluated_graph: nnx.GraphDef[Any]
     parameters: Any  # nested dictionaries, as is what follows
     variables: Any
 

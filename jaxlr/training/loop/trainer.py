@@ -94,7 +94,7 @@ class Trainer:
         self._order = check_order(data, batch_size=batch_size, accumulate=accumulate, seed=seed)
         _check_not_negative(l1=l1, l2=l2)
         self._skip = leaves.choice("nonfinite", nonfinite, ("stop", "skip")) == "skip"
-        self.compile_seconds = 0.0
+        self.compile_seconds: float = 0.0
         self._mesh = DataMesh(choose_devices(batch_size, devices))
         resident = are_resident(images_on, data.train, memory_of(jax.local_devices()[0]))
         self._feed: Feed = (Resident if resident else Streamed)(data.train, self._order, self._mesh)

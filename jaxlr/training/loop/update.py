@@ -29,7 +29,9 @@ class State(NamedTuple):
     optimizer: optax.OptState
 
 
-def make_objective(graph: nnx.GraphDef, loss: Callable, l1: float, l2: float) -> Callable[..., tuple[jax.Array, Any]]:
+def make_objective(
+    graph: nnx.GraphDef[Any], loss: Callable[..., Any], l1: float, l2: float
+) -> Callable[..., tuple[jax.Array, Any]]:
     """The function to make small: parameters, variables, images, labels -> loss, (variables, accuracy)."""
 
     def objective(parameters, variables, images, labels):
@@ -47,9 +49,9 @@ def make_objective(graph: nnx.GraphDef, loss: Callable, l1: float, l2: float) ->
 
 
 def make_update(
-    graph: nnx.GraphDef,
+    graph: nnx.GraphDef[Any],
     optimizer: optax.GradientTransformation,
-    loss: Callable,
+    loss: Callable[..., Any],
     l1: float,
     l2: float,
     accumulate: int,
@@ -106,7 +108,9 @@ def make_update(
     return update
 
 
-def make_evaluate_batch(graph: nnx.GraphDef, loss: Callable) -> Callable[..., tuple[jax.Array, jax.Array]]:
+def make_evaluate_batch(
+    graph: nnx.GraphDef[Any], loss: Callable[..., Any]
+) -> Callable[..., tuple[jax.Array, jax.Array]]:
     """The function that looks at a batch: parameters, variables, images, labels, weights -> sums of loss and hits."""
 
     def evaluate_batch(parameters, variables, images, labels, weights):

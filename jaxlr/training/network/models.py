@@ -55,14 +55,15 @@ class Block(nnx.Module):
         dtype: DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
-        self.downsample, self.dtype = downsample, dtype
-        self.kernel = nnx.Param(_NORMAL(rngs.params(), (*_KERNEL, in_channels, out_channels)))
-        self.scale = nnx.Param(jnp.ones(out_channels))
-        self.bias = nnx.Param(jnp.zeros(out_channels))
-        self.mean = nnx.BatchStat(jnp.zeros(out_channels))
-        self.variance = nnx.BatchStat(jnp.ones(out_channels))
+        self.downsample: Downsample = downsample
+        self.dtype: DTypeLike = dtype
+        self.kernel: nnx.Param[jax.Array] = nnx.Param(_NORMAL(rngs.params(), (*_KERNEL, in_channels, out_channels)))
+        self.scale: nnx.Param[jax.Array] = nnx.Param(jnp.ones(out_channels))
+        self.bias: nnx.Param[jax.Array] = nnx.Param(jnp.zeros(out_channels))
+        self.mean: nnx.BatchStat[jax.Array] = nnx.BatchStat(jnp.zeros(out_channels))
+        self.variance: nnx.BatchStat[jax.Array] = nnx.BatchStat(jnp.ones(out_channels))
         # The name that nnx.BatchNorm has for it, so that model.train() and model.eval() set it.
-        self.use_running_average = False
+        self.use_running_average: bool = False
 
     def __call__(self, images: jax.Array) -> jax.Array:
         """Maps images (N, H, W, in_channels) to (N, about H / 2, about W / 2, out_channels)."""
@@ -156,12 +157,12 @@ class CNN(nnx.Module):
             blocks.append(Block(channels, width * 2**block, downsample=downsample, dtype=dtype, rngs=rngs))
             channels = width * 2**block
             height, width_of_image = (_halve(side, downsample) for side in (height, width_of_image))
-        self.dtype = dtype
-        self.blocks = nnx.Sequential(*blocks)
+        self.dtype: DTypeLike = dtype
+        self.blocks: nnx.Sequential = nnx.Sequential(*blocks)
         pixels = height * width_of_image * channels
-        self.hidden = nnx.Linear(pixels, dense, kernel_init=_NORMAL, dtype=dtype, rngs=rngs)
-        self.dropout = nnx.Dropout(dropout, rngs=rngs)
-        self.output = nnx.Linear(dense, classes, kernel_init=_NORMAL, dtype=dtype, rngs=rngs)
+        self.hidden: nnx.Linear = nnx.Linear(pixels, dense, kernel_init=_NORMAL, dtype=dtype, rngs=rngs)
+        self.dropout: nnx.Dropout = nnx.Dropout(dropout, rngs=rngs)
+        self.output: nnx.Linear = nnx.Linear(dense, classes, kernel_init=_NORMAL, dtype=dtype, rngs=rngs)
 
     def __call__(self, images: jax.Array) -> jax.Array:
         """Maps images (N, height, width, channels) to outputs (N, classes); bytes are divided by 255, floats not."""

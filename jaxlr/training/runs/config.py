@@ -32,7 +32,7 @@ __all__ = [
 class _Checked:
     """Options that are checked when they are made, each by its type and its bounds."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, hint in typing.get_type_hints(type(self)).items():
             value = getattr(self, name)
             if not _accepts(hint, value):
@@ -93,7 +93,7 @@ class Optimization(_Checked):
     l2: float = 0.0
     """Weight of half the sum of squared weights in the loss."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.momentum is not None and self.optimizer not in ("sgd", "rmsprop"):
             raise ValueError(f"momentum is for sgd and rmsprop, got {self.momentum!r} with {self.optimizer}")
@@ -125,7 +125,7 @@ class Task(Network, Optimization, Data):
     seed: int = 0
     """Decides the initial weights, the order of the images, dropout, and which images validate."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.validation == 0:
             raise ValueError(f"validation must be above 0, got {self.validation!r}")
@@ -166,7 +166,7 @@ class Saving(_Checked):
     """Who gets the records as well: TensorBoard (tensorboard --logdir shows the run's folder), Weights & Biases or
     MLflow, whose own variables say where, such as WANDB_MODE=offline or MLFLOW_TRACKING_URI."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.checkpoint_every is not None and not _INTERVAL.fullmatch(self.checkpoint_every):
             raise ValueError(

@@ -52,7 +52,7 @@ class FolderLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def __del__(self, close: Callable[[int], None] = os.close):
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
         # Also where a process ends and its modules are gone.
         if self.__dict__.get("_descriptor") is not None:
             close(self.__dict__["_descriptor"])

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from jaxlr.transforms.groups import paths
+from jaxlr.transforms.trees import is_function
 
 Mask = Any | Callable[[Any], Any] | None
 
@@ -22,7 +23,7 @@ def resolve(mask: Mask, params: Any) -> Any:
     """
     if mask is None:
         return jax.tree.map(lambda _: True, params)
-    entries = paths.leaves_by_names(mask(params) if callable(mask) else mask)
+    entries = paths.leaves_by_names(mask(params) if is_function(mask) else mask)
     for names, entry in entries.items():
         if not isinstance(entry, bool | np.bool_):
             raise TypeError(f"mask must hold True or False, got {entry!r} at {paths.text(names)}")

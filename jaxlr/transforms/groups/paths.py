@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-from jax.tree_util import GetAttrKey, KeyEntry
+from jax.tree_util import GetAttrKey
 
 Names = tuple[str, ...]
-Path = tuple[KeyEntry, ...]
+Path = tuple[Any, ...]  # of jax's entries, which have no type in common
 
 
 def leaves_by_names(tree: Any) -> dict[Names, Any]:

@@ -39,7 +39,7 @@ class EventFile:
 
     def __init__(self, folder: Path, *, start: int | None = None):
         # A resumed run may be taken up twice in the same second.
-        self.path = folder / f"events.out.tfevents.{time.time_ns() // 1000:016d}.jaxlr"
+        self.path: Path = folder / f"events.out.tfevents.{time.time_ns() // 1000:016d}.jaxlr"
         self._file = self.path.open("xb")
         self._record(_field(3, _LENGTH, b"brain.Event:2"))
         if start is not None:

@@ -43,7 +43,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, *, keep: int):
-        self.folder = folder / FOLDER
+        self.folder: Path = folder / FOLDER
         self._count: int | None = None  # of the checkpoint that is being written
         best = BestN(
             get_metric_fn=lambda metrics: metrics["validation_accuracy"], n=1, keep_checkpoints_without_metrics=False

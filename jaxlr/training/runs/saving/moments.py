@@ -46,6 +46,7 @@ class Saving:
     """
 
     def __init__(self, config: TrainConfig, trainer: Trainer, folder: Path, start: Position, clock: Clock):
+        self.updates: int | None
         self.updates, self._epochs = config.checkpoint_interval()
         self._keep, self._trainer, self._folder, self._start, self._clock = (
             config.keep_checkpoints,

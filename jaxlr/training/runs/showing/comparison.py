@@ -92,7 +92,7 @@ def _mark_end(axes: Axes, counts: np.ndarray, values: np.ndarray, look: Mapping[
         values[-1:],
         marker="o",
         markersize=9,
-        markerfacecolor="white",
+        markerfacecolor=plotting.PAPER,
         markeredgewidth=2.2,
         clip_on=False,
         color=look["color"],

@@ -1,0 +1,14 @@
+"""What Sphinx needs to know to build jaxlr's pages: pictures, the reference, lists of names, measured tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def setup(app: Any) -> dict[str, Any]:
+    """Adds the directives and the pages that are generated."""
+    from jaxlr_docs import dialect_pages, entries, llms, measured, pictures
+
+    for part in (pictures, entries, dialect_pages, measured, llms):
+        part.setup(app)
+    return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -1,0 +1,45 @@
+"""How near a dialect is to the rates recorded from its source."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+BOTH = pytest.mark.parametrize(
+    "draws", [slice(0, 1), pytest.param(slice(1, None), marks=pytest.mark.long)], ids=["1", "19"]
+)
+
+
+def differences(record, make, name, draws=slice(None)):
+    """The largest difference as a share of the peak, and the arguments, for each draw."""
+    counts = record.kept(name)
+    with np.load(record.FILE) as golden:
+        rows = golden[name]
+    for draw, arguments in list(enumerate(record.cases(name)))[draws]:
+        here = counts[draw] <= record.last(arguments)
+        theirs = rows[draw][here]
+        assert np.isfinite(theirs).all(), arguments
+        ours = np.asarray(make(name, arguments)(counts[draw][here]), np.float64)
+        yield share_of_peak(ours, theirs), arguments
+
+
+def share_of_peak(ours, theirs):
+    return float(np.max(np.abs(ours - theirs)) / np.max(np.abs(theirs)))
+
+
+def assert_traces(make, *numbers):
+    """Rates of numbers that are traced are those of the numbers."""
+    counts = np.arange(60)
+    traced = jax.jit(lambda *numbers: make(*numbers)(counts))(*numbers)
+    np.testing.assert_allclose(traced, make(*numbers)(counts), rtol=1e-5, atol=1e-12)
+
+
+def assert_sane(schedule, steps=300, *, end=None):
+    """No rate is NaN, infinite or below 0, and past the end none changes."""
+    rates = np.asarray(schedule(np.array([*range(steps), 10**6, 2**31 - 1])), np.float64)
+    assert np.isfinite(rates).all()
+    assert rates.min() >= 0
+    if end is not None:
+        assert (rates[end:] == rates[end]).all()
