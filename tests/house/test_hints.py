@@ -24,7 +24,8 @@ SAID = {
     "own arguments",
     "ExponentialDecay": "; it is jaxlr.exponential, or jaxlr.dialects.keras.ExponentialDecay with the framework's own "
     "arguments",
-    "fit_one_cycle": "; it is jaxlr.one_cycle, or jaxlr.dialects.fastai.fit_one_cycle with the framework's own arguments",
+    "fit_one_cycle": "; it is jaxlr.one_cycle, or jaxlr.dialects.fastai.fit_one_cycle with the framework's own "
+    "arguments",
     "get_cosine_schedule_with_warmup": "; it is jaxlr.dialects.transformers.get_cosine_schedule_with_warmup",
     "CosineLRScheduler": "; it is jaxlr.dialects.timm.CosineLRScheduler",
     "create_cosine_learning_rate_schedule": "; it is jaxlr.cosine",
