@@ -31,6 +31,7 @@ FRAMEWORKS = (
     "tf_keras",
     "fairseq",
     "caffe",
+    "mlx",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = (
@@ -41,7 +42,7 @@ CONFIGURED: tuple[str, ...] = (
 )
 
 # Those that repeat names of others, and are told of only where nobody else has the name.
-_ECHOES = ("diffusers", "mmengine", "tf_keras")
+_ECHOES = ("diffusers", "mmengine", "tf_keras", "mlx")
 
 # What has the curve of a framework's schedule, by the framework's name.
 _CURVES = {

@@ -23,6 +23,7 @@ VERSIONS = {
     "tf_keras": "2.21.0",
     "fairseq": "0.12.2",
     "caffe": "1.0, its published formulas",
+    "mlx": "0.32.4",
 }
 RECORDS = {framework: importlib.import_module(f"record_{framework}") for framework in VERSIONS}
 BOUND = 1e-6  # of the peak
@@ -35,6 +36,9 @@ def called(framework, name, arguments):
         return room.get_scheduler(name, **arguments)
     if framework == "caffe":
         return room.learning_rate(name, **arguments)
+    if name == "join_schedules":
+        parts = [getattr(room, part)(**given) for part, given in arguments["schedules"]]
+        arguments = {**arguments, "schedules": parts}
     if name == "combine_scheds":
         parts = [getattr(room, part)(**given) for part, given in arguments["scheds"]]
         arguments = {**arguments, "scheds": parts}
@@ -70,7 +74,7 @@ def test_every_name_of_a_small_dialect_is_recorded_or_shared():
         "diffusers": {name for name in dialects.diffusers.__all__ if name.startswith("get_")},
         "mmengine": {name for name in dialects.mmengine.__all__ if name.endswith("Momentum")} | {"ReduceOnPlateauLR"},
     }
-    shared |= {"fairseq": set(), "caffe": {"learning_rate"}}
+    shared |= {"fairseq": set(), "caffe": {"learning_rate"}, "mlx": set()}
     shared["fastai"] = {"Annealer"}
     shared["tf_keras"] = {name for name in dialects.tf_keras.__all__ if "Decay" in name} | {"piecewise_constant"}
     for framework, record in RECORDS.items():
@@ -199,6 +203,7 @@ REFUSED = {
     "a policy": (lambda: ca.learning_rate("stepp", 1.0), ValueError, "got 'stepp'; did you mean 'step'"),
     "a missing field": (lambda: ca.learning_rate("inv", 1.0, gamma=0.1), ValueError, "power must be given for"),
     "an idle field": (lambda: ca.learning_rate("fixed", 1.0, gamma=0.1), ValueError, "gamma must be left out for"),
+    "no steps": (lambda: dialects.mlx.linear_schedule(0.0, 1.0, 0), ValueError, "steps must be at least 1, got 0"),
     "a factor": (lambda: mm.LinearLR(1.0, 1.5, end=9), ValueError, "start_factor must be .*, got 1.5"),
 }
 
