@@ -61,9 +61,6 @@ def torch_rows():
         worst[kind] = max(worst[kind], torch_optimizers.distance(name)[0])
     for kind, distance in worst.items():
         yield kind, core_names([torch_optimizers.FACTORIES[kind](0.1)]), distance
-    for name in torch_draws.NAMES:
-        made = [torch_draws.port(name, arguments) for arguments in torch_draws.RECORD["draws"](name)[:1]]
-        yield name, core_names(made), max(torch_draws.distances(name))
 
 
 def keras_rows():
@@ -76,9 +73,6 @@ def keras_rows():
         worst[kind] = max(worst[kind], keras.distance(name))
     for kind, distance in worst.items():
         yield kind, core_names([getattr(keras.dialect, kind)()]), distance
-    for name in keras_draws.NAMES:
-        made = [keras_draws.port(name, arguments) for arguments in keras_draws.RECORD["draws"](name)[:1]]
-        yield name, core_names(made), max(keras_draws.distances(name))
 
 
 def transformers_rows():
@@ -109,6 +103,17 @@ def optax_rows():
         yield name, core_names(made), max(difference for difference, _ in found)
 
 
+def draw_rows(paths):
+    """Optimizers with random arguments: of 20 draws the largest."""
+
+    def rows():
+        for name in paths.NAMES:
+            made = [paths.port(name, arguments) for arguments in paths.RECORD["draws"](name)[:1]]
+            yield name, core_names(made), max(paths.distances(name))
+
+    return rows
+
+
 def small_rows(framework):
     def rows():
         for name in small.RECORDS[framework].ARGUMENTS:
@@ -134,6 +139,9 @@ FRAMEWORKS = {
     "optax 0.2.8": optax_rows,
     "MaxText e591f30": lambda: recorded_rows(maxtext),
     "t5x cc342d4, scenic 4a38d47": lambda: recorded_rows(t5x),
+    "torch 2.13.0, random arguments": draw_rows(torch_draws),
+    "Keras 3.15.1, random arguments": draw_rows(keras_draws),
+    **{f"{framework} {version}": small_rows(framework) for framework, version in small.VERSIONS.items()},
 }
 
 
@@ -141,10 +149,13 @@ def main():
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="where the table goes, as markdown")
+    parser.add_argument("--only", nargs="*", default=[""], help="words; a framework is asked that has one in its name")
     options = parser.parse_args()
     lines = ["| theirs | in jaxlr's core | largest difference |", "| --- | --- | --- |"]
-    for framework, rows in FRAMEWORKS.items():
+    asked = {name: rows for name, rows in FRAMEWORKS.items() if any(word in name for word in options.only)}
+    for framework, rows in asked.items():
         lines.append(f"| **{framework}** | | |")
+        print(lines[-1], flush=True)
         for name, core, difference in rows():
             # Rates are recorded in float32: what is left below its last digit is that of the comparison.
             lines.append(f"| {name} | {core} | {f'{difference:.1e}' if difference > 1e-12 else '0'} |")
