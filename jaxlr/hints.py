@@ -22,9 +22,14 @@ FRAMEWORKS = (
     "optax",
     "maxtext",
     "t5x",
+    "big_vision",
+    "levanter",
+    "axlearn",
     "megatron",
     "deepspeed",
     "torchtitan",
+    "olmo",
+    "nanochat",
     "diffusers",
     "mmengine",
     "fastai",
@@ -36,9 +41,12 @@ FRAMEWORKS = (
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = (
     "maxtext",
+    "levanter",
     "megatron",
     "deepspeed",
     "torchtitan",
+    "olmo",
+    "timm",
 )
 
 # Those that repeat names of others, and are told of only where nobody else has the name.

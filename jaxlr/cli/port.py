@@ -44,6 +44,8 @@ class PortOptions:
     Megatron, JSON of DeepSpeed, YAML of MaxText, ..."""
     framework: str | None = None
     """Whose configuration file it is. None: told by its keys."""
+    steps_per_epoch: float | None = None
+    """Updates in an epoch, for a configuration file that counts epochs and does not say it, as timm's."""
     steps: int | None = None
     """The last update to draw. None: the end of the schedule."""
     out: Path = Path("port.png")
@@ -79,7 +81,7 @@ def _is_file(recipe: str) -> bool:
 
 def _ported_file(options: PortOptions) -> tuple[str, tuple[str, Schedule]]:
     """Python for a configuration file with what was left out, and what to draw under which title."""
-    ported = dialects.from_file(options.recipe, options.framework)
+    ported = dialects.from_file(options.recipe, options.framework, steps_per_epoch=options.steps_per_epoch)
     left = [f"#   {key}: {why}" for key, why in ported.left_out.items()]
     text = "\n".join([str(ported), *(["", "# not carried over", *left] if left else [])])
     return text, (f"{ported.framework}: {Path(options.recipe).name}", ported.schedule)

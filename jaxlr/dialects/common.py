@@ -76,6 +76,11 @@ def cut(share: Number, steps: Updates) -> Updates:
     return jnp.floor(jnp.asarray(share, jnp.float32) * jnp.asarray(steps, jnp.float32)).astype(jnp.int32)
 
 
+def positive_part(steps: Updates) -> Updates:
+    """The larger of a length and 0."""
+    return jnp.maximum(steps, 0) if isinstance(steps, jax.Array) else max(steps, 0)
+
+
 def equals(value: object, number: float) -> bool:
     """Whether a number is known to be this one."""
     return not leaves.is_traced(value) and bool(value == number)

@@ -61,6 +61,16 @@ def _yaml(text: str) -> Any:
             _unique([key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
             return node
 
+    def untagged(loader: Any, tag: str, node: Any) -> Any:
+        """What stands behind a tag of the application's own, such as `!include data.yaml`: plain data."""
+        del tag
+        if isinstance(node, yaml.MappingNode):
+            return loader.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.SequenceNode):
+            return loader.construct_sequence(node, deep=True)
+        return loader.construct_scalar(node)
+
+    Unique.add_multi_constructor("!", untagged)
     try:
         return yaml.load(text, Unique)  # a SafeLoader: tags make no objects
     except yaml.YAMLError as error:
@@ -91,6 +101,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
 
 
 _SHORT = reprlib.Repr()
+_SHORT.maxlevel = 2  # references of YAML may make a list of 9 lists of 9 lists, and on
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 
 
@@ -192,8 +203,8 @@ class Keys:
         self._known, self._elsewhere = list(known), set(elsewhere)
         self._read: set[str] = set()
         for key in config.keys() - {*self._known, *self._elsewhere}:
-            if nearest(key, self._known, cutoff=_ALIKE):
-                raise ValueError(f"unknown key {key!r}{meant(key, self._known)}")
+            if near := _misspelled(key, self._known):
+                raise ValueError(f"unknown key {key!r}; did you mean {near!r}?")
 
     def __contains__(self, key: str) -> bool:
         return self._config.get(key) is not None
@@ -292,6 +303,16 @@ class Keys:
         if value is None:
             value = default
         return value
+
+
+def _misspelled(key: str, known: Sequence[str]) -> str | None:
+    """The known key that a key looks like: by its last name in its place, or by its place with its name."""
+    level, _, last = key.rpartition(".")
+    places = [each.rpartition(".") for each in known]
+    names = {name: each for each, (place, _, name) in zip(known, places, strict=True) if place == level}
+    levels = {place: each for each, (place, _, name) in zip(known, places, strict=True) if name == last}
+    near = nearest(last, names, cutoff=_ALIKE)
+    return names[near[0]] if near else next((levels[each] for each in nearest(level, levels, cutoff=_ALIKE)), None)
 
 
 def _as_number(value: object) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
+import inspect
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,13 +17,16 @@ from jaxlr.hints import CONFIGURED
 __all__ = ["from_file"]
 
 
-def from_file(path: str | os.PathLike[str], framework: str | None = None) -> Recipe:
+def from_file(
+    path: str | os.PathLike[str], framework: str | None = None, *, steps_per_epoch: float | None = None
+) -> Recipe:
     """The schedule, optimizer and groups that a framework's configuration file describes.
 
     Args:
       path: a file of JSON (`.json`), YAML (`.yaml`, `.yml`), TOML (`.toml`), or, with any other ending, the arguments
         of a command line as a launch script has them.
       framework: whose it is, by the name of its dialect; None to tell by its keys.
+      steps_per_epoch: updates in an epoch, for a framework whose files count epochs and do not say it.
 
     Returns:
       A `Recipe`: `.schedule`, `.make()` for the optimizer, `str()` for Python that makes the same, `.left_out` for what
@@ -46,7 +50,12 @@ def from_file(path: str | os.PathLike[str], framework: str | None = None) -> Rec
         framework = _told(Path(path), config)
     elif framework not in CONFIGURED:
         raise ValueError(f"framework must be one of {', '.join(CONFIGURED)}, got {framework!r}")
-    return _dialect(framework).from_config(config)
+    read = _dialect(framework).from_config
+    if steps_per_epoch is None:
+        return read(config)
+    if "steps_per_epoch" not in inspect.signature(read).parameters:
+        raise ValueError(f"steps_per_epoch must be left out, got {steps_per_epoch}: {framework} does not count epochs")
+    return read(config, steps_per_epoch=steps_per_epoch)
 
 
 def _dialect(framework: str) -> Any:

@@ -71,12 +71,19 @@ class Recipe:
             raise ValueError(f"the {self.framework} configuration names no optimizer that jaxlr or optax has")
         module, *path = self.optimizer.split(".")
         factory = functools.reduce(getattr, path, _MODULES[module])
-        made = optax.with_extra_args_support(factory(self.schedule, **self.arguments))  # pyright: ignore[reportCallIssue]
+        mask = {"mask": self.groups.decays} if self.groups is not None and self._masked else {}
+        made = optax.with_extra_args_support(factory(self.schedule, **self.arguments, **mask))  # pyright: ignore
         if self.groups is not None:
-            made = self.groups.wrap(made)
+            made = self.groups.wrap(made, own_decay=self._masked)
         if self.clip is not None:
             made = optax.chain(jaxlr.clip_by_global_norm(self.clip), made)
         return jaxlr.accumulate(made, self.micro_batches) if self.micro_batches > 1 else made
+
+    @property
+    def _masked(self) -> bool:
+        """Whether the optimizer is told what decays by its own argument: those of optax do not ask the groups."""
+        chooses = self.groups is not None and bool(self.groups.no_decay or self.groups.decay_from_rank)
+        return chooses and self.optimizer.startswith("optax.") and "weight_decay" in self.arguments
 
     def __str__(self) -> str:
         """Python that makes the same with jaxlr."""
@@ -88,9 +95,10 @@ class Recipe:
         if not self.optimizer:
             return []
         arguments = [f"{name}={_written(value)}" for name, value in self.arguments.items()]
-        lines = [f"optimizer = {self.optimizer}({', '.join(['schedule', *arguments])})"]
+        told, own = (["mask=groups.decays"], ", own_decay=True") if self._masked else ([], "")
+        lines = [f"optimizer = {self.optimizer}({', '.join(['schedule', *arguments, *told])})"]
         if self.groups is not None:
-            lines += [f"groups = {_written_groups(self.groups)}", "optimizer = groups.wrap(optimizer)"]
+            lines = [f"groups = {_written_groups(self.groups)}", *lines, f"optimizer = groups.wrap(optimizer{own})"]
         if self.clip is not None:
             lines += [f"optimizer = optax.chain(jaxlr.clip_by_global_norm({self.clip!r}), optimizer)"]
         if self.micro_batches > 1:

@@ -1,5 +1,7 @@
 """`jaxlr port` says in jaxlr what a recipe of another framework says."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -160,3 +162,45 @@ def test_a_recipe_that_cannot_be_read_is_one_line(recipe, said, capsys, folder):
     assert said in complaint
     assert complaint.count("\n") == 1
     assert list(folder.iterdir()) == []
+
+
+CONFIGS = Path(__file__).parents[1] / "dialects" / "configs"
+
+
+@pytest.mark.parametrize("file", ["megatron/gpt_1p3b.sh", "deepspeed/cosine_auto.json"])
+def test_a_file_is_ported_with_its_picture(file, capsys, folder):
+    assert main(["port", str(CONFIGS / file)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.endswith("\n\nport.png\n")
+    assert (folder / "port.png").read_bytes().startswith(b"\x89PNG")
+    recipe = dialects.from_file(CONFIGS / file)
+    assert assigned(shown, "schedule").to_dict() == recipe.schedule.to_dict()
+    assert "# not carried over\n#   " in shown
+    assert all(f"#   {key}: " in shown for key in recipe.left_out)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "more", "said"),
+    [
+        ("a.sh", "--lr 1 --train-iters 9 --lr-decay-sytle x", [], "did you mean 'lr_decay_style'?"),
+        ("a.sh", "--lr 1 --train-iters 9 --train-samples 9", [], "train_iters and train_samples contradict each other"),
+        ("a.json", "{", [], "a.json: Expecting property name"),
+        ("a.json", "{}", [], "must hold keys with values"),
+        ("a.json", '{"a": 1}', [], "has no key by which a framework could be told"),
+        ("a.json", '{"a": 1}', ["--framework", "torch"], "framework must be one of megatron, "),
+        ("b.sh", None, [], "b.sh"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(name, text, more, said, capsys, folder):
+    if text is not None:
+        (folder / name).write_text(text)
+    assert main(["port", name, *more]) == 2
+    complaint = capsys.readouterr().err
+    assert said in complaint
+    assert complaint.count("\n") == 1
+    assert not (folder / "port.png").exists()
+
+
+def test_a_framework_is_for_a_file(capsys):
+    assert main(["port", "torch.StepLR(0.1, 3)", "--framework", "megatron"]) == 2
+    assert "--framework megatron is for a file" in capsys.readouterr().err

@@ -12,17 +12,73 @@ from jaxlr.dialects import deepspeed as dialect
 
 RECORD = recorder("deepspeed")
 EVERY = pytest.mark.parametrize("name", RECORD["NAMES"])
-# Name, unit of the counts, first value, last count that is not past the end, what comes after it.
+# Name, unit of the counts, first value, last count that is not past the end, what comes after it, the test of it.
 CONVENTIONS = [
-    ("LRRangeTest", "updates", "lr_range_test_min_lr", "none", "grows without end"),
-    ("OneCycle", "updates", "cycle_min_lr", "both step sizes", "cycle_min_lr / (1 + r t)"),
-    ("one_cycle_momentum", "updates", "cycle_max_mom", "both step sizes", "cycle_max_mom * (1 + r t)"),
-    ("WarmupLR", "updates", "warmup_min_lr, twice", "warmup_num_steps + 1", "warmup_max_lr"),
-    ("WarmupLR log", "updates", "warmup_min_lr, twice", "warmup_num_steps", "warmup_max_lr"),
-    ("WarmupDecayLR", "updates", "warmup_min_lr, twice", "total_num_steps + 1", "warmup_min_lr"),
-    ("WarmupDecayLR log", "updates", "warmup_min_lr, twice; the peak twice", "total_num_steps + 1", "warmup_min_lr"),
-    ("WarmupCosineLR", "updates", "0, then warmup_min_ratio", "total_num_steps", "cos_min_ratio"),
-    ("WarmupCosineLR log", "updates", "0, then warmup_min_ratio", "total_num_steps", "cos_min_ratio"),
+    ("LRRangeTest", "updates", "lr_range_test_min_lr", "none", "grows without end", "test_the_borders_are_deepspeeds"),
+    (
+        "OneCycle",
+        "updates",
+        "cycle_min_lr",
+        "both step sizes",
+        "cycle_min_lr / (1 + r t)",
+        "test_the_borders_are_deepspeeds",
+    ),
+    (
+        "one_cycle_momentum",
+        "updates",
+        "cycle_max_mom",
+        "both step sizes",
+        "cycle_max_mom * (1 + r t)",
+        "test_the_borders_are_deepspeeds",
+    ),
+    (
+        "WarmupLR",
+        "updates",
+        "warmup_min_lr, twice",
+        "warmup_num_steps + 1",
+        "warmup_max_lr",
+        "test_the_borders_are_deepspeeds",
+    ),
+    (
+        "WarmupLR log",
+        "updates",
+        "warmup_min_lr, twice",
+        "warmup_num_steps",
+        "warmup_max_lr",
+        "test_the_borders_are_deepspeeds",
+    ),
+    (
+        "WarmupDecayLR",
+        "updates",
+        "warmup_min_lr, twice",
+        "total_num_steps + 1",
+        "warmup_min_lr",
+        "test_the_borders_are_deepspeeds",
+    ),
+    (
+        "WarmupDecayLR log",
+        "updates",
+        "warmup_min_lr, twice; the peak twice",
+        "total_num_steps + 1",
+        "warmup_min_lr",
+        "test_the_borders_are_deepspeeds",
+    ),
+    (
+        "WarmupCosineLR",
+        "updates",
+        "0, then warmup_min_ratio",
+        "total_num_steps",
+        "cos_min_ratio",
+        "test_the_borders_are_deepspeeds",
+    ),
+    (
+        "WarmupCosineLR log",
+        "updates",
+        "0, then warmup_min_ratio",
+        "total_num_steps",
+        "cos_min_ratio",
+        "test_the_borders_are_deepspeeds",
+    ),
 ]
 CYCLE = {"cycle_first_step_size": 2, "cycle_second_step_size": 4, "decay_step_size": 2}
 LINE = {"warmup_num_steps": 2, "warmup_type": "linear"}

@@ -13,13 +13,27 @@ from jaxlr.dialects import megatron as dialect
 RECORD = recorder("megatron")
 EVERY = pytest.mark.parametrize("name", RECORD["NAMES"])
 DECAY = ("start_wd", "end_wd", "wd_incr_steps", "wd_incr_style")
-# Name, unit of the counts, first value, last count that is not past the end, what comes after it.
+# Name, unit of the counts, first value, last count that is not past the end, what comes after it, the test of it.
 CONVENTIONS = [
-    ("OptimizerParamScheduler", "samples", "init_lr", "lr_decay_steps", "min_lr"),
-    ("OptimizerParamScheduler constant", "samples", "init_lr", "lr_warmup_steps", "max_lr, without end"),
-    ("OptimizerParamScheduler inverse-square-root", "samples", "init_lr", "lr_decay_steps", "min_lr, at once"),
-    ("OptimizerParamScheduler WSD", "samples", "init_lr", "lr_decay_steps", "min_lr"),
-    ("weight_decay", "samples", "start_wd", "wd_incr_steps", "end_wd"),
+    ("OptimizerParamScheduler", "samples", "init_lr", "lr_decay_steps", "min_lr", "test_the_borders_are_megatrons"),
+    (
+        "OptimizerParamScheduler constant",
+        "samples",
+        "init_lr",
+        "lr_warmup_steps",
+        "max_lr, without end",
+        "test_the_borders_are_megatrons",
+    ),
+    (
+        "OptimizerParamScheduler inverse-square-root",
+        "samples",
+        "init_lr",
+        "lr_decay_steps",
+        "min_lr, at once",
+        "test_the_borders_are_megatrons",
+    ),
+    ("OptimizerParamScheduler WSD", "samples", "init_lr", "lr_decay_steps", "min_lr", "test_the_borders_are_megatrons"),
+    ("weight_decay", "samples", "start_wd", "wd_incr_steps", "end_wd", "test_the_borders_are_megatrons"),
 ]
 
 

@@ -12,9 +12,9 @@ from jaxlr.dialects import t5x as dialect
 t5x, scenic = dialect.create_learning_rate_scheduler, dialect.compound_lr_scheduler
 # name, unit, first rate, count of the last rate of a run of N updates, what comes after, the test of the border
 CONVENTIONS = [
-    ("t5x `linear_warmup`", "updates", "0, at least `min_learning_rate`", "W, the peak", "held", "test_t5x_warms_up"),
-    ("t5x `linear_decay`", "updates", "0", "W + 1 / decay_factor", "the minimum", "test_t5x_falls_to_its_minimum"),
-    ("t5x `decay_every`, `cosine_decay`", "updates", "1", "none", "goes on", "test_t5x_drops_and_starts_anew"),
+    ("`linear_warmup`", "updates", "0, at least `min_learning_rate`", "W, the peak", "held", "test_t5x_warms_up"),
+    ("`linear_decay`", "updates", "0", "W + 1 / decay_factor", "the minimum", "test_t5x_falls_to_its_minimum"),
+    ("`decay_every`, `cosine_decay`", "updates", "1", "none", "goes on", "test_t5x_drops_and_starts_anew"),
     ("scenic `linear_warmup`", "updates", "`warmup_alpha`", "W, the peak", "held", "test_scenic_warms_up"),
     ("scenic `piecewise_constant`", "updates", "1", "event + 1", "held", "test_scenic_changes_after_an_event"),
     ("scenic `linear_decay`, `linear_cooldown`", "updates", "1", "N", "0", "test_scenic_ends_at_n"),
@@ -87,9 +87,9 @@ def test_what_falls_below_zero_in_the_source_stays_at_zero():
     np.testing.assert_allclose(cooling(np.arange(7)), [0.5] * 6 + [14 / 30], rtol=1e-6)
 
 
-def test_every_restart_of_growing_cycles_has_its_peak():
-    waves = scenic("constant * cosine_decay", 1.0, steps_per_cycle=10, t_mul=3)
-    assert [float(waves(10 * (3**i - 1) // 2)) for i in range(12)] == [1.0] * 12
+def test_every_restart_of_growing_cycles_has_its_own_peak():
+    waves = scenic("constant * cosine_decay", 1.0, steps_per_cycle=10, t_mul=3, m_mul=0.5)
+    assert [float(waves(10 * (3**i - 1) // 2)) for i in range(12)] == [0.5**i for i in range(12)]
 
 
 @pytest.mark.ci
@@ -130,6 +130,7 @@ def test_a_schedule_is_written_down():
         (lambda: t5x(""), ValueError, "factors has '', which is no factor"),
         (lambda: t5x("constant ** 2"), ValueError, "factors has '', which is no factor"),
         (lambda: t5x("x" * 10**5), ValueError, r"factors has 'x{60}\.\.\.', which is no factor"),
+        (lambda: t5x("linear_warmup*" * 10**5), ValueError, "factors must be at most 50 names, got 100,001"),
         (lambda: t5x(["constant"]), TypeError, "factors must be text such as"),
         (lambda: t5x(warmup_steps=-1), ValueError, "warmup_steps must be at least 0, got -1"),
         (lambda: t5x("decay_every", steps_per_decay=0), ValueError, "steps_per_decay must be at least 1, got 0"),

@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from golden_files import CONFIGS, largest, recorder
 
 import jaxlr
+from jaxlr import dialects
 from jaxlr.dialects import timm as dialect
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -166,3 +168,61 @@ def test_a_schedule_is_written_down():
 def test_what_cannot_be_is_said(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+ARGUMENT_FILES = recorder("timm_configs")
+FILES = CONFIGS / "timm"
+
+
+@pytest.mark.parametrize("file", ARGUMENT_FILES["CONFIGS"])
+def test_a_file_of_arguments_is_what_timm_makes_of_it(file):
+    recipe = dialects.from_file(FILES / file, steps_per_epoch=ARGUMENT_FILES["UPDATES"])
+    with np.load(GOLDEN / "timm_configs.npz") as golden:
+        assert largest(recipe.schedule(ARGUMENT_FILES["counts"](file)), golden[file]) <= 1e-6
+    assert recipe.framework == "timm"
+
+
+def test_without_the_updates_of_an_epoch_the_schedule_counts_epochs():
+    recipe = dialects.from_file(FILES / "vit_args.yaml")
+    whole = dialects.from_file(FILES / "vit_args.yaml", steps_per_epoch=10)
+    assert jaxlr.per_epoch(recipe.schedule, 10).to_dict() == whole.schedule.to_dict()
+    assert "give steps_per_epoch" in recipe.left_out["epochs"]
+    assert "epochs" not in whole.left_out
+    assert (whole.optimizer, whole.clip, whole.micro_batches) == ("jaxlr.adamw", 1.0, 2)
+
+
+def test_what_decays_is_told_to_an_optimizer_of_optax_too():
+    recipe = dialects.from_file(FILES / "wsd_updates.yaml", steps_per_epoch=7)
+    params = {"w": jnp.ones((2, 2)), "bias": jnp.ones(2)}
+    optimizer = recipe.make()
+    updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params)
+    assert (float(jnp.abs(updates["bias"]).max()), recipe.left_out.keys()) == (0.0, {"layer_decay"})
+    assert "mask=groups.decays" in str(recipe)
+    scope = {}
+    exec(str(recipe), scope)
+    assert jax.tree.structure(scope["optimizer"].init(params)) == jax.tree.structure(optimizer.init(params))
+
+
+ARGUMENTS = {"sched": "cosine", "lr": 0.1, "epochs": 9, "warmup_epochs": 0}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"sched": "cosin"}, "sched must be one of cosine, tanh, .* did you mean 'cosine'"),
+        ({"sched_on_updates": True}, "steps_per_epoch must be given where sched_on_updates is true"),
+        ({"lr_noise": [0.4]}, "lr_noise must be left out"),
+        ({"lr_cycle_mull": 2.0}, "unknown key 'lr_cycle_mull'; did you mean 'lr_cycle_mul'"),
+        ({"warmup_epochs": 2.5}, "warmup_epochs must be a whole number"),
+        ({"opt_betas": [0.9]}, "opt_betas must be a list of 2 numbers"),
+    ],
+)
+def test_arguments_that_cannot_be_are_one_line(more, words):
+    with pytest.raises(ValueError, match=words):
+        dialect.from_config(ARGUMENTS | more)
+
+
+def test_epochs_of_a_framework_that_counts_none(tmp_path):
+    (tmp_path / "a.sh").write_text("--lr 1 --train-iters 5 --lr-decay-style linear")
+    with pytest.raises(ValueError, match="steps_per_epoch must be left out, got 5: megatron does not count epochs"):
+        dialects.from_file(tmp_path / "a.sh", steps_per_epoch=5)

@@ -12,10 +12,24 @@ from jaxlr.dialects import torchtitan as dialect
 
 RECORD = recorder("torchtitan")
 make = dialect.LRSchedulersContainer
-# Name, unit of the counts, first value, last count that is not past the end, what comes after it.
+# Name, unit of the counts, first value, last count that is not past the end, what comes after it, the test of it.
 CONVENTIONS = [
-    ("LRSchedulersContainer", "updates", "lr / warmup_steps", "total_steps", "min_lr_factor"),
-    ("LRSchedulersContainer without warm-up", "updates", "lr", "total_steps", "min_lr_factor"),
+    (
+        "LRSchedulersContainer",
+        "updates",
+        "lr / warmup_steps",
+        "total_steps",
+        "min_lr_factor",
+        "test_the_borders_are_torchtitans",
+    ),
+    (
+        "LRSchedulersContainer without warm-up",
+        "updates",
+        "lr",
+        "total_steps",
+        "min_lr_factor",
+        "test_the_borders_are_torchtitans",
+    ),
 ]
 BORDERS = {
     "LRSchedulersContainer": (

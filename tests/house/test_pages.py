@@ -32,18 +32,28 @@ def test_the_pages_of_the_tasks_have_code():
     assert {f"{task}.md" for task in tasks} <= {path.name for path in with_code()}
 
 
-@pytest.mark.parametrize("path", with_code(), ids=lambda path: path.stem)
+# The others run with every change; these take seconds each.
+SLOW = {"equinox", "find_a_rate", "keras", "pytorch", "reinforcement_learning"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem, marks=[pytest.mark.ci] if path.stem in SLOW else []) for path in with_code()],
+)
 def test_the_code_runs_in_order(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = {}
-    for block in blocks(path.read_text(), "python"):
+    names, printed = {}, io.StringIO()
+    text = path.read_text()
+    for block in blocks(text, "python"):
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(printed):
                 exec(compile(block, path.name, "exec"), names)
         except ModuleNotFoundError as error:
             if error.name not in GUESTS:
                 raise
             pytest.skip(f"{error.name} is not installed")
+    for promised in re.findall(r"^It prints:\n\n```\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        assert promised in printed.getvalue()
 
 
 def commands():

@@ -1,7 +1,8 @@
 """When each dialect's schedule starts and ends, counted in updates: where frameworks differ by one.
 
 `python tests/programs/conventions.py --out table.md` writes the rows `CONVENTIONS` of every test module of a dialect
-that has them. The test named in a row asserts it at the border; a row whose test is not there is an error.
+that has them. The test named in a row, or the one of all its rows, asserts it at the border; a row without a test is an
+error.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-HEAD = ["theirs", "unit", "rate of the first update", "count of the last rate", "after it", "asserted by"]
+HEAD = ["framework", "theirs", "unit", "rate of the first update", "count of the last rate", "after it", "asserted by"]
 
 
 def rows():
@@ -18,10 +19,18 @@ def rows():
     for path in sorted((TESTS / "dialects").glob("test_dialect_*.py")):
         module = importlib.import_module(path.stem)
         for row in getattr(module, "CONVENTIONS", ()):
-            *told, test = row
-            if len(row) != len(HEAD) or not callable(getattr(module, test, None)):
-                raise ValueError(f"{path.name}: {row} must be {len(HEAD)} texts, the last a test of the file")
-            yield [*told, f"`{path.name}::{test}`"]
+            told, test = row[:_TOLD], row[_TOLD] if len(row) > _TOLD else _of_every_row(module)
+            if len(told) != _TOLD or not callable(getattr(module, str(test), None)):
+                raise ValueError(f"{path.name}: {row} must be {_TOLD} texts and a test of the file")
+            yield [path.stem.removeprefix("test_dialect_"), *told, f"`{path.name}::{test}`"]
+
+
+_TOLD = len(HEAD) - 2  # what a row says, before its test
+
+
+def _of_every_row(module):
+    """The test of a module that takes its rows one after another."""
+    return next((name for name in vars(module) if name.startswith("test_the_borders_are")), None)
 
 
 def table():

@@ -20,16 +20,25 @@ from jaxlr.schedules import Schedule
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
 sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in ("", "golden", "dialects", "transforms")]
+import golden_files
 import recorded
+import test_dialect_axlearn as axlearn
+import test_dialect_big_vision as big_vision
+import test_dialect_deepspeed as deepspeed
 import test_dialect_keras as keras
 import test_dialect_keras_draws as keras_draws
+import test_dialect_levanter as levanter
 import test_dialect_maxtext as maxtext
+import test_dialect_megatron as megatron
+import test_dialect_nanochat as nanochat
+import test_dialect_olmo as olmo
 import test_dialect_optax as optax
 import test_dialect_t5x as t5x
 import test_dialect_timm as timm
 import test_dialect_torch_draws as torch_draws
 import test_dialect_torch_optimizers as torch_optimizers
 import test_dialect_torch_schedulers as torch
+import test_dialect_torchtitan as torchtitan
 import test_dialect_transformers as transformers
 import test_dialects_small as small
 import test_transforms_plateau as plateau
@@ -124,6 +133,27 @@ def small_rows(framework):
     return rows
 
 
+def megatron_rows():
+    for name in megatron.RECORD["NAMES"]:
+        cases = megatron.RECORD["cases"](name)
+        made = [megatron.dialect.OptimizerParamScheduler(**arguments) for arguments in cases]
+        label = f"OptimizerParamScheduler, {name}, and its weight decay"
+        yield label, core_names(made), max(found for found, _ in megatron.recorded_differences(name))
+
+
+def golden_rows(framework, tests, make=None):
+    """The rows of a dialect whose schedules are functions with the names that are recorded."""
+
+    def rows():
+        for name in tests.RECORD["NAMES"]:
+            called = getattr(tests.dialect, name) if make is None else lambda name=name, **said: make(name, said)
+            made = [called(**arguments) for arguments in tests.RECORD["cases"](name)]
+            found = golden_files.differences(framework, tests.RECORD, name, called)
+            yield name, core_names(made), max(difference for difference, _ in found)
+
+    return rows
+
+
 def plateau_difference(framework):
     with np.load(plateau.GOLDEN / f"plateau_{framework}.npz") as golden:
         expected = golden["rates"]
@@ -137,8 +167,16 @@ FRAMEWORKS = {
     "Transformers 5.23.0": transformers_rows,
     "timm 1.0.31": timm_rows,
     "optax 0.2.8": optax_rows,
+    "Megatron-LM d98e8a6": megatron_rows,
+    "DeepSpeed edaa722": golden_rows("deepspeed", deepspeed),
+    "OLMo-core fa6c501": golden_rows("olmo", olmo, olmo.made),
+    "torchtitan b5bcd76": golden_rows("torchtitan", torchtitan),
+    "nanochat 92d63d4, nanoGPT 3adf61e": golden_rows("nanochat", nanochat),
     "MaxText e591f30": lambda: recorded_rows(maxtext),
     "t5x cc342d4, scenic 4a38d47": lambda: recorded_rows(t5x),
+    "big_vision 0127fb6": lambda: recorded_rows(big_vision),
+    "levanter 9263f81": lambda: recorded_rows(levanter),
+    "AXLearn 34aed43": lambda: recorded_rows(axlearn),
     "torch 2.13.0, random arguments": draw_rows(torch_draws),
     "Keras 3.15.1, random arguments": draw_rows(keras_draws),
     **{f"{framework} {version}": small_rows(framework) for framework, version in small.VERSIONS.items()},

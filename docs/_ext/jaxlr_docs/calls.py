@@ -29,7 +29,6 @@ def by_family() -> dict[str, str]:
 def rates(text: str) -> tuple[np.ndarray, np.ndarray]:
     """Counts and rates of a call."""
     import jax.numpy as jnp
-
     from jaxlr import schedules
 
     counts = np.arange(STEPS)

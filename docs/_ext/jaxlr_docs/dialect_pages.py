@@ -21,6 +21,10 @@ TITLES = {
     "megatron": "Megatron-LM",
     "deepspeed": "DeepSpeed",
     "maxtext": "MaxText",
+    "axlearn": "AXLearn",
+    "t5x": "T5X and Scenic",
+    "olmo": "OLMo-core",
+    "nanochat": "nanochat and nanoGPT",
 }
 CREDITS = "Generated from the package; edit the docstrings."
 

@@ -50,7 +50,7 @@ def _dedented(lines: list[str]) -> list[str]:
 
 def argument_names(lines: list[str]) -> set[str]:
     """The names that a section of arguments explains."""
-    return {name.strip(" *`") for line in lines for name in _entry(line)[0].split(",") if not line.startswith(" ")}
+    return {name.strip(" *`") for names, _ in entries(lines) for name in names.split(",")}
 
 
 def _entry(line: str) -> tuple[str, str]:
@@ -66,8 +66,7 @@ def entries(lines: list[str]) -> Iterator[tuple[str, str]]:
             current.append(line.strip())
             continue
         if current:
-            name, text = _entry(current[0])
-            yield name, " ".join([text, *current[1:]]).strip()
+            yield _entry(" ".join(part.strip() for part in current).strip())
         current = [line]
 
 
@@ -119,7 +118,9 @@ def _indented(text: str, by: str = "   ") -> str:
 
 
 def _arguments(lines: list[str]) -> str:
-    return "\n".join(f":param {name.strip('`').replace('*', '')}: {escaped(text)}" for name, text in entries(lines))
+    return "\n".join(
+        f":param {name.strip('` *')}: {escaped(text)}" for names, text in entries(lines) for name in names.split(",")
+    )
 
 
 def _attributes(lines: list[str]) -> str:
@@ -142,17 +143,17 @@ def _example(lines: list[str]) -> str:
 
 
 def _references(lines: list[str]) -> str:
-    sources = [text if not name or not text else f"{name}: {text}" for name, text in entries(_colonless(lines))]
+    sources: list[str] = []
+    for line in lines:
+        if line.startswith(" ") or (sources and line.startswith("arXiv:")):
+            sources[-1] += " " + line.strip()
+        elif line.strip():
+            sources.append(line.strip())
     linked = [
-        re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"`arXiv:\1 <https://arxiv.org/abs/\1>`__", escaped(source).strip())
+        re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"`arXiv:\1 <https://arxiv.org/abs/\1>`__", escaped(source))
         for source in sources
     ]
     return ".. rubric:: References\n\n" + "\n".join(f"- {source}" for source in linked)
-
-
-def _colonless(lines: list[str]) -> list[str]:
-    """Sources as they are, whole in front of the colon that `entries` looks for."""
-    return [line if line.startswith(" ") or not line.strip() else line + ": " for line in lines]
 
 
 _SHOWN = {

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -53,9 +54,8 @@ def _rates(curves: Mapping[str, Any], steps: int, title: str, *, height: float =
 
 def _small(curves: Mapping[str, Callable[[np.ndarray], Any]], steps: Mapping[str, int], columns: int) -> Any:
     """Small curves under their names."""
-    from matplotlib.figure import Figure
-
     from jaxlr.plotting import COLOURS
+    from matplotlib.figure import Figure
 
     rows = -(-len(curves) // columns)
     figure = Figure(figsize=(7.6, 1.25 * rows), layout="constrained")
@@ -143,9 +143,8 @@ def training() -> Any:
     """A small network trained under one cycle: above the rate of every update, below the loss."""
     import jax
     import jax.numpy as jnp
-    import optax
-
     import jaxlr
+    import optax
     from jaxlr.plotting import COLOURS
 
     loss, params, batches = _perceptron()
@@ -230,7 +229,6 @@ def accumulation() -> Any:
 def rules() -> Any:
     """A validation loss that falls and stops falling, and the rates that reduce_on_plateau and greedy make of it."""
     import jax.numpy as jnp
-
     import jaxlr
     from jaxlr.plotting import COLOURS
 
@@ -284,7 +282,6 @@ def changes() -> Any:
 def set_by_hand() -> Any:
     """The recorded rate of a run in which the rate is set to 0.02 at update 40, and given back at update 70."""
     import jax.numpy as jnp
-
     import jaxlr
     from jaxlr.plotting import COLOURS
 
@@ -410,7 +407,11 @@ def _page_names(page: str) -> dict[str, Any]:
     for block in re.findall(
         r"^```python\n(.*?)^```", (calls.ROOT / "docs" / page).read_text(), re.DOTALL | re.MULTILINE
     ):
-        with contextlib.redirect_stdout(io.StringIO()):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
             exec(compile(block, page, "exec"), names)
     return names
 
@@ -476,9 +477,8 @@ def exactness() -> Any:
     """The error of a compiled exponential decay over the counts, in units in the last place: jaxlr's stays below 1."""
     import jax
     import jax.numpy as jnp
-    import optax
-
     import jaxlr
+    import optax
     from jaxlr.plotting import COLOURS
 
     counts = np.unique(np.geomspace(1, 1_000_000, 600).astype(np.int64))
@@ -529,19 +529,12 @@ def infinite() -> Any:
 
 
 def ported() -> Any:
-    """A cosine of Transformers with its warm-up, and a cosine of timm with two cycles."""
-    from jaxlr.dialects import timm, transformers
-
-    return _rates(
-        {
-            "get_cosine_schedule_with_warmup": transformers.get_cosine_schedule_with_warmup(0.1, 100, 1000),
-            "CosineLRScheduler, cycle_limit=2": timm.CosineLRScheduler(
-                0.08, t_initial=480, warmup_t=40, cycle_limit=2, cycle_decay=0.5
-            ),
-        },
-        1000,
-        "learning rate",
-    )
+    """The schedule of the Megatron-LM arguments of this page: a warm-up, then a cosine down to the smallest rate."""
+    schedule = _page_names("dialects.md")["schedule"]
+    figure, axes = _figure()
+    _draw(axes, {"": schedule}, counts=np.arange(schedule.span() + 200))
+    axes.set(title="learning rate", xlabel="updates", ylim=(0.0, None))
+    return figure
 
 
 def rooms() -> Any:
@@ -615,7 +608,6 @@ def batches_of_rates() -> Any:
     """Three one-cycle schedules that are one object: its peak is an array of three numbers."""
     import jax
     import jax.numpy as jnp
-
     import jaxlr
 
     peaks = jnp.array([0.1, 0.3, 1.0])

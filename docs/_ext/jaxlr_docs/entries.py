@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class Entries(SphinxDirective):
         """What `parse` makes of the entries as reStructuredText."""
         module = importlib.import_module(self.arguments[0])
         names = [name for line in self.content for name in line.split()]
+        depend_on(self, [getattr(module, name) for name in names])
         text = "\n\n".join(entry(self.arguments[0], name, getattr(module, name)) for name in names)
         return parsed(self, text)
 
@@ -42,6 +44,7 @@ class Names(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """A table."""
         module = importlib.import_module(self.arguments[0])
+        depend_on(self, [getattr(module, name) for name in listing.public(module)])
         rows = []
         for name in listing.public(module):
             thing = getattr(module, name)
@@ -64,6 +67,13 @@ class TypingWords(SphinxDirective):
 def _alias(name: str, stands_for: str, meaning: str) -> str:
     text = f"``{stands_for.strip(chr(34))}``" + (f": {meaning}" if meaning else "")
     return f".. py:type:: {name}\n   :module: jaxlr.typing\n\n   {text}"
+
+
+def depend_on(directive: SphinxDirective, things: Iterable[Any]) -> None:
+    """Has the page made anew where the source of one of its entries changes."""
+    for thing in things:
+        if inspect.ismodule(thing) or inspect.isclass(thing) or inspect.isroutine(thing):
+            directive.env.note_dependency(inspect.getsourcefile(inspect.unwrap(thing)) or __file__)
 
 
 def parsed(directive: SphinxDirective, text: str) -> list[nodes.Node]:

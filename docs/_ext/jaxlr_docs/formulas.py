@@ -12,10 +12,11 @@ from html import escape
 
 TOKEN = re.compile(
     r"""(?P<code>`[^`]*`) | (?P<text>"[^"]*") | (?P<product>prod_\{[^}]*\}) | (?P<dots>\.\.\.)
-      | (?P<number>\d+(?:\.\d+)?(?:e-?\d+)?) | (?P<word>[A-Za-z_]\w*(?:-\w+|'s?)*)
+      | (?P<number>\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?(?:e-?\d+)?) | (?P<word>[A-Za-z_]\w*(?:-\w+|'s?)*)
       | (?P<operator>\*\*|<=|>=|->|\+=|-=|[-+*/^=<>()\[\]|]) | (?P<mark>[^\s])""",
     re.VERBOSE,
 )
+GAP = '<mspace width="0.2em"/>'
 MINUS = "\N{MINUS SIGN}"
 RELATIONS = {"=": "=", "<": "&lt;", ">": "&gt;", "<=": "≤", ">=": "≥", "->": "→", "+=": "+=", "-=": MINUS + "="}
 # Names that stand in formulas without being arguments; any other word of several letters is a word.
@@ -64,7 +65,7 @@ def html(paragraph: str, names: Collection[str] = ()) -> str:
     """
     lines = paragraph.splitlines()
     known = KNOWN | set(names) | set(re.findall(r"(\w+)(?:\([\w, ]*\))? (?:=|-=|\+=) ", paragraph))
-    columns = any(re.search(r"\S {3,}\S", line) for line in lines)
+    columns = any(re.search(r"\S {2,}\S", line) for line in lines)
     if not columns:
         lines = _joined(lines)
     rows = "".join(_row(line, known, columns) for line in lines)
@@ -75,7 +76,8 @@ def _joined(lines: list[str]) -> list[str]:
     """Lines that only go on because the source's were full are one."""
     joined = [lines[0]]
     for line in lines[1:]:
-        if re.search(r"( with| in|,|[-+*/]|updates \w+| or)$", joined[-1]) and len(joined[-1]) > 60:
+        goes_on = re.search(r"( with| in|,|[-+*/]|updates \w+| or)$", joined[-1]) and len(joined[-1]) > 60
+        if goes_on or (len(joined[-1]) > 100 and not START.match(line)):
             joined[-1] += " " + line.strip()
         else:
             joined.append(line)
@@ -85,7 +87,7 @@ def _joined(lines: list[str]) -> list[str]:
 def _row(line: str, known: Collection[str], columns: bool) -> str:
     if not columns:
         return f"<p>{_mixed(line.strip(), known)}</p>"
-    cells = re.split(r" {3,}", line.strip())
+    cells = re.split(r" {2,}", line.strip())
     inset = ' class="inset"' if line.startswith("  ") else ""
     return (
         "<tr>" + "".join(f"<td{inset if i == 0 else ''}>{_mixed(c, known)}</td>" for i, c in enumerate(cells)) + "</tr>"
@@ -236,28 +238,30 @@ class _Reader:
 
     def product(self) -> Node:
         node = self.signed()
+        behind = ""  # what stands before the numerator of a next fraction: the last one, and all before it
         while True:
-            if self.peek() in ("*", "mod"):
-                sign = self.take().text
-                right = self.signed()
-                shown, meant = (
-                    ("<mo>·</mo>", "*")
-                    if sign == "*"
-                    else ('<mspace width="0.2em"/><mi>mod</mi><mspace width="0.2em"/>', "%")
-                )
-                node = Node(f"{node.mathml()}{shown}{right.mathml()}", f"({node.meant} {meant} {right.meant})")
-            elif self.peek() == "/":
+            sign = self.peek()
+            if sign in ("*", "mod"):
                 self.take()
                 right = self.signed()
-                drawn = f"<mfrac><mrow>{node.unwrapped()}</mrow><mrow>{right.unwrapped()}</mrow></mfrac>"
-                node = Node(drawn, f"({node.meant} / {right.meant})")
+                dot, meant = ("<mo>·</mo>", "*") if sign == "*" else (f"{GAP}<mi>mod</mi>{GAP}", "%")
+            elif sign == "/":
+                self.take()
+                right = self.signed()
+                above = node.unwrapped().removeprefix(behind)
+                if not above:  # a / b / c
+                    above, behind = behind, ""
+                drawn = f"{behind}<mfrac><mrow>{above}</mrow><mrow>{right.unwrapped()}</mrow></mfrac>"
+                node, behind = Node(drawn, f"({node.meant} / {right.meant})"), drawn
+                continue
             elif self.at < len(self.run) and self._begins_a_factor():
                 right = self.power()
-                node = Node(
-                    f'{node.mathml()}<mspace width="0.2em"/>{right.mathml()}', f"({node.meant} * {right.meant})"
-                )
+                dot, meant = GAP, "*"
             else:
                 return node
+            if behind and node.drawn == behind:
+                behind = node.drawn + dot
+            node = Node(f"{node.mathml()}{dot}{right.mathml()}", f"({node.meant} {meant} {right.meant})")
 
     def _begins_a_factor(self) -> bool:
         token = self.run[self.at]

@@ -13,8 +13,8 @@ def first_sentence(document: nodes.document) -> str:
     """The text of the first paragraph outside of pictures and tables, to its first full stop."""
     for paragraph in document.findall(nodes.paragraph):
         if isinstance(paragraph.parent, nodes.section | nodes.document):
-            text = " ".join(paragraph.astext().split())
-            return re.split(r"(?<=[.:])\s", text)[0].rstrip(":") if text else ""
+            sentences = re.split(r"(?<=[.:])\s", " ".join(paragraph.astext().split()))
+            return sentences[0] if len(sentences[0]) > 40 else " ".join(sentences[:2])
     return ""
 
 

@@ -25,11 +25,11 @@ class Measured(SphinxDirective):
 
 
 class OtherMeasured(SphinxDirective):
-    """`{measured-others}`: every committed result that the page has not named, under its own title."""
+    """`{measured-others}`: every committed result that no page has named, under its own title."""
 
     def run(self) -> list[nodes.Node]:
         """A list of sections, each folded away by its own heading."""
-        page = Path(self.env.doc2path(self.env.docname)).read_text()
+        page = "".join(path.read_text() for path in Path(self.env.srcdir).glob("*.md"))
         parts = []
         for path in sorted((calls.ROOT / "benchmarks/results").glob("*.md")):
             if f"{{measured}} {path.name}" not in page:

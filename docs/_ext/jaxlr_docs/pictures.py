@@ -143,9 +143,8 @@ class Curve(SphinxDirective):
 
 
 def _curve(text: str) -> Any:
-    from matplotlib.figure import Figure
-
     from jaxlr import plotting
+    from matplotlib.figure import Figure
 
     counts, rates = calls.rates(text)
     figure = Figure(figsize=(3.4, 1.7), layout="constrained")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 import textwrap
+import typing
+from collections.abc import Mapping
 from typing import Any
 
 # Words for what a reader need not see in full.
@@ -27,8 +30,28 @@ def signature(thing: Any) -> str:
     if node is None:
         return _inspected(thing)
     if isinstance(node, ast.ClassDef):
-        return _of_class(thing, node)
-    return _of_function(node)
+        return _of_class(thing, _with_words(node, vars(sys.modules[thing.__module__])))
+    return _of_function(_with_words(node, inspect.unwrap(thing).__globals__))
+
+
+class _Words(ast.NodeTransformer):
+    """Puts the words of a `Literal` in the place of the name that a module gives it."""
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        self.names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = self.names.get(node.id)
+        if typing.get_origin(value) is not typing.Literal:
+            return node
+        return ast.parse(f"Literal[{', '.join(map(repr, typing.get_args(value)))}]", mode="eval").body
+
+
+def _with_words(node: ast.AST, names: Mapping[str, Any]) -> ast.AST:
+    for each in ast.walk(node):
+        if isinstance(each, ast.arg) and each.annotation is not None:
+            each.annotation = _Words(names).visit(each.annotation)
+    return node
 
 
 def _node(thing: Any) -> ast.AST | None:

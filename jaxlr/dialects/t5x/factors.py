@@ -13,6 +13,7 @@ from jaxlr.schedules import Schedule, constant
 
 Factor: TypeAlias = "Schedule | Number"
 _LONGEST = 60  # characters of a wrong factor that a message shows
+_MOST = 50
 
 
 def read_factors(factors: str, known: Sequence[str]) -> list[str]:
@@ -32,6 +33,8 @@ def read_factors(factors: str, known: Sequence[str]) -> list[str]:
     if not isinstance(factors, str):
         raise TypeError(f"factors must be text such as 'constant * linear_warmup', got {factors!r}")
     names = [name.strip() for name in factors.split("*")]
+    if len(names) > _MOST:
+        raise ValueError(f"factors must be at most {_MOST} names, got {len(names):,}")
     for name in names:
         if name not in known:
             word = re.fullmatch(r"\w{1,60}", name)

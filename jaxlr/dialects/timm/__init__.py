@@ -1,4 +1,4 @@
-"""The schedulers of timm 1.0 under their own names, `lr` in place of `optimizer`.
+"""The schedulers of timm 1.0 under their own names, `lr` in place of `optimizer`, and its files of arguments.
 
 A schedule counts what timm counts in `t`: updates, or epochs where timm's own `t_in_epochs` says so; one in epochs is
 driven by `jaxlr.per_epoch(schedule, steps_per_epoch)`. Every function but `PlateauLRScheduler` returns a schedule,
@@ -22,6 +22,8 @@ binary (decay_t=1.1: at t = 12 for 11); here it drops at the integer. PlateauLRS
 metric below 0; here it does.
 """
 
+from jaxlr.dialects.timm.configs import SIGNS as SIGNS
+from jaxlr.dialects.timm.configs import from_config
 from jaxlr.dialects.timm.cycles import CosineLRScheduler, PolyLRScheduler, TanhLRScheduler
 from jaxlr.dialects.timm.schedulers import (
     MultiStepLRScheduler,
@@ -38,4 +40,5 @@ __all__ = [
     "StepLRScheduler",
     "TanhLRScheduler",
     "WSDLRScheduler",
+    "from_config",
 ]
