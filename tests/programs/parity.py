@@ -112,27 +112,6 @@ def optax_rows():
         yield name, core_names(made), max(difference for difference, _ in found)
 
 
-def megatron_rows():
-    for name in megatron.RECORD["NAMES"]:
-        cases = megatron.RECORD["cases"](name)
-        made = [megatron.dialect.OptimizerParamScheduler(**arguments) for arguments in cases]
-        label = f"OptimizerParamScheduler, {name}, and its weight decay"
-        yield label, core_names(made), max(found for found, _ in megatron.recorded_differences(name))
-
-
-def golden_rows(framework, tests, make=None):
-    """The rows of a dialect whose schedules are functions with the names that are recorded."""
-
-    def rows():
-        for name in tests.RECORD["NAMES"]:
-            called = getattr(tests.dialect, name) if make is None else lambda name=name, **said: make(name, said)
-            made = [called(**arguments) for arguments in tests.RECORD["cases"](name)]
-            found = golden_files.differences(framework, tests.RECORD, name, called)
-            yield name, core_names(made), max(difference for difference, _ in found)
-
-    return rows
-
-
 def draw_rows(paths):
     """Optimizers with random arguments: of 20 draws the largest."""
 
@@ -149,6 +128,27 @@ def small_rows(framework):
         for name in small.RECORDS[framework].ARGUMENTS:
             found = list(small.differences(framework, name))
             made = [small.called(framework, name, arguments) for _, arguments in found]
+            yield name, core_names(made), max(difference for difference, _ in found)
+
+    return rows
+
+
+def megatron_rows():
+    for name in megatron.RECORD["NAMES"]:
+        cases = megatron.RECORD["cases"](name)
+        made = [megatron.dialect.OptimizerParamScheduler(**arguments) for arguments in cases]
+        label = f"OptimizerParamScheduler, {name}, and its weight decay"
+        yield label, core_names(made), max(found for found, _ in megatron.recorded_differences(name))
+
+
+def golden_rows(framework, tests, make=None):
+    """The rows of a dialect whose schedules are functions with the names that are recorded."""
+
+    def rows():
+        for name in tests.RECORD["NAMES"]:
+            called = getattr(tests.dialect, name) if make is None else lambda name=name, **said: make(name, said)
+            made = [called(**arguments) for arguments in tests.RECORD["cases"](name)]
+            found = golden_files.differences(framework, tests.RECORD, name, called)
             yield name, core_names(made), max(difference for difference, _ in found)
 
     return rows
