@@ -1,9 +1,43 @@
 """Learning-rate schedules and optimizers for JAX: exact everywhere, data all the way, ported to the last digit.
 
-Schedules and optimizers stand here; rarer schedules in `jaxlr.schedules`, the names of PyTorch, Keras, Transformers,
-timm and Optax in `jaxlr.dialects`, single links of a chain in `jaxlr.transforms`. A name is loaded when it is first
-used, so that the command line is there, and hears Ctrl-C, before jax is.
+A schedule is a function of the updates already applied, `schedule(count) -> rate`, so it goes
+wherever Optax takes one: `optax.adamw(jaxlr.cosine(0.1, 900))`. Its numbers are data: traced, mapped
+over, changed without a new compilation.
+
+  choose a schedule      constant linear polynomial cosine power exponential
+                         natural_exponential inverse_sqrt inverse_time time_based step_decay
+                         multi_step piecewise_constant warmup_stable_decay one_cycle
+                         one_cycle_momentum triangular triangular2 exp_range cyclic
+                         cosine_restarts custom; more in jaxlr.schedules
+  put them together      warmup cooldown join per_epoch per_example retime; a * b, a + b,
+                         a.clip, a.shift, a.repeat
+  lengths and rates      updates scale_lr
+  look at it             plot, schedule.plot(), print(schedule)
+  an optimizer           sgd rmsprop adam adamw: Optax's steps, with a rate that can be read
+                         and set
+  build a chain          scale_by_learning_rate scale_by_momentum scale_by_rmsprop
+                         scale_by_adam scale_by_nadam scale_by_radam scale_by_adamax
+                         scale_by_adagrad add_weight_decay add_l1_penalty
+                         clip_by_global_norm; more in jaxlr.transforms
+  read the rate          current_learning_rate learning_rates current_hyperparameters
+                         update_count
+  change it on the way   set_learning_rate set_update_count; held current_schedule
+                         set_schedule
+  let a metric move it   reduce_on_plateau greedy kl_adaptive; observe
+  groups of parameters   ParameterGroups layerwise_rates mup_factors
+  batches and precision  accumulate with_master_weights small_states state_bytes guard
+                         guard_counts
+  find a rate            lr_range_test constant_rate_test
+  try many               sweep branches
+  save and come back     state_dict load_state_dict to_optax_state from_optax_state;
+                         Schedule.to_dict, from_dict
+  from elsewhere         dialects: the names, arguments and defaults of other frameworks
+  train from a shell     jaxlr --help; jaxlr.training has the same in Python
+
+`help(jaxlr.cosine)` has a formula, what is an error, and an example. A name is loaded when it is
+first used.
 """
+# Loaded late, so that the command line is there, and hears Ctrl-C, before jax is.
 
 from __future__ import annotations
 
@@ -16,6 +50,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jaxlr import dialects, schedules, transforms
     from jaxlr.optimizers import adam, adamw, rmsprop, sgd
+    from jaxlr.plotting import plot
     from jaxlr.schedules import (
         Schedule,
         constant,
@@ -136,6 +171,7 @@ __all__ = [
     "per_epoch",
     "per_example",
     "piecewise_constant",
+    "plot",
     "polynomial",
     "power",
     "reduce_on_plateau",
@@ -173,7 +209,7 @@ __all__ = [
 ]
 
 
-_ROOMS = ("schedules", "optimizers", "transforms", "search")
+_ROOMS = ("schedules", "optimizers", "transforms", "search", "plotting")
 
 
 def __getattr__(name: str) -> object:

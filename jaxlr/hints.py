@@ -30,6 +30,13 @@ FRAMEWORKS = (
     "torchtitan",
     "olmo",
     "nanochat",
+    "diffusers",
+    "mmengine",
+    "fastai",
+    "tf_keras",
+    "fairseq",
+    "caffe",
+    "mlx",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = (
@@ -41,6 +48,9 @@ CONFIGURED: tuple[str, ...] = (
     "olmo",
     "timm",
 )
+
+# Those that repeat names of others, and are told of only where nobody else has the name.
+_ECHOES = ("diffusers", "mmengine", "tf_keras", "mlx")
 
 # What has the curve of a framework's schedule, by the framework's name.
 _CURVES = {
@@ -87,7 +97,6 @@ _CURVES = {
 _WAYS = {
     "inject_hyperparams": "jaxlr.set_learning_rate changes a rate without it, and optax.inject_hyperparams(jaxlr.sgd) "
     "works too",
-    "fit_flat_cos": "jaxlr.schedules.flat_cosine",
     "rprop": "jaxlr.dialects.torch.Rprop",
     "chain": "optax.chain; jaxlr's links go into it",
     "masked": "optax.masked, or jaxlr.ParameterGroups",
@@ -128,7 +137,9 @@ def hint(name: str) -> str:
         own = [f"jaxlr.{last}"]
     elif not own and last in _listed("schedules"):
         own = [f"jaxlr.schedules.{last}"]
-    theirs = [f"jaxlr.dialects.{framework}.{last}" for framework in FRAMEWORKS if last in names(framework)]
+    having = [framework for framework in FRAMEWORKS if last in names(framework)]
+    having = [framework for framework in having if framework not in _ECHOES] or having[:1]
+    theirs = [f"jaxlr.dialects.{framework}.{last}" for framework in having]
     if own and theirs:
         return f"; it is {own[0]}, or {' or '.join(theirs)} with the framework's own arguments"
     if own or theirs:

@@ -113,7 +113,7 @@ STEPS = {
     "greedy": Step(
         lambda: jaxlr.adamw(jaxlr.greedy(1e-3)),
         after=lambda state: jaxlr.observe(state, jnp.float32(1.0)),
-        names=("Greedy", "get_greedy_schedule", "get_scheduler"),
+        names=("Greedy", "GreedyLR", "get_greedy_schedule", "get_scheduler"),
     ),
     "guard": Step(lambda: jaxlr.guard(jaxlr.adamw(falling)), names=("guard_counts",)),
     "small_states": Step(lambda: jaxlr.small_states(jaxlr.adamw(falling))),
@@ -144,11 +144,16 @@ OPTIMIZERS = {  # of the dialects, each with its own defaults
     if returns(getattr(getattr(dialects, framework), name)) in ("Optimizer", "optax.GradientTransformationExtraArgs")
     and name != "from_optimizer"
 }
+OPTIMIZERS["torch.Muon"] = Step(  # of matrices alone
+    lambda: optax.masked(dialects.torch.Muon(1e-3), lambda params: jax.tree.map(lambda leaf: leaf.ndim == 2, params)),
+    names=("orthogonalize",),
+)
 STEPS |= OPTIMIZERS
 
 # What becomes no program of its own, and why.
 NO_PROGRAM = {
     "on the host": {
+        "Annealer",
         "BranchesResult",
         "FAMILIES",
         "MupFactors",
@@ -202,7 +207,7 @@ def unmentioned():
     for framework in dialects.FRAMEWORKS:
         room = getattr(dialects, framework)
         for name in room.__all__:
-            of_families = {"Schedule", "ReduceOnPlateau", "Schedule | ReduceOnPlateau"}
+            of_families = {"Schedule", "ReduceOnPlateau", "Schedule | ReduceOnPlateau", "Annealer | Schedule"}
             if (
                 f"{framework}.{name}" not in STEPS
                 and name not in compiled

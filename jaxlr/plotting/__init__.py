@@ -6,7 +6,7 @@ Matplotlib comes with the extra `plot` and is imported only inside the functions
 import importlib
 from typing import Any
 
-from jaxlr.plotting.schedules import plot_schedules
+from jaxlr.plotting.schedules import plot, plot_schedules
 from jaxlr.plotting.styles import (
     COLOURS,
     DARK,
@@ -36,6 +36,7 @@ __all__ = [
     "STYLE",
     "darkened",
     "make_logarithmic",
+    "plot",
     "plot_schedules",
     "require_format",
     "save_figure",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlr.plotting.styles import COLOURS, make_logarithmic, positive, style, thinned
+from jaxlr.schedules.schedule import Schedule, as_schedule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,3 +79,35 @@ def plot_schedules(
             axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         figure.legend(loc="outside upper left", frameon=False, prop={"family": "monospace", "size": 10.5})
     return figure
+
+
+def plot(
+    *schedules: Schedule, steps: int | None = None, log: bool = False, steps_per_epoch: int | None = None
+) -> Figure:
+    """Draws schedules in one picture, labelled with the calls that make them.
+
+    Args:
+      *schedules: one or several.
+      steps: the last count drawn; None is the longest of their spans.
+      log: whether the rate is drawn on a logarithmic axis.
+      steps_per_epoch: updates in an epoch; with it the horizontal axis is in epochs.
+
+    Returns:
+      A Matplotlib figure; `jaxlr.plotting.save_figure` writes it to a file.
+
+    Raises:
+      TypeError: something is no schedule; `jaxlr.plotting.plot_schedules` draws functions, and takes labels.
+      ValueError: there is no schedule, or `steps` or `steps_per_epoch` is below 1.
+      ModuleNotFoundError: Matplotlib is missing.
+
+    Example:
+      >>> import jaxlr
+      >>> figure = jaxlr.plot(jaxlr.cosine(0.5, 100), jaxlr.linear(0.5, 0.1, 40))
+      >>> [line.get_xydata()[-1].tolist() for line in figure.axes[0].lines]
+      [[100.0, 0.0], [100.0, 0.10000000149011612]]
+    """
+    checked = [as_schedule("each of schedules", schedule) for schedule in schedules]
+    if not checked:
+        raise ValueError("schedules must hold at least one schedule, got none")
+    last = max(schedule.span() for schedule in checked) if steps is None else steps
+    return plot_schedules(checked, last, log=log, steps_per_epoch=steps_per_epoch)

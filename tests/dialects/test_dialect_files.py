@@ -69,7 +69,7 @@ BROKEN = {
     "no signs": (
         "a.json",
         '{"colour": "blue"}',
-        "has no key by which a framework could be told; a dialect knows megat",
+        "has no key by which a framework could be told; a dialect knows ",
     ),
     "signs of two": (
         "a.yaml",

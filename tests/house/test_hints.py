@@ -18,13 +18,14 @@ SAID = {
     "inject_hyperparams": "; write jaxlr.set_learning_rate changes a rate without it, and "
     "optax.inject_hyperparams(jaxlr.sgd) works too",
     "lr_find": "; it is jaxlr.lr_range_test",
-    "cosine_decay": "; it is jaxlr.cosine",
+    "cosine_decay": "; it is jaxlr.cosine, or jaxlr.dialects.tf_keras.cosine_decay with the framework's own arguments",
     "StepLR": "; it is jaxlr.step_decay, or jaxlr.dialects.torch.StepLR with the framework's own arguments",
     "cosine_decay_schedule": "; it is jaxlr.cosine, or jaxlr.dialects.optax.cosine_decay_schedule with the framework's "
     "own arguments",
     "ExponentialDecay": "; it is jaxlr.exponential, or jaxlr.dialects.keras.ExponentialDecay with the framework's own "
     "arguments",
-    "fit_one_cycle": "; it is jaxlr.one_cycle",
+    "fit_one_cycle": "; it is jaxlr.one_cycle, or jaxlr.dialects.fastai.fit_one_cycle with the framework's own "
+    "arguments",
     "get_cosine_schedule_with_warmup": "; it is jaxlr.dialects.transformers.get_cosine_schedule_with_warmup",
     "CosineLRScheduler": "; it is jaxlr.dialects.timm.CosineLRScheduler",
     "create_cosine_learning_rate_schedule": "; it is jaxlr.cosine",

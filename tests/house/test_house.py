@@ -181,6 +181,16 @@ def test_every_framework_is_a_name_of_the_dialects():
     assert set(jaxlr.dialects.__all__) == {*jaxlr.dialects.FRAMEWORKS, "Comparison", "Recipe", "from_file", "report"}
 
 
+def test_the_help_is_a_map_of_every_name():
+    words = set(re.findall(r"\w+", jaxlr.__doc__))
+    assert [name for name in jaxlr.__all__ if name not in words] == []
+    lines = jaxlr.__doc__.split("\n\n")[2].splitlines()
+    assert max(map(len, lines)) < 96
+    named = {name for line in lines for name in re.findall(r"(?<![\w.])[a-z]+_\w+", line[25:])}
+    assert len(named) > 40
+    assert [name for name in named if not hasattr(jaxlr, name)] == []
+
+
 @pytest.mark.parametrize("name", jaxlr.__all__)
 def test_every_public_name_is_documented(name):
     thing = getattr(jaxlr, name)

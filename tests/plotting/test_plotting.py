@@ -32,6 +32,17 @@ def test_schedules_are_drawn_to_the_last_count_in_different_colours():
     assert "constant(value=0.5)" in texts(figure)
 
 
+def test_the_front_name_draws_schedules_over_the_longest_span():
+    figure = jaxlr.plot(jaxlr.cosine(0.5, 50), jaxlr.linear(0.5, 0.1, 40))
+    ends = [line.get_xydata()[-1].tolist() for line in figure.axes[0].lines]
+    assert ends == [[50.0, 0.0], [50.0, pytest.approx(0.1)]]
+    assert jaxlr.plot(jaxlr.cosine(0.5, 50), steps=20).axes[0].lines[0].get_xdata()[-1] == 20
+    with pytest.raises(ValueError, match="must hold at least one schedule"):
+        jaxlr.plot()
+    with pytest.raises(TypeError, match=r"each of schedules must be a jaxlr schedule, got 0\.1; wrap a number"):
+        jaxlr.plot(0.1)
+
+
 def test_ten_schedules_differ_in_colour_or_line():
     figure = plotting.plot_schedules({str(n): jaxlr.constant(n) for n in range(10)}, 5)
     looks = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines}

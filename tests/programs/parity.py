@@ -26,6 +26,7 @@ import test_dialect_axlearn as axlearn
 import test_dialect_big_vision as big_vision
 import test_dialect_deepspeed as deepspeed
 import test_dialect_keras as keras
+import test_dialect_keras_draws as keras_draws
 import test_dialect_levanter as levanter
 import test_dialect_maxtext as maxtext
 import test_dialect_megatron as megatron
@@ -34,10 +35,12 @@ import test_dialect_olmo as olmo
 import test_dialect_optax as optax
 import test_dialect_t5x as t5x
 import test_dialect_timm as timm
+import test_dialect_torch_draws as torch_draws
 import test_dialect_torch_optimizers as torch_optimizers
 import test_dialect_torch_schedulers as torch
 import test_dialect_torchtitan as torchtitan
 import test_dialect_transformers as transformers
+import test_dialects_small as small
 import test_transforms_plateau as plateau
 
 _PARTS = 4
@@ -52,7 +55,7 @@ def core_names(made):
         elif isinstance(each, ReduceOnPlateau):
             names.append("reduce_on_plateau")
         else:
-            *before, last = links(each.init(jnp.zeros(1)))
+            *before, last = links(each.init(jnp.zeros((1, 1))))
             names += before or [last]
     return ", ".join(f"`{name}`" for name, _ in Counter(names).most_common(_PARTS))
 
@@ -109,6 +112,27 @@ def optax_rows():
         yield name, core_names(made), max(difference for difference, _ in found)
 
 
+def draw_rows(paths):
+    """Optimizers with random arguments: of 20 draws the largest."""
+
+    def rows():
+        for name in paths.NAMES:
+            made = [paths.port(name, arguments) for arguments in paths.RECORD["draws"](name)[:1]]
+            yield name, core_names(made), max(paths.distances(name))
+
+    return rows
+
+
+def small_rows(framework):
+    def rows():
+        for name in small.RECORDS[framework].ARGUMENTS:
+            found = list(small.differences(framework, name))
+            made = [small.called(framework, name, arguments) for _, arguments in found]
+            yield name, core_names(made), max(difference for difference, _ in found)
+
+    return rows
+
+
 def megatron_rows():
     for name in megatron.RECORD["NAMES"]:
         cases = megatron.RECORD["cases"](name)
@@ -153,6 +177,9 @@ FRAMEWORKS = {
     "big_vision 0127fb6": lambda: recorded_rows(big_vision),
     "levanter 9263f81": lambda: recorded_rows(levanter),
     "AXLearn 34aed43": lambda: recorded_rows(axlearn),
+    "torch 2.13.0, random arguments": draw_rows(torch_draws),
+    "Keras 3.15.1, random arguments": draw_rows(keras_draws),
+    **{f"{framework} {version}": small_rows(framework) for framework, version in small.VERSIONS.items()},
 }
 
 
@@ -160,10 +187,13 @@ def main():
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="where the table goes, as markdown")
+    parser.add_argument("--only", nargs="*", default=[""], help="words; a framework is asked that has one in its name")
     options = parser.parse_args()
     lines = ["| theirs | in jaxlr's core | largest difference |", "| --- | --- | --- |"]
-    for framework, rows in FRAMEWORKS.items():
+    asked = {name: rows for name, rows in FRAMEWORKS.items() if any(word in name for word in options.only)}
+    for framework, rows in asked.items():
         lines.append(f"| **{framework}** | | |")
+        print(lines[-1], flush=True)
         for name, core, difference in rows():
             # Rates are recorded in float32: what is left below its last digit is that of the comparison.
             lines.append(f"| {name} | {core} | {f'{difference:.1e}' if difference > 1e-12 else '0'} |")

@@ -99,8 +99,8 @@ def from_config(config: Mapping[str, Any]) -> Recipe:
       <BLANKLINE>
       schedule = jaxlr.warmup(schedule=jaxlr.cosine(init_value=0.001, decay_steps=899, end_value=0.0001),
       warmup_steps=100)
-      optimizer = jaxlr.adamw(schedule, b1=0.9, b2=0.95, eps=1e-08, weight_decay=0.1)
       groups = jaxlr.ParameterGroups(no_decay=['*norm*', '*bias'])
+      optimizer = jaxlr.adamw(schedule, b1=0.9, b2=0.95, eps=1e-08, weight_decay=0.1)
       optimizer = groups.wrap(optimizer)
       optimizer = optax.chain(jaxlr.clip_by_global_norm(1.0), optimizer)
     """

@@ -18,7 +18,7 @@ from jaxlr.transforms.groups.patterns import ParameterGroups
 
 SIGNS = [
     *("train_module.scheduler.*", "train_module.optim.*", "trainer.max_duration.*", "train_module.*", "*._CLASS_"),
-    *("data_loader.global_batch_size", "trainer.*"),
+    "data_loader.global_batch_size",
 ]
 _OPTIM, _SCHEDULER = "train_module.optim", "train_module.scheduler"
 _KNOWN = [
