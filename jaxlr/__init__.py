@@ -30,7 +30,7 @@ over, changed without a new compilation.
   find a rate            lr_range_test constant_rate_test
   try many               sweep branches
   save and come back     state_dict load_state_dict to_optax_state from_optax_state;
-                         Schedule.to_dict, from_dict
+                         Schedule.to_dict, Schedule.from_dict
   from elsewhere         dialects: the names, arguments and defaults of other frameworks
   train from a shell     jaxlr --help; jaxlr.training has the same in Python
 
