@@ -15,9 +15,6 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 RECORD = runpy.run_path(str(GOLDEN / "record_keras_optimizer_draws.py"))
 NAMES = list(RECORD["DRAW"])
 SHORT = 1  # draw; each is a program to compile
-# Keras assigns a parameter twice an update, the decay first, and rounds it to float32 twice: with rates of 0.002, where
-# Lamb's steps and its decay nearly cancel, that is up to 1.9e-4 of the distance.
-BOUND = {"Lamb": 3e-4}
 
 
 def port(name, arguments):
@@ -35,7 +32,7 @@ def distances(name, draws=None):
 def test_follows_the_recorded_paths_of_keras(name, draws):
     with np.load(RECORD["FILE"]) as golden:
         assert str(golden["keras"]).startswith("3.15.1")
-    assert max(distances(name, draws)) < (2e-5 if draws == SHORT else BOUND.get(name, 2e-5))
+    assert max(distances(name, draws)) < 2e-5
 
 
 @pytest.mark.parametrize("name", NAMES)
