@@ -1,7 +1,7 @@
 """Records what Keras' newer optimizers do with random arguments; writes `keras_optimizer_draws.npz`.
 
 Run it as `KERAS_BACKEND=numpy python tests/golden/record_keras_optimizer_draws.py` with keras 3.15.1, and then with
-`KERAS_BACKEND=jax JAX_ENABLE_X64=1` and the argument `Lamb`, which records that one in float64: Keras assigns a parameter
+`KERAS_BACKEND=jax JAX_ENABLE_X64=1` and the argument `Lamb`, which takes that in float64: Keras assigns a parameter
 twice an update, and in float32 the two roundings are 1.7e-4 of the distance that Lamb goes at its lowest rates. Of 200
 updates of a matrix and a vector, flat in a row, the file holds the parameters after some and how far each number went.
 """
