@@ -68,7 +68,8 @@ def cosines(number):
 @pytest.mark.parametrize("number", [2, 10, 40])
 def test_a_composition_of_one_family_is_one_program_of_it(number):
     joined = jaxlr.join(cosines(number), [100 * i for i in range(1, number)])
-    assert equations_of(joined) <= 300
+    # An older jax unstacks the chosen numbers one by one.
+    assert equations_of(joined) <= 300 + (10 * number if jax.__version_info__ < (0, 10) else 0)
     assert equations_of(sum(cosines(number), jaxlr.constant(0.0))) <= 320 + 300 * (number < 4)
 
 

@@ -57,6 +57,16 @@ def test_one_flipped_bit_in_any_file_of_a_checkpoint_is_refused_and_the_one_befo
         read_position(tmp_path)
 
 
+def test_checksums_that_a_kill_left_half_written_are_taken_away_and_the_checkpoint_is_whole(tmp_path):
+    write(tmp_path, [3, 5])
+    left = tmp_path / "checkpoints" / "5" / "checksums.json.part"
+    left.write_text('{"sha256"')
+    assert read_position(tmp_path) == position(5)
+    write(tmp_path, [7])
+    assert not left.exists()
+    assert read_position(tmp_path) == position(7)
+
+
 def test_every_complete_checkpoint_has_checksums_and_one_without_is_an_older_one(tmp_path):
     write(tmp_path, [3, 5, 8])
     assert [(tmp_path / f"checkpoints/{count}/checksums.json").exists() for count in steps(tmp_path)] == [True, True]

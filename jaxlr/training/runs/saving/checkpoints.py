@@ -20,6 +20,7 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, L
 from jaxlr.errors import CheckpointError
 from jaxlr.training.runs.records.position import Position, to_position
 from jaxlr.training.runs.records.schema import check_fields, text
+from jaxlr.training.runs.saving.checksums import FILE as CHECKSUMS
 from jaxlr.training.runs.saving.checksums import changed_file, write_checksums
 from jaxlr.training.runs.saving.layout import check_layout, layout_of, named_arrays
 
@@ -63,6 +64,9 @@ class Checkpoints:
             self.folder.mkdir(exist_ok=True)
             # Orbax wants an absolute path.
             self._manager = ocp.CheckpointManager(self.folder.absolute(), options=options)
+            if jax.process_index() == 0:
+                for left in self.folder.glob(f"*/{CHECKSUMS}.part"):  # by a kill; the checkpoint is whole without it
+                    left.unlink()
 
     @property
     def latest(self) -> int | None:
