@@ -36,6 +36,10 @@ def params_of(dtype=jnp.float32):
     return {name: jax.ShapeDtypeStruct(shape, dtype) for name, shape in SHAPES.items()}
 
 
+# Copies of the parameters that an algorithm needs beside the state: a norm before the step, or products of matrices.
+WORK = {"keras.Lamb": 1, "keras.Muon": 3, "torch.Muon": 3}
+
+
 @dataclasses.dataclass(frozen=True)
 class Step:
     """An optimizer's step: how it is made, of what the parameters are, and Optax's twin where it has one."""

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from accelerated import OPERATIONS, PARAMETERS, SCHEDULES, STEPS, unmentioned
+from accelerated import OPERATIONS, PARAMETERS, SCHEDULES, STEPS, WORK, unmentioned
 
 import jaxlr
 from jaxlr.compiling import TargetError, compile_for, describe
@@ -82,7 +82,8 @@ def test_a_step(name, devices):
     state = report.parts["params"] + report.parts.get("optimizer", 0)
     assert report.memory.aliased >= 0.999 * state, "the new state lies where the old one lay"
     assert report.memory.outputs - report.memory.aliased < 100_000
-    assert report.memory.temporaries < 0.01 * state, "nothing of the state's size is copied"
+    work = WORK.get(name, 0) * 4 * PARAMETERS
+    assert report.memory.temporaries < 0.01 * state + work, "nothing of the state's size is copied"
     assert all(size_of(each) < 100_000 for each in report.program.copies)
 
 
