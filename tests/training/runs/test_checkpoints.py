@@ -189,6 +189,22 @@ def test_a_disk_that_is_full_is_one_line_and_leaves_the_last_checkpoint_good(tmp
     chex.assert_trees_all_equal(load_state(tmp_path, 1, make_state()), make_state(1))
 
 
+@pytest.mark.parametrize(("processes", "kind"), [(1, CheckpointError), (2, jax.errors.JaxRuntimeError)])
+def test_a_process_that_is_lost_in_the_middle_of_a_write_is_not_the_disk_s_fault(
+    processes, kind, tmp_path, monkeypatch
+):
+    def lost(*arguments, **words):
+        raise jax.errors.JaxRuntimeError("UNKNOWN: Gloo AllGather failed: Connection closed by peer")
+
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    monkeypatch.setattr(checkpoints._manager, "save", lost)
+    monkeypatch.setattr(jax, "process_count", lambda: processes)
+    with pytest.raises(kind, match="Connection closed by peer"):
+        checkpoints.save(make_state(), position(1))
+    monkeypatch.undo()
+    checkpoints.close()
+
+
 def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path):
     (tmp_path / "checkpoints").write_text("")
     with pytest.raises(CheckpointError) as caught:

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
+from jax.errors import JaxRuntimeError
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from jaxlr.errors import CheckpointError
@@ -125,7 +126,7 @@ class Checkpoints:
 
     def close(self) -> None:
         """Ends the threads that write; a failure that nobody waited for is lost."""
-        with contextlib.suppress(CheckpointError), self._writing():
+        with contextlib.suppress(CheckpointError, JaxRuntimeError), self._writing():
             self._manager.close()
         # After a failure some threads of orbax and tensorstore live on until the process ends, and would tell of that.
         if not self._failed:
@@ -136,7 +137,7 @@ class Checkpoints:
         try:
             with _errors(f"{self.folder}: cannot write a checkpoint"):
                 yield
-        except CheckpointError:
+        except (CheckpointError, JaxRuntimeError):
             self._failed = True
             raise
 
@@ -303,6 +304,8 @@ def _errors(what: str) -> Iterator[None]:
     except CheckpointError:
         raise
     except Exception as error:
+        if isinstance(error, JaxRuntimeError) and jax.process_count() > 1:
+            raise  # processes agree in the middle of a write: one of them is gone, and the disk is fine
         place = what.partition(": ")[0]
         reason = " ".join(str(error).replace(f"{place}/", "").split()) or type(error).__name__
         # What the system said, which tensorstore hides behind what it was about to do.
