@@ -1,4 +1,8 @@
-"""How near a dialect is to the rates recorded from its source."""
+"""How near a dialect is to the rates recorded from its source, and where its schedules start and end.
+
+A recorder is a module `record_NAME` of tests/golden, with `NAMES`, `cases(name)`, `kept(name)` and `FILE`, and with
+`last(arguments)` where the source has no rate after that count.
+"""
 
 from pathlib import Path
 
@@ -6,7 +10,10 @@ import jax
 import numpy as np
 import pytest
 
+from jaxlr import dialects
+
 GOLDEN = Path(__file__).parent / "golden"
+CONFIGS = Path(__file__).parent / "dialects" / "configs"
 BOTH = pytest.mark.parametrize(
     "draws", [slice(0, 1), pytest.param(slice(1, None), marks=pytest.mark.long)], ids=["1", "19"]
 )
@@ -18,16 +25,29 @@ def differences(record, make, name, draws=slice(None)):
     with np.load(record.FILE) as golden:
         rows = golden[name]
     for draw, arguments in list(enumerate(record.cases(name)))[draws]:
-        here = counts[draw] <= record.last(arguments)
-        theirs = rows[draw][here]
-        assert np.isfinite(theirs).all(), arguments
-        ours = np.asarray(make(name, arguments)(counts[draw][here]), np.float64)
-        yield share_of_peak(ours, theirs), arguments
+        here = counts[draw] <= record.last(arguments) if hasattr(record, "last") else slice(None)
+        yield share_of_peak(make(name, arguments)(counts[draw][here]), rows[draw][here]), arguments
 
 
 def share_of_peak(ours, theirs):
     """The largest difference over the largest rate; over 1 where the kept rates are all 0."""
-    return float(np.max(np.abs(ours - theirs)) / (np.max(np.abs(theirs)) or 1.0))
+    assert np.isfinite(theirs).all()
+    return float(np.max(np.abs(np.asarray(ours, np.float64) - theirs)) / (np.max(np.abs(theirs)) or 1.0))
+
+
+def config_difference(record, folder, file):
+    """That of a configuration file's schedule, at the counts that the recorder says."""
+    with np.load(record.FILE) as golden:
+        theirs = golden[file]
+    recipe = dialects.from_file(CONFIGS / folder / file)
+    assert recipe.framework == folder
+    return share_of_peak(recipe.schedule(record.counts(file)), theirs)
+
+
+def assert_at(schedule, expected):
+    """The values of a schedule at some counts, to seven digits."""
+    counts = np.array(list(expected))
+    np.testing.assert_allclose(schedule(counts), list(expected.values()), rtol=2e-7, atol=1e-12)
 
 
 def assert_traces(make, *numbers):

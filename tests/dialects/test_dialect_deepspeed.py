@@ -4,14 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from golden_files import CONFIGS, assert_at, config_difference, differences, recorder
+import record_deepspeed as record
+from recorded import BOTH, CONFIGS, assert_at, config_difference, differences
 
 import jaxlr
 from jaxlr import dialects
 from jaxlr.dialects import deepspeed as dialect
 
-RECORD = recorder("deepspeed")
-EVERY = pytest.mark.parametrize("name", RECORD["NAMES"])
+EVERY = pytest.mark.parametrize("name", record.NAMES)
 # Name, unit of the counts, first value, last count that is not past the end, what comes after it, the test of it.
 CONVENTIONS = [
     ("LRRangeTest", "updates", "lr_range_test_min_lr", "none", "grows without end", "test_the_borders_are_deepspeeds"),
@@ -113,10 +113,14 @@ BORDERS = {
 }
 
 
-@pytest.mark.parametrize("draws", [slice(0, 1), pytest.param(slice(1, None), marks=pytest.mark.long)], ids=["1", "19"])
+def made(name, arguments):
+    return getattr(dialect, name)(**arguments)
+
+
+@BOTH
 @EVERY
 def test_is_what_deepspeed_recorded(name, draws):
-    for found, arguments in differences("deepspeed", RECORD, name, getattr(dialect, name), draws):
+    for found, arguments in differences(record, made, name, draws):
         assert found <= 1e-6, arguments
 
 
@@ -125,9 +129,9 @@ def test_the_borders_are_deepspeeds(name):
     assert_at(*BORDERS[name])
 
 
-@pytest.mark.parametrize("file", RECORD["CONFIGS"])
+@pytest.mark.parametrize("file", record.CONFIGS)
 def test_a_json_file_is_what_deepspeed_makes_of_it(file):
-    assert config_difference("deepspeed", RECORD, file) <= 1e-6
+    assert config_difference(record, "deepspeed", file) <= 1e-6
 
 
 def test_a_json_file_makes_an_optimizer():
@@ -194,8 +198,8 @@ def test_numbers_can_be_traced():
 
 
 def test_a_schedule_is_written_down():
-    for name in RECORD["NAMES"]:
-        for arguments in RECORD["cases"](name)[:5]:
+    for name in record.NAMES:
+        for arguments in record.cases(name)[:5]:
             made = getattr(dialect, name)(**arguments)
             assert jaxlr.schedules.parse(repr(made)).to_dict() == made.to_dict()
 

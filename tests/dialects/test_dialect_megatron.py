@@ -4,14 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from golden_files import CONFIGS, GOLDEN, assert_at, largest, recorder
+import record_megatron as record
+from recorded import BOTH, CONFIGS, assert_at, share_of_peak
 
 import jaxlr
 from jaxlr import dialects
 from jaxlr.dialects import megatron as dialect
 
-RECORD = recorder("megatron")
-EVERY = pytest.mark.parametrize("name", RECORD["NAMES"])
+EVERY = pytest.mark.parametrize("name", record.NAMES)
 DECAY = ("start_wd", "end_wd", "wd_incr_steps", "wd_incr_style")
 # Name, unit of the counts, first value, last count that is not past the end, what comes after it, the test of it.
 CONVENTIONS = [
@@ -58,15 +58,15 @@ BORDERS = {
 
 def recorded_differences(name, draws=slice(None)):
     """The differences of the rate and of the weight decay, as shares of their peaks, and the arguments."""
-    counts = RECORD["kept"](name)
-    with np.load(GOLDEN / "megatron.npz") as golden:
-        for draw, arguments in list(enumerate(RECORD["cases"](name)))[draws]:
+    counts = record.kept(name)
+    with np.load(record.FILE) as golden:
+        for draw, arguments in list(enumerate(record.cases(name)))[draws]:
             made = dialect.OptimizerParamScheduler(**arguments), dialect.weight_decay(*(arguments[k] for k in DECAY))
-            found = [largest(each(counts[draw]), golden[name][draw][:, i]) for i, each in enumerate(made)]
+            found = [share_of_peak(each(counts[draw]), golden[name][draw][:, i]) for i, each in enumerate(made)]
             yield max(found), arguments
 
 
-@pytest.mark.parametrize("draws", [slice(0, 1), pytest.param(slice(1, None), marks=pytest.mark.long)], ids=["1", "19"])
+@BOTH
 @EVERY
 def test_is_what_megatron_recorded(name, draws):
     for found, arguments in recorded_differences(name, draws):
@@ -78,16 +78,16 @@ def test_the_borders_are_megatrons(name):
     assert_at(*BORDERS[name])
 
 
-@pytest.mark.parametrize("file", RECORD["CONFIGS"])
+@pytest.mark.parametrize("file", record.CONFIGS)
 def test_a_launch_file_is_what_megatron_makes_of_it(file):
     recipe = dialects.from_file(CONFIGS / "megatron" / file)
     assert recipe.framework == "megatron"
-    counts, decay = RECORD["counts"](file), recipe.arguments["weight_decay"]
+    counts, decay = record.counts(file), recipe.arguments["weight_decay"]
     decays = decay(counts) if callable(decay) else np.full(len(counts), decay)
     made = [recipe.schedule(counts), *(each(counts) for each in list(recipe.groups.rates.values())[:1]), decays]
-    with np.load(GOLDEN / "megatron.npz") as golden:
+    with np.load(record.FILE) as golden:
         for ours, theirs in zip(made, golden[file].T, strict=True):
-            assert largest(ours, theirs) <= 1e-6
+            assert share_of_peak(ours, theirs) <= 1e-6
 
 
 def test_a_launch_file_makes_an_optimizer():
@@ -149,8 +149,8 @@ def test_numbers_can_be_traced():
 
 
 def test_a_schedule_is_written_down():
-    for name in RECORD["NAMES"]:
-        for arguments in RECORD["cases"](name)[:5]:
+    for name in record.NAMES:
+        for arguments in record.cases(name)[:5]:
             made = dialect.OptimizerParamScheduler(**arguments)
             assert jaxlr.schedules.parse(repr(made)).to_dict() == made.to_dict()
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from golden_files import assert_at, differences, recorder
+import record_nanochat as record
+from recorded import BOTH, assert_at, differences
 
 import jaxlr
 from jaxlr.dialects import nanochat as dialect
 
-RECORD = recorder("nanochat")
-EVERY = pytest.mark.parametrize("name", RECORD["NAMES"])
+EVERY = pytest.mark.parametrize("name", record.NAMES)
 # Name, unit of the counts, first value, last count that is not past the end, what comes after it, the test of it.
 CONVENTIONS = [
     (
@@ -44,10 +44,14 @@ BORDERS = {
 }
 
 
-@pytest.mark.parametrize("draws", [slice(0, 1), pytest.param(slice(1, None), marks=pytest.mark.long)], ids=["1", "19"])
+def made(name, arguments):
+    return getattr(dialect, name)(**arguments)
+
+
+@BOTH
 @EVERY
 def test_is_what_the_scripts_recorded(name, draws):
-    for found, arguments in differences("nanochat", RECORD, name, getattr(dialect, name), draws):
+    for found, arguments in differences(record, made, name, draws):
         assert found <= 1e-6, arguments
 
 
@@ -68,8 +72,8 @@ def test_a_warm_up_of_all_of_nanogpts_run_does_not_divide_by_0():
 
 
 def test_a_schedule_is_written_down():
-    for name in RECORD["NAMES"]:
-        made = getattr(dialect, name)(**RECORD["cases"](name)[0])
+    for name in record.NAMES:
+        made = getattr(dialect, name)(**record.cases(name)[0])
         assert jaxlr.schedules.parse(repr(made)).to_dict() == made.to_dict()
 
 

@@ -5,14 +5,14 @@ import functools
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from golden_files import CONFIGS, assert_at, config_difference, differences, recorder
+import record_olmo as record
+from recorded import BOTH, CONFIGS, assert_at, config_difference, differences
 
 import jaxlr
 from jaxlr import dialects
 from jaxlr.dialects import olmo as dialect
 
-RECORD = recorder("olmo")
-EVERY = pytest.mark.parametrize("name", RECORD["NAMES"])
+EVERY = pytest.mark.parametrize("name", record.NAMES)
 LINE = functools.partial(dialect.LinearWithWarmup, warmup=0, alpha_f=0.5)
 # Name, unit of the counts, first value, last count that is not past the end, what comes after it, the test of it.
 CONVENTIONS = [
@@ -138,10 +138,10 @@ def made(name, arguments):
     return getattr(dialect, name)(**said)
 
 
-@pytest.mark.parametrize("draws", [slice(0, 1), pytest.param(slice(1, None), marks=pytest.mark.long)], ids=["1", "19"])
+@BOTH
 @EVERY
 def test_is_what_olmo_recorded(name, draws):
-    for found, arguments in differences("olmo", RECORD, name, lambda **said: made(name, said), draws):
+    for found, arguments in differences(record, made, name, draws):
         assert found <= 1e-6, arguments
 
 
@@ -150,9 +150,9 @@ def test_the_borders_are_olmos(name):
     assert_at(*BORDERS[name])
 
 
-@pytest.mark.parametrize("file", RECORD["CONFIGS"])
+@pytest.mark.parametrize("file", record.CONFIGS)
 def test_a_configuration_is_what_olmo_makes_of_it(file):
-    assert config_difference("olmo", RECORD, file) <= 1e-6
+    assert config_difference(record, "olmo", file) <= 1e-6
 
 
 def test_a_configuration_makes_an_optimizer_with_its_groups():
@@ -193,8 +193,8 @@ def test_where_olmo_divides_by_0_or_goes_below_its_last_rate():
 
 
 def test_a_schedule_is_written_down():
-    for name in RECORD["NAMES"]:
-        schedule = made(name, RECORD["cases"](name)[0])
+    for name in record.NAMES:
+        schedule = made(name, record.cases(name)[0])
         assert jaxlr.schedules.parse(repr(schedule)).to_dict() == schedule.to_dict()
 
 

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from golden_files import CONFIGS, largest, recorder
+import record_timm_configs as argument_files
+from recorded import CONFIGS, share_of_peak
 
 import jaxlr
 from jaxlr import dialects
@@ -170,15 +171,14 @@ def test_what_cannot_be_is_said(call, error, words):
         call()
 
 
-ARGUMENT_FILES = recorder("timm_configs")
 FILES = CONFIGS / "timm"
 
 
-@pytest.mark.parametrize("file", ARGUMENT_FILES["CONFIGS"])
+@pytest.mark.parametrize("file", argument_files.CONFIGS)
 def test_a_file_of_arguments_is_what_timm_makes_of_it(file):
-    recipe = dialects.from_file(FILES / file, steps_per_epoch=ARGUMENT_FILES["UPDATES"])
+    recipe = dialects.from_file(FILES / file, steps_per_epoch=argument_files.UPDATES)
     with np.load(GOLDEN / "timm_configs.npz") as golden:
-        assert largest(recipe.schedule(ARGUMENT_FILES["counts"](file)), golden[file]) <= 1e-6
+        assert share_of_peak(recipe.schedule(argument_files.counts(file)), golden[file]) <= 1e-6
     assert recipe.framework == "timm"
 
 

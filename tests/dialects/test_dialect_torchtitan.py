@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from golden_files import CONFIGS, assert_at, config_difference, differences, recorder
+import record_torchtitan as record
+from recorded import CONFIGS, assert_at, config_difference, differences
 
 import jaxlr
 from jaxlr import dialects
 from jaxlr.dialects import torchtitan as dialect
 
-RECORD = recorder("torchtitan")
 make = dialect.LRSchedulersContainer
 # Name, unit of the counts, first value, last count that is not past the end, what comes after it, the test of it.
 CONVENTIONS = [
@@ -40,9 +40,13 @@ BORDERS = {
 }
 
 
+def made(name, arguments):
+    return make(**arguments)
+
+
 @pytest.mark.parametrize("draws", [slice(0, 5), pytest.param(slice(5, None), marks=pytest.mark.long)], ids=["5", "15"])
 def test_is_what_torchtitan_recorded(draws):
-    for found, arguments in differences("torchtitan", RECORD, "LRSchedulersContainer", make, draws):
+    for found, arguments in differences(record, made, "LRSchedulersContainer", draws):
         assert found <= 1e-6, arguments
 
 
@@ -51,9 +55,9 @@ def test_the_borders_are_torchtitans(name):
     assert_at(*BORDERS[name])
 
 
-@pytest.mark.parametrize("file", RECORD["CONFIGS"])
+@pytest.mark.parametrize("file", record.CONFIGS)
 def test_a_toml_file_is_what_torchtitan_makes_of_it(file):
-    assert config_difference("torchtitan", RECORD, file) <= 1e-6
+    assert config_difference(record, "torchtitan", file) <= 1e-6
 
 
 def test_a_toml_file_makes_an_optimizer():

@@ -1,20 +1,15 @@
 """The dialects that are one table each, against what their recorders recorded of the real packages."""
 
 import importlib
-import sys
-from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sampling
+from recorded import BOTH
 
 import jaxlr
 from jaxlr import dialects
-
-GOLDEN = Path(__file__).parents[1] / "golden"
-sys.path.insert(0, str(GOLDEN))
-
-import sampling  # noqa: E402  # it stands beside the recorders, in no package
 
 VERSIONS = {
     "diffusers": "0.42.1",
@@ -64,7 +59,7 @@ SLOW = {"combine_scheds", "noisy_linear_cosine_decay", "linear_cosine_decay", "C
 EACH = [pytest.param(*pair, id="-".join(pair), marks=pytest.mark.ci if pair[1] in SLOW else ()) for pair in NAMES]
 
 
-@pytest.mark.parametrize("draws", [slice(0, 1), pytest.param(slice(1, None), marks=pytest.mark.long)], ids=["1", "19"])
+@BOTH
 @pytest.mark.parametrize(("framework", "name"), EACH)
 def test_is_what_the_package_recorded(framework, name, draws):
     for found, arguments in differences(framework, name, draws):

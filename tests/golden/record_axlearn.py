@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Optional, Union
 
-from recording import STEPS, Dice, drawn, parts_of, rates_of, save
+from recording import Dice, drawn, parts_of, rates_of, save
 from recording import kept as _kept
 
 FILE = Path(__file__).parent / "axlearn_schedules.npz"
@@ -58,11 +58,6 @@ def _case(name: str, dice: Dice) -> dict:
         | {"step_offset": dice.one_of(0, dice.whole(0, 40))},
     }
     return own[name]
-
-
-def last(arguments: dict) -> int:
-    """Past the end of a run the source's rates are as good as before."""
-    return STEPS
 
 
 class Numpy:

@@ -13,15 +13,15 @@ from sampling import STEPS, save
 FILE = Path(__file__).with_name("caffe_schedules.npz")
 ARGUMENTS = {
     "fixed": lambda dice: {},
-    "step": lambda dice: {"gamma": dice.between(0.1, 1), "stepsize": dice.integer(1, 80)},
+    "step": lambda dice: {"gamma": dice.between(0.1, 1), "stepsize": dice.whole(1, 80)},
     "exp": lambda dice: {"gamma": dice.between(0.9, 1)},
-    "inv": lambda dice: {"gamma": dice.between(1e-4, 0.5), "power": dice.of(0.75, dice.between(0.3, 3))},
+    "inv": lambda dice: {"gamma": dice.between(1e-4, 0.5), "power": dice.one_of(0.75, dice.between(0.3, 3))},
     "multistep": lambda dice: {
         "gamma": dice.between(0.1, 1),
-        "stepvalue": sorted(dice.integer(1, 190) for _ in range(dice.integer(1, 5))),
+        "stepvalue": sorted(dice.whole(1, 190) for _ in range(dice.whole(1, 5))),
     },
-    "poly": lambda dice: {"power": dice.of(1.0, dice.between(0.3, 3)), "max_iter": dice.integer(199, 400)},
-    "sigmoid": lambda dice: {"gamma": dice.of(-1, 1) * dice.between(0.01, 0.5), "stepsize": dice.integer(1, 190)},
+    "poly": lambda dice: {"power": dice.one_of(1.0, dice.between(0.3, 3)), "max_iter": dice.whole(199, 400)},
+    "sigmoid": lambda dice: {"gamma": dice.one_of(-1, 1) * dice.between(0.01, 0.5), "stepsize": dice.whole(1, 190)},
 }
 for _policy in list(ARGUMENTS):
     ARGUMENTS[_policy] = lambda dice, make=ARGUMENTS[_policy]: {"base_lr": dice.rate(), **make(dice)}

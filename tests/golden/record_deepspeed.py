@@ -10,61 +10,60 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import recording
+from recording import STEPS, Dice, drawn
 
 FILE = Path(__file__).parent / "deepspeed.npz"
 CONFIGS = {"zero3_warmup_decay.json": 12100, "one_cycle.json": 2500, "cosine_auto.json": 3010}
 FOLDER = Path(__file__).parents[1] / "dialects" / "configs" / "deepspeed"
-DRAWS, STEPS, KEPT = 20, 200, 24
 NAMES = ["LRRangeTest", "OneCycle", "WarmupLR", "WarmupDecayLR", "WarmupCosineLR", "one_cycle_momentum"]
 
 
 def cases(name: str) -> list[dict]:
     """The arguments of every draw."""
-    random = np.random.default_rng([21, NAMES.index(name)])
-    return [_case(name, random) for _ in range(DRAWS)]
+    return drawn(_case, NAMES, name, seed=21)
 
 
-def _case(name: str, random: np.random.Generator) -> dict:
-    def between(low: float, high: float) -> float:
-        return float(random.uniform(low, high))
-
-    def one_of(*options):
-        return options[random.integers(len(options))]
-
-    rate = 10 ** between(-5, 0)
-    warm = {"warmup_num_steps": one_of(1, int(random.integers(1, 120))), "warmup_type": one_of("log", "linear")}
+def _case(name: str, dice: Dice) -> dict:
+    rate = 10 ** dice.between(-5, 0)
+    warm = {"warmup_num_steps": dice.one_of(1, dice.whole(1, 119)), "warmup_type": dice.one_of("log", "linear")}
     if name == "LRRangeTest":
-        steps = {"lr_range_test_step_size": int(random.integers(1, 50)), "lr_range_test_step_rate": between(0, 5)}
-        return {"lr": 0.1, "lr_range_test_min_lr": rate, **steps, "lr_range_test_staircase": one_of(True, False)}
+        steps = {"lr_range_test_step_size": dice.whole(1, 49), "lr_range_test_step_rate": dice.between(0, 5)}
+        return {"lr": 0.1, "lr_range_test_min_lr": rate, **steps, "lr_range_test_staircase": dice.one_of(True, False)}
     if name in ("OneCycle", "one_cycle_momentum"):
-        up, down = int(random.integers(1, 90)), one_of(None, int(random.integers(1, 90)))
-        stairs = one_of(0, int(random.integers(1, min(up, down or up) + 1)))
-        made = {"lr": 0.1, "cycle_min_lr": rate, "cycle_max_lr": rate * between(0.5, 10)}
+        up, down = dice.whole(1, 89), dice.one_of(None, dice.whole(1, 89))
+        stairs = dice.one_of(0, dice.whole(1, min(up, down or up)))
+        made = {"lr": 0.1, "cycle_min_lr": rate, "cycle_max_lr": rate * dice.between(0.5, 10)}
         made |= {
-            "decay_lr_rate": one_of(0.0, between(0, 2)),
+            "decay_lr_rate": dice.one_of(0.0, dice.between(0, 2)),
             "cycle_first_step_size": up,
             "cycle_second_step_size": down,
         }
-        made |= {"cycle_first_stair_count": stairs, "cycle_second_stair_count": one_of(None, 0, stairs)}
-        made |= {"decay_step_size": one_of(0, int(random.integers(1, 40)))}
-        return made | {"cycle_min_mom": between(0.5, 0.8), "cycle_max_mom": between(0.8, 0.9), "decay_mom_rate": 0.001}
+        made |= {"cycle_first_stair_count": stairs, "cycle_second_stair_count": dice.one_of(None, 0, stairs)}
+        made |= {"decay_step_size": dice.one_of(0, dice.whole(1, 39))}
+        return made | {
+            "cycle_min_mom": dice.between(0.5, 0.8),
+            "cycle_max_mom": dice.between(0.8, 0.9),
+            "decay_mom_rate": 0.001,
+        }
     if name == "WarmupLR":
-        low = one_of(0.0, rate * between(0, 1))
-        return {"lr": rate, "warmup_min_lr": low, "warmup_max_lr": one_of(None, rate * between(1, 2)), **warm}
-    total = int(random.integers(1, 220))
+        low = dice.one_of(0.0, rate * dice.between(0, 1))
+        return {"lr": rate, "warmup_min_lr": low, "warmup_max_lr": dice.one_of(None, rate * dice.between(1, 2)), **warm}
+    total = dice.whole(1, 219)
     if name == "WarmupDecayLR":
-        lows = {"warmup_min_lr": one_of(0.0, rate * between(0, 1)), "warmup_max_lr": rate}
+        lows = {"warmup_min_lr": dice.one_of(0.0, rate * dice.between(0, 1)), "warmup_max_lr": rate}
         return {"lr": 0.1, "total_num_steps": total, **lows, **warm}
-    ratios = {"warmup_min_ratio": one_of(0.0, between(0, 1)), "cos_min_ratio": one_of(0.0001, between(0, 1))}
+    ratios = {
+        "warmup_min_ratio": dice.one_of(0.0, dice.between(0, 1)),
+        "cos_min_ratio": dice.one_of(0.0001, dice.between(0, 1)),
+    }
     return {"lr": rate, "total_num_steps": total, **ratios, **warm}
 
 
 def kept(name: str) -> np.ndarray:
     """The counts that are recorded, one row for each draw."""
-    random = np.random.default_rng([22, NAMES.index(name)])
-    rows = [np.sort(random.choice(np.arange(2, STEPS - 1), KEPT - 2, replace=False)) for _ in range(DRAWS)]
     first = int(name == "one_cycle_momentum")  # whose first value is a defect
-    return np.array([[first, *row, STEPS - 1] for row in rows])
+    return recording.kept_of([22, NAMES.index(name)], [first], among=2)
 
 
 def counts(config: str) -> np.ndarray:

@@ -15,12 +15,12 @@ FILE = Path(__file__).with_name("diffusers_schedules.npz")
 
 
 def _run(dice):
-    warm = dice.of(0, dice.integer(1, 60))
-    return {"lr": dice.rate(), "num_warmup_steps": warm, "num_training_steps": warm + dice.integer(1, 220)}
+    warm = dice.one_of(0, dice.whole(1, 60))
+    return {"lr": dice.rate(), "num_warmup_steps": warm, "num_training_steps": warm + dice.whole(1, 220)}
 
 
 def _rules(dice):
-    steps = sorted(dice.random.choice(range(1, 199), dice.integer(0, 4), replace=False).tolist())
+    steps = sorted(dice.random.choice(range(1, 199), dice.whole(0, 4), replace=False).tolist())
     rules = [f"{dice.between(0.001, 2):.4g}:{step}" for step in steps]
     return {"lr": dice.rate(), "step_rules": ",".join([*rules, f"{dice.between(0.001, 2):.4g}"])}
 
@@ -28,15 +28,15 @@ def _rules(dice):
 ARGUMENTS = {
     "linear": _run,
     "cosine": _run,
-    "cosine_with_restarts": lambda dice: {**_run(dice), "num_cycles": dice.of(1, 2, 3)},
-    "polynomial": lambda dice: {**_run(dice), "power": dice.of(1.0, dice.between(0.3, 3))},
+    "cosine_with_restarts": lambda dice: {**_run(dice), "num_cycles": dice.one_of(1, 2, 3)},
+    "polynomial": lambda dice: {**_run(dice), "power": dice.one_of(1.0, dice.between(0.3, 3))},
     "constant": lambda dice: {"lr": dice.rate()},
-    "constant_with_warmup": lambda dice: {"lr": dice.rate(), "num_warmup_steps": dice.integer(1, 60)},
+    "constant_with_warmup": lambda dice: {"lr": dice.rate(), "num_warmup_steps": dice.whole(1, 60)},
     "piecewise_constant": _rules,
     "get_linear_schedule_with_warmup": lambda dice: {
         **_run(dice),
         "f_min": dice.between(0, 0.9),
-        "f_max": dice.of(1.0, dice.between(0.5, 1.5)),
+        "f_max": dice.one_of(1.0, dice.between(0.5, 1.5)),
     },
 }
 

@@ -23,15 +23,15 @@ MODULES = {
 
 def _tri_stage(dice):
     scales = {"init_lr_scale": dice.between(0.001, 0.9), "final_lr_scale": dice.between(0.001, 0.9)}
-    phases = {"phase_ratio": (0.25, 0.25, 0.5), "max_update": dice.integer(20, 220)}
-    lengths = {"warmup_steps": dice.integer(0, 60), "hold_steps": dice.integer(0, 60)}
-    return {"lr": dice.rate(), **scales, **dice.of(phases, {**lengths, "decay_steps": dice.integer(1, 120)})}
+    phases = {"phase_ratio": (0.25, 0.25, 0.5), "max_update": dice.whole(20, 220)}
+    lengths = {"warmup_steps": dice.whole(0, 60), "hold_steps": dice.whole(0, 60)}
+    return {"lr": dice.rate(), **scales, **dice.one_of(phases, {**lengths, "decay_steps": dice.whole(1, 120)})}
 
 
 def _polynomial(dice):
-    warm, rate = dice.of(0, dice.integer(1, 60)), dice.rate()
-    shape = {"end_learning_rate": rate * dice.between(0, 0.5), "power": dice.of(1.0, dice.between(0.3, 3))}
-    return {"lr": rate, "warmup_updates": warm, **shape, "total_num_update": warm + dice.integer(1, 160)}
+    warm, rate = dice.one_of(0, dice.whole(1, 60)), dice.rate()
+    shape = {"end_learning_rate": rate * dice.between(0, 0.5), "power": dice.one_of(1.0, dice.between(0.3, 3))}
+    return {"lr": rate, "warmup_updates": warm, **shape, "total_num_update": warm + dice.whole(1, 160)}
 
 
 ARGUMENTS = {
@@ -39,8 +39,8 @@ ARGUMENTS = {
     "polynomial_decay": _polynomial,
     "inverse_sqrt": lambda dice: {
         "lr": dice.rate(),
-        "warmup_updates": dice.integer(1, 80),
-        "warmup_init_lr": dice.of(-1, 1e-5),
+        "warmup_updates": dice.whole(1, 80),
+        "warmup_init_lr": dice.one_of(-1, 1e-5),
     },
 }
 DEFAULTS = {

@@ -23,57 +23,57 @@ def _ends(dice):
 
 
 def _combined(dice):
-    count = dice.integer(1, 4)
+    count = dice.whole(1, 4)
     pcts = [0.0]
     while sum(pcts) != 1.0:  # to the last bit, as fastai wants it
         cuts = sorted(dice.random.choice(range(1, 100), count - 1, replace=False).tolist())
         pcts = [(b - a) / 100 for a, b in zip([0, *cuts], [*cuts, 100], strict=True)]
     parts = []
     for _ in pcts:
-        name = dice.of(*SCHEDS)
+        name = dice.one_of(*SCHEDS)
         parts.append((name, {**_ends(dice), **({"power": dice.between(0.5, 3)} if name == "SchedPoly" else {})}))
-    return {"pcts": pcts, "scheds": parts, "total_steps": dice.integer(150, 300)}
+    return {"pcts": pcts, "scheds": parts, "total_steps": dice.whole(150, 300)}
 
 
 def _run(dice):
-    return {"n_epoch": dice.integer(1, 9), "steps_per_epoch": dice.integer(20, 60)}
+    return {"n_epoch": dice.whole(1, 9), "steps_per_epoch": dice.whole(20, 60)}
 
 
 ARGUMENTS = {
-    **{name: lambda dice: {**_ends(dice), "total_steps": dice.integer(150, 300)} for name in SCHEDS[:-1]},
-    "SchedPoly": lambda dice: {**_ends(dice), "power": dice.between(0.5, 3), "total_steps": dice.integer(150, 300)},
+    **{name: lambda dice: {**_ends(dice), "total_steps": dice.whole(150, 300)} for name in SCHEDS[:-1]},
+    "SchedPoly": lambda dice: {**_ends(dice), "power": dice.between(0.5, 3), "total_steps": dice.whole(150, 300)},
     "combine_scheds": _combined,
     "combined_cos": lambda dice: {
-        "pct": dice.of(0.25, dice.between(0.1, 0.9)),
+        "pct": dice.one_of(0.25, dice.between(0.1, 0.9)),
         "start": dice.rate(),
         "middle": dice.rate(),
         "end": dice.rate(),
-        "total_steps": dice.integer(150, 300),
+        "total_steps": dice.whole(150, 300),
     },
     "fit_one_cycle": lambda dice: {
         **_run(dice),
         "lr_max": dice.rate(),
         "div": dice.between(2, 100),
         "div_final": dice.between(2, 1e5),
-        "pct_start": dice.of(0.25, dice.between(0.1, 0.9)),
+        "pct_start": dice.one_of(0.25, dice.between(0.1, 0.9)),
     },
     "fit_one_cycle_momentum": lambda dice: {
         **_run(dice),
         "moms": [dice.between(0.8, 0.99) for _ in range(3)],
-        "pct_start": dice.of(0.25, dice.between(0.1, 0.9)),
+        "pct_start": dice.one_of(0.25, dice.between(0.1, 0.9)),
     },
     "fit_flat_cos": lambda dice: {
         **_run(dice),
         "lr": dice.rate(),
         "div_final": dice.between(2, 1e5),
-        "pct_start": dice.of(0.75, dice.between(0.1, 0.9)),
+        "pct_start": dice.one_of(0.75, dice.between(0.1, 0.9)),
     },
     "fit_sgdr": lambda dice: {
-        "n_cycles": dice.integer(1, 4),
-        "cycle_len": dice.integer(1, 3),
+        "n_cycles": dice.whole(1, 4),
+        "cycle_len": dice.whole(1, 3),
         "lr_max": dice.rate(),
-        "cycle_mult": dice.of(2, 3),
-        "steps_per_epoch": dice.integer(10, 40),
+        "cycle_mult": dice.one_of(2, 3),
+        "steps_per_epoch": dice.whole(10, 40),
     },
 }
 

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Optional
 
 import numpy as np
-from recording import STEPS, Dice, drawn, parts_of, rates_of, save
+from recording import Dice, drawn, parts_of, rates_of, save
 from recording import kept as _kept
 
 FILE = Path(__file__).parent / "levanter_schedules.npz"
@@ -60,11 +60,6 @@ def _case(name: str, dice: Dice) -> dict:
         "lr_schedule": kind if name == "power" or dice.one_of(True, False) else name,
         **cycles,
     }
-
-
-def last(arguments: dict) -> int:
-    """Past the end of a run the source's rates are as good as before."""
-    return STEPS
 
 
 def config_counts(steps: int) -> list[int]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import recording
+from recording import STEPS, Dice, drawn
 
 FILE = Path(__file__).parent / "megatron.npz"
-DRAWS, STEPS, KEPT = 20, 200, 24
 NAMES = ["constant", "linear", "cosine", "inverse-square-root"]
 NAMES += [f"WSD {style}" for style in ("linear", "cosine", "exponential", "minus_sqrt")]
 
@@ -54,45 +55,36 @@ SPANS = {"gpt_1p3b.sh": 40000, "wsd_samples.sh": 1400, "moe_functional.yaml": 20
 
 def cases(name: str) -> list[dict]:
     """The arguments of every draw."""
-    random = np.random.default_rng([11, NAMES.index(name)])
-    return [_case(name, random) for _ in range(DRAWS)]
+    return drawn(_case, NAMES, name, seed=11)
 
 
-def _case(name: str, random: np.random.Generator) -> dict:
-    def between(low: float, high: float) -> float:
-        return float(random.uniform(low, high))
-
-    def one_of(*options):
-        return options[random.integers(len(options))]
-
-    peak = 10 ** between(-5, 0)
-    end = int(random.integers(2, 220))
-    warm = one_of(0, int(random.integers(0, end)), int(random.integers(0, end)), between(0, end - 1))
-    style = one_of("constant", "linear", "cosine")
-    start = one_of(0.0, between(0, 0.1))
+def _case(name: str, dice: Dice) -> dict:
+    peak = 10 ** dice.between(-5, 0)
+    end = dice.whole(2, 219)
+    warm = dice.one_of(0, dice.whole(0, end - 1), dice.whole(0, end - 1), dice.between(0, end - 1))
+    style = dice.one_of("constant", "linear", "cosine")
+    start = dice.one_of(0.0, dice.between(0, 0.1))
     made = {
-        "init_lr": one_of(0.0, peak * between(0, 1)),
+        "init_lr": dice.one_of(0.0, peak * dice.between(0, 1)),
         "max_lr": peak,
-        "min_lr": one_of(0.0, peak * between(0, 0.5)),
+        "min_lr": dice.one_of(0.0, peak * dice.between(0, 0.5)),
         "lr_warmup_steps": warm,
         "lr_decay_steps": end,
         "lr_decay_style": name.split()[0],
         "start_wd": start,
-        "end_wd": start if style == "constant" else start + between(0, 0.2),
-        "wd_incr_steps": int(random.integers(1, 220)),
+        "end_wd": start if style == "constant" else start + dice.between(0, 0.2),
+        "wd_incr_steps": dice.whole(1, 219),
         "wd_incr_style": style,
     }
     if name.startswith("WSD"):
-        made |= {"wsd_decay_steps": one_of(int(random.integers(1, end + 1)), int(random.integers(1, 250)))}
+        made |= {"wsd_decay_steps": dice.one_of(dice.whole(1, end), dice.whole(1, 249))}
         made |= {"lr_wsd_decay_style": name.split()[1]}
     return made
 
 
 def kept(name: str) -> np.ndarray:
     """The counts that are recorded, one row for each draw."""
-    random = np.random.default_rng([12, NAMES.index(name)])
-    rows = [np.sort(random.choice(np.arange(1, STEPS - 1), KEPT - 2, replace=False)) for _ in range(DRAWS)]
-    return np.array([[0, *row, STEPS - 1] for row in rows])
+    return recording.kept(NAMES, name, seed=12)
 
 
 def counts(config: str) -> np.ndarray:

@@ -16,9 +16,9 @@ FILE = Path(__file__).with_name("mlx_schedules.npz")
 
 
 def _parts(dice):
-    parts, boundaries = [], sorted(dice.random.choice(range(1, 190), dice.integer(1, 3), replace=False).tolist())
+    parts, boundaries = [], sorted(dice.random.choice(range(1, 190), dice.whole(1, 3), replace=False).tolist())
     for _ in range(len(boundaries) + 1):
-        name = dice.of("exponential_decay", "step_decay", "cosine_decay", "linear_schedule")
+        name = dice.one_of("exponential_decay", "step_decay", "cosine_decay", "linear_schedule")
         parts.append((name, ARGUMENTS[name](dice)))
     return {"schedules": parts, "boundaries": boundaries}
 
@@ -28,14 +28,14 @@ ARGUMENTS = {
     "step_decay": lambda dice: {
         "init": dice.rate(),
         "decay_rate": dice.between(0.1, 1),
-        "step_size": dice.integer(1, 80),
+        "step_size": dice.whole(1, 80),
     },
     "cosine_decay": lambda dice: {
         "init": dice.rate(),
-        "decay_steps": dice.integer(1, 250),
-        "end": dice.of(0.0, dice.rate() * 0.1),
+        "decay_steps": dice.whole(1, 250),
+        "end": dice.one_of(0.0, dice.rate() * 0.1),
     },
-    "linear_schedule": lambda dice: {"init": dice.rate(), "end": dice.rate(), "steps": dice.integer(1, 250)},
+    "linear_schedule": lambda dice: {"init": dice.rate(), "end": dice.rate(), "steps": dice.whole(1, 250)},
     "join_schedules": _parts,
 }
 

@@ -16,36 +16,36 @@ FILE = Path(__file__).with_name("mmengine_schedules.npz")
 
 
 def _window(dice, least=2):
-    begin = dice.of(0, dice.integer(1, 40))
-    return {"begin": begin, "end": begin + dice.integer(least, 180)}
+    begin = dice.one_of(0, dice.whole(1, 40))
+    return {"begin": begin, "end": begin + dice.whole(least, 180)}
 
 
 def _open(dice):
-    return dice.of({}, _window(dice), {"begin": dice.integer(1, 40)})
+    return dice.one_of({}, _window(dice), {"begin": dice.whole(1, 40)})
 
 
 def _restarts(dice):
-    count = dice.integer(1, 4)
-    low = dice.of({"eta_min": 1e-5}, {"eta_min_ratio": dice.between(0, 0.5)})
-    periods = [dice.integer(2, 60) for _ in range(count)]
+    count = dice.whole(1, 4)
+    low = dice.one_of({"eta_min": 1e-5}, {"eta_min_ratio": dice.between(0, 0.5)})
+    periods = [dice.whole(2, 60) for _ in range(count)]
     return {"periods": periods, "restart_weights": [dice.between(0.2, 1.5) for _ in periods], **low, **_open(dice)}
 
 
 def _one_cycle(dice):
     return {
         "eta_max": dice.rate(),
-        "total_steps": dice.integer(210, 400),
+        "total_steps": dice.whole(210, 400),
         "pct_start": dice.between(0.1, 0.45),
-        "anneal_strategy": dice.of("cos", "linear"),
+        "anneal_strategy": dice.one_of("cos", "linear"),
         "div_factor": dice.between(2, 100),
         "final_div_factor": dice.between(2, 1e5),
-        "three_phase": dice.of(True, False),
+        "three_phase": dice.one_of(True, False),
     }
 
 
 def _cosine(dice):
-    low = dice.of({}, {"eta_min": 1e-5}, {"eta_min_ratio": dice.between(0, 0.5)})
-    return dice.of({"T_max": dice.integer(2, 150), **_open(dice)}, _window(dice)) | low
+    low = dice.one_of({}, {"eta_min": 1e-5}, {"eta_min_ratio": dice.between(0, 0.5)})
+    return dice.one_of({"T_max": dice.whole(2, 150), **_open(dice)}, _window(dice)) | low
 
 
 ARGUMENTS = {
@@ -55,10 +55,10 @@ ARGUMENTS = {
         "end_factor": dice.between(0, 1),
         **_window(dice),
     },
-    "PolyLR": lambda dice: {"eta_min": 1e-5, "power": dice.of(1.0, dice.between(0.3, 3)), **_window(dice)},
-    "StepLR": lambda dice: {"step_size": dice.integer(1, 60), "gamma": dice.between(0.1, 1), **_open(dice)},
+    "PolyLR": lambda dice: {"eta_min": 1e-5, "power": dice.one_of(1.0, dice.between(0.3, 3)), **_window(dice)},
+    "StepLR": lambda dice: {"step_size": dice.whole(1, 60), "gamma": dice.between(0.1, 1), **_open(dice)},
     "MultiStepLR": lambda dice: {
-        "milestones": [dice.integer(1, 150) for _ in range(dice.integer(1, 4))],
+        "milestones": [dice.whole(1, 150) for _ in range(dice.whole(1, 4))],
         "gamma": dice.between(0.1, 1),
         **_open(dice),
     },
@@ -66,7 +66,7 @@ ARGUMENTS = {
     "CosineAnnealingLR": _cosine,
     "CosineRestartLR": _restarts,
     "OneCycleLR": _one_cycle,
-    "StepMomentum": lambda dice: {"step_size": dice.integer(1, 60), "gamma": dice.between(0.5, 1), **_open(dice)},
+    "StepMomentum": lambda dice: {"step_size": dice.whole(1, 60), "gamma": dice.between(0.5, 1), **_open(dice)},
     "LinearMomentum": lambda dice: {"start_factor": dice.between(0.5, 1), "end_factor": 1.0, **_window(dice)},
 }
 for _make in list(ARGUMENTS):

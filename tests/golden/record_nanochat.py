@@ -11,31 +11,30 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+from recording import KEPT, STEPS, Dice, drawn
 
 FILE = Path(__file__).parent / "nanochat.npz"
-DRAWS, STEPS, KEPT = 20, 200, 24
 NAMES = ["get_lr_multiplier", "get_muon_momentum", "get_weight_decay", "get_lr"]
 
 
 def cases(name: str) -> list[dict]:
     """The arguments of every draw."""
-    random = np.random.default_rng([51, NAMES.index(name)])
-    return [_case(name, random) for _ in range(DRAWS)]
+    return drawn(_case, NAMES, name, seed=51)
 
 
-def _case(name: str, random: np.random.Generator) -> dict:
-    steps = int(random.integers(2, 220))
+def _case(name: str, dice: Dice) -> dict:
+    steps = dice.whole(2, 219)
     if name == "get_lr":
-        warm = int(random.integers(0, steps))
-        rate = 10 ** float(random.uniform(-5, 0))
-        lows = {"min_lr": rate * float(random.uniform(0, 0.5))}
+        warm = dice.whole(0, steps - 1)
+        rate = 10 ** dice.between(-5, 0)
+        lows = {"min_lr": rate * dice.between(0, 0.5)}
         return {"learning_rate": rate, "warmup_iters": warm, "lr_decay_iters": steps, **lows}
     if name == "get_weight_decay":
-        return {"weight_decay": float(random.uniform(0, 1)), "num_iterations": steps}
-    ratio = {"warmdown_ratio": float(random.uniform(0, 1))}
+        return {"weight_decay": dice.between(0, 1), "num_iterations": steps}
+    ratio = {"warmdown_ratio": dice.between(0, 1)}
     if name == "get_muon_momentum":
-        return {"num_iterations": steps * int(random.integers(1, 20)), **ratio}
-    warm = {"warmup_steps": int(random.integers(0, steps)), "final_lr_frac": float(random.uniform(0, 0.5))}
+        return {"num_iterations": steps * dice.whole(1, 19), **ratio}
+    warm = {"warmup_steps": dice.whole(0, steps - 1), "final_lr_frac": dice.between(0, 0.5)}
     return {"num_iterations": steps, **warm, **ratio}
 
 

@@ -15,13 +15,14 @@ from enum import Enum
 from pathlib import Path
 
 import numpy as np
+import recording
+from recording import Dice, drawn
 
 FILE = Path(__file__).parent / "olmo.npz"
 FOLDER = Path(__file__).parents[1] / "dialects" / "configs" / "olmo"
 # The updates of each configuration, and what the first one's batches hold.
 CONFIGS = {"run_1b.json": 4292, "anneal_tokens.yaml": 3815, "two_stages.toml": 2500}
 BATCHES = {"anneal_tokens.yaml": 1048576}
-DRAWS, STEPS, KEPT = 20, 200, 24
 NAMES = ["ConstantWithWarmup", "WSD", "PowerLR", "LinearWithWarmup", "InvSqrtWithWarmup", "CosWithWarmup"]
 NAMES += ["HalfCosWithWarmup", "CosWithWarmupAndLinearDecay", "WSDS", "ExponentialScheduler", "SequentialScheduler"]
 NAMES += ["ComposableScheduler"]
@@ -29,35 +30,28 @@ NAMES += ["ComposableScheduler"]
 
 def cases(name: str) -> list[dict]:
     """The arguments of every draw: the peak, the length of the run, and the scheduler's own."""
-    random = np.random.default_rng([41, NAMES.index(name)])
-    return [_case(name, random) for _ in range(DRAWS)]
+    return drawn(_case, NAMES, name, seed=41)
 
 
-def _case(name: str, random: np.random.Generator) -> dict:
-    def between(low: float, high: float) -> float:
-        return float(random.uniform(low, high))
-
-    def one_of(*options):
-        return options[random.integers(len(options))]
-
-    peak, total = 10 ** between(-5, 0), int(random.integers(40, 220))
+def _case(name: str, dice: Dice) -> dict:
+    peak, total = 10 ** dice.between(-5, 0), dice.whole(40, 219)
     made = {"initial_lr": peak, "max_steps": total}
-    warm = one_of({"warmup": int(random.integers(1, total // 2))}, {"warmup_fraction": between(0.01, 0.5)})
-    warm |= {"warmup_min_lr": one_of(0.0, peak * between(0, 0.4))}
-    fall = one_of({"decay": int(random.integers(1, total // 2))}, {"decay_fraction": between(0.01, 0.5)})
+    warm = dice.one_of({"warmup": dice.whole(1, total // 2 - 1)}, {"warmup_fraction": dice.between(0.01, 0.5)})
+    warm |= {"warmup_min_lr": dice.one_of(0.0, peak * dice.between(0, 0.4))}
+    fall = dice.one_of({"decay": dice.whole(1, total // 2 - 1)}, {"decay_fraction": dice.between(0.01, 0.5)})
     if name != "WSDS":
-        fall = one_of(fall, {})
+        fall = dice.one_of(fall, {})
     if name == "CosWithWarmupAndLinearDecay":
-        fall |= {"decay_min_lr": one_of(0.0, peak * between(0, 0.01))}
+        fall |= {"decay_min_lr": dice.one_of(0.0, peak * dice.between(0, 0.01))}
     else:
-        fall |= {"decay_min_lr": one_of(0.0, peak * between(0, 0.2))}
-    end = {"alpha_f": one_of(0.0, 0.1, between(0.05, 1.0)), "t_max": one_of(None, int(random.integers(110, 260)))}
+        fall |= {"decay_min_lr": dice.one_of(0.0, peak * dice.between(0, 0.2))}
+    end = {"alpha_f": dice.one_of(0.0, 0.1, dice.between(0.05, 1.0)), "t_max": dice.one_of(None, dice.whole(110, 259))}
     if name == "ConstantWithWarmup":
         return made | warm
     if name == "WSD":
-        return made | warm | fall | one_of({}, {"warmup": total - 5, "warmup_fraction": None})
+        return made | warm | fall | dice.one_of({}, {"warmup": total - 5, "warmup_fraction": None})
     if name == "PowerLR":
-        return made | warm | fall | {"b": -between(0.1, 1.5), "decay_min_lr": one_of(0.0, peak * 1e-5)}
+        return made | warm | fall | {"b": -dice.between(0.1, 1.5), "decay_min_lr": dice.one_of(0.0, peak * 1e-5)}
     if name in ("LinearWithWarmup", "CosWithWarmup", "HalfCosWithWarmup"):
         return made | warm | end
     if name == "InvSqrtWithWarmup":
@@ -65,40 +59,40 @@ def _case(name: str, random: np.random.Generator) -> dict:
     if name == "CosWithWarmupAndLinearDecay":
         return made | warm | fall | end | {"alpha_f": max(end["alpha_f"], 0.1)}
     if name == "WSDS":
-        lengths = [int(each) for each in random.integers(30, 70, size=random.integers(1, 5))]
-        short = {"warmup": int(random.integers(1, 12)), "warmup_min_lr": 0.0}
-        fall |= one_of({"decay": int(random.integers(1, 16))}, {"decay_fraction": between(0.1, 0.5)})
+        lengths = [int(each) for each in dice.random.integers(30, 70, size=dice.random.integers(1, 5))]
+        short = {"warmup": dice.whole(1, 11), "warmup_min_lr": 0.0}
+        fall |= dice.one_of({"decay": dice.whole(1, 15)}, {"decay_fraction": dice.between(0.1, 0.5)})
         fall = {"decay_min_lr": fall["decay_min_lr"]} | {
             k: v for k, v in list(fall.items())[-1:] if k != "decay_min_lr"
         }
         if len(fall) == 1:
             fall |= {"decay": 7}
-        factors = one_of(None, [between(0.5, 2) for _ in lengths])
+        factors = dice.one_of(None, [dice.between(0.5, 2) for _ in lengths])
         return made | short | fall | {"period_lengths": lengths, "period_lr_multipliers": factors}
     if name == "ExponentialScheduler":
-        return made | {"lr_min": one_of(1e-9, peak * between(0.001, 0.9))}
-    override = {"start": int(random.integers(0, total // 2)), "duration": int(random.integers(1, 20))}
-    override |= {"shape": one_of("linear", "cosine")} | one_of({"end_lr": peak * 0.01}, {"end_lr_fraction": 0.1})
-    late = {"override_decay": one_of(None, override)}
+        return made | {"lr_min": dice.one_of(1e-9, peak * dice.between(0.001, 0.9))}
+    override = {"start": dice.whole(0, total // 2 - 1), "duration": dice.whole(1, 19)}
+    override |= {"shape": dice.one_of("linear", "cosine")} | dice.one_of(
+        {"end_lr": peak * 0.01}, {"end_lr_fraction": 0.1}
+    )
+    late = {"override_decay": dice.one_of(None, override)}
     if name == "SequentialScheduler":
         kinds = ["CosWithWarmup", "LinearWithWarmup", "WSD"]
-        first = [one_of(*kinds[:2]) for _ in range(random.integers(1, 3))]
-        inner = [(kind, {"warmup": int(random.integers(1, 8))}) for kind in [*first, one_of(*kinds)]]
-        lengths = [int(each) for each in random.integers(10, 20, size=len(first))]
+        first = [dice.one_of(*kinds[:2]) for _ in range(dice.random.integers(1, 3))]
+        inner = [(kind, {"warmup": dice.whole(1, 7)}) for kind in [*first, dice.one_of(*kinds)]]
+        lengths = [int(each) for each in dice.random.integers(10, 20, size=len(first))]
         return made | {"schedulers": inner, "schedulers_max": lengths} | late
     stages = []
-    for _ in range(random.integers(1, 5)):
-        stage = {"duration": int(random.integers(1, 80)), "shape": one_of("linear", "cosine")}
-        stage |= one_of({"end_lr": peak * between(0, 1)}, {"end_lr_fraction": between(0, 1)})
-        stages.append(stage | one_of({}, {}, {"start_lr": 0.0}, {"start_lr_fraction": between(0, 1)}))
+    for _ in range(dice.random.integers(1, 5)):
+        stage = {"duration": dice.whole(1, 79), "shape": dice.one_of("linear", "cosine")}
+        stage |= dice.one_of({"end_lr": peak * dice.between(0, 1)}, {"end_lr_fraction": dice.between(0, 1)})
+        stages.append(stage | dice.one_of({}, {}, {"start_lr": 0.0}, {"start_lr_fraction": dice.between(0, 1)}))
     return made | {"stages": stages} | late
 
 
 def kept(name: str) -> np.ndarray:
     """The counts that are recorded, one row for each draw."""
-    random = np.random.default_rng([42, NAMES.index(name)])
-    rows = [np.sort(random.choice(np.arange(1, STEPS - 1), KEPT - 2, replace=False)) for _ in range(DRAWS)]
-    return np.array([[0, *row, STEPS - 1] for row in rows])
+    return recording.kept(NAMES, name, seed=42)
 
 
 def counts(config: str) -> np.ndarray:

@@ -19,18 +19,18 @@ FILE = Path(__file__).with_name("tf_keras_schedules.npz")
 
 
 def _decay(dice):
-    shares = {"decay_rate": dice.between(0.05, 1), "staircase": dice.of(True, False)}
-    return {"learning_rate": dice.rate(), "decay_steps": dice.integer(1, 250), **shares}
+    shares = {"decay_rate": dice.between(0.05, 1), "staircase": dice.one_of(True, False)}
+    return {"learning_rate": dice.rate(), "decay_steps": dice.whole(1, 250), **shares}
 
 
 def _polynomial(dice):
-    given = {"learning_rate": dice.rate(), "decay_steps": dice.integer(1, 250), "cycle": dice.of(True, False)}
-    return {**given, "end_learning_rate": 1e-4 * dice.between(0, 1), "power": dice.of(1.0, dice.between(0.3, 3))}
+    given = {"learning_rate": dice.rate(), "decay_steps": dice.whole(1, 250), "cycle": dice.one_of(True, False)}
+    return {**given, "end_learning_rate": 1e-4 * dice.between(0, 1), "power": dice.one_of(1.0, dice.between(0.3, 3))}
 
 
 def _linear_cosine(dice):
-    given = {"learning_rate": dice.rate(), "decay_steps": dice.integer(2, 250)}
-    waves = {"num_periods": dice.of(0.5, 2.0, dice.between(0.2, 4))}
+    given = {"learning_rate": dice.rate(), "decay_steps": dice.whole(2, 250)}
+    waves = {"num_periods": dice.one_of(0.5, 2.0, dice.between(0.2, 4))}
     return {**given, **waves, "alpha": dice.between(0, 0.5), "beta": dice.between(0, 0.1)}
 
 
@@ -41,13 +41,13 @@ ARGUMENTS = {
     "polynomial_decay": _polynomial,
     "cosine_decay": lambda dice: {
         "learning_rate": dice.rate(),
-        "decay_steps": dice.integer(1, 250),
+        "decay_steps": dice.whole(1, 250),
         "alpha": dice.between(0, 0.5),
     },
     "cosine_decay_restarts": lambda dice: {
         "learning_rate": dice.rate(),
-        "first_decay_steps": dice.integer(3, 80),
-        "t_mul": dice.of(1.0, 2.0, 1.5),
+        "first_decay_steps": dice.whole(3, 80),
+        "t_mul": dice.one_of(1.0, 2.0, 1.5),
         "m_mul": dice.between(0.5, 1.1),
         "alpha": dice.between(0, 0.5),
     },

@@ -10,41 +10,36 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import recording
+from recording import Dice, drawn
 
 FILE = Path(__file__).parent / "torchtitan.npz"
 FOLDER = Path(__file__).parents[1] / "dialects" / "configs" / "torchtitan"
 CONFIGS = ["small_dense.toml", "wsd_cosine.toml", "early_stop_sqrt.toml"]
-DRAWS, STEPS, KEPT = 20, 200, 24
 NAMES = ["LRSchedulersContainer"]
 
 
 def cases(name: str) -> list[dict]:
     """The arguments of every draw."""
-    random = np.random.default_rng([31, NAMES.index(name)])
-    return [_case(random) for _ in range(DRAWS)]
+    return drawn(_case, NAMES, name, seed=31)
 
 
-def _case(random: np.random.Generator) -> dict:
-    def one_of(*options):
-        return options[random.integers(len(options))]
-
-    steps = int(random.integers(1, 260))
+def _case(name: str, dice: Dice) -> dict:
+    steps = dice.whole(1, 259)
     return {
-        "lr": 10 ** float(random.uniform(-5, 0)),
+        "lr": 10 ** dice.between(-5, 0),
         "training_steps": steps,
-        "warmup_steps": one_of(0, int(random.integers(0, steps + 1)), int(random.integers(0, 260))),
-        "total_steps": one_of(None, None, int(random.integers(1, 260))),
-        "decay_ratio": one_of(None, 0.0, float(random.uniform(0, 1)), 1.0),
-        "decay_type": one_of("linear", "sqrt", "cosine"),
-        "min_lr_factor": one_of(0.0, float(random.uniform(0, 1))),
+        "warmup_steps": dice.one_of(0, dice.whole(0, steps), dice.whole(0, 259)),
+        "total_steps": dice.one_of(None, None, dice.whole(1, 259)),
+        "decay_ratio": dice.one_of(None, 0.0, dice.between(0, 1), 1.0),
+        "decay_type": dice.one_of("linear", "sqrt", "cosine"),
+        "min_lr_factor": dice.one_of(0.0, dice.between(0, 1)),
     }
 
 
 def kept(name: str) -> np.ndarray:
     """The counts that are recorded, one row for each draw."""
-    random = np.random.default_rng([32, NAMES.index(name)])
-    rows = [np.sort(random.choice(np.arange(1, STEPS - 1), KEPT - 2, replace=False)) for _ in range(DRAWS)]
-    return np.array([[0, *row, STEPS - 1] for row in rows])
+    return recording.kept(NAMES, name, seed=32)
 
 
 def counts(config: str) -> np.ndarray:

@@ -14,37 +14,43 @@ class Dice:
     """Random arguments."""
 
     def __init__(self, seed: Sequence[int]):
-        self._random = np.random.default_rng(seed)
+        self.random = np.random.default_rng(seed)
 
     def between(self, low: float, high: float) -> float:
-        return float(self._random.uniform(low, high))
+        return float(self.random.uniform(low, high))
 
     def whole(self, low: int, high: int) -> int:
         """An integer in [low, high]."""
-        return int(self._random.integers(low, high + 1))
+        return int(self.random.integers(low, high + 1))
 
     def one_of(self, *options):
-        return options[self._random.integers(len(options))]
+        return options[self.random.integers(len(options))]
 
     def rising(self, low: int, high: int, count: int) -> list[int]:
         """Different integers in [low, high], in order."""
-        return sorted(int(n) for n in self._random.choice(np.arange(low, high + 1), count, replace=False))
+        return sorted(int(n) for n in self.random.choice(np.arange(low, high + 1), count, replace=False))
 
     def rate(self) -> float:
         return 10 ** self.between(-4, 0)
 
 
-def drawn(case: Callable[[str, Dice], dict], names: Sequence[str], name: str) -> list[dict]:
+def drawn(case: Callable[[str, Dice], dict], names: Sequence[str], name: str, *, seed: int = 1) -> list[dict]:
     """The arguments of every draw of a name."""
-    dice = Dice([1, names.index(name)])
+    dice = Dice([seed, names.index(name)])
     return [case(name, dice) for _ in range(DRAWS)]
 
 
-def kept(names: Sequence[str], name: str) -> np.ndarray:
-    """The counts that are recorded, one row for each draw."""
-    random = np.random.default_rng([2, names.index(name)])
-    rows = [np.sort(random.choice(np.arange(1, STEPS - 1), KEPT - 2, replace=False)) for _ in range(DRAWS)]
-    return np.array([[0, *row, STEPS - 1] for row in rows])
+def kept(names: Sequence[str], name: str, *, seed: int = 2) -> np.ndarray:
+    """The counts that are recorded, one row for each draw: both ends, and others."""
+    return kept_of([seed, names.index(name)])
+
+
+def kept_of(seed: Sequence[int], first: Sequence[int] = (0,), *, among: int | None = None) -> np.ndarray:
+    """The counts that are recorded: the first, the last, and others from `among`, which is behind the first, on."""
+    random = np.random.default_rng(seed)
+    others = np.arange(len(first) if among is None else among, STEPS - 1)
+    rows = [np.sort(random.choice(others, KEPT - len(first) - 1, replace=False)) for _ in range(DRAWS)]
+    return np.array([[*first, *row, STEPS - 1] for row in rows])
 
 
 def parts_of(path: Path, names: Sequence[str], given: dict) -> dict:

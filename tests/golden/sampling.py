@@ -1,44 +1,18 @@
 """What the recorders of small dialects share: 20 draws of arguments, 24 of 200 rates."""
 
 import numpy as np
-
-DRAWS, STEPS, KEPT = 20, 200, 24
-
-
-class Dice:
-    """Random arguments of one name."""
-
-    def __init__(self, name):
-        self.random = np.random.default_rng(list(map(ord, name)))
-
-    def between(self, low, high):
-        """A number."""
-        return float(self.random.uniform(low, high))
-
-    def rate(self):
-        """A learning rate."""
-        return 10 ** self.between(-4, 0)
-
-    def integer(self, low, high):
-        """From low to high, both included."""
-        return int(self.random.integers(low, high + 1))
-
-    def of(self, *options):
-        """One of them."""
-        return options[self.random.integers(len(options))]
+from recording import DRAWS, STEPS, Dice, kept_of
 
 
 def draws(table, name):
     """The arguments of every draw of a name; `table[name]` makes them of dice."""
-    dice = Dice(name)
+    dice = Dice([*map(ord, name)])
     return [table[name](dice) for _ in range(DRAWS)]
 
 
 def kept(name):
     """The counts that are recorded, one row for each draw: the ends, the first five, and others."""
-    random = np.random.default_rng([2, *map(ord, name)])
-    rows = [np.sort(random.choice(np.arange(5, STEPS - 1), KEPT - 6, replace=False)) for _ in range(DRAWS)]
-    return np.array([[0, 1, 2, 3, 4, *row, STEPS - 1] for row in rows])
+    return kept_of([2, *map(ord, name)], (0, 1, 2, 3, 4))
 
 
 def save(file, version, table, rates):

@@ -20,7 +20,6 @@ from jaxlr.schedules import Schedule
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 
 sys.path += [str(Path(__file__).resolve().parents[1] / folder) for folder in ("", "golden", "dialects", "transforms")]
-import golden_files
 import recorded
 import test_dialect_axlearn as axlearn
 import test_dialect_big_vision as big_vision
@@ -98,7 +97,7 @@ def timm_rows():
 
 
 def recorded_rows(module):
-    """Of a dialect whose recorder calls a function of the source's tree."""
+    """Of a dialect whose tests make a schedule of recorded arguments with `made`."""
     for name in module.record.NAMES:
         made = [module.made(name, arguments) for arguments in module.record.cases(name)]
         found = recorded.differences(module.record, module.made, name)
@@ -134,24 +133,11 @@ def small_rows(framework):
 
 
 def megatron_rows():
-    for name in megatron.RECORD["NAMES"]:
-        cases = megatron.RECORD["cases"](name)
+    for name in megatron.record.NAMES:
+        cases = megatron.record.cases(name)
         made = [megatron.dialect.OptimizerParamScheduler(**arguments) for arguments in cases]
         label = f"OptimizerParamScheduler, {name}, and its weight decay"
         yield label, core_names(made), max(found for found, _ in megatron.recorded_differences(name))
-
-
-def golden_rows(framework, tests, make=None):
-    """The rows of a dialect whose schedules are functions with the names that are recorded."""
-
-    def rows():
-        for name in tests.RECORD["NAMES"]:
-            called = getattr(tests.dialect, name) if make is None else lambda name=name, **said: make(name, said)
-            made = [called(**arguments) for arguments in tests.RECORD["cases"](name)]
-            found = golden_files.differences(framework, tests.RECORD, name, called)
-            yield name, core_names(made), max(difference for difference, _ in found)
-
-    return rows
 
 
 def plateau_difference(framework):
@@ -168,10 +154,10 @@ FRAMEWORKS = {
     "timm 1.0.31": timm_rows,
     "optax 0.2.8": optax_rows,
     "Megatron-LM d98e8a6": megatron_rows,
-    "DeepSpeed edaa722": golden_rows("deepspeed", deepspeed),
-    "OLMo-core fa6c501": golden_rows("olmo", olmo, olmo.made),
-    "torchtitan b5bcd76": golden_rows("torchtitan", torchtitan),
-    "nanochat 92d63d4, nanoGPT 3adf61e": golden_rows("nanochat", nanochat),
+    "DeepSpeed edaa722": lambda: recorded_rows(deepspeed),
+    "OLMo-core fa6c501": lambda: recorded_rows(olmo),
+    "torchtitan b5bcd76": lambda: recorded_rows(torchtitan),
+    "nanochat 92d63d4, nanoGPT 3adf61e": lambda: recorded_rows(nanochat),
     "MaxText e591f30": lambda: recorded_rows(maxtext),
     "t5x cc342d4, scenic 4a38d47": lambda: recorded_rows(t5x),
     "big_vision 0127fb6": lambda: recorded_rows(big_vision),
