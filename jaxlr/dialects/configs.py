@@ -1,24 +1,19 @@
-"""Configuration files of other frameworks: read as data, never evaluated, and every key accounted for."""
+"""The keys of other frameworks' configurations: every one is read, refused or accounted for."""
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import reprlib
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jaxlr.arguments import meant, nearest
-from jaxlr.dialects.launch import arguments_of
 
-__all__ = ["Keys", "by_last_name", "flat", "read_file", "sections", "shown"]
+__all__ = ["Keys", "by_last_name", "flat", "sections", "shown"]
 
 _ALIKE = 0.83  # of difflib: one letter wrong in six, or two in their order
-_LARGEST_FILE, _DEEPEST, _MOST_KEYS = 1_000_000, 32, 10_000
+_DEEPEST, _MOST_KEYS = 32, 10_000
 # What a key must look like for a misspelling of it to matter: it speaks of rates, their shape or the optimizer.
 _CONCERNS = re.compile(
     r"(^|[._-])(lr|lrs|learning|rate|sched|scheduler|schedule|warm|warmup|cooldown|decay|anneal|optim|optimizer|opt|adam|"
@@ -26,87 +21,9 @@ _CONCERNS = re.compile(
 )
 
 
-def read_file(path: Path) -> dict[str, Any]:
-    """What a configuration file says: JSON, YAML or TOML by its ending, command-line arguments in any other.
-
-    Raises:
-      ValueError: the file is too large, nested too deeply, or not written in its format; the message is one line.
-      OSError: it cannot be read.
-    """
-    if path.stat().st_size > _LARGEST_FILE:
-        raise ValueError(f"{path} has {path.stat().st_size:,} bytes; a configuration may have {_LARGEST_FILE:,}")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        data = _READERS.get(path.suffix.lower(), arguments_of)(text)
-    except RecursionError:
-        raise ValueError(f"{path} is nested too deeply to be read") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: {_one_line(error)}") from None
-    if not isinstance(data, dict) or not data:
-        raise ValueError(f"{path} must hold keys with values, got {type(data).__name__}")
-    return data
-
-
-def _yaml(text: str) -> Any:
-    try:
-        import yaml
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError("YAML files need PyYAML: pip install 'jaxlr[plot]'", name="yaml") from None
-
-    class Unique(yaml.SafeLoader):
-        """Where PyYAML lets the last of two equal keys count, an error."""
-
-        def compose_mapping_node(self, anchor: Any) -> Any:
-            node = super().compose_mapping_node(anchor)
-            _unique([key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
-            return node
-
-    def untagged(loader: Any, tag: str, node: Any) -> Any:
-        """What stands behind a tag of the application's own, such as `!include data.yaml`: plain data."""
-        del tag
-        if isinstance(node, yaml.MappingNode):
-            return loader.construct_mapping(node, deep=True)
-        if isinstance(node, yaml.SequenceNode):
-            return loader.construct_sequence(node, deep=True)
-        return loader.construct_scalar(node)
-
-    Unique.add_multi_constructor("!", untagged)
-    try:
-        return yaml.load(text, Unique)  # a SafeLoader: tags make no objects
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
-
-
-def _json(text: str) -> Any:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        _unique([key for key, _ in pairs])
-        return dict(pairs)
-
-    return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=unique)
-
-
-def _unique(keys: Sequence[str]) -> None:
-    if len(set(keys)) < len(keys):
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"key {twice!r} stands twice in one place")
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"a number must be finite, got {name}")
-
-
-_READERS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
-    {".json": _json, ".yaml": _yaml, ".yml": _yaml, ".toml": tomllib.loads}
-)
-
-
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel = 2  # references of YAML may make a list of 9 lists of 9 lists, and on
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:

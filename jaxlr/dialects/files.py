@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxlr.dialects.configs import flat, read_file
+from jaxlr.dialects.configs import flat
+from jaxlr.dialects.reading import read_file
 from jaxlr.dialects.recipe import Recipe
 from jaxlr.hints import CONFIGURED
 
