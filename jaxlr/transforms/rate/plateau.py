@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import telling
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.rate.controller import Controller, base_of, controller_state
 
@@ -30,6 +31,7 @@ class PlateauNumbers(NamedTuple):
 
 
 @controller_state("reduce_on_plateau")
+@telling("numbers")
 class PlateauState(NamedTuple):
     """State of a rule, inside that of `scale_by_learning_rate`."""
 
