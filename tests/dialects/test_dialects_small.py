@@ -176,6 +176,12 @@ def test_paddles_schedules_go_on_where_they_were(name):
     np.testing.assert_array_equal(rest, whole[14:])
 
 
+def test_paddles_rule_does_not_look_while_it_cools_down():
+    rule = dialects.paddle.ReduceOnPlateau(1.0, factor=0.5, patience=0, cooldown=2)
+    rates = rule_rates(rule, jnp.array([3.0, 3.0, 1.0, 1.0, 2.0, 2.0, 2.0]))  # PyTorch: 0.25 from the sixth on
+    np.testing.assert_array_equal(rates, [1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25])
+
+
 def test_paddles_line_ends_where_it_was_told_to_however_it_is_resumed():
     assert float(RESUMED["LinearLR"](4)(5)) == pytest.approx(0.1)  # Paddle: 0.167
 
