@@ -31,6 +31,8 @@ _State = TypeVar("_State")
 
 # What the states that stand still by themselves record of their hyperparameters, by class.
 RECORDS: dict[type[Any], tuple[str, ...]] = {}
+# Those whose count corrects moments that start at 0, by class.
+CORRECTED: set[type[Any]] = set()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,14 +101,16 @@ def settled(new: _State, old: _State) -> _State:
     return new
 
 
-def link_state(*records: str) -> Callable[[type[_State]], type[_State]]:
+def link_state(*records: str, corrected: bool = False) -> Callable[[type[_State]], type[_State]]:
     """Marks the state of a link: it holds no other states, and records these of its fields.
 
+    `corrected`: the count tells how far the moments have come from 0, so a parameter that has none cannot join later.
     The class is a NamedTuple whose first field is `count`; the records follow, then the moments.
     """
 
     def mark(state: type[_State]) -> type[_State]:
         RECORDS[state] = records
+        CORRECTED.update({state} if corrected else ())
         return state
 
     return mark
