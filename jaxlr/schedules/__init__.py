@@ -6,7 +6,7 @@ from jaxlr.schedules.composition.clocks import at_speed, per_epoch, per_example
 from jaxlr.schedules.composition.cooldowns import cooldown
 from jaxlr.schedules.composition.phases import join, warmup
 from jaxlr.schedules.families.cosines import cosine, k_decay
-from jaxlr.schedules.families.exponentials import exponential, half_life, natural_exponential, tanh
+from jaxlr.schedules.families.exponentials import exponential, natural_exponential, tanh
 from jaxlr.schedules.families.functions import custom
 from jaxlr.schedules.families.inverses import inverse_sqrt, inverse_time, noam, power, rex
 from jaxlr.schedules.families.lines import constant, linear, polynomial, polynomial_cycles
@@ -38,7 +38,6 @@ __all__ = [
     "exponential",
     "family",
     "flat_cosine",
-    "half_life",
     "inverse_sqrt",
     "inverse_time",
     "join",

@@ -62,24 +62,6 @@ row(
 )
 
 
-def half_life(n, init_value, half):
-    return mpf(init_value) * mpf(2) ** (-mpf(n) / half)
-
-
-def half_life_draw(dice):
-    steps = dice.length()
-    return {"init_value": dice.rate(), "half": steps}, [steps]
-
-
-row(
-    half_life,
-    half_life_draw,
-    examples={"half_life": of(init_value=0.1, half=1000)},
-    numbers=ANY | {"half": (1, 10)},
-    not_retimed=UNIT,
-)
-
-
 def tanh(n, init_value, decay_steps, end_value=0.0, lower=-7.0, upper=3.0):
     x = min(mpf(n) / decay_steps, 1)
     weight = (1 - mpmath.tanh(mpf(lower) * (1 - x) + mpf(upper) * x)) / 2

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -123,36 +121,6 @@ def _natural_exponential(
     position: Position, init_value: Wide, decay_rate: Wide, transition_steps: jax.Array, staircase: bool
 ) -> Wide:
     power, scale = exp(-decay_rate * transitions(position, transition_steps, staircase))
-    return (init_value * power).scaled(scale)
-
-
-@family()
-def half_life(init_value: Scalar, half: Length) -> Schedule:
-    """Halves the rate once in every `half` updates, smoothly.
-
-    lr(n) = init_value * 2 ** (-n / half)
-
-    Args:
-      init_value: the first rate.
-      half: updates after which half of it is left; an integer, at least 1.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
-      TypeError: `half` is no integer.
-
-    Example:
-      >>> from jaxlr.schedules import half_life
-      >>> [float(half_life(1.0, 10)(n)) for n in (0, 10, 20)]
-      [1.0, 0.5, 0.25]
-    """
-    return Schedule(_half_life, init_value=leaves.number("init_value", init_value), half=leaves.length("half", half))
-
-
-def _half_life(position: Position, init_value: Wide, half: jax.Array) -> Wide:
-    power, scale = exp(transitions(position, half, False) * constant(-math.log(2.0)))
     return (init_value * power).scaled(scale)
 
 
