@@ -37,9 +37,6 @@ LINKS = {
     ),
     "scale_by_rmsprop": Case(transforms.scale_by_rmsprop, {"decay": falling}, ("decay",), {"decay": 0.8, "eps": 1e-3}),
     "scale_by_adam": Case(transforms.scale_by_adam, B1, ("b1",), {"b1": 0.8, "b2": 0.9, "eps": 1e-3}),
-    "scale_by_lion": Case(
-        transforms.scale_by_lion, {"b1": falling, "b2": falling}, ("b1", "b2"), {"b1": 0.8, "b2": 0.9}
-    ),
     "scale_by_nadam": Case(
         transforms.scale_by_nadam, B1, ("b1",), {"b1": 0.8, "b2": 0.9, "eps": 1e-3, "momentum_decay": 0.1}
     ),

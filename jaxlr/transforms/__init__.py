@@ -8,7 +8,6 @@ from jaxlr.transforms.moments.adagrad import ScaleByAdagradState, scale_by_adagr
 from jaxlr.transforms.moments.adam import ScaleByAdamState, scale_by_adam
 from jaxlr.transforms.moments.adamax import ScaleByAdamaxState, scale_by_adamax
 from jaxlr.transforms.moments.factored import ScaleByFactoredRmsState, scale_by_factored_rms
-from jaxlr.transforms.moments.lion import ScaleByLionState, scale_by_lion
 from jaxlr.transforms.moments.momentum import ScaleByMomentumState, scale_by_momentum
 from jaxlr.transforms.moments.nadam import ScaleByNadamState, scale_by_nadam
 from jaxlr.transforms.moments.orthogonal import orthogonalize
@@ -61,7 +60,6 @@ __all__ = [
     "ScaleByAdamaxState",
     "ScaleByFactoredRmsState",
     "ScaleByLearningRateState",
-    "ScaleByLionState",
     "ScaleByMomentumState",
     "ScaleByNadamState",
     "ScaleByRadamState",
@@ -94,7 +92,6 @@ __all__ = [
     "scale_by_adamax",
     "scale_by_factored_rms",
     "scale_by_learning_rate",
-    "scale_by_lion",
     "scale_by_momentum",
     "scale_by_nadam",
     "scale_by_radam",
