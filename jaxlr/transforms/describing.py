@@ -12,6 +12,8 @@ import numpy as np
 import optax
 from jax.core import Tracer
 
+from jaxlr.transforms.exporting import exportable
+
 _Arguments = ParamSpec("_Arguments")
 _State = TypeVar("_State")
 _SHOWN = 4  # arrays of a tree with their shapes; more are counted
@@ -57,7 +59,7 @@ def as_call(plain: optax.GradientTransformationExtraArgs, name: str, given: Mapp
 
 
 def telling(*quiet: str) -> Callable[[type[_State]], type[_State]]:
-    """Lets a state print its numbers, and the shapes of its arrays; of the fields named here nothing.
+    """Lets a state print its numbers and the shapes of its arrays, of the fields named here nothing; and be exported.
 
     Example:
       >>> import jax.numpy as jnp, jaxlr
@@ -76,7 +78,7 @@ def telling(*quiet: str) -> Callable[[type[_State]], type[_State]]:
             return f"{type(self).__name__}({', '.join(words)})"
 
         state.__repr__ = told
-        return state
+        return exportable(state)
 
     return mark
 

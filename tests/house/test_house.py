@@ -40,6 +40,7 @@ ORDER = [
     "schedules",
     "plotting.styles",
     "plotting",
+    "transforms.exporting",
     "transforms.describing",
     "transforms.trees",
     "transforms.waiting",

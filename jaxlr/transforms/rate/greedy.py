@@ -20,6 +20,7 @@ from jaxlr.transforms.rate.scales import bounded, clamped, limits
 _SAME = 2.0**-36  # of a rate: what the arithmetic may leave between it and a limit that it has reached
 
 
+@telling()
 class GreedyNumbers(NamedTuple):
     """The numbers of a rule: two float32 each, (), but for the integers."""
 

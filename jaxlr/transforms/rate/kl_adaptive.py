@@ -17,6 +17,7 @@ from jaxlr.transforms.rate.controller import Controller, base_of, controller_sta
 from jaxlr.transforms.rate.scales import bounded, clamped, limits
 
 
+@telling()
 class KlAdaptiveNumbers(NamedTuple):
     """The numbers of a rule, each a sum of two float32, (): in the state so that `observe` needs nothing else."""
 

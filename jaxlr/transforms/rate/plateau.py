@@ -14,6 +14,7 @@ from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.rate.controller import Controller, base_of, controller_state
 
 
+@telling()
 class PlateauNumbers(NamedTuple):
     """The numbers of a rule, in the state so that `observe` needs nothing else; each update brings them up to date."""
 

@@ -22,12 +22,14 @@ __all__ = ["Blocks", "Rounded", "SmallStatesState", "small_states", "state_bytes
 _STEPS = 127.0  # of the fourth root of a number's share of its block's largest: they span eight decades
 
 
+@telling()
 class Rounded(NamedTuple):
     """An array in two bytes a number."""
 
     values: jax.Array  # bfloat16, shaped like the array
 
 
+@telling()
 class Blocks(NamedTuple):
     """An array in one byte a number: sign(c) (|c| / 127)^4 times the largest of its block."""
 
