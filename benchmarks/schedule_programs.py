@@ -192,8 +192,9 @@ def running_table(rounds: int) -> list[str]:
         "| --- " * 6 + "|",
     ]
     for name, (ours, theirs) in PAIRS.items():
-        update = in_turns([scanned_adam(jaxlr, ours), scanned_adam(optax, theirs)], rounds)
-        million = in_turns([a_million(ours()), a_million(theirs())], rounds)
+        # Milliseconds each, so more rounds: processors change their speed in the middle.
+        update = in_turns([scanned_adam(jaxlr, ours), scanned_adam(optax, theirs)], 8 * rounds)
+        million = in_turns([a_million(ours()), a_million(theirs())], 4 * rounds)
         first = f"{firsts[name]:.2f}" if name in firsts else ""
         lines.append(
             f"| {name} | {1e6 * update[0]:.1f} / {1e6 * update[1]:.1f} | {update[0] / update[1]:.2f} "

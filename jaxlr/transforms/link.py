@@ -106,6 +106,7 @@ def link(
     def update(
         updates: optax.Updates, old: Any, params: optax.Params | None = None, **extra: Any
     ) -> tuple[optax.Updates, Any]:
+        _require_unwritten(old, recorded)
         gradients = gradients_of(updates)
         step = Step(old.count, increment(old.count), old, like_updates(params, updates), extra)
         # Chosen here and not afterwards, the moments are written in place: see waiting.py.
@@ -120,3 +121,14 @@ def link(
         return cast_like(scaled, updates), settled(after, old)
 
     return optax.GradientTransformationExtraArgs(cast(Any, init), cast(Any, update))
+
+
+def _require_unwritten(state: Any, recorded: Mapping[str, Hyperparameter]) -> None:
+    """Raises where a Python number stands in a record, as `optax.tree.set(state, b1=0.5)` leaves it there."""
+    for field in recorded:
+        record = getattr(state, field)
+        if getattr(record, "weak_type", isinstance(record, int | float)):
+            raise TypeError(
+                f"{field} in the optimizer's state is a record, which changes nothing where it is written: give "
+                f"{field}= to the optimizer, as a number, a traced number or a schedule"
+            )

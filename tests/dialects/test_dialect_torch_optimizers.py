@@ -522,14 +522,23 @@ def test_a_state_dict_that_does_not_fit_says_why(make, error, message):
         make()
 
 
-def test_a_parameter_that_torch_never_updated_keeps_its_zeros():
+def test_a_parameter_that_torch_never_updated_has_no_count_under_which_it_could_begin():
     saved = TORCH["unflat"](recorded("adamw"))
     saved["param_groups"][0]["params"] = [0, 1]
+    params, names = {"w": jnp.zeros(16), "unused": jnp.zeros(3)}, ["w", "unused"]
+    with pytest.raises(ValueError, match=r"no entry for unused, .*: leave it out with ParameterGroups\(frozen=..."):
+        load_optimizer_state(port("adamw").init(params), saved, names=names)
+    without = jaxlr.ParameterGroups(frozen=["unused"]).wrap(port("adamw"))
+    moments = jaxlr.state_dict(load_optimizer_state(without.init(params), saved, names=names))
+    np.testing.assert_array_equal(moments["trained:scale_by_adam/mu/w"], saved["state"][0]["exp_avg"])
+
+
+def test_a_parameter_that_torch_never_updated_begins_with_a_buffer_of_zeros():
+    saved = TORCH["unflat"](recorded("sgd nesterov"))
+    saved["param_groups"][0]["params"] = [0, 1]
     params = {"w": jnp.zeros(16), "unused": jnp.zeros(3)}
-    state = load_optimizer_state(port("adamw").init(params), saved, names=["w", "unused"])
-    moments = jaxlr.state_dict(state)
-    assert not moments["scale_by_adam/mu/unused"].any()
-    np.testing.assert_array_equal(moments["scale_by_adam/mu/w"], saved["state"][0]["exp_avg"])
+    state = load_optimizer_state(port("sgd nesterov").init(params), saved, names=["w", "unused"], count=5)
+    assert not jaxlr.state_dict(state)["scale_by_momentum/buffer/unused"].any()
 
 
 def test_loading_keeps_one_trace_and_every_dtype():

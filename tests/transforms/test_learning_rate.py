@@ -321,6 +321,63 @@ def test_the_set_rate_is_the_one_applied():
     np.testing.assert_array_equal(updates, [-0.25, -0.25])
 
 
+@pytest.mark.parametrize("rate", [0.5, np.float32(0.5), jnp.float32(0.5)], ids=["Python", "NumPy", "jax"])
+@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
+def test_a_rate_written_over_the_record_stands_as_if_set(container, rate):
+    params, gradients = params_and_gradients()
+    optimizer = container(scale_by_learning_rate(schedule))
+    state = optimizer.update(gradients, optimizer.init(params), params)[1]
+    written = optax.tree.set(state, learning_rate=rate)
+    assert current_learning_rate(written) == 0.5
+    for step in (optimizer.update, jax.jit(optimizer.update)):
+        expected, _ = step(gradients, set_learning_rate(state, 0.5), params)
+        updates, after = step(gradients, written, params)
+        jax.tree.map(np.testing.assert_array_equal, updates, expected)
+        assert current_learning_rate(step(gradients, after, params)[1]) == 0.5  # and stays
+        assert current_learning_rate(set_learning_rate(after, None)) == RATES[1]
+    assert current_learning_rate(set_learning_rate(written, factor=0.5)) == 0.25
+
+
+@pytest.mark.parametrize("shown", [(), (3.0, 3.0)], ids=["before a metric", "after metrics"])
+def test_a_rate_written_over_that_of_a_rule_is_where_it_goes_on_from(shown):
+    link = scale_by_learning_rate(jaxlr.reduce_on_plateau(1.0, factor=0.5, patience=0))
+    state = link.init(jnp.ones(1))
+    for metric in shown:
+        state = jaxlr.observe(state, metric)
+    expected = set_learning_rate(state, 0.25)
+    for rate in (link.update(jnp.ones(1), each)[0] for each in (expected, optax.tree.set(state, learning_rate=0.25))):
+        np.testing.assert_array_equal(rate, [-0.25])
+    after = jaxlr.observe(link.update(jnp.ones(1), optax.tree.set(state, learning_rate=0.25))[1], 9.0)
+    wanted = jaxlr.observe(link.update(jnp.ones(1), expected)[1], 9.0)
+    np.testing.assert_array_equal(*(link.update(jnp.ones(1), each)[0] for each in (after, wanted)))
+
+
+def test_a_schedule_that_is_no_number_is_not_taken_for_a_rate_set_by_hand():
+    link = scale_by_learning_rate(lambda n: jnp.where(n == 1, jnp.nan, 0.5))
+    state = link.init(jnp.ones(1))
+    for rate in (-0.5, np.nan, -0.5):
+        updates, state = link.update(jnp.ones(1), state)
+        np.testing.assert_array_equal(updates, [rate])
+
+
+def test_a_dictionary_of_before_the_record_was_kept_twice_sets_nothing_by_hand():
+    optimizer = optimizers.sgd(jaxlr.linear(1.0, 0.0, 4))
+    state = optimizer.update(jnp.ones(1), optimizer.init(jnp.ones(1)))[1]
+    saved = {name: each for name, each in jaxlr.state_dict(state).items() if not name.endswith("/written")}
+    found, report = jaxlr.load_state_dict(optimizer.init(jnp.ones(1)), saved)
+    assert not report.missing
+    assert current_learning_rate(optimizer.update(jnp.ones(1), found)[1]) == 0.75
+
+
+@pytest.mark.parametrize("jit", [lambda f: f, jax.jit], ids=["eager", "jit"])
+@pytest.mark.parametrize("name", ["b1", "weight_decay"])
+def test_a_number_written_over_another_record_is_refused(name, jit):
+    optimizer = optimizers.adamw(0.1)
+    state = optax.tree.set(optimizer.init(jnp.ones(1)), **{name: 0.5})
+    with pytest.raises(TypeError, match=f"{name} in the optimizer's state is a record"):
+        jit(optimizer.update)(jnp.ones(1), state, jnp.ones(1))
+
+
 def test_what_is_set_is_said_at_once_and_what_is_given_back_too():
     link = scale_by_learning_rate(schedule)
     state = set_learning_rate(link.init(jnp.ones(2)), 0.25)

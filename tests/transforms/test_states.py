@@ -188,13 +188,49 @@ def test_a_rate_that_trains_uphill_is_named_when_it_is_initialized(rate):
         jaxlr.adamw(rate).init(PARAMS)
 
 
-def test_a_parameter_that_joins_under_a_count_takes_larger_steps_and_with_a_link_of_its_own_it_does_not():
-    old = jaxlr.adam(0.1)
-    _, state = walk(old, old.init({"w": PARAMS["w"]}), {"w": PARAMS["w"]}, 3)
-    late, report = jaxlr.load_state_dict(old.init(PARAMS), jaxlr.state_dict(jaxlr.set_update_count(state, 10_000)))
-    assert report.missing == ("scale_by_adam/mu/b", "scale_by_adam/nu/b")
-    steps, _ = old.update(PARAMS, late, PARAMS)
-    np.testing.assert_allclose(steps["b"], -0.1 * (1 - 0.9) / np.sqrt(1 - 0.999), rtol=1e-4)
-    both = optax.partition({"old": old, "new": jaxlr.adam(0.1)}, {"w": "old", "b": "new"})
+CORRECTED = {
+    "adam": lambda: jaxlr.adam(0.1),
+    "one array": lambda: jaxlr.adam(0.1),
+    "adamax": lambda: jaxlr.dialects.torch.Adamax(0.1),
+    "nadam": lambda: jaxlr.dialects.torch.NAdam(0.1),
+    "radam": lambda: jaxlr.dialects.torch.RAdam(0.1),
+    "rmsprop": lambda: jaxlr.rmsprop(0.1, bias_correction=True),
+    "adafactor": lambda: jaxlr.dialects.torch.Adafactor(0.1),
+    "inside": lambda: jaxlr.accumulate(optax.partition({"all": jaxlr.adamw(0.1)}, "all"), 2),
+}
+
+
+@pytest.mark.parametrize("make", CORRECTED.values(), ids=CORRECTED)
+def test_a_parameter_without_moments_does_not_join_under_a_count_that_corrects_them(make, request):
+    one = "one array" in request.node.name
+    old, new = (jnp.ones(3), jnp.ones(5)) if one else ({"w": PARAMS["w"]}, PARAMS)
+    optimizer = make()
+    saved = jaxlr.state_dict(optimizer.init(old))
+    jaxlr.load_state_dict(optimizer.init(new), saved)  # before its first update none has come from 0
+    _, state = walk(optimizer, optimizer.init(old), old, 2)
+    with pytest.raises(
+        ValueError, match=r"saved has no .*scale_by_\w+/\w+(/b)? that fits, and .* has made [12] updates"
+    ):
+        jaxlr.load_state_dict(optimizer.init(new), jaxlr.state_dict(state))
+
+
+def test_a_parameter_joins_where_all_moments_begin_anew_or_with_a_link_of_its_own():
+    optimizer = jaxlr.adam(jaxlr.linear(0.1, 0.0, 20_000))
+    _, state = walk(optimizer, optimizer.init({"w": PARAMS["w"]}), {"w": PARAMS["w"]}, 3)
+    saved = jaxlr.state_dict(jaxlr.set_update_count(state, 10_000))
+    anew = {name: each for name, each in saved.items() if not name.startswith("scale_by_adam")}
+    state, _ = jaxlr.load_state_dict(optimizer.init(PARAMS), anew)
+    steps, _ = optimizer.update(PARAMS, state, PARAMS)
+    np.testing.assert_allclose(steps["b"], -0.05, rtol=1e-5)
+    both = optax.partition({"old": optimizer, "new": jaxlr.adam(0.1)}, {"w": "old", "b": "new"})
     steps, _ = both.update(PARAMS, both.init(PARAMS), PARAMS)
     np.testing.assert_allclose(steps["b"], -0.1, rtol=1e-5)
+
+
+def test_a_parameter_may_join_where_nothing_is_corrected():
+    optimizer = jaxlr.sgd(0.1, 0.9)
+    _, state = walk(optimizer, optimizer.init({"w": PARAMS["w"]}), {"w": PARAMS["w"]}, 3)
+    state, report = jaxlr.load_state_dict(optimizer.init(PARAMS), jaxlr.state_dict(state))
+    assert report.missing == ("scale_by_momentum/buffer/b",)
+    steps, _ = optimizer.update(PARAMS, state, PARAMS)
+    np.testing.assert_allclose(steps["b"], -0.1 * PARAMS["b"], rtol=1e-6)

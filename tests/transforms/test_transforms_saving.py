@@ -44,7 +44,7 @@ def through_orbax(tree, folder):
         return store.restore(folder / "state", jax.tree.map(jnp.zeros_like, tree))
 
 
-RATE_FIELDS = ("count", "learning_rate", "overridden", "override", "base", "factor", "share")
+RATE_FIELDS = ("written", "count", "learning_rate", "overridden", "override", "base", "factor", "share")
 
 
 def test_names_tell_link_field_and_parameter():
@@ -91,9 +91,9 @@ def test_the_report_tells_what_is_missing_extra_and_misshapen():
     assert report.missing == ("scale_by_momentum/buffer/dense/scale",)
     assert report.extra == ("old/thing",)
     assert report.misshapen == ("scale_by_momentum/buffer/dense/kernel",)
-    assert len(report.restored) == 10
+    assert len(report.restored) == 11
     assert str(report).splitlines() == [
-        "10 restored",
+        "11 restored",
         "1 missing: scale_by_momentum/buffer/dense/scale",
         "1 extra: old/thing",
         "1 misshapen: scale_by_momentum/buffer/dense/kernel",

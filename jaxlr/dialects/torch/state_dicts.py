@@ -191,9 +191,16 @@ def _check_entries(saved: Saved, fields: Sequence[str]) -> None:
 
 def _check_names(opt_state: PyTree, saved: Saved, fields: Sequence[str]) -> None:
     own = {name for field in fields for name in _own_moments(opt_state, *LINKS[saved.kind][field])}
+    begun = any("step" in entry for entry in saved.entries.values())
+    for name in sorted(own & {name for name, entry in saved.entries.items() if begun and not entry}):
+        raise ValueError(
+            f"torch's state has no entry for {name}, never updated there; here all parameters have one count, "
+            "under which its first steps would be too long: leave it out with ParameterGroups(frozen=...), or give it "
+            "an optimizer of its own with optax.partition"
+        )
     for name in sorted(own - set(saved.entries)):
         raise ValueError(f"names has no {name}, a parameter here; the nearest are {nearest(name, saved.entries)}")
-    for name in sorted(set(saved.entries) - own):
+    for name in sorted({name for name, entry in saved.entries.items() if entry or not begun} - own):
         if fields:
             raise ValueError(f"names has {name}, which is no parameter here; the nearest are {nearest(name, own)}")
 
@@ -257,7 +264,8 @@ def _with_records(opt_state: PyTree, groups: Sequence[Mapping[str, Any]]) -> Any
             if value is not None:
 
                 def change(state: Any, own: str = own, value: Any = value) -> Any:
-                    return state._replace(**{own: jnp.full_like(getattr(state, own), float(value))})
+                    fields = (own, "written") if own == "learning_rate" else (own,)
+                    return state._replace(**{f: jnp.full_like(getattr(state, f), float(value)) for f in fields})
 
                 opt_state = states.change_states(opt_state, kind, change, group=label)
     return opt_state

@@ -15,7 +15,7 @@ from jaxlr.transforms.trees import moments_like, update_moment
 from jaxlr.typing import PyTree
 
 
-@link_state("b1")
+@link_state("b1", corrected=True)
 class ScaleByAdamaxState(NamedTuple):
     """State of `scale_by_adamax`."""
 

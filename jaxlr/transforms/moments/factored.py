@@ -15,7 +15,7 @@ from jaxlr.transforms.trees import absolute_square, moments_like, widen
 from jaxlr.typing import PyTree
 
 
-@link_state()
+@link_state(corrected=True)
 class ScaleByFactoredRmsState(NamedTuple):
     """State of `scale_by_factored_rms`."""
 

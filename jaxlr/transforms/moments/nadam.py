@@ -22,7 +22,7 @@ from jaxlr.transforms.trees import (
 from jaxlr.typing import PyTree
 
 
-@link_state("b1")
+@link_state("b1", corrected=True)
 class ScaleByNadamState(NamedTuple):
     """State of `scale_by_nadam`."""
 

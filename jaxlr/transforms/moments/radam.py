@@ -23,7 +23,7 @@ from jaxlr.typing import PyTree
 _THRESHOLD = 5.0
 
 
-@link_state("b1")
+@link_state("b1", corrected=True)
 class ScaleByRadamState(NamedTuple):
     """State of `scale_by_radam`."""
 

@@ -20,7 +20,7 @@ from jaxlr.transforms.trees import (
 from jaxlr.typing import PyTree
 
 
-@link_state("decay")
+@link_state("decay", corrected=True)
 class ScaleByRmspropState(NamedTuple):
     """State of `scale_by_rmsprop`."""
 

@@ -13,7 +13,7 @@ from jax.core import Tracer
 from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.rate import controller
-from jaxlr.transforms.rate.learning_rate import ScaleByLearningRateState
+from jaxlr.transforms.rate.learning_rate import ScaleByLearningRateState, heard
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.trees import like
 
@@ -178,6 +178,7 @@ def set_learning_rate(x: Any, value: Any = KEEP, *, factor: Any = None, group: s
         raise ValueError(f"group must be one of {', '.join(map(repr, sorted(groups)))}, got {group!r}")
 
     def change(state: ScaleByLearningRateState) -> ScaleByLearningRateState:
+        state = heard(state)
         if "factor" in numbers:
             state = state._replace(factor=like(state.factor, numbers["factor"]))
         if value is None:
@@ -191,7 +192,7 @@ def set_learning_rate(x: Any, value: Any = KEEP, *, factor: Any = None, group: s
             watched = state.rule._replace(base=rate)
             watched = _placed(watched.undone(), watched) if "value" in numbers else watched
             state, rate = state._replace(rule=watched), watched.rate()
-        return state._replace(learning_rate=rate)
+        return state._replace(learning_rate=rate, written=jnp.array(rate))
 
     return states.change_states(x, ScaleByLearningRateState, change, group=group)
 

@@ -12,6 +12,7 @@ from jax.core import Tracer
 
 from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import telling
 from jaxlr.transforms.groups.context import Group, current_rates
 from jaxlr.transforms.hyperparameters import NumberOrSchedule, number_or_schedule
 from jaxlr.transforms.rate import controller
@@ -20,12 +21,13 @@ from jaxlr.transforms.trees import increment, map_wide, place_like, widen
 from jaxlr.transforms.waiting import link_state, settled, where_due
 
 
-@link_state()
+@link_state(quiet=("written", "overridden", "override", "base", "factor", "share"))
 class ScaleByLearningRateState(NamedTuple):
     """State of `scale_by_learning_rate`; the same for a number and for a schedule."""
 
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
     learning_rate: jax.Array  # float32, (): rate of the last update; before the first, what the schedule gives it
+    written: jax.Array  # float32, (): the same; where the two differ, somebody wrote a rate over the record
     # int32, (): 1 where `override` stands in place of the number or schedule, else 0. No bool: what is around may blend
     # states arithmetically, as `optax.contrib.sam` does, and their dtypes must not change.
     overridden: jax.Array
@@ -37,6 +39,7 @@ class ScaleByLearningRateState(NamedTuple):
     held: Schedule | tuple[()]  # the schedule itself, where it was given as `held`
 
 
+@telling()
 class GroupedRatesState(NamedTuple):
     """State of `scale_by_learning_rate` inside a `ParameterGroups` with rates."""
 
@@ -52,6 +55,8 @@ def scale_by_learning_rate(
 
     The rate is float32 whatever the dtype of the updates, which they keep. A change of the number, or of a schedule's
     numbers, needs no new compilation where the transformation is made inside the jitted step from a traced rate.
+    A rate that is written over the record, as by `optax.tree.set(state, learning_rate=...)`, stands from the next
+    update on, as if by `set_learning_rate`, which checks it and says it of groups.
 
     Args:
       learning_rate: a number, known or traced; a schedule: a callable update count (int32) -> rate; or
@@ -82,6 +87,7 @@ def scale_by_learning_rate(
         return ScaleByLearningRateState(
             count=jnp.zeros([], jnp.int32),
             learning_rate=rate,
+            written=jnp.array(rate),
             overridden=jnp.zeros([], jnp.int32),
             override=jnp.zeros([], jnp.float32),
             rule=rule.init(rate) if rule else (),
@@ -104,15 +110,16 @@ def scale_by_learning_rate(
     def advance(
         state: ScaleByLearningRateState, rate: jax.Array, value: Any
     ) -> tuple[jax.Array, ScaleByLearningRateState]:
+        controller.require_same(rule, state.rule)
+        state = heard(state)
         new = state._replace(base=rate, count=increment(state.count))
         rate = jnp.where(state.overridden > 0, state.override, rate) * state.factor
         watched = state.rule
-        controller.require_same(rule, watched)
         if rule and controller.is_controller_state(watched):
             watched = watched._replace(numbers=rule.fresh_numbers(), base=rate)
             watched = watched if value is None else controller.observed(watched, value, rule.axis_name)
             rate = watched.rate()
-        return rate, new._replace(learning_rate=rate, rule=watched)
+        return rate, new._replace(learning_rate=rate, written=jnp.array(rate), rule=watched)
 
     def update(
         updates: optax.Updates, state: Any, params: optax.Params | None = None, *, value: Any = None, **extra: Any
@@ -194,6 +201,21 @@ class _Rate:
         """The rate; there is nothing in the state to ask."""
         del now
         return hyperparameters.at_count("learning_rate", self.value, count)
+
+
+def heard(state: ScaleByLearningRateState) -> ScaleByLearningRateState:
+    """The state in which a rate that somebody wrote over the record is one that was set by hand."""
+    rate = jnp.asarray(state.learning_rate, jnp.float32)
+    by_hand = (rate != state.written) & ~jnp.isnan(rate)
+    heard = state._replace(
+        overridden=jnp.where(by_hand, jnp.ones_like(state.overridden), state.overridden),
+        override=jnp.where(by_hand, rate, state.override),
+        factor=jnp.where(by_hand, jnp.ones_like(state.factor), state.factor),
+    )
+    if not controller.is_controller_state(state.rule):
+        return heard
+    rule = jax.tree.map(lambda new, old: jnp.where(by_hand, new, old), state.rule.undone(), state.rule)
+    return heard._replace(rule=rule)
 
 
 def _require_usable(name: str, rate: jax.Array) -> None:

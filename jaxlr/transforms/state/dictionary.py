@@ -16,6 +16,7 @@ from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 from jaxlr.transforms.groups import paths
 from jaxlr.transforms.groups.paths import Path
 from jaxlr.transforms.state import search as states
+from jaxlr.transforms.waiting import CORRECTED, RECORDS
 
 VERSION = 1
 _VERSION_NAME = "jaxlr_state_version"
@@ -61,6 +62,7 @@ def state_dict(x: Any) -> dict[str, Any]:
       scale_by_momentum/buffer/w [0. 0.]
       scale_by_learning_rate/count 0
       scale_by_learning_rate/learning_rate 0.1
+      scale_by_learning_rate/written 0.1
       scale_by_learning_rate/overridden 0
       scale_by_learning_rate/override 0.0
       scale_by_learning_rate/base 0.1
@@ -84,7 +86,8 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
       The container that was given (a new one, or an `nnx.Optimizer` itself, written in place), and a report.
 
     Raises:
-      ValueError: `saved` is not from `state_dict`, or from a newer version of it.
+      ValueError: `saved` is not from `state_dict`, or from a newer version of it; or it has no moments for a parameter
+        whose link, such as Adam, has made updates: under its count, moments of 0 make steps of up to 3 times the rate.
 
     Example:
       >>> import jax.numpy as jnp, optax
@@ -95,7 +98,7 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
       >>> chain = optax.chain(clip_by_global_norm(1.0), sgd(lambda n: 0.1 / (1 + n), momentum=0.9))
       >>> state, report = load_state_dict(chain.init(params), saved)
       >>> print(report)
-      7 restored
+      8 restored
       3 missing: scale_by_momentum/count, scale_by_momentum/momentum, scale_by_momentum/buffer/w
     """
     if _VERSION_NAME not in saved:
@@ -104,7 +107,9 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
         raise ValueError(f"saved is of version {int(saved[_VERSION_NAME])}; this jaxlr knows versions up to {VERSION}")
     opt_state = states.as_arrays(states.opt_state_of(x))
     named = _named_once(opt_state)
+    saved = _as_now(saved, named)
     fits = {name: name in saved and np.shape(saved[name]) == np.shape(leaf) for name, leaf in named}
+    _require_no_latecomer(opt_state, fits, saved)
     leaves = [_like(leaf, saved[name]) if fits[name] else leaf for name, leaf in named]
     report = LoadReport(
         restored=tuple(name for name in fits if fits[name]),
@@ -114,6 +119,45 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
     )
     new = jax.tree.unflatten(jax.tree.structure(opt_state), leaves)
     return states.with_opt_state(x, new), report
+
+
+def _require_no_latecomer(opt_state: Any, fits: Mapping[str, bool], saved: Mapping[str, Any]) -> None:
+    """Raises where a parameter would begin with moments of 0 under a count that corrects for more than none."""
+    for link, names in _corrected_links(opt_state).items():
+        count = f"{link}/count"
+        made = int(saved[count]) if fits.get(count) else 0
+        late = [name for name in names if not fits[name]]
+        if made and late:
+            raise ValueError(
+                f"saved has no {late[0]} that fits, and {link} has made {made:,} updates, so the first steps of that "
+                "parameter would be too long by up to sqrt(1 / (1 - b2)) times: give it a link of its own with "
+                f"optax.partition, or leave out of saved what begins with {link!r}, so that all its moments begin anew"
+            )
+
+
+def _corrected_links(opt_state: Any) -> dict[str, list[str]]:
+    """The names of the moments, by the name of their link, where the count corrects them."""
+    found: dict[str, list[str]] = {}
+    for (path, _), (name, _) in zip(
+        jax.tree_util.tree_leaves_with_path(opt_state), _named_leaves(opt_state), strict=True
+    ):
+        depth, _ = _innermost_state(opt_state, path)
+        kind = type(_at(opt_state, path[:depth]))
+        if kind in CORRECTED and path[depth].name not in ("count", *RECORDS[kind]):
+            found.setdefault(name.split("/")[0], []).append(name)
+    return found
+
+
+def _at(node: Any, path: Path) -> Any:
+    for entry in path:
+        node = _child(node, entry)
+    return node
+
+
+def _as_now(saved: Mapping[str, Any], named: list[tuple[str, Any]]) -> Mapping[str, Any]:
+    """A dictionary of before rates were kept twice: the record is what the link wrote."""
+    rates = {name: f"{name.removesuffix('written')}learning_rate" for name, _ in named if name.endswith("/written")}
+    return {**saved, **{name: saved[rate] for name, rate in rates.items() if name not in saved and rate in saved}}
 
 
 def _named_once(opt_state: Any) -> list[tuple[str, Any]]:

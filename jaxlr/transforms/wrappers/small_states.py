@@ -12,6 +12,7 @@ import optax
 from jax import lax
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described, telling
 from jaxlr.transforms.trees import increment, place_like
 from jaxlr.transforms.waiting import due_now, settled, where_due
 from jaxlr.typing import PyTree
@@ -34,6 +35,7 @@ class Blocks(NamedTuple):
     largest: jax.Array  # float32, (..., blocks): of `block` numbers on the last axis each
 
 
+@telling()
 class SmallStatesState(NamedTuple):
     """State of `small_states`."""
 
@@ -41,6 +43,7 @@ class SmallStatesState(NamedTuple):
     inner_state: optax.OptState  # that of the wrapped optimizer, its large moments in small dtypes
 
 
+@described
 def small_states(
     optimizer: optax.GradientTransformation,
     dtype: Literal["bfloat16", "int8"] = "bfloat16",

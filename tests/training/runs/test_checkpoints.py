@@ -222,6 +222,7 @@ def test_the_position_is_plain_json(tmp_path):
 def test_an_older_checkpoint_has_no_factor_of_its_rate(tmp_path):
     old = {"learning_rate": jnp.float32(0.25), "overridden": jnp.asarray(False)}
     new = {**old, "base": jnp.float32(9.0), "factor": jnp.float32(1.0), "share": jnp.float32(0.5)}
+    new |= {"written": jnp.float32(9.0)}
     network = make_state()[0]
     checkpoints = Checkpoints(tmp_path, keep=2)
     checkpoints.save((network, (old,)), position(3))
@@ -229,7 +230,7 @@ def test_an_older_checkpoint_has_no_factor_of_its_rate(tmp_path):
     # Nor was what says that it was set by hand a number.
     fresh = {**new, "learning_rate": jnp.float32(9.0), "overridden": jnp.int32(0)}
     (found,) = load_state(tmp_path, 3, (network, (fresh,)))[1]
-    assert found == {**new, "base": 0.25, "overridden": 0}
+    assert found == {**new, "base": 0.25, "written": 0.25, "overridden": 0}
     assert found["overridden"].dtype == jnp.int32
     with pytest.raises(CheckpointError) as caught:
         load_state(tmp_path, 3, (({**network[0], "base": jnp.zeros(2)}, network[1]), (old,)))

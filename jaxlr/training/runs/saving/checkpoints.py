@@ -28,7 +28,7 @@ from jaxlr.training.runs.saving.layout import check_layout, layout_of, named_arr
 __all__ = ["Checkpoints", "has_checkpoint", "load_network", "load_state", "read_position", "read_shapes"]
 
 FOLDER = "checkpoints"
-_NEWER_OF_A_RATE = ("base", "factor", "share")
+_NEWER_OF_A_RATE = ("base", "factor", "share", "written")
 _PARTS = ("network", "optimizer")
 _MESSAGE_LENGTH = 400
 
@@ -247,7 +247,7 @@ def _found(found: Mapping[str, Any], name: str, fresh: Any) -> Any:
         return found[name].astype(fresh.dtype)
     if name in found:
         return found[name]
-    return jnp.array(found[f"{link}.learning_rate"]) if field == "base" else fresh
+    return jnp.array(found[f"{link}.learning_rate"]) if field in ("base", "written") else fresh
 
 
 def _reader(place: Path) -> ocp.CheckpointManager:
