@@ -1,4 +1,4 @@
-"""PyTorch's schedulers in jaxlr's dialect: against what PyTorch 2.13 recorded, and live where it is installed."""
+"""PyTorch's schedulers in jaxlr's dialect: against what PyTorch 2.14 recorded, and live where it is installed."""
 
 import inspect
 import math

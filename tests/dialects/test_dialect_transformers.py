@@ -39,7 +39,7 @@ def recorded_differences(name, draws=slice(None)):
     """The difference from the recorded rates and the arguments, for each draw."""
     counts = RECORD["kept"](name)
     with np.load(GOLDEN / "transformers_schedules.npz") as golden:
-        assert str(golden["version"]) == "5.23.0"
+        assert str(golden["version"]) == "5.24.0"
         for draw, arguments in list(enumerate(RECORD["cases"](name)))[draws]:
             ours = jaxlr_rates(name, arguments, draw)[counts[draw]]
             yield difference(name, arguments, ours, golden[name][draw], counts[draw]), arguments

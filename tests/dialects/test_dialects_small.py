@@ -51,14 +51,18 @@ def differences(framework, name, draws=slice(None)):
     with np.load(record.FILE) as golden:
         assert str(golden["version"]) == VERSIONS[framework]
         recorded = golden[name]
-    doubted = getattr(record, "doubted", lambda name, arguments: np.zeros(sampling.STEPS, bool))
     for draw, arguments in list(enumerate(sampling.draws(record.ARGUMENTS, name)))[draws]:
-        made, counts_of_all = called(framework, name, arguments), np.arange(sampling.STEPS)
-        shown = record.metrics(arguments) if "metrics" in arguments else None
-        rates = np.asarray(made(counts_of_all) if shown is None else rule_rates(made, shown), np.float64)
-        known = ~doubted(name, arguments)[counts[draw]]
-        found = np.abs(rates[counts[draw]] - recorded[draw])[known]
-        yield found.max(initial=0.0) / np.abs(recorded[draw]).max(), arguments
+        yield difference(framework, name, arguments, recorded[draw], counts[draw]), arguments
+
+
+def difference(framework, name, arguments, theirs, counts):
+    """The largest difference from the package's rates at some counts, as a share of their peak."""
+    doubted = getattr(RECORDS[framework], "doubted", lambda name, arguments: np.zeros(sampling.STEPS, bool))
+    made, count = called(framework, name, arguments), np.arange(sampling.STEPS)
+    shown = RECORDS[framework].metrics(arguments) if "metrics" in arguments else None
+    rates = np.asarray(made(count) if shown is None else rule_rates(made, shown), np.float64)
+    found = np.abs(rates[counts] - theirs)[~doubted(name, arguments)[counts]]
+    return found.max(initial=0.0) / np.abs(theirs).max()
 
 
 NAMES = [(framework, name) for framework, record in RECORDS.items() for name in record.ARGUMENTS]

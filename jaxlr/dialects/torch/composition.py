@@ -1,4 +1,4 @@
-"""SequentialLR and ChainedScheduler: what PyTorch 2.13 makes of several schedulers on one optimizer."""
+"""SequentialLR and ChainedScheduler: what PyTorch 2.14 makes of several schedulers on one optimizer."""
 
 # ruff: noqa: N802 - PyTorch's own names
 
