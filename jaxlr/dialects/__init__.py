@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jaxlr.dialects import (
         axlearn,
         big_vision,
+        bolts,
         caffe,
         deepspeed,
         diffusers,
@@ -47,6 +48,7 @@ __all__ = [
     "Recipe",
     "axlearn",
     "big_vision",
+    "bolts",
     "caffe",
     "deepspeed",
     "diffusers",
