@@ -37,7 +37,6 @@ FRAMEWORKS = (
     "fairseq",
     "caffe",
     "mlx",
-    "bolts",
     "paddle",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from jaxlr.dialects import (
         axlearn,
         big_vision,
-        bolts,
         caffe,
         deepspeed,
         diffusers,
@@ -48,7 +47,6 @@ __all__ = [
     "Recipe",
     "axlearn",
     "big_vision",
-    "bolts",
     "caffe",
     "deepspeed",
     "diffusers",
