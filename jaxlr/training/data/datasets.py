@@ -75,11 +75,6 @@ SOURCES: Mapping[str, Source] = {
             "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
         ),
     ),
-    "qmnist": Source(
-        "qmnist",
-        urls=("https://example.org/qmnist/",),
-        checksums=_checksums("0" * 64, "1" * 64, "2" * 64, "3" * 64),
-    ),
     "cifar10": Source(
         "cifar10",
         urls=("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/"),
