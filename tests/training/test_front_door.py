@@ -11,7 +11,14 @@ import jaxlr.training
 from jaxlr.training import TrainConfig, load_network, train
 from jaxlr.training.data import load_dataset
 
-TINY = {"width": 2, "depth": 1, "epochs": 1, "schedule": "constant(0.01)", "checkpoint_every": "1ep"}
+TINY = {
+    "width": 2,
+    "depth": 1,
+    "epochs": 1,
+    "schedule": "constant(0.01)",
+    "optimizer": "sgd",
+    "checkpoint_every": "1ep",
+}
 
 
 def run(program):

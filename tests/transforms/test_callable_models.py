@@ -24,8 +24,9 @@ class Model:
         raise AssertionError("a model was taken for a function")
 
 
-MODEL = Model(jnp.full((2, 3), 0.5), jnp.ones(3))
-GRADIENT = Model(jnp.full((2, 3), 0.25), jnp.full(3, -2.0))
+# Not weakly typed, as no parameter is after an update: one program then does for all updates.
+MODEL = Model(jnp.full((2, 3), 0.5, jnp.float32), jnp.ones(3))
+GRADIENT = Model(jnp.full((2, 3), 0.25, jnp.float32), jnp.full(3, -2.0, jnp.float32))
 OPTIMIZERS = {
     "sgd": lambda: jaxlr.sgd(0.1, momentum=0.9, nesterov=True),
     "rmsprop": lambda: jaxlr.rmsprop(0.1, centered=True, momentum=0.9),

@@ -20,10 +20,11 @@ from jaxlr.transforms import (
     with_master_weights,
 )
 
+# Not weakly typed, as no parameter is after an update: one program then does for all updates.
 PARAMS = {
-    "embed": {"table": jnp.full((4, 2), 0.5)},
-    "body": [{"kernel": jnp.full((2, 2), 0.5), "bias": jnp.zeros(2)} for _ in range(2)],
-    "head": {"kernel": jnp.full((2, 1), 0.5), "bias": jnp.zeros(1)},
+    "embed": {"table": jnp.full((4, 2), 0.5, jnp.float32)},
+    "body": [{"kernel": jnp.full((2, 2), 0.5, jnp.float32), "bias": jnp.zeros(2)} for _ in range(2)],
+    "head": {"kernel": jnp.full((2, 1), 0.5, jnp.float32), "bias": jnp.zeros(1)},
 }
 GRADIENTS = jax.tree.map(lambda p: p + 0.25, PARAMS)
 

@@ -18,7 +18,8 @@ from jaxlr.transforms import (
     state_dict,
 )
 
-PARAMS = {"dense": {"kernel": jnp.full((3, 2), 0.5), "bias": jnp.zeros(2)}}
+# Not weakly typed, as no parameter is after an update: one program then does for all updates.
+PARAMS = {"dense": {"kernel": jnp.full((3, 2), 0.5, jnp.float32), "bias": jnp.zeros(2)}}
 GRADIENTS = [jax.tree.map(lambda p, i=i: jnp.sin(p + i), PARAMS) for i in range(7)]
 
 

@@ -8,7 +8,8 @@ import pytest
 
 import jaxlr
 
-PARAMS = {"kernel": jnp.full((2, 2), 1.5), "bias": jnp.full(2, -0.5)}
+# Not weakly typed, as no parameter is after an update: one program then does for all updates.
+PARAMS = {"kernel": jnp.full((2, 2), 1.5, jnp.float32), "bias": jnp.full(2, -0.5, jnp.float32)}
 GRADIENTS = np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32)
 
 
@@ -83,17 +84,18 @@ OPTIMIZERS = {
 
 
 def walk(optimizer, gradients, jit, **extra):
-    """The parameters after each update, and the last state."""
+    """The parameters and the state after each update."""
     params, state = PARAMS, optimizer.init(PARAMS)
     update = jax.jit(optimizer.update) if jit else optimizer.update
-    path = []
+    path, states = [], []
     for gradient in gradients:
         updates, state = update(
             {"kernel": jnp.full((2, 2), gradient[0]), "bias": jnp.asarray(gradient)}, state, params, **extra
         )
         params = optax.apply_updates(params, updates)
         path.append(params)
-    return path, state
+        states.append(state)
+    return path, states
 
 
 def assert_close(one, other):
@@ -110,13 +112,14 @@ def test_two_micro_steps_are_one_update_of_their_mean(make, wrap, jit):
     # Two of them, so that nothing was compiled for the other.
     optimizer, alone = WRAPPERS[wrap](OPTIMIZERS[make]()), WRAPPERS[wrap](OPTIMIZERS[make]())
     means = GRADIENTS.reshape(6, 2, 2).mean(1)
-    expected, state = walk(optax.with_extra_args_support(alone), means, jit=False)
+    expected, states = walk(optax.with_extra_args_support(alone), means, jit=False)
     path, accumulated = walk(jaxlr.accumulate(optimizer, 2), GRADIENTS, jit)
     assert_close(path[1::2], expected)
     assert_close(path[0::2], [PARAMS, *expected[:-1]])
-    assert_close(jax.tree.map(number, accumulated.inner_state), jax.tree.map(number, state))
-    _, still = jaxlr.accumulate(optimizer, 2).update(PARAMS, jaxlr.accumulate(optimizer, 2).init(PARAMS), PARAMS)
-    assert_close(jax.tree.map(number, still.inner_state), jax.tree.map(number, optimizer.init(PARAMS)))
+    states = jax.tree.map(number, [optimizer.init(PARAMS), *states])
+    inner = [jax.tree.map(number, state.inner_state) for state in accumulated]
+    assert_close(inner[1::2], states[1:])
+    assert_close(inner[0::2], states[:-1])
 
 
 def number(leaf):
@@ -126,10 +129,10 @@ def number(leaf):
 @pytest.mark.parametrize("every", [(2, 3), (3, 2)])
 def test_accumulate_in_accumulate_is_as_many_as_their_product(every):
     inner, outer = every
-    path, state = walk(jaxlr.accumulate(jaxlr.accumulate(jaxlr.adam(0.1), inner), outer), GRADIENTS, jit=True)
+    path, states = walk(jaxlr.accumulate(jaxlr.accumulate(jaxlr.adam(0.1), inner), outer), GRADIENTS, jit=True)
     expected, _ = walk(jaxlr.adam(0.1), GRADIENTS.reshape(2, 6, 2).mean(1), jit=True)
     assert_close(path[5::6], expected)
-    assert int(state.inner_state.count) == 2
+    assert int(states[-1].inner_state.count) == 2
 
 
 @pytest.mark.parametrize("around", ["outside", "inside"])

@@ -95,7 +95,7 @@ def test_outputs_gradients_and_running_statistics_are_those_of_flax(shape, downs
 
 @pytest.fixture
 def small():
-    return CNN((8, 8, 1), 10, width=4, dense=16, dropout=0.5, rngs=nnx.Rngs(0))
+    return CNN((8, 8, 1), 10, width=4, depth=1, dense=16, dropout=0.5, rngs=nnx.Rngs(0))
 
 
 def test_dropout_acts_on_the_last_dense_layer_while_training_and_never_in_evaluation(small):

@@ -22,7 +22,9 @@ from jaxlr.training.runs.run import execute, prepare, resume, train
 from jaxlr.training.runs.saving.checkpoints import load_state, read_position
 from jaxlr.training.runs.saving.weights import read_weights, write_weights
 
-CONFIG = TrainConfig(width=2, depth=1, batch_size=64, epochs=2, schedule="cosine(0.1, 2ep)", checkpoint_every="5")
+CONFIG = TrainConfig(
+    width=2, depth=1, batch_size=64, epochs=2, schedule="cosine(0.1, 2ep)", optimizer="sgd", checkpoint_every="5"
+)
 
 
 def flip(path, bit=None):

@@ -24,7 +24,7 @@ from jaxlr.training.runs.config import TrainConfig
 from jaxlr.training.runs.planning import plan
 from jaxlr.training.runs.starting.assembly import load_data, make_model, make_optimizer
 
-CONFIG = TrainConfig(width=2, depth=1, batch_size=32, schedule="constant(0.01)")
+CONFIG = TrainConfig(width=2, depth=1, batch_size=32, schedule="constant(0.01)", optimizer="sgd", momentum=0.9)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_a_run_that_does_not_fit_ends_with_the_numbers(monkeypatch, capsys):
     monkeypatch.setattr(
         "jaxlr.compiling.targets.describe", lambda name: dataclasses.replace(describe("cpu"), memory=100_000)
     )
-    words = ["--width", "2", "--depth", "1", "--batch-size", "512", "--schedule", "constant(0.1)"]
+    words = ["--width", "2", "--depth", "1", "--batch-size", "512", "--schedule", "constant(0.1)", "--optimizer", "sgd"]
     assert main(["train", "--compile-for", "cpu", *words]) == 1
     out, err = capsys.readouterr()
     assert "it does not fit" in out
