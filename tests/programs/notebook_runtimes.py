@@ -41,7 +41,7 @@ def prepare(pins: Path, folder: Path) -> str:
     """Makes the environment of a runtime if it is not there, and returns its Python."""
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
-        version = pins.read_text().split("\n", 1)[0].removeprefix("# Python ").split()[0]
+        version = pins.read_text().split("\n", 1)[0].removeprefix("# Python ").split()[0].rstrip(",")
         subprocess.run([interpreter(version), "-m", "venv", "--clear", str(folder)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", "-r", str(pins)], check=True)
         (folder / "ready").touch()
