@@ -300,9 +300,12 @@ def traced(x):
     return isinstance(x, jax.core.Tracer)
 
 
-@pytest.mark.parametrize(
-    "first", [pytest.param(k, marks=() if k < 200 else pytest.mark.long) for k in range(0, 3000, 10)]
-)
+def when(first):
+    """A hundred with every run of the tests, as many again where `.ci/run` takes longer, and the others."""
+    return () if first < 100 else pytest.mark.ci if first < 200 else pytest.mark.long
+
+
+@pytest.mark.parametrize("first", [pytest.param(k, marks=when(k)) for k in range(0, 3000, 10)])
 @pytest.mark.usefixtures("branches")
 def test_a_nesting_is_right_or_refused(first):
     for seed in range(first, first + 10):

@@ -69,7 +69,7 @@ class Trainer:
       >>> from jaxlr.training.data.datasets import load_dataset
       >>> from jaxlr.training.network.models import CNN
       >>> model = CNN((8, 8, 1), 10, width=4, depth=1, dense=8, rngs=nnx.Rngs(0))
-      >>> trainer = Trainer(model, jaxlr.adam(0.01), load_dataset("digits"), batch_size=64)
+      >>> trainer = Trainer(model, jaxlr.sgd(0.1), load_dataset("digits"), batch_size=64)
       >>> [type(item).__name__ for item in trainer.run(epochs=1)][-1]
       'EpochEnd'
     """

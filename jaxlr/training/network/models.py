@@ -40,10 +40,10 @@ class Block(nnx.Module):
       rngs: where the initial kernel comes from.
 
     Example:
-      >>> block = Block(3, 8, downsample="pool", rngs=nnx.Rngs(0))
+      >>> block = Block(1, 4, downsample="pool", rngs=nnx.Rngs(0))
       >>> block.eval()
-      >>> jax.eval_shape(block, jnp.ones((2, 32, 32, 3))).shape
-      (2, 16, 16, 8)
+      >>> jax.eval_shape(block, jnp.ones((2, 32, 32, 1))).shape
+      (2, 16, 16, 4)
     """
 
     def __init__(

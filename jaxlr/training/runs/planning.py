@@ -111,7 +111,7 @@ def plan(config: TrainConfig, target: str | Target, *, data: Dataset | None = No
       TargetError: there are no such devices, or there is no compiler for them; the message says what to install.
 
     Example:
-      >>> small = TrainConfig(width=4, depth=1, schedule="constant(0.01)")
+      >>> small = TrainConfig(width=4, depth=1, schedule="constant(0.01)", optimizer="sgd")
       >>> needed = plan(small, "cpu")
       >>> needed.fits, needed.images_on, needed.update.program.callbacks
       (True, 'device', False)

@@ -43,7 +43,7 @@ def make_steps(
     Example:
       >>> import jaxlr
       >>> from jaxlr.training.data.datasets import load_dataset
-      >>> config = Task(width=2, depth=1, batch_size=256, epochs=1)
+      >>> config = Task(width=2, depth=1, batch_size=256, epochs=1, optimizer="sgd")
       >>> step, state, score = make_steps(config, load_dataset("digits"))
       >>> sorted(score(jax.jit(step)(state, jaxlr.constant(0.01), 0)))
       ['validation_accuracy', 'validation_loss']

@@ -68,7 +68,7 @@ def find_rates(
 
     Example:
       >>> from jaxlr.training.data.datasets import load_dataset
-      >>> config = Task(width=2, depth=1, batch_size=256)
+      >>> config = Task(width=2, depth=1, batch_size=256, optimizer="sgd")
       >>> result = find_rates(config, load_dataset("digits"), start=1e-4, end=1.0, num_rates=5)
       >>> [float(f"{rate:.2g}") for rate in result.learning_rates]
       [0.0001, 0.001, 0.01, 0.1, 1.0]

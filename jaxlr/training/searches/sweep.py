@@ -67,7 +67,7 @@ def make_training(config: Task, data: Dataset) -> Callable[[Schedule], dict[str,
     Example:
       >>> import jax, jax.numpy as jnp
       >>> from jaxlr.training.data.datasets import load_dataset
-      >>> config = Task(width=2, depth=1, batch_size=256, epochs=1)
+      >>> config = Task(width=2, depth=1, batch_size=256, epochs=1, optimizer="sgd")
       >>> training = make_training(config, load_dataset("digits"))
       >>> int(jax.jit(training)(jaxlr.constant(0.01))["updates"])
       5

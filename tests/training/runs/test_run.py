@@ -15,7 +15,7 @@ from jaxlr.schedules import parse
 from jaxlr.training.loop.items import Chunk, EpochEnd, TrainingDiverged, Updates
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.runs.folder import make_folder
-from jaxlr.training.runs.records.summary import Tally, parameters_sha256
+from jaxlr.training.runs.records.summary import Tally, horizon_note, parameters_sha256
 from jaxlr.training.runs.run import execute, prepare, train
 from jaxlr.training.runs.showing.progress import print_summary
 
@@ -166,28 +166,36 @@ def test_a_run_that_ends_inside_a_cycle_says_so_and_learns(optimizer, tmp_path):
     assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
 
 
-@pytest.mark.parametrize(
-    ("schedule", "said"),
-    [
-        (
-            "cosine(0.01, 1ep)",
-            "the rate is 0 at the last 10 updates, from count 10 on; a schedule of 20 would use them",
-        ),
-        ("cosine(0.01, 11)", None),  # less than an epoch at 0
-        ("cosine(0.01, 2ep)", None),
-        ("warmup(linear(0.01, 0.0, 2ep), 5)", "the run ends before its schedule, 20 updates into 25; 5 more would"),
-    ],
-)
-def test_a_run_of_another_length_than_its_schedule_says_so(schedule, said, tmp_path, capsys):
-    summary = train(change(SMALL, schedule=schedule), out=tmp_path / "run")
-    print_summary(summary, tmp_path)
+LENGTHS = {
+    "cosine(0.01, 1ep)": "the rate is 0 at the last 10 updates, from count 10 on; a schedule of 20 would use them",
+    "cosine(0.01, 11)": None,  # less than an epoch at 0
+    "cosine(0.01, 2ep)": None,
+    "warmup(linear(0.01, 0.0, 2ep), 5)": "the run ends before its schedule, 20 updates into 25; 5 more would",
+}
+
+
+@pytest.mark.parametrize(("text", "said"), LENGTHS.items())
+def test_a_run_of_another_length_than_its_schedule_says_so(text, said, finished, capsys):
+    schedule, tally = parse(text, steps_per_epoch=10), Tally()
+    rates = np.asarray(schedule(np.arange(20)))
+    tally.take(Chunk(Updates(np.arange(20, dtype=np.int32), *[rates] * 4), np.zeros(20, bool)))
+    note = horizon_note(schedule, tally.updates, at_zero=tally.at_zero, an_epoch=10)
+    print_summary({**finished.summary, "horizon_note": note}, finished.folder)
     out = " ".join(capsys.readouterr().out.split())
     if said is None:
-        assert summary["horizon_note"] is None
+        assert note is None
         assert "horizon" not in out
     else:
-        assert summary["horizon_note"].startswith(said)
+        assert note.startswith(said)
         assert f"horizon {said}" in out
+
+
+@pytest.mark.parametrize("text", ["cosine(0.01, 1ep)", "cosine(0.01, 11)"])
+def test_the_summary_of_a_run_knows_how_long_its_schedule_was_0(text, tmp_path):
+    # By one update each: an epoch at 0 is told, one update less is not.
+    note = train(change(SMALL, schedule=text), out=tmp_path / "run")["horizon_note"]
+    assert (note or "").startswith(LENGTHS[text] or "")
+    assert (note is None) == (LENGTHS[text] is None)
 
 
 def test_the_updates_at_a_rate_of_0_are_counted_from_the_end_over_all_parts():
