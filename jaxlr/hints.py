@@ -37,6 +37,7 @@ FRAMEWORKS = (
     "fairseq",
     "caffe",
     "mlx",
+    "paddle",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = (
@@ -50,7 +51,7 @@ CONFIGURED: tuple[str, ...] = (
 )
 
 # Those that repeat names of others, and are told of only where nobody else has the name.
-_ECHOES = ("diffusers", "mmengine", "tf_keras", "mlx")
+_ECHOES = ("diffusers", "mmengine", "tf_keras", "mlx", "paddle")
 
 # What has the curve of a framework's schedule, by the framework's name.
 _CURVES = {
@@ -71,6 +72,10 @@ _CURVES = {
     "ExponentialDecay": "exponential", "InverseTimeDecay": "inverse_time", "PiecewiseConstantDecay":
     "piecewise_constant", "PolynomialDecay": "polynomial", "CosineDecay": "cosine", "CosineDecayRestarts":
     "cosine_restarts",
+    # PaddlePaddle
+    "PiecewiseDecay": "piecewise_constant", "NaturalExpDecay": "natural_exponential", "LinearWarmup": "warmup",
+    "MultiStepDecay": "multi_step", "StepDecay": "step_decay", "CosineAnnealingDecay": "cosine", "LambdaDecay":
+    "custom", "ReduceOnPlateau": "reduce_on_plateau",
     # Flax, big_vision, T5X, MaxText, AXLearn
     "cosine_decay": "cosine", "polynomial_decay": "polynomial", "linear_decay": "linear", "rsqrt": "inverse_sqrt",
     "rsqrt_decay": "inverse_sqrt", "linear_warmup": "warmup", "warmup_cosine": "warmup", "wsd": "warmup_stable_decay",
@@ -160,8 +165,10 @@ def names(framework: str) -> tuple[str, ...]:
 
 @functools.cache
 def _listed(room: str) -> tuple[str, ...]:
-    """The `__all__` of a package of jaxlr."""
-    file = importlib.resources.files(__package__ or "jaxlr").joinpath(*room.split("/"), "__init__.py")
+    """The `__all__` of a package of jaxlr, or of a module."""
+    package = importlib.resources.files(__package__ or "jaxlr")
+    module = package.joinpath(f"{room}.py")
+    file = module if room and module.is_file() else package.joinpath(*room.split("/"), "__init__.py")
     (listed,) = (
         statement.value
         for statement in ast.parse(file.read_text(encoding="utf-8")).body

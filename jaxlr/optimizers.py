@@ -13,6 +13,7 @@ from typing import Any, Literal
 import optax
 
 from jaxlr.transforms.assembly import Rate, assemble
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number_or_schedule
 from jaxlr.transforms.moments.adam import scale_by_adam
@@ -24,6 +25,7 @@ __all__ = ["adam", "adamw", "rmsprop", "sgd"]
 Amsgrad = Literal[False, True, "raw", "corrected"]
 
 
+@described
 def sgd(
     learning_rate: Rate,
     momentum: NumberOrSchedule | None = None,
@@ -80,6 +82,7 @@ def sgd(
     return assemble(links, learning_rate, weight_decay=weight_decay, decoupled=decoupled, mask=mask)
 
 
+@described
 def rmsprop(
     learning_rate: Rate,
     decay: NumberOrSchedule = 0.9,
@@ -152,6 +155,7 @@ def rmsprop(
     )
 
 
+@described
 def adam(
     learning_rate: Rate,
     b1: NumberOrSchedule = 0.9,
@@ -203,6 +207,7 @@ def adam(
     return assemble([link], learning_rate, weight_decay=weight_decay, decoupled=False, mask=mask)
 
 
+@described
 def adamw(
     learning_rate: Rate,
     b1: NumberOrSchedule = 0.9,

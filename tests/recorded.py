@@ -7,9 +7,11 @@ A recorder is a module `record_NAME` of tests/golden, with `NAMES`, `cases(name)
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxlr
 from jaxlr import dialects
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -27,6 +29,17 @@ def differences(record, make, name, draws=slice(None)):
     for draw, arguments in list(enumerate(record.cases(name)))[draws]:
         here = counts[draw] <= record.last(arguments) if hasattr(record, "last") else slice(None)
         yield share_of_peak(make(name, arguments)(counts[draw][here]), rows[draw][here]), arguments
+
+
+def rule_rates(rule, metrics):
+    """The rates under a rule that sees a metric after every update."""
+    link = jaxlr.scale_by_learning_rate(rule)
+
+    def step(state, metric):
+        _, state = link.update(jnp.ones(1), state)
+        return jaxlr.observe(state, metric), jaxlr.current_learning_rate(state)
+
+    return np.asarray(jax.jit(lambda s, m: jax.lax.scan(step, s, m)[1])(link.init(jnp.zeros(1)), metrics))
 
 
 def share_of_peak(ours, theirs):

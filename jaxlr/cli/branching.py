@@ -17,6 +17,7 @@ from rich.table import Table
 from jaxlr.cli import stopping
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors
+from jaxlr.cli.writing import say
 from jaxlr.schedules import updates
 from jaxlr.training.runs.config import ScheduledTask, TrainConfig, to_json
 from jaxlr.training.runs.folder import FolderLock, begun, check_folder, make_folder, write_json
@@ -164,9 +165,11 @@ def _print(result: BranchesResult, folder: Path, config: TrainConfig) -> None:
     console = Console(highlight=False, markup=False)
     console.print()
     console.print(table)
-    print(
-        f"\n{result.updates:,} updates instead of {result.updates_alone:,}; {result.strategy}, {result.reason}; "
-        f"{result.loaded:,} were done; {result.seconds:.1f} s, of them {result.compile_seconds:.1f} s to compile",
+    done = f"{result.loaded:,} were done before; " if result.loaded else ""
+    print()
+    say(
+        f"{result.updates:,} updates instead of {result.updates_alone:,}; {result.strategy}, {result.reason}; "
+        f"{done}{result.seconds:.1f} s, of them {result.compile_seconds:.1f} s to compile"
     )
     print(f"files {folder}/")
     last = _rows(result)[-1]

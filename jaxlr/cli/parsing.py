@@ -39,7 +39,8 @@ def parse(command: str, options: type[_Options], arguments: Sequence[str], defau
     given: dict[str, Any] = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(options, prog=f"jaxlr {command}", args=list(arguments), **given)
+            prepared = getattr(options, "prepared", list)  # words that tyro would take for options
+            return tyro.cli(options, prog=f"jaxlr {command}", args=prepared(arguments), **given)
     except (TypeError, ValueError) as error:
         raise CommandError(error) from None
     except SystemExit as stop:

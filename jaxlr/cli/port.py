@@ -41,7 +41,7 @@ class PortOptions:
     recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")] = ""
     """A call in quotes, such as "torch.OneCycleLR(optimizer, max_lr=1.0, total_steps=1000)", with the framework's own
     names; the rate stands in place of the optimizer where the schedule needs it. Or a configuration file: arguments of
-    Megatron, JSON of DeepSpeed, YAML of MaxText, ..."""
+    Megatron, JSON of DeepSpeed, YAML of MaxText, ... Or such arguments in quotes: "--lr 1e-4 --train-iters 1000"."""
     framework: str | None = None
     """Whose configuration file it is. None: told by its keys."""
     steps_per_epoch: float | None = None
@@ -51,6 +51,11 @@ class PortOptions:
     out: Path = Path("port.png")
     """The picture's file: .png, .svg or .pdf."""
 
+    @staticmethod
+    def prepared(words: Sequence[str]) -> list[str]:
+        """The command line's words; with a blank in front, arguments in quotes are no option of this command."""
+        return [f" {word}" if _holds_arguments(word) else word for word in words]
+
 
 def run(arguments: Sequence[str]) -> None:
     """`jaxlr port`."""
@@ -59,7 +64,7 @@ def run(arguments: Sequence[str]) -> None:
         if not options.recipe:
             raise ValueError(f"give a recipe in quotes, such as {_EXAMPLE}, or a configuration file")
         out = plotting.require_format(options.out)
-        if _is_file(options.recipe):
+        if _holds_arguments(options.recipe) or _is_file(options.recipe):
             text, drawn = _ported_file(options)
         elif options.framework is not None:
             raise ValueError(f"--framework {options.framework} is for a file, and {options.recipe!r} is none")
@@ -74,6 +79,11 @@ def run(arguments: Sequence[str]) -> None:
         print(f"\n{out}")
 
 
+def _holds_arguments(word: str) -> bool:
+    """Whether a word is arguments of another program, in quotes."""
+    return word.lstrip().startswith("--") and len(word.split()) > 1
+
+
 def _is_file(recipe: str) -> bool:
     """Whether the words name a file rather than a call."""
     return "(" not in recipe and (bool(Path(recipe).suffix) or Path(recipe).is_file())
@@ -81,10 +91,12 @@ def _is_file(recipe: str) -> bool:
 
 def _ported_file(options: PortOptions) -> tuple[str, tuple[str, Schedule]]:
     """Python for a configuration file with what was left out, and what to draw under which title."""
-    ported = dialects.from_file(options.recipe, options.framework, steps_per_epoch=options.steps_per_epoch)
+    read = dialects.from_arguments if _holds_arguments(options.recipe) else dialects.from_file
+    ported = read(options.recipe, options.framework, steps_per_epoch=options.steps_per_epoch)
     left = [f"#   {key}: {why}" for key, why in ported.left_out.items()]
     text = "\n".join([str(ported), *(["", "# not carried over", *left] if left else [])])
-    return text, (f"{ported.framework}: {Path(options.recipe).name}", ported.schedule)
+    name = "arguments" if _holds_arguments(options.recipe) else Path(options.recipe).name
+    return text, (f"{ported.framework}: {name}", ported.schedule)
 
 
 def _ported_call(recipe: str) -> tuple[str, tuple[str, Schedule] | None]:

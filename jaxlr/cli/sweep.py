@@ -185,7 +185,8 @@ def _execute(sweep: _Sweep, options: SweepOptions) -> "SweepResult":
     config, members = sweep.config, len(sweep.schedules)
     for note in sweep.notes:
         say(note)
-    what = f"{members} members of {config.epochs} epochs into {sweep.folder}/"
+    epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs} epochs"
+    what = f"{members} members of {epochs} into {sweep.folder}/"
     say(f"{config.data}, {config.optimizer}, {sweep.text}: {what}")
     with _progress(sweep.schedules) as watch:
         return run_sweep(
@@ -284,7 +285,7 @@ def _print_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> N
     console = Console(highlight=False, markup=False)
     console.print()
     console.print(table)
-    done = f"{result.loaded} were done; " if result.loaded else ""
+    done = f"{result.loaded} were done before; " if result.loaded else ""
     print()
     took = f"{result.seconds:.1f} s, of them {result.compile_seconds:.1f} s to compile once"
     say(f"{result.strategies[0]}, {result.reasons[0]}; {done}{took}")

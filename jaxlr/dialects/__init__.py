@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         nanochat,
         olmo,
         optax,
+        paddle,
         t5x,
         tf_keras,
         timm,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
         transformers,
     )
     from jaxlr.dialects.comparison import Comparison, report
-    from jaxlr.dialects.files import from_file
+    from jaxlr.dialects.files import from_arguments, from_file
     from jaxlr.dialects.recipe import Recipe
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "diffusers",
     "fairseq",
     "fastai",
+    "from_arguments",
     "from_file",
     "keras",
     "levanter",
@@ -61,6 +63,7 @@ __all__ = [
     "nanochat",
     "olmo",
     "optax",
+    "paddle",
     "report",
     "t5x",
     "tf_keras",
@@ -70,7 +73,13 @@ __all__ = [
     "transformers",
 ]
 
-_FUNCTIONS = {"Comparison": "comparison", "Recipe": "recipe", "from_file": "files", "report": "comparison"}
+_FUNCTIONS = {
+    "Comparison": "comparison",
+    "Recipe": "recipe",
+    "from_arguments": "files",
+    "from_file": "files",
+    "report": "comparison",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from jaxlr.dialects.configs import flat
-from jaxlr.dialects.reading import read_file
+from jaxlr.dialects.reading import read_arguments, read_file
 from jaxlr.dialects.recipe import Recipe
 from jaxlr.hints import CONFIGURED
 
-__all__ = ["from_file"]
+__all__ = ["from_arguments", "from_file"]
 
 
 def from_file(
@@ -46,9 +46,34 @@ def from_file(
       >>> from_file(path).schedule
       warmup(schedule=constant(value=0.001), warmup_steps=100).shift(-1)
     """
-    config = read_file(Path(path))
+    return _recipe(str(path), read_file(Path(path)), framework, steps_per_epoch)
+
+
+def from_arguments(text: str, framework: str | None = None, *, steps_per_epoch: float | None = None) -> Recipe:
+    """The same from the arguments of a launch script as text.
+
+    Args:
+      text: `--name value`, `--name=value` and `--flag`, as a command line has them; the rest of a script may stand
+        around them.
+      framework, steps_per_epoch: as for `from_file`.
+
+    Returns:
+      A `Recipe`.
+
+    Raises:
+      ValueError: as for `from_file`.
+
+    Example:
+      >>> recipe = from_arguments("--lr 3e-4 --lr-decay-style cosine --train-iters 1000 --lr-warmup-iters 100")
+      >>> recipe.framework, round(float(recipe.schedule(100)), 6)
+      ('megatron', 0.0003)
+    """
+    return _recipe("the text", read_arguments(text), framework, steps_per_epoch)
+
+
+def _recipe(source: str, config: Mapping[str, Any], framework: str | None, steps_per_epoch: float | None) -> Recipe:
     if framework is None:
-        framework = _told(Path(path), config)
+        framework = _told(source, config)
     elif framework not in CONFIGURED:
         raise ValueError(f"framework must be one of {', '.join(CONFIGURED)}, got {framework!r}")
     read = _dialect(framework).from_config
@@ -63,7 +88,7 @@ def _dialect(framework: str) -> Any:
     return importlib.import_module(f"jaxlr.dialects.{framework}")
 
 
-def _told(path: Path, config: Mapping[str, Any]) -> str:
+def _told(source: str, config: Mapping[str, Any]) -> str:
     """The framework most of whose signs stand in a configuration."""
     keys = list(flat(config))
     marks = {framework: _signs(_dialect(framework).SIGNS, keys) for framework in CONFIGURED}
@@ -71,9 +96,9 @@ def _told(path: Path, config: Mapping[str, Any]) -> str:
     found = [framework for framework, signs in marks.items() if signs == most]
     if not most:
         known = "; a dialect knows " + ", ".join(f"{name} by {_dialect(name).SIGNS[0]!r}" for name in CONFIGURED)
-        raise ValueError(f"{path} has no key by which a framework could be told{known}")
+        raise ValueError(f"{source} has no key by which a framework could be told{known}")
     if len(found) > 1:
-        raise ValueError(f"{path} may be of {' or of '.join(found)}: say which with framework")
+        raise ValueError(f"{source} may be of {' or of '.join(found)}: say which with framework")
     return found[0]
 
 

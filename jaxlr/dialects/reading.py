@@ -11,7 +11,7 @@ from typing import Any
 
 from jaxlr.dialects.launch import arguments_of
 
-__all__ = ["read_file"]
+__all__ = ["read_arguments", "read_file"]
 
 _LARGEST_FILE = 1_000_000  # bytes
 
@@ -25,15 +25,31 @@ def read_file(path: Path) -> dict[str, Any]:
     """
     if path.stat().st_size > _LARGEST_FILE:
         raise ValueError(f"{path} has {path.stat().st_size:,} bytes; a configuration may have {_LARGEST_FILE:,}")
+    reader = _READERS.get(path.suffix.lower(), arguments_of)
+    return _keys(str(path), lambda: reader(path.read_text(encoding="utf-8-sig")))
+
+
+def read_arguments(text: str) -> dict[str, Any]:
+    """What the arguments of a command line say.
+
+    Raises:
+      ValueError: as for a file.
+    """
+    if len(text) > _LARGEST_FILE:
+        raise ValueError(f"the text has {len(text):,} characters; a configuration may have {_LARGEST_FILE:,}")
+    return _keys("the text", lambda: arguments_of(text))
+
+
+def _keys(name: str, read: Callable[[], Any]) -> dict[str, Any]:
+    """The keys with their values, whatever was wrong in one line."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        data = _READERS.get(path.suffix.lower(), arguments_of)(text)
+        data = read()
     except RecursionError:
-        raise ValueError(f"{path} is nested too deeply to be read") from None
+        raise ValueError(f"{name} is nested too deeply to be read") from None
     except ValueError as error:
-        raise ValueError(f"{path}: {_one_line(error)}") from None
+        raise ValueError(f"{name}: {_one_line(error)}") from None
     if not isinstance(data, dict) or not data:
-        raise ValueError(f"{path} must hold keys with values, got {type(data).__name__}")
+        raise ValueError(f"{name} must hold keys with values, got {type(data).__name__}")
     return data
 
 

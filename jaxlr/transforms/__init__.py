@@ -1,6 +1,5 @@
 """Gradient transformations that compose in `optax.chain`."""
 
-from jaxlr.transforms import exporting as exporting
 from jaxlr.transforms.clipping import clip_by_global_norm
 from jaxlr.transforms.groups.mup import MupFactors, mup_factors
 from jaxlr.transforms.groups.patterns import ParameterGroups, layerwise_rates

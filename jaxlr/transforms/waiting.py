@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
+from jaxlr.transforms.describing import telling
 from jaxlr.transforms.trees import stored_like
 from jaxlr.typing import PyTree
 
@@ -101,16 +102,19 @@ def settled(new: _State, old: _State) -> _State:
     return new
 
 
-def link_state(*records: str, corrected: bool = False) -> Callable[[type[_State]], type[_State]]:
+def link_state(
+    *records: str, corrected: bool = False, quiet: tuple[str, ...] = ()
+) -> Callable[[type[_State]], type[_State]]:
     """Marks the state of a link: it holds no other states, and records these of its fields.
 
     `corrected`: the count tells how far the moments have come from 0, so a parameter that has none cannot join later.
+    `quiet`: fields that it does not print.
     The class is a NamedTuple whose first field is `count`; the records follow, then the moments.
     """
 
     def mark(state: type[_State]) -> type[_State]:
         RECORDS[state] = records
         CORRECTED.update({state} if corrected else ())
-        return state
+        return telling(*quiet)(state)
 
     return mark

@@ -179,6 +179,35 @@ def test_a_file_is_ported_with_its_picture(file, capsys, folder):
     assert all(f"#   {key}: " in shown for key in recipe.left_out)
 
 
+ARGUMENTS = "--lr 3e-4 --lr-decay-style cosine --train-iters 1000 --lr-warmup-iters 100 --micro-batch-size 8"
+
+
+def test_arguments_in_quotes_are_ported_as_those_of_a_file(capsys, folder):
+    assert main(["port", ARGUMENTS, "--out", "rates.svg"]) == 0
+    shown = capsys.readouterr().out
+    (folder / "a.sh").write_text(ARGUMENTS)
+    assert assigned(shown, "schedule").to_dict() == dialects.from_file(folder / "a.sh").schedule.to_dict()
+    assert "# not carried over\n#   micro_batch_size: " in shown
+    assert (folder / "rates.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--lr 1 --x 2"], "the text has no key by which a framework could be told"),
+        (["--lr 1 --train-iters 9 --lr-decay-sytle x"], "did you mean 'lr_decay_style'?"),
+        (["--lr '1 --train-iters 9"], "the text: "),
+        (["--lr", "1"], "unknown option --lr"),
+    ],
+)
+def test_arguments_that_cannot_be_read_are_one_line(words, said, capsys, folder):
+    assert main(["port", *words]) == 2
+    complaint = capsys.readouterr().err
+    assert said in complaint
+    assert complaint.count("\n") == 1
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("name", "text", "more", "said"),
     [

@@ -1,6 +1,7 @@
 """The promises of every link of a chain, from one table: a public link without a row in links.py fails."""
 
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -159,3 +160,23 @@ def test_its_scalars_lie_where_the_parameters_do(case):
     for count in range(3):
         _, state = step(jax.device_put(gradients_of(jnp.float32, count), jax.devices()[0]), state, params)
     assert step._cache_size() == 1
+
+
+@ROWS
+def test_a_program_that_takes_its_state_is_exported(case):
+    if case.stateless:
+        pytest.skip("its state is of Optax")
+    link, params = case.make(), params_of(jnp.float32)
+    state = link.init(params)
+    program = jax.export.export(jax.jit(link.update))(params, state, params)
+    _, after = jax.export.deserialize(program.serialize()).call(params, state, params)
+    assert after.count == 1
+
+
+@pytest.mark.parametrize("rule", [jaxlr.reduce_on_plateau, jaxlr.kl_adaptive, jaxlr.greedy])
+def test_a_program_that_takes_the_state_of_a_rule_is_exported(rule):
+    link = jaxlr.scale_by_learning_rate(rule(0.1))
+    state = link.init(jnp.ones(1))
+    program = jax.export.export(jax.jit(link.update))(jnp.ones(1), state)
+    _, after = jax.export.deserialize(program.serialize()).call(jnp.ones(1), state)
+    assert after.count == 1

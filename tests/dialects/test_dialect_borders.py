@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxlr.dialects import caffe, diffusers, fairseq, fastai, keras, mlx, mmengine, optax, tf_keras, timm, torch
+from jaxlr.dialects import caffe, diffusers, fairseq, fastai, keras, mlx, mmengine, optax, paddle, tf_keras, timm, torch
 from jaxlr.dialects import transformers as hf
 
 # Framework and name, unit of the counts, first value, last count, what comes after it; a maker, and values by count.
@@ -67,6 +67,31 @@ ROWS = [
      lambda: mlx.cosine_decay(1.0, 4), {0: 1, 2: 0.5, 4: 0, 9: 0}),
     ("MLX `linear_schedule`", "updates", "init", "steps", "end",
      lambda: mlx.linear_schedule(1.0, 0.0, 4), {0: 1, 3: 0.25, 4: 0, 9: 0}),
+    ("Paddle `NoamDecay`", "epochs or updates", "0", "none", "goes on",
+     lambda: paddle.NoamDecay(4, 4), {0: 0, 1: 0.0625, 3: 0.1875, 4: 0.25, 16: 0.125}),
+    ("Paddle `PiecewiseDecay`", "epochs or updates", "values[0]", "each boundary - 1", "the next value",
+     lambda: paddle.PiecewiseDecay([2], [1.0, 0.5]), {0: 1, 1: 1, 2: 0.5, 9: 0.5}),
+    ("Paddle `MultiStepDecay`", "epochs or updates", "learning_rate", "each milestone - 1", "times gamma",
+     lambda: paddle.MultiStepDecay(1.0, [2, 4], gamma=0.5), {0: 1, 1: 1, 2: 0.5, 3: 0.5, 4: 0.25, 9: 0.25}),
+    ("Paddle `PolynomialDecay`", "epochs or updates", "learning_rate", "decay_steps", "held",
+     lambda: paddle.PolynomialDecay(1.0, 4, end_lr=0.0), {0: 1, 2: 0.5, 4: 0, 9: 0}),
+    ("Paddle `PolynomialDecay` in cycles", "epochs or updates", "learning_rate", "each multiple of decay_steps",
+     "up to a longer line", lambda: paddle.PolynomialDecay(1.0, 4, end_lr=0.1, cycle=True),
+     {0: 1, 1: 0.775, 4: 0.1, 5: 0.4375, 8: 0.1, 9: 0.325}),
+    ("Paddle `LinearLR`", "epochs or updates", "start_factor", "total_steps", "held",
+     lambda: paddle.LinearLR(1.0, 4, start_factor=0.5), {0: 0.5, 2: 0.75, 4: 1, 5: 1, 99: 1}),
+    ("Paddle `LinearWarmup`", "epochs or updates", "start_lr", "warmup_steps - 1", "the schedule from its count 0",
+     lambda: paddle.LinearWarmup(paddle.LinearLR(1.0, 4, 0.2, 0.6), 2, 0.0, 0.5),
+     {0: 0, 1: 0.25, 2: 0.2, 3: 0.3, 6: 0.6, 9: 0.6}),
+    ("Paddle `CosineAnnealingDecay`", "epochs or updates", "learning_rate", "T_max", "rises again",
+     lambda: paddle.CosineAnnealingDecay(1.0, T_max=4), {0: 1, 2: 0.5, 4: 0, 8: 1}),
+    ("Paddle `CosineAnnealingWarmRestarts`", "epochs or updates", "learning_rate", "T_0 - 1", "the peak at T_0",
+     lambda: paddle.CosineAnnealingWarmRestarts(1.0, T_0=4), {0: 1, 2: 0.5, 4: 1, 8: 1}),
+    ("Paddle `OneCycleLR`", "epochs or updates", "max_learning_rate / divide_factor", "total_steps - 1",
+     "held; Paddle raises", lambda: paddle.OneCycleLR(1.0, total_steps=10),
+     {0: 0.04, 1: 0.52, 2: 1, 9: 1e-4, 10: 1e-4, 99: 1e-4}),
+    ("Paddle `CyclicLR`", "epochs or updates", "base_learning_rate", "both step sizes - 1", "up again",
+     lambda: paddle.CyclicLR(0.1, 0.5, 2), {0: 0.1, 1: 0.3, 2: 0.5, 3: 0.3, 4: 0.1, 6: 0.5}),
 ]  # fmt: skip
 CONVENTIONS = [row[:5] for row in ROWS]
 

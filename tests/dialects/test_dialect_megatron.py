@@ -61,9 +61,13 @@ def recorded_differences(name, draws=slice(None)):
     counts = record.kept(name)
     with np.load(record.FILE) as golden:
         for draw, arguments in list(enumerate(record.cases(name)))[draws]:
-            made = dialect.OptimizerParamScheduler(**arguments), dialect.weight_decay(*(arguments[k] for k in DECAY))
-            found = [share_of_peak(each(counts[draw]), golden[name][draw][:, i]) for i, each in enumerate(made)]
-            yield max(found), arguments
+            yield difference(arguments, golden[name][draw], counts[draw]), arguments
+
+
+def difference(arguments, theirs, counts):
+    """That of the rate and of the weight decay, the columns of `theirs`."""
+    made = dialect.OptimizerParamScheduler(**arguments), dialect.weight_decay(*(arguments[k] for k in DECAY))
+    return max(share_of_peak(each(counts), column) for each, column in zip(made, theirs.T, strict=True))
 
 
 @BOTH

@@ -222,6 +222,13 @@ def test_arguments_that_cannot_be_are_one_line(more, words):
         dialect.from_config(ARGUMENTS | more)
 
 
+@pytest.mark.parametrize("name", ["AdamW", "adamw"])
+def test_a_name_is_one_in_capitals_too_and_its_rate_goes_with_the_root_of_the_batch(name):
+    recipe = dialect.from_config({"opt": name, "lr_base": 0.1, "batch_size": 1024, "epochs": 9, "warmup_epochs": 0})
+    assert recipe.optimizer == "jaxlr.adamw"
+    assert float(recipe.schedule(0)) == np.float32(0.1 * (1024 / 256) ** 0.5)
+
+
 def test_epochs_of_a_framework_that_counts_none(tmp_path):
     (tmp_path / "a.sh").write_text("--lr 1 --train-iters 5 --lr-decay-style linear")
     with pytest.raises(ValueError, match="steps_per_epoch must be left out, got 5: megatron does not count epochs"):

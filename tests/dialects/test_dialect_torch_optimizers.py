@@ -304,7 +304,7 @@ WRONG_GROUPS = {
     "version": (
         lambda: from_optimizer(live("Adam", [{"params": [0], "lr": 0.1, "betas": (0.9, 0.999)}])),
         ValueError,
-        "no parameter group of Adam as torch 2.13 writes it: it lacks eps, weight_decay",
+        "no parameter group of Adam as torch 2.14 writes it: it lacks eps, weight_decay",
     ),
 }
 
@@ -471,7 +471,7 @@ WRONG_STATE_DICTS = {
     "another version": (
         lambda: load(cautious=np.zeros(16)),
         ValueError,
-        "cautious.* another version of torch than 2.13",
+        "cautious.* another version of torch than 2.13 or 2.14",
     ),
     "jaxlr's own": (
         lambda: load_optimizer_state(port("adam").init(PARAMS), jaxlr.state_dict(port("adam").init(PARAMS))),

@@ -1,4 +1,4 @@
-"""PyTorch's schedulers in jaxlr's dialect: against what PyTorch 2.13 recorded, and live where it is installed."""
+"""PyTorch's schedulers in jaxlr's dialect: against what PyTorch 2.14 recorded, and live where it is installed."""
 
 import inspect
 import math
@@ -400,15 +400,78 @@ def test_chained_inside_chained_is_as_pytorch_steps_it():
         chained.step()
 
 
-def test_a_composition_inside_a_sequence_names_join():
+def test_a_composition_behind_the_first_of_a_sequence_names_join():
     one, two = dialect.StepLR(0.1, 4), dialect.ExponentialLR(0.1, 0.9)
     for inner in (dialect.ChainedScheduler([one, two]), dialect.SequentialLR([one, two], [3])):
         with pytest.raises(TypeError, match=r"jaxlr\.join"):
-            dialect.SequentialLR([inner, two], [5])
-    with pytest.raises((TypeError, ValueError), match=r"jaxlr\.join"):
-        dialect.from_scheduler(
-            composed("SequentialLR", composed("ChainedScheduler", STEP, STEP), STEP, _milestones=[9])
+            dialect.SequentialLR([two, inner], [5])
+    for inner in (dialect.MultiplicativeLR(0.1, lambda n: 0.9, total_steps=9), dialect.CosineAnnealingLR(0.1, 9)):
+        with pytest.raises(ValueError, match=r"steps it\s+once more at count 0; say what is meant with jaxlr\.join"):
+            dialect.SequentialLR([dialect.ChainedScheduler([two, inner]), two], [5])
+    with pytest.raises(ValueError, match=r"composed itself beside OneCycleLR, got ChainedScheduler"):
+        dialect.SequentialLR(
+            [dialect.ChainedScheduler([one, two]), dialect.OneCycleLR(0.1, 1.0, 9)], [5], total_steps=9
         )
+
+
+# On an optimizer with the rate 0.5: the schedulers, and PyTorch's rates; those of the first are from its own tests.
+SEQUENCES = {
+    "PyTorch's test": (
+        lambda m: ([m.ChainedScheduler([m.LinearLR(0.001, 0.01, 5), m.ConstantLR(1, 5)]), m.ConstantLR(0.05, 99)], [5]),
+        [0.0005, 0.0014, 0.0023, 0.0032, 0.0041, *[0.025] * 5],
+    ),
+    "a growing factor": (
+        lambda m: ([m.ChainedScheduler([m.LinearLR(0.1, 1.0, 4), m.ExponentialLR(0.9)]), m.ConstantLR(0.5, 99)], [5]),
+        [0.045, 0.131625, 0.200475, 0.25423875, 0.295245, *[0.25] * 5],
+    ),
+    "a power": (
+        lambda m: ([m.ChainedScheduler([m.PolynomialLR(8, 2.0), m.StepLR(2, 0.5)]), m.ExponentialLR(0.9)], [5]),
+        None,
+    ),
+    "a sequence": (
+        lambda m: ([m.SequentialLR([m.LinearLR(0.1, 1.0, 3), m.ExponentialLR(0.9)], [3]), m.ConstantLR(0.5, 99)], [6]),
+        [0.05, 0.2, 0.5, 0.45, 0.405, 0.3645, *[0.25] * 4],
+    ),
+}
+
+
+class Scheduling:
+    """One spelling for PyTorch's schedulers on an optimizer and for those of the dialect, which take its rate."""
+
+    def __init__(self, module, first):
+        self.module, self.first = module, first
+
+    def __getattr__(self, name):
+        make = getattr(self.module, name)
+        if name == "SequentialLR":
+            return lambda parts, borders: make(*self.first, parts, borders) if self.live else make(parts, borders)
+        if name == "ChainedScheduler":
+            return lambda parts: make(parts, self.first[0]) if self.live else make(parts)
+        return lambda *arguments: make(self.first[0], *arguments)
+
+    @property
+    def live(self):
+        return self.module is not dialect
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")
+@pytest.mark.parametrize(("make", "expected"), SEQUENCES.values(), ids=SEQUENCES)
+def test_what_is_composed_and_comes_first_in_a_sequence_is_stepped_once_more(make, expected):
+    ours = dialect.SequentialLR(*make(Scheduling(dialect, [0.5])))
+    if expected:
+        np.testing.assert_allclose([float(ours(n)) for n in range(10)], expected, rtol=3e-7)
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
+    scheduler = torch.optim.lr_scheduler.SequentialLR(
+        optimizer, *make(Scheduling(torch.optim.lr_scheduler, [optimizer]))
+    )
+    optimizer.step()
+    live = dialect.from_scheduler(scheduler)
+    for n in range(12):
+        rate = optimizer.param_groups[0]["lr"]
+        assert float(live(n)) == pytest.approx(rate, rel=3e-7), n
+        assert float(ours(n)) == pytest.approx(rate, rel=3e-7), n
+        scheduler.step()
 
 
 @pytest.mark.parametrize("strategy", ["cos", "linear"])

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from recorded import rule_rates
 
 import jaxlr
 from jaxlr.dialects import transformers as dialect
@@ -15,17 +16,6 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 RECORD = runpy.run_path(str(GOLDEN / "record_transformers.py"))
 STEPS = RECORD["STEPS"]
 EVERY = pytest.mark.parametrize("name", RECORD["NAMES"])
-
-
-def rule_rates(rule, metrics):
-    """The rates under a rule that sees a metric after every update."""
-    link = jaxlr.scale_by_learning_rate(rule)
-
-    def step(state, metric):
-        _, state = link.update(jnp.ones(1), state)
-        return jaxlr.observe(state, metric), jaxlr.current_learning_rate(state)
-
-    return np.asarray(jax.jit(lambda s, m: jax.lax.scan(step, s, m)[1])(link.init(jnp.zeros(1)), metrics))
 
 
 def jaxlr_rates(name, arguments, draw):
@@ -49,7 +39,7 @@ def recorded_differences(name, draws=slice(None)):
     """The difference from the recorded rates and the arguments, for each draw."""
     counts = RECORD["kept"](name)
     with np.load(GOLDEN / "transformers_schedules.npz") as golden:
-        assert str(golden["version"]) == "5.23.0"
+        assert str(golden["version"]) == "5.24.0"
         for draw, arguments in list(enumerate(RECORD["cases"](name)))[draws]:
             ours = jaxlr_rates(name, arguments, draw)[counts[draw]]
             yield difference(name, arguments, ours, golden[name][draw], counts[draw]), arguments

@@ -2,11 +2,12 @@
 
 import importlib
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import sampling
-from recorded import BOTH
+from recorded import BOTH, rule_rates
 
 import jaxlr
 from jaxlr import dialects
@@ -19,6 +20,7 @@ VERSIONS = {
     "fairseq": "0.12.2",
     "caffe": "1.0, its published formulas",
     "mlx": "0.32.4",
+    "paddle": "3.3.1",
 }
 RECORDS = {framework: importlib.import_module(f"record_{framework}") for framework in VERSIONS}
 BOUND = 1e-6  # of the peak
@@ -31,6 +33,9 @@ def called(framework, name, arguments):
         return room.get_scheduler(name, **arguments)
     if framework == "caffe":
         return room.learning_rate(name, **arguments)
+    if framework == "paddle":
+        recorded = {"total_steps": sampling.STEPS} if "lr_lambda" in arguments else {}
+        return RECORDS[framework].scheduler(room, name, arguments | recorded)
     if name == "join_schedules":
         parts = [getattr(room, part)(**given) for part, given in arguments["schedules"]]
         arguments = {**arguments, "schedules": parts}
@@ -46,12 +51,18 @@ def differences(framework, name, draws=slice(None)):
     with np.load(record.FILE) as golden:
         assert str(golden["version"]) == VERSIONS[framework]
         recorded = golden[name]
-    doubted = getattr(record, "doubted", lambda name, arguments: np.zeros(sampling.STEPS, bool))
     for draw, arguments in list(enumerate(sampling.draws(record.ARGUMENTS, name)))[draws]:
-        rates = np.asarray(called(framework, name, arguments)(np.arange(sampling.STEPS)), np.float64)
-        known = ~doubted(name, arguments)[counts[draw]]
-        found = np.abs(rates[counts[draw]] - recorded[draw])[known]
-        yield found.max(initial=0.0) / np.abs(recorded[draw]).max(), arguments
+        yield difference(framework, name, arguments, recorded[draw], counts[draw]), arguments
+
+
+def difference(framework, name, arguments, theirs, counts):
+    """The largest difference from the package's rates at some counts, as a share of their peak."""
+    doubted = getattr(RECORDS[framework], "doubted", lambda name, arguments: np.zeros(sampling.STEPS, bool))
+    made, count = called(framework, name, arguments), np.arange(sampling.STEPS)
+    shown = RECORDS[framework].metrics(arguments) if "metrics" in arguments else None
+    rates = np.asarray(made(count) if shown is None else rule_rates(made, shown), np.float64)
+    found = np.abs(rates[counts] - theirs)[~doubted(name, arguments)[counts]]
+    return found.max(initial=0.0) / np.abs(theirs).max()
 
 
 NAMES = [(framework, name) for framework, record in RECORDS.items() for name in record.ARGUMENTS]
@@ -71,7 +82,7 @@ def test_every_name_of_a_small_dialect_is_recorded_or_shared():
         "diffusers": {name for name in dialects.diffusers.__all__ if name.startswith("get_")},
         "mmengine": {name for name in dialects.mmengine.__all__ if name.endswith("Momentum")} | {"ReduceOnPlateauLR"},
     }
-    shared |= {"fairseq": set(), "caffe": {"learning_rate"}, "mlx": set()}
+    shared |= {"fairseq": set(), "caffe": {"learning_rate"}, "mlx": set(), "paddle": set()}
     shared["fastai"] = {"Annealer"}
     shared["tf_keras"] = {name for name in dialects.tf_keras.__all__ if "Decay" in name} | {"piecewise_constant"}
     for framework, record in RECORDS.items():
@@ -146,7 +157,47 @@ def test_caffes_poly_stays_at_its_end():
     assert [float(late(n)) for n in (0, 100_000, 200_000)] == [1.0, 0.5, 0.0]
 
 
+def test_paddles_cycle_ends_at_0_in_one_and_two_falls():
+    cycle = dialects.paddle.OneCycleLR(1.0, 10, 4.0, 0.0, 0.4, anneal_strategy="linear", three_phase=True)
+    assert [float(cycle(n)) for n in (0, 3, 6, 9, 10)] == [0.25, 1.0, 0.25, 0.0, 0.0]
+    traced = jax.jit(lambda last: dialects.paddle.OneCycleLR(1.0, 10, end_learning_rate=last)(np.arange(12)))
+    np.testing.assert_allclose(traced(0.01), dialects.paddle.OneCycleLR(1.0, 10, 25.0, 0.01)(np.arange(12)), rtol=1e-5)
+
+
+RESUMED = {
+    "LinearLR": lambda last: dialects.paddle.LinearLR(0.1, 10, last_epoch=last),
+    "CosineAnnealingDecay": lambda last: dialects.paddle.CosineAnnealingDecay(0.1, 10, last_epoch=last),
+    "CosineAnnealingWarmRestarts": lambda last: dialects.paddle.CosineAnnealingWarmRestarts(0.1, 4, 2, last_epoch=last),
+    "LinearWarmup": lambda last: dialects.paddle.LinearWarmup(RESUMED["LinearLR"](-1), 3, 0.0, 0.1, last_epoch=last),
+    "NoamDecay": lambda last: dialects.paddle.NoamDecay(64, 20, last_epoch=last),
+    "CyclicLR": lambda last: dialects.paddle.CyclicLR(0.1, 0.3, 5, last_epoch=last),
+}
+
+
+@pytest.mark.parametrize("name", RESUMED)
+def test_paddles_schedules_go_on_where_they_were(name):
+    whole, rest = RESUMED[name](-1)(np.arange(40)), RESUMED[name](13)(np.arange(26))
+    np.testing.assert_array_equal(rest, whole[14:])
+
+
+def test_paddles_rule_does_not_look_while_it_cools_down():
+    rule = dialects.paddle.ReduceOnPlateau(1.0, factor=0.5, patience=0, cooldown=2)
+    rates = rule_rates(rule, jnp.array([3.0, 3.0, 1.0, 1.0, 2.0, 2.0, 2.0]))  # PyTorch: 0.25 from the sixth on
+    np.testing.assert_array_equal(rates, [1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.25])
+
+
+def test_paddles_line_ends_where_it_was_told_to_however_it_is_resumed():
+    assert float(RESUMED["LinearLR"](4)(5)) == pytest.approx(0.1)  # Paddle: 0.167
+
+
+def test_paddles_restarts_are_all_there_within_a_warm_up():
+    restarts = dialects.paddle.CosineAnnealingWarmRestarts(1.0, 1, 3)
+    rate = dialects.paddle.LinearWarmup(restarts, 2, 0.0, 1.0)
+    assert [float(rate(2 + n)) for n in (0, 1, 4, 13, 40, 121)] == [1.0] * 6  # Paddle: 0 at the last
+
+
 mm, df, fa, fs, ca = dialects.mmengine, dialects.diffusers, dialects.fastai, dialects.fairseq, dialects.caffe
+pd = dialects.paddle
 REFUSED = {
     "no rule": (lambda: df.get_piecewise_constant_schedule(1.0, "1:10,x"), ValueError, "step_rules must be rules such"),
     "no colon": (lambda: df.get_piecewise_constant_schedule(1.0, "1,0.1"), ValueError, "factor:step .* got '1'"),
@@ -202,6 +253,30 @@ REFUSED = {
     "a missing field": (lambda: ca.learning_rate("inv", 1.0, gamma=0.1), ValueError, "power must be given for"),
     "an idle field": (lambda: ca.learning_rate("fixed", 1.0, gamma=0.1), ValueError, "gamma must be left out for"),
     "no steps": (lambda: dialects.mlx.linear_schedule(0.0, 1.0, 0), ValueError, "steps must be at least 1, got 0"),
+    "a rule in a warm-up": (
+        lambda: pd.LinearWarmup(pd.ReduceOnPlateau(0.1), 9, 0.0, 0.1),
+        TypeError,
+        "got a rule, reduce_on_plateau; write the rule around the warm-up, as ReduceOnPlateau",
+    ),
+    "a function": (lambda: pd.LinearWarmup(lambda n: 0.1, 9, 0.0, 0.1), TypeError, "learning_rate must be a number"),
+    "no record": (
+        lambda: pd.MultiplicativeDecay(0.1, lambda n: 0.9),
+        ValueError,
+        "total_steps must be given for MultiplicativeDecay",
+    ),
+    "no width": (lambda: pd.NoamDecay(0, 9), ValueError, "d_model must be at least 1, got 0"),
+    "no rise": (lambda: pd.NoamDecay(64, 0), ValueError, "warmup_steps must be at least 1, got 0"),
+    "values": (lambda: pd.PiecewiseDecay([2], [1.0, 0.5, 0.1]), ValueError, "boundaries must be one fewer than values"),
+    "order": (lambda: pd.PiecewiseDecay([4, 2], [1.0, 0.5, 0.1]), ValueError, "boundaries must be in rising order"),
+    "a pole": (lambda: pd.InverseTimeDecay(1.0, -0.25), ValueError, r"gamma must be at least 0.*, got -0\.25"),
+    "a rate": (lambda: pd.StepDecay(-1.0, 3), ValueError, r"learning_rate must be at least 0.*, got -1\.0"),
+    "rates": (lambda: pd.CyclicLR(0.5, 0.1, 3), ValueError, "base_learning_rate .*max_learning_rate"),
+    "a share of three": (
+        lambda: pd.OneCycleLR(1.0, 9, phase_pct=0.6, three_phase=True),
+        ValueError,
+        "phase_pct must be at most",
+    ),
+    "epsilon": (lambda: pd.ReduceOnPlateau(0.1, epsilon=-1.0), ValueError, r"epsilon must be .*, got -1\.0"),
     "a factor": (lambda: mm.LinearLR(1.0, 1.5, end=9), ValueError, "start_factor must be .*, got 1.5"),
 }
 

@@ -1,6 +1,6 @@
 """Records the schedules of diffusers with random arguments; writes `diffusers_schedules.npz`.
 
-Run it as `python tests/golden/record_diffusers.py` with diffusers 0.42.1 and torch 2.13.0; of the package one module is
+Run it as `python tests/golden/record_diffusers.py` with diffusers 0.42.1 and torch 2.14.1; of the package one module is
 needed.
 """
 

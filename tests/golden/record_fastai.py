@@ -1,6 +1,6 @@
 """Records the schedules of fastai with random arguments; writes `fastai_schedules.npz`.
 
-Run it as `python tests/golden/record_fastai.py` with fastai 2.8.12, fastcore 2.2.41 and torch 2.13.0; of fastai one
+Run it as `python tests/golden/record_fastai.py` with fastai 2.8.12, fastcore 2.2.41 and torch 2.14.1; of fastai one
 module is needed, and stand-ins for its learner, which hands the schedules to `fit`. fastai's positions in a combination
 are float32; they are recorded in float64, so that what is compared is the curve and not their rounding.
 """

@@ -3,7 +3,7 @@
 Sequences are marked in which its rate comes to lie above `min_lr` by a rounding of float64 alone (`min_lr / factor *
 factor`): where `eps` forbids the last step, it then waits for ever to be at `min_lr`, and never begins anew.
 
-Run it as `python tests/golden/record_greedy.py` with transformers 5.24.0 and torch 2.13.0.
+Run it as `python tests/golden/record_greedy.py` with transformers 5.24.0 and torch 2.14.1.
 """
 
 import dataclasses

@@ -82,7 +82,7 @@ class Registry:
 KINDS: dict = {}
 
 
-def source(checkout: Path):
+def source(package: Path):
     """levanter's own schedule, as a function of the arguments."""
     import jax.numpy as jnp
     import optax
@@ -93,7 +93,7 @@ def source(checkout: Path):
     kinds = ["Constant", "Cosine", "Linear", "InvSqrt", "Inv", "Power"]
     names = ["LrScheduleContext", "LrSchedule", *(f"{kind}LrSchedule" for kind in kinds), "OptimizerConfig"]
     names += ["_inv_sqrt_decay_schedule", "_inv_decay_schedule", "_convert_frac_or_steps"]
-    parts = parts_of(checkout / "src/levanter/optim/config.py", names, given)
+    parts = parts_of(package / "optim" / "config.py", names, given)
 
     class Config(parts["OptimizerConfig"]):
         def build(self, num_train_steps):
@@ -121,7 +121,7 @@ def main() -> None:
 
     jax.config.update("jax_enable_x64", True)
     checkout = Path(sys.argv[1])
-    make = source(checkout)
+    make = source(checkout / "src" / "levanter")
     rows = {
         name: [rates_of(make(**case), counts) for case, counts in zip(cases(name), kept(name), strict=True)]
         for name in NAMES

@@ -124,18 +124,25 @@ def configured(root: Path, config: str, core) -> np.ndarray:
     return rates(scheduler, increments)[counts(config)]
 
 
-def main() -> None:
-    """Writes the file."""
+def module(root: Path):
+    """The module with the scheduler, without the rest of the package."""
     import sources
 
-    root = Path(sys.argv[1])
-    core = sources.loaded(
+    return sources.loaded(
         root / "megatron/core/optimizer_param_scheduler.py",
         "optimizer_param_scheduler",
         megatron={},
         megatron__core={},
         megatron__core__utils={"log_single_rank": lambda *_: None},
     )
+
+
+def main() -> None:
+    """Writes the file."""
+    import sources
+
+    root = Path(sys.argv[1])
+    core = module(root)
     recorded = {}
     for name in NAMES:
         rows = []

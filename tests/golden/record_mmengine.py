@@ -1,6 +1,6 @@
 """Records the schedulers of MMEngine with random arguments; writes `mmengine_schedules.npz`.
 
-Run it as `python tests/golden/record_mmengine.py` with mmengine 0.10.7 and torch 2.13.0; of the package two modules are
+Run it as `python tests/golden/record_mmengine.py` with mmengine 0.10.7 and torch 2.14.1; of the package two modules are
 needed, and stand-ins for what they log to and register with.
 """
 

@@ -1,6 +1,6 @@
 """Records what ReduceLROnPlateau of PyTorch and of Keras does with random metrics; writes `plateau_*.npz`.
 
-Run it as `python tests/golden/record_plateau.py torch` with torch 2.13.0, and `... keras` with keras 3.15.1 and jax.
+Run it as `python tests/golden/record_plateau.py torch` with torch 2.14.1, and `... keras` with keras 3.15.1 and jax.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """Records what fastai and torch-lr-finder suggest on random curves; writes `suggestions.npz`.
 
-Run it as `python tests/golden/record_suggestions.py` with torch 2.13.0, fastai 2.8.12 and torch-lr-finder 0.2.2. Of
+Run it as `python tests/golden/record_suggestions.py` with torch 2.14.1, fastai 2.8.12 and torch-lr-finder 0.2.2. Of
 fastai the four rules alone are taken, out of its file, so it may be installed without what it depends on.
 """
 

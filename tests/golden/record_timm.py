@@ -1,6 +1,6 @@
 """Records what the schedulers of timm do with random arguments; writes `timm_schedules.npz`.
 
-Run it as `python tests/golden/record_timm.py` with timm 1.0.31 and torch 2.13.0. The arguments come from a seed; of 200
+Run it as `python tests/golden/record_timm.py` with timm 1.0.31 and torch 2.14.1. The arguments come from a seed; of 200
 rates 24 are kept. Where timm has no rate at all, a NaN stands.
 """
 

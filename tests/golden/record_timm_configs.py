@@ -1,6 +1,6 @@
 """Records the rates that timm makes of three files of arguments; writes `timm_configs.npz`.
 
-Run it as `python tests/golden/record_timm_configs.py` with timm 1.0.31 and torch 2.13.0: timm's own factory reads the
+Run it as `python tests/golden/record_timm_configs.py` with timm 1.0.31 and torch 2.14.1: timm's own factory reads the
 arguments, here as the files in tests/dialects/configs/timm have them, and 60 rates of each are kept.
 """
 

@@ -1,6 +1,6 @@
 """Records the paths of PyTorch's optimizers that jaxlr's must follow; needs torch, writes `torch_optimizers.npz`.
 
-Run it as `python tests/golden/record_torch.py` with torch 2.13.0.
+Run it as `python tests/golden/record_torch.py` with torch 2.14.1.
 """
 
 from pathlib import Path

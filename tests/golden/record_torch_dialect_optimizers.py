@@ -1,6 +1,6 @@
 """Records PyTorch's optimizers that the torch dialect must follow; needs torch, writes `torch_dialect_optimizers.npz`.
 
-Run it as `python tests/golden/record_torch_dialect_optimizers.py` with torch 2.13.0. The gradients of the paths are
+Run it as `python tests/golden/record_torch_dialect_optimizers.py` with torch 2.14.1. The gradients of the paths are
 those of `torch_optimizers.npz`.
 """
 
@@ -130,7 +130,7 @@ def unflat(arrays: dict[str, np.ndarray]) -> dict:
 def recorded(name: str) -> dict[str, np.ndarray]:
     """What the file has for a case."""
     with np.load(FILE) as golden:
-        assert str(golden["torch"]).startswith("2.13.0")
+        assert str(golden["torch"]).startswith("2.14.1")
         arrays = {key.partition("|")[2]: golden[key] for key in golden.files if key.startswith(f"{name}|")}
         return arrays | ({"path": golden["paths"][list(CASES).index(name)]} if name in CASES else {})
 

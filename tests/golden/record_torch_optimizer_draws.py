@@ -1,6 +1,6 @@
 """Records what PyTorch's optimizers do with random arguments; writes `torch_optimizer_draws.npz`.
 
-Run it as `python tests/golden/record_torch_optimizer_draws.py` with torch 2.13.0. Of 200 updates of a matrix and a
+Run it as `python tests/golden/record_torch_optimizer_draws.py` with torch 2.14.1. Of 200 updates of a matrix and a
 vector, flat in a row, the file holds the parameters after some and how far each number went. Muon iterates in bfloat16;
 it is recorded with that cast replaced by one to float64, so that what is compared is the rule and not 8 bits.
 """
@@ -24,7 +24,7 @@ def _muon(random):
         "momentum": float(random.choice([0.0, 0.5, 0.95])),
         "nesterov": bool(random.integers(2)),
         "ns_steps": int(random.integers(1, 7)),
-        "adjust_lr_fn": [None, "original", "match_rms_adamw"][random.integers(3)],
+        "adjust_lr_fn": [None, "original", "match_rms_adamw", "spectral_unclamped"][random.integers(4)],
     }
 
 

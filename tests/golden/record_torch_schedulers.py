@@ -1,6 +1,6 @@
 """Records what the schedulers of PyTorch do with random arguments; writes `torch_schedulers.npz`.
 
-Run it as `python tests/golden/record_torch_schedulers.py` with torch 2.13.0. It keeps the rates of about 40 of 200
+Run it as `python tests/golden/record_torch_schedulers.py` with torch 2.14.1. It keeps the rates of about 40 of 200
 updates of every draw, and the momentum where the scheduler cycles it, in float32; the draws come from seeds.
 """
 

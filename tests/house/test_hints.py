@@ -9,6 +9,7 @@ import pytest
 import jaxlr
 from jaxlr import hints
 from jaxlr.cli.port import recipes
+from jaxlr.hints import names
 from jaxlr.schedules import parse
 from jaxlr.schedules.text import read_call
 
@@ -78,3 +79,7 @@ def test_a_program_of_its_own_sees_the_hint():
     result = subprocess.run([sys.executable, "-c", "from jaxlr import StepLR"], capture_output=True, text=True)
     assert result.stderr.endswith(SAID["StepLR"] + "\n")
     assert "ImportError: module 'jaxlr' has no attribute 'StepLR'" in result.stderr
+
+
+def test_the_names_of_a_framework_may_stand_in_one_file():
+    assert names("files") == ("from_arguments", "from_file")

@@ -40,6 +40,8 @@ ORDER = [
     "schedules",
     "plotting.styles",
     "plotting",
+    "transforms.exporting",
+    "transforms.describing",
     "transforms.trees",
     "transforms.waiting",
     "transforms.hyperparameters",
@@ -178,7 +180,29 @@ def test_every_name_in_all_exists(name):
 
 
 def test_every_framework_is_a_name_of_the_dialects():
-    assert set(jaxlr.dialects.__all__) == {*jaxlr.dialects.FRAMEWORKS, "Comparison", "Recipe", "from_file", "report"}
+    others = {"Comparison", "Recipe", "from_arguments", "from_file", "report"}
+    assert set(jaxlr.dialects.__all__) == {*jaxlr.dialects.FRAMEWORKS, *others}
+
+
+@pytest.mark.parametrize("name", ["paddle", "mmengine"])
+def test_a_dialect_costs_the_files_that_the_contributing_notes_name(name):
+    """Its room, the two lists, its recorder, the tests of dialects and the tables that they print; nothing else."""
+    named = rf"jaxlr/dialects/({name}/\w+|__init__)\.py|jaxlr/hints\.py|tests/golden/record_{name}\.py"
+    named += r"|tests/dialects/test_\w+\.py|benchmarks/results/\w+\.md|CHANGELOG\.md"
+    root, own = PACKAGE.parent, Path(__file__)
+    folders = [
+        root / folder
+        for folder in ("jaxlr", "tests", "docs", "benchmarks", "tools", "colab")
+        if (root / folder).exists()
+    ]
+    texts = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".md", ".rst", ".toml")]
+    generated = root / "docs" / "reference" / "dialects"
+    telling = [
+        path for path in [*texts, *root.glob("*.md"), root / "pyproject.toml"] if name in path.read_text().lower()
+    ]
+    found = {str(path.relative_to(root)) for path in telling if path != own and path.parent != generated}
+    assert {f"jaxlr/dialects/{name}/__init__.py", "jaxlr/dialects/__init__.py", "jaxlr/hints.py"} <= found
+    assert [path for path in sorted(found) if not re.fullmatch(named, path)] == []
 
 
 def test_the_help_is_a_map_of_every_name():

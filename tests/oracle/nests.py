@@ -216,7 +216,7 @@ class Master(Around):
         step = self.inner.update(Tree(gradients), self.copy, told)
         wanted = self.copy.map(np.add, step)
         target = wanted.rounded_like(params)
-        change = target.map(np.subtract, params).rounded_like(gradients if params.narrow else params)
+        change = Tree(target.map(np.subtract, params))  # float32, in which a difference of numbers of bfloat16 is exact
         landed = params.map(np.add, change).rounded_like(params)
         self.copy = Tree(wanted.map(lambda w, t, p: np.where(np.abs(t - p) > unit(t, False), p, w), target, landed))
         return change

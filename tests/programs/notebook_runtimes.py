@@ -41,7 +41,7 @@ def prepare(pins: Path, folder: Path) -> str:
     """Makes the environment of a runtime if it is not there, and returns its Python."""
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
-        version = pins.read_text().split("\n", 1)[0].removeprefix("# Python ").split()[0]
+        version = pins.read_text().split("\n", 1)[0].removeprefix("# Python ").split()[0].rstrip(",")
         subprocess.run([interpreter(version), "-m", "venv", "--clear", str(folder)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", "-r", str(pins)], check=True)
         (folder / "ready").touch()
@@ -123,7 +123,8 @@ def save(notebook, path: Path) -> None:
 def by_address(python: str, folder: Path) -> None:
     """Runs the first cell where no clone is, with the clone's own address."""
     first = next(cell for cell in nbformat.read(NOTEBOOKS[0], as_version=4).cells if cell.cell_type == "code").source
-    source = re.sub("^REPOSITORY = .*$", f"REPOSITORY = {FOLDER.as_uri()!r}", first, flags=re.MULTILINE)
+    address = FOLDER.as_uri().replace("file:///", "file://localhost/")  # older pips want a host
+    source = re.sub("^REPOSITORY = .*$", f"REPOSITORY = {address!r}", first, flags=re.MULTILINE)
     subprocess.run([python, "-c", source], cwd=folder, check=True)
     subprocess.run([python, "-c", "import jaxlr"], cwd=folder, check=True)
 

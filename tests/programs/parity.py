@@ -147,11 +147,17 @@ def plateau_difference(framework):
     return np.max(np.abs(rates - expected) / plateau.RECORD["BASE_RATE"])
 
 
+def made_by(file):
+    """The version of the framework that a file was recorded of, without its build."""
+    with np.load(plateau.GOLDEN / file) as golden:
+        return str(golden["torch" if "torch" in golden else "version"]).partition("+")[0]
+
+
 FRAMEWORKS = {
-    "torch 2.13.0": torch_rows,
+    f"torch {made_by('torch_schedulers.npz')}": torch_rows,
     "Keras 3.15.1": keras_rows,
-    "Transformers 5.23.0": transformers_rows,
-    "timm 1.0.31": timm_rows,
+    f"Transformers {made_by('transformers_schedules.npz')}": transformers_rows,
+    f"timm {made_by('timm_schedules.npz')}": timm_rows,
     "optax 0.2.8": optax_rows,
     "Megatron-LM d98e8a6": megatron_rows,
     "DeepSpeed edaa722": lambda: recorded_rows(deepspeed),
@@ -163,7 +169,7 @@ FRAMEWORKS = {
     "big_vision 0127fb6": lambda: recorded_rows(big_vision),
     "levanter 9263f81": lambda: recorded_rows(levanter),
     "AXLearn 34aed43": lambda: recorded_rows(axlearn),
-    "torch 2.13.0, random arguments": draw_rows(torch_draws),
+    f"torch {made_by('torch_optimizer_draws.npz')}, random arguments": draw_rows(torch_draws),
     "Keras 3.15.1, random arguments": draw_rows(keras_draws),
     **{f"{framework} {version}": small_rows(framework) for framework, version in small.VERSIONS.items()},
 }

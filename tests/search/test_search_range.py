@@ -671,3 +671,14 @@ def test_a_picture_of_a_failure_is_drawn():
         assert figure.axes[0].get_title(loc="left").split("\n")[:2] == ["a loss that is never finite", result.why]
         (legend,) = figure.legends
         assert [text.get_text() for text in legend.get_texts()] == ["loss of a batch", "running mean"]
+
+
+@pytest.mark.parametrize("test", [jaxlr.lr_range_test, jaxlr.constant_rate_test])
+def test_an_optimizer_whose_rate_cannot_be_set_is_named_with_what_can_be_given(test):
+    with pytest.raises(ValueError, match=r"such as optax\.adamw itself; the state of this one has none"):
+        test(
+            lambda params, batch: jnp.sum((params - batch) ** 2),
+            jnp.ones(3),
+            jnp.zeros((100, 3)),
+            optimizer=optax.adam(0.1),
+        )

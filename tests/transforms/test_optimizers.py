@@ -63,7 +63,7 @@ def rates():
 @pytest.mark.parametrize("name", PORTS)
 def test_follows_the_recorded_path_of_torch(name):
     with np.load(GOLDEN / "torch_optimizers.npz") as golden:
-        assert str(golden["torch"]).startswith("2.13.0")
+        assert str(golden["torch"]).startswith("2.14.1")
         first, gradients, reference = golden["first"], golden["gradients"], golden[name]
     table = rates()
     path = walk(PORTS[name](lambda count: table[count]), first, gradients)

@@ -234,3 +234,36 @@ def test_a_parameter_may_join_where_nothing_is_corrected():
     assert report.missing == ("scale_by_momentum/buffer/b",)
     steps, _ = optimizer.update(PARAMS, state, PARAMS)
     np.testing.assert_allclose(steps["b"], -0.1 * PARAMS["b"], rtol=1e-6)
+
+
+HOLDING = {
+    "a warm-up": jaxlr.warmup(jaxlr.cosine(0.05, 90), 10),
+    "epochs": jaxlr.per_epoch(jaxlr.cosine(0.05, 90), 12.5),
+    "phases": jaxlr.join([jaxlr.linear(0.1, 0.2, 5), jaxlr.piecewise_constant([0.2, 0.1], [7])], [9]),
+}
+
+
+@pytest.mark.parametrize("moments", ["keep", "zero"])
+@pytest.mark.parametrize("schedule", HOLDING.values(), ids=HOLDING)
+def test_the_lengths_of_a_held_schedule_count_no_updates(schedule, moments):
+    optimizer = jaxlr.accumulate(jaxlr.adamw(jaxlr.held(schedule)), 1)
+    _, state = walk(optimizer, optimizer.init(PARAMS), PARAMS, 3)
+    assert jaxlr.update_count(state) == 3
+    moved = jaxlr.set_update_count(state, 70, moments=moments)
+    assert jaxlr.update_count(moved) == 70
+    for before, after in zip(*map(jax.tree.leaves, map(jaxlr.current_schedule, (state, moved))), strict=True):
+        np.testing.assert_array_equal(before, after)
+    _, last = optimizer.update(PARAMS, moved, PARAMS)
+    assert jaxlr.current_learning_rate(last) == schedule(70)
+
+
+def test_a_run_goes_on_under_a_schedule_that_is_held_from_now_on_and_back():
+    schedule = jaxlr.warmup(jaxlr.cosine(0.05, 90), 10)
+    plain, holding = jaxlr.adamw(schedule), jaxlr.adamw(jaxlr.held(schedule))
+    _, state = walk(plain, plain.init(PARAMS), PARAMS, 3)
+    taken, _ = jaxlr.load_state_dict(holding.init(PARAMS), jaxlr.state_dict(state))
+    assert jaxlr.update_count(taken) == 3
+    back, _ = jaxlr.load_state_dict(plain.init(PARAMS), jaxlr.state_dict(taken))
+    expected, _ = walk(plain, state, PARAMS, 2)
+    for optimizer, each in ((holding, taken), (plain, back)):
+        jax.tree.map(np.testing.assert_array_equal, walk(optimizer, each, PARAMS, 2)[0], expected)

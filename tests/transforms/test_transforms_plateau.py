@@ -57,7 +57,7 @@ def rates_of(cases, patience_rule):
 @pytest.mark.parametrize("framework", ["torch", "keras"])
 def test_cuts_call_by_call_as_recorded(framework):
     with np.load(GOLDEN / f"plateau_{framework}.npz") as golden:
-        assert str(golden["version"]).startswith({"torch": "2.13.0", "keras": "3.15.1"}[framework])
+        assert str(golden["version"]).startswith({"torch": "2.14.1", "keras": "3.15.1"}[framework])
         expected = golden["rates"]
     np.testing.assert_allclose(rates_of(RECORD["cases"](framework), framework), expected, rtol=1e-5)
     assert (expected[:, 0] > expected[:, -1]).mean() > 0.5
@@ -80,6 +80,15 @@ FLAT = [1.0] * 7
 def test_a_flat_metric_is_borne_by_either_rule(patience_rule, expected):
     rule = reduce_on_plateau(1.0, factor=0.5, patience=2, patience_rule=patience_rule)
     np.testing.assert_array_equal(rates_after(rule, jnp.array(FLAT)), expected)
+
+
+@pytest.mark.parametrize(
+    ("sees", "expected"), [(True, [1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25]), (False, [1, 0.5, 0.5, 0.5, 0.5, 0.25, 0.25])]
+)
+def test_a_cooldown_may_be_blind(sees, expected):
+    """The 2 after it is worse than the 1 within it, and better than the 3 before it."""
+    rule = reduce_on_plateau(1.0, factor=0.5, patience=0, cooldown=2, best_in_cooldown=sees)
+    np.testing.assert_array_equal(rates_after(rule, jnp.array([3.0, 3.0, 1.0, 1.0, 2.0, 2.0, 2.0])), expected)
 
 
 @pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
@@ -239,6 +248,11 @@ WRONG = {
         lambda: reduce_on_plateau(0.1, patience_rule="optax"),
         ValueError,
         "patience_rule .* got 'optax'",
+    ),
+    "best_in_cooldown": (
+        lambda: reduce_on_plateau(0.1, best_in_cooldown="no"),
+        ValueError,
+        "best_in_cooldown must be one of True, False, got 'no'",
     ),
     "nan": (lambda: reduce_on_plateau(0.1, nan="good"), ValueError, "nan must be one of .* got 'good'"),
     "factor": (lambda: reduce_on_plateau(0.1, factor=1.0), ValueError, r"factor must be .* below 1, got 1\.0"),

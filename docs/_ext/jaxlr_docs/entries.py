@@ -22,7 +22,10 @@ HIDDEN = {"tree_flatten", "tree_flatten_with_keys", "tree_unflatten", "count", "
 
 
 class Entries(SphinxDirective):
-    """`entries:: MODULE`, then names: signature, curve, explanation, arguments, errors, example of each."""
+    """`entries:: MODULE`, then names: signature, curve, explanation, arguments, errors, example of each.
+
+    `*` stands for the names that no page has.
+    """
 
     required_arguments = 1
     has_content = True
@@ -30,7 +33,7 @@ class Entries(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """What `parse` makes of the entries as reStructuredText."""
         module = importlib.import_module(self.arguments[0])
-        names = [name for line in self.content for name in line.split()]
+        names = listing.names(self.arguments[0], [name for line in self.content for name in line.split()])
         depend_on(self, [getattr(module, name) for name in names])
         text = "\n\n".join(entry(self.arguments[0], name, getattr(module, name)) for name in names)
         return parsed(self, text)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 HOMES: dict[int, str] = {}
+REST: dict[str, list[str]] = {}  # module -> the names that no page asks for, where one asks for `*`
 
 
 def home(thing: Any, module: str, name: str) -> str:
@@ -20,9 +21,24 @@ def home(thing: Any, module: str, name: str) -> str:
 def read(folder: Path) -> None:
     """Learns from the reference's sources where each object has its entry."""
     HOMES.clear()
-    for path in sorted(folder.rglob("*.rst")):
-        for module, name in listed(path.read_text()):
+    REST.clear()
+    asked = [each for path in sorted(folder.rglob("*.rst")) for each in listed(path.read_text())]
+    for module, name in asked:
+        if name != "*":
             HOMES.setdefault(id(getattr(importlib.import_module(module), name)), f"{module}.{name}")
+    for module in (module for module, name in asked if name == "*"):
+        REST[module] = [name for name in public(importlib.import_module(module)) if _is_homeless(module, name)]
+        HOMES.update({id(getattr(importlib.import_module(module), name)): f"{module}.{name}" for name in REST[module]})
+
+
+def names(module: str, asked: list[str]) -> list[str]:
+    """The names that a page asks for; `*` is whatever no page has asked for."""
+    return [name for each in asked for name in (REST.get(module, []) if each == "*" else [each])]
+
+
+def _is_homeless(module: str, name: str) -> bool:
+    thing = getattr(importlib.import_module(module), name)
+    return not inspect.ismodule(thing) and id(thing) not in HOMES
 
 
 def public(module: Any) -> list[str]:

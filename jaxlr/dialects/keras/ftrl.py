@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, decayed, known_rate
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, number
 from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.trees import moments_like, widen
@@ -25,6 +26,7 @@ class FtrlState(NamedTuple):
     linear: optax.Updates  # likewise: sum of the gradients, less what the parameters weigh
 
 
+@described
 def Ftrl(
     learning_rate: Rate = 0.001,
     learning_rate_power: Number = -0.5,

@@ -16,6 +16,7 @@ import optax
 
 from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, checked_betas, known_rate, of_decayed
 from jaxlr.transforms.assembly import unless_zero
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.groups import paths
 from jaxlr.transforms.groups.masks import both
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, at_count, choice, number, number_or_schedule
@@ -28,6 +29,7 @@ from jaxlr.transforms.penalties import add_weight_decay
 Selection = Callable[[Any], Any]
 
 
+@described
 def Lamb(
     learning_rate: Rate = 0.001,
     beta_1: NumberOrSchedule = 0.9,
@@ -67,6 +69,7 @@ def Lamb(
     return chain([adam, ratio], learning_rate, weight_decay, others)
 
 
+@described
 def Adafactor(
     learning_rate: Rate = 0.001,
     beta_2_decay: Number = -0.8,
@@ -116,6 +119,7 @@ def Adafactor(
     return chain(links, lambda n: jnp.minimum(rate(n), 1.0 / _root(n)), _uncapped(weight_decay, rate), others)
 
 
+@described
 def Muon(
     learning_rate: Rate = 0.001,
     adam_beta_1: NumberOrSchedule = 0.9,

@@ -28,6 +28,7 @@ import optax
 from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, checked_betas
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.assembly import unless_zero
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.moments.adam import scale_by_adam
 from jaxlr.transforms.moments.adamax import scale_by_adamax
@@ -37,6 +38,7 @@ from jaxlr.transforms.moments.rms import scale_by_rmsprop
 from jaxlr.transforms.wrappers.precision import started_wide
 
 
+@described
 def SGD(
     learning_rate: Rate = 0.01,
     momentum: NumberOrSchedule = 0.0,
@@ -69,6 +71,7 @@ def SGD(
     return chain([], learning_rate, weight_decay, others, link)
 
 
+@described
 def RMSprop(
     learning_rate: Rate = 0.001,
     rho: NumberOrSchedule = 0.9,
@@ -102,6 +105,7 @@ def RMSprop(
     return chain([root], learning_rate, weight_decay, others, link)
 
 
+@described
 def Adam(
     learning_rate: Rate = 0.001,
     beta_1: NumberOrSchedule = 0.9,
@@ -138,6 +142,7 @@ def Adam(
     return chain([link], learning_rate, weight_decay, others)
 
 
+@described
 def AdamW(
     learning_rate: Rate = 0.001,
     weight_decay: NumberOrSchedule = 0.004,
@@ -170,6 +175,7 @@ def AdamW(
     return Adam(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, **others)
 
 
+@described
 def Nadam(
     learning_rate: Rate = 0.001,
     beta_1: NumberOrSchedule = 0.9,
@@ -201,6 +207,7 @@ def Nadam(
     return chain([link], learning_rate, weight_decay, others)
 
 
+@described
 def Adamax(
     learning_rate: Rate = 0.001,
     beta_1: NumberOrSchedule = 0.9,
@@ -231,6 +238,7 @@ def Adamax(
     return chain([link], learning_rate, weight_decay, others)
 
 
+@described
 def Adagrad(
     learning_rate: Rate = 0.001,
     initial_accumulator_value: Number = 0.1,
@@ -261,6 +269,7 @@ def Adagrad(
     return chain([link], learning_rate, weight_decay, others)
 
 
+@described
 def Adadelta(
     learning_rate: Rate = 0.001,
     rho: Number = 0.95,
@@ -290,6 +299,7 @@ def Adadelta(
     return chain([link], learning_rate, weight_decay, others)
 
 
+@described
 def Lion(
     learning_rate: Rate = 0.001,
     beta_1: Number = 0.9,

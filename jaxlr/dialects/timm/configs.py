@@ -1,4 +1,7 @@
-"""What the arguments of timm's training script say: its `args.yaml`, or a command line."""
+"""What the arguments of timm's training script say: its `args.yaml`, or a command line.
+
+Arguments that are missing have the defaults of its train.py of August 2026 (1.0.29.dev0).
+"""
 
 from __future__ import annotations
 
@@ -103,7 +106,7 @@ def from_config(config: Mapping[str, Any], steps_per_epoch: float | None = None)
 def _rate(keys: Keys, left_out: dict[str, str]) -> float:
     """The rate itself, or the one for a batch of another size."""
     words = keys.plain("lr_base_scale") or (
-        "sqrt" if any(o in str(keys.plain("opt", "sgd")) for o in ("ada", "lamb")) else "linear"
+        "sqrt" if any(o in str(keys.plain("opt", "sgd")).lower() for o in ("ada", "lamb")) else "linear"
     )
     base, size = keys.number("lr_base", 0.1, minimum=0.0), keys.length("lr_base_size", 256, minimum=1)
     batch = keys.length("batch_size", 128, minimum=1) * keys.length("grad_accum_steps", 1, minimum=1)
@@ -167,6 +170,7 @@ def _schedule(keys: Keys, rate: float, unit: int) -> Schedule:
 def _optimizer(keys: Keys) -> tuple[str, dict[str, Argument], dict[str, str]]:
     """The path of an optimizer, its arguments, and what stands for none."""
     name = keys.plain("opt", "sgd")
+    name = name.lower() if isinstance(name, str) else name  # as timm's registry does
     decay, momentum = keys.number("weight_decay", 2e-5, minimum=0.0), keys.number("momentum", 0.9, minimum=0.0)
     eps = keys.number("opt_eps", 1e-8, minimum=0.0)
     b1, b2 = keys.numbers("opt_betas", (0.9, 0.99 if name == "lion" else 0.999), count=2)

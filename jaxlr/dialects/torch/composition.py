@@ -1,4 +1,4 @@
-"""SequentialLR and ChainedScheduler: what PyTorch 2.13 makes of several schedulers on one optimizer."""
+"""SequentialLR and ChainedScheduler: what PyTorch 2.14 makes of several schedulers on one optimizer."""
 
 # ruff: noqa: N802 - PyTorch's own names
 
@@ -73,6 +73,9 @@ def SequentialLR(
 
     lr(n) = schedules[i](n - milestones[i - 1]) for milestones[i - 1] <= n < milestones[i]
 
+    Where the first is composed itself, PyTorch steps it once more at count 0: a SequentialLR comes to its milestones a
+    count early, and in a ChainedScheduler an ExponentialLR and a PolynomialLR are one count ahead.
+
     A OneCycleLR among them is no such thing in PyTorch: it overwrites the rate that the optimizer began with, so that
     the first scheduler, a warm-up say, starts from 1/25 of the peak whatever it was made with. This is what a table
     records, when `total_steps` is given; for what was meant, use `jaxlr.join`. The `lr` of a schedule is what PyTorch's
@@ -96,7 +99,27 @@ def SequentialLR(
       >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
       [0.5, 0.5, 1.0, 0.5, 0.25]
     """
-    return resumed(sequence_of(_children("SequentialLR", schedules), milestones, total_steps), last_epoch)
+    first, *others = leaves.sequence("schedules", schedules) or [None]
+    children = _composed(first) + _children("SequentialLR", others, 1) if _is_composed(first) else None
+    children = children or _children("SequentialLR", schedules)
+    return resumed(sequence_of(children, milestones, total_steps), last_epoch)
+
+
+def _is_composed(child: Any) -> bool:
+    return isinstance(child, Schedule) and (child.name == "join" or len(_unchained(child)) > 1)
+
+
+def _composed(child: Schedule) -> list[Child]:
+    """A first child that is composed itself: PyTorch steps it once more at count 0."""
+    if child.name == "join":
+        return [ahead(child)]
+    return [first_of_sequence(_children("ChainedScheduler", _unchained(child)))]
+
+
+def ahead(sequence: Schedule) -> Child:
+    """A SequentialLR as the first child of another: it comes to each of its milestones a count early."""
+    borders = [border - 1 for border in leaves.plain(sequence.arguments["boundaries"])]
+    return Child("SequentialLR", join(sequence.arguments["schedules"], borders))
 
 
 def ChainedScheduler(schedules: Sequence[Schedule], *, total_steps: int | None = None) -> Schedule:
@@ -130,6 +153,32 @@ def ChainedScheduler(schedules: Sequence[Schedule], *, total_steps: int | None =
     return product_of(_children("ChainedScheduler", flat), total_steps)
 
 
+def first_of_sequence(chained: Sequence[Child], total_steps: int | None = None) -> Child:
+    """A ChainedScheduler as the first child of a SequentialLR, which steps it once more at count 0.
+
+    There most classes do what they do at their beginning; what multiplies the rate from count to count does so once
+    more, so that all of its rates have that factor.
+    """
+    early = functools.reduce(operator.mul, (_early(child) for child in chained), 1.0)
+    schedule = product_of(chained, total_steps)
+    return Child("ChainedScheduler", schedule if early == 1.0 else schedule * early)
+
+
+def _early(child: Child) -> float:
+    """By what a scheduler multiplies the rate where it is stepped to count 0 after it was made."""
+    if child.kind == "ExponentialLR":
+        return leaves.plain(child.schedule.arguments["decay_rate"])
+    if child.kind == "PolynomialLR":
+        steps, power = (leaves.plain(child.schedule.arguments[name]) for name in ("transition_steps", "power"))
+        return (steps / (steps + 1)) ** power
+    if child.kind in ("CosineAnnealingLR", "MultiplicativeLR"):
+        raise ValueError(
+            f"{child.kind} in a ChainedScheduler that is the first of a SequentialLR is not supported: PyTorch steps "
+            "it once more at count 0; say what is meant with jaxlr.join and a product of schedules"
+        )
+    return 1.0
+
+
 def _unchained(child: Any) -> list[Any]:
     """The children of a ChainedScheduler inside another, each with the rate; anything else as it is."""
     if not isinstance(child, Schedule) or child.name != "product" or isinstance(child.arguments["right"], Schedule):
@@ -159,6 +208,11 @@ def sequence_of(children: Sequence[Child], milestones: Lengths, total_steps: int
         )
     if "OneCycleLR" not in kinds:
         return sequence
+    if kinds[0] in ("ChainedScheduler", "SequentialLR"):
+        raise ValueError(
+            f"schedules[0] must be none that is composed itself beside OneCycleLR, got {kinds[0]}; say what is meant "
+            "with jaxlr.join"
+        )
     if total_steps is None:
         raise no_formula("SequentialLR", "OneCycleLR", "it overwrites the rate that the first schedule starts from")
     steps = recorded_steps(total_steps)
@@ -232,11 +286,11 @@ def required(index: int, child: object) -> Schedule:
     return child
 
 
-def _children(composition: str, schedules: Sequence[Schedule]) -> list[Child]:
-    children = [required(i, child) for i, child in enumerate(leaves.sequence("schedules", schedules))]
+def _children(composition: str, schedules: Sequence[Schedule], start: int = 0) -> list[Child]:
+    children = [required(i, child) for i, child in enumerate(leaves.sequence("schedules", schedules), start)]
     if not children:
         raise ValueError(f"schedules must have one schedule at least for {composition}, got none")
-    return [Child(torch_name(composition, i, child), child) for i, child in enumerate(children)]
+    return [Child(torch_name(composition, i, child), child) for i, child in enumerate(children, start)]
 
 
 def _has_end(schedule: Schedule) -> bool:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms.assembly import assemble, unless_zero
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, at_count, choice, number, number_or_schedule
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.wrappers.parts import real_and_imaginary
@@ -26,7 +27,7 @@ _IMPLEMENTATIONS = ("foreach", "fused", "capturable", "differentiable")
 
 def factory(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
     """Puts an optimizer into the table, and checks those of its arguments that are yes or no."""
-    signature = inspect.signature(make)
+    signature, printed = inspect.signature(make), described(make)
     options = {
         name: (None, False, True) if name in _IMPLEMENTATIONS else (False, True)
         for name, parameter in signature.parameters.items()
@@ -40,7 +41,7 @@ def factory(make: Callable[P, Optimizer]) -> Callable[P, Optimizer]:
             if name in options:
                 choice(name, value, options[name])
             bound.arguments[name] = plain_number(value)
-        return make(*bound.args, **bound.kwargs)
+        return printed(*bound.args, **bound.kwargs)
 
     FACTORIES[make.__name__] = checked
     return checked

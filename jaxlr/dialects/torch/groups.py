@@ -46,7 +46,7 @@ def from_optimizer(
       A gradient transformation.
 
     Raises:
-      TypeError, ValueError: the optimizer is none of torch's that this module has, its groups lack what torch 2.13
+      TypeError, ValueError: the optimizer is none of torch's that this module has, its groups lack what torch 2.14
         writes, or an argument does not fit them. A parameter that no group has, or that has another size there, is an
         error when the state is made.
 
@@ -114,8 +114,8 @@ def settings(name: str, group: Mapping[str, Any]) -> dict[str, Any]:
     missing = [argument for argument in arguments if argument not in group]
     if missing:
         raise ValueError(
-            f"this is no parameter group of {name} as torch 2.13 writes it: it lacks {', '.join(missing)}; "
-            "if it is of an older torch, load it there into torch 2.13 and save it again"
+            f"this is no parameter group of {name} as torch 2.14 writes it: it lacks {', '.join(missing)}; "
+            "if it is of an older torch, load it there into torch 2.14 and save it again"
         )
     return {argument: _plain(group[argument]) for argument in arguments}
 

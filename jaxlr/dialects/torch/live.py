@@ -11,7 +11,16 @@ import numpy as np
 
 from jaxlr.dialects.torch import cycling, schedulers
 from jaxlr.dialects.torch.arguments import LiveScheduler, recorded_steps
-from jaxlr.dialects.torch.composition import Child, no_formula, product_of, required, sequence_of, torch_name
+from jaxlr.dialects.torch.composition import (
+    Child,
+    ahead,
+    first_of_sequence,
+    no_formula,
+    product_of,
+    required,
+    sequence_of,
+    torch_name,
+)
 from jaxlr.dialects.torch.replay import Rule, exact_value, growing, replay, successive
 from jaxlr.schedules import Schedule, table
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
@@ -180,6 +189,11 @@ def _flat(scheduler: Any) -> list[Any]:
 
 def _child(index: int, scheduler: Any, group: int, total_steps: int | None) -> Child:
     name = _class_of(scheduler)
+    if index == 0 and name == "ChainedScheduler":
+        parts = [_child(-1, part, group, None) for part in _flat(scheduler)]
+        return first_of_sequence(parts)
+    if index == 0 and name == "SequentialLR":
+        return ahead(required(0, _schedule(scheduler, group, None)))
     if name not in _READERS:
         raise TypeError(
             f"schedules[{index}] must be none that is composed itself, got {name}, which PyTorch steps early there or "

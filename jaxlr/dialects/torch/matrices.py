@@ -7,6 +7,7 @@ Their arguments are as `optimizers.py` says; neither takes complex parameters, i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -27,6 +28,13 @@ _CAPPED = (
     "torch's Adafactor caps the rate at 1 / sqrt(t), and decays by the rate that is not capped; give the schedule alone"
 )
 
+# Muon's s squared, for the rows and columns of a matrix.
+_SHARES: dict[str, Callable[[int, int], float]] = {
+    "original": lambda rows, columns: max(1.0, rows / columns),
+    "match_rms_adamw": lambda rows, columns: 0.04 * max(rows, columns),
+    "spectral_unclamped": lambda rows, columns: rows / columns,
+}
+
 
 @factory
 def Muon(
@@ -37,7 +45,7 @@ def Muon(
     ns_coefficients: tuple[Number, Number, Number] = (3.4445, -4.775, 2.0315),
     eps: Number = 1e-7,
     ns_steps: int = 5,
-    adjust_lr_fn: Literal["original", "match_rms_adamw"] | None = None,
+    adjust_lr_fn: Literal["original", "match_rms_adamw", "spectral_unclamped"] | None = None,
 ) -> Optimizer:
     """`torch.optim.Muon`, for matrices alone.
 
@@ -55,8 +63,9 @@ def Muon(
       eps: at least 0; the least size that a matrix is divided by.
       ns_steps: iterations, from 1 to 99.
       adjust_lr_fn: s, for A rows and B columns: "original" or None: sqrt(max(1, A / B)); "match_rms_adamw":
-        0.2 sqrt(max(A, B)). Rows and columns are those of the array: torch's weights have outputs as rows, Flax'
-        kernels inputs, for which "original" is another factor and "match_rms_adamw" the same.
+        0.2 sqrt(max(A, B)); "spectral_unclamped", in torch from 2.14 on: sqrt(A / B). Rows and columns are those of
+        the array: torch's weights have outputs as rows, Flax' kernels inputs, for which "match_rms_adamw" is the same
+        factor and the others are not.
 
     Raises:
       TypeError, ValueError: an argument is of the wrong kind or out of range; when the state is made: a parameter is no
@@ -72,7 +81,7 @@ def Muon(
 
     References:
       Jordan and others, Muon: An optimizer for hidden layers in neural networks, 2024; Liu and others, Muon is Scalable
-      for LLM Training, 2025, arXiv:2502.16982
+      for LLM Training, 2025, arXiv:2502.16982; Bernstein, Deriving Muon, 2025
     """
     if not isinstance(lr, Controller):
         lr = number_or_schedule("lr", lr, minimum=0.0)
@@ -82,12 +91,12 @@ def Muon(
         raise TypeError(f"ns_coefficients must be three numbers, got {ns_coefficients!r}")
     if not isinstance(ns_steps, int) or isinstance(ns_steps, bool) or not 1 <= ns_steps < 100:
         raise ValueError(f"ns_steps must be an integer from 1 to 99, got {ns_steps!r}")
-    matched = choice("adjust_lr_fn", adjust_lr_fn, (None, "original", "match_rms_adamw")) == "match_rms_adamw"
+    share = _SHARES[choice("adjust_lr_fn", adjust_lr_fn, (None, *_SHARES)) or "original"]
     links = [
         # The sum of torch's buffer and Nesterov's step are the averages over 1 - momentum, which the quotient undoes.
         scale_by_momentum(momentum, nesterov=nesterov),
         orthogonalize(ns_coefficients, steps=ns_steps, eps=eps / (1.0 - momentum), eps_mode="least"),
-        scale_by_shape(lambda shape: 0.2 * max(shape) ** 0.5 if matched else max(1.0, shape[0] / shape[1]) ** 0.5),
+        scale_by_shape(lambda shape: share(*shape) ** 0.5),
     ]
     return assemble(links, lr, weight_decay=unless_zero(weight_decay), decoupled=True)
 

@@ -1,6 +1,6 @@
 """PyTorch's optimizers under its own names, as chains of jaxlr's transformations.
 
-Arguments, their order and defaults are those of torch 2.13, with `lr` first in place of `params`. `foreach`, `fused`,
+Arguments, their order and defaults are those of torch 2.14, with `lr` first in place of `params`. `foreach`, `fused`,
 `capturable` and `differentiable` choose among torch's implementations of one formula: they are accepted and change
 nothing. Every function returns a gradient transformation that ends with `scale_by_learning_rate`. An argument of the
 wrong kind or out of range is a TypeError or ValueError that names it; so is a momentum, alpha or beta of 1 and more,

@@ -1,4 +1,4 @@
-"""The classes of torch.optim.lr_scheduler as functions that return jaxlr's schedules; checked against PyTorch 2.13.
+"""The classes of torch.optim.lr_scheduler as functions that return jaxlr's schedules; checked against PyTorch 2.14.
 
 Names, arguments, their order and their defaults are PyTorch's, with `lr`, the optimizer's rate, in the place of
 `optimizer`. Two arguments are everywhere and explained here: `last_epoch`, where it is not -1, makes a schedule that

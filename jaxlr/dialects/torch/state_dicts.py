@@ -185,7 +185,7 @@ def _check_entries(saved: Saved, fields: Sequence[str]) -> None:
             raise ValueError(
                 f"torch's state of {name} has {', '.join(sorted(held)) or 'nothing'}, and the optimizer here "
                 f"{', '.join(sorted(fields)) or 'nothing'}: another optimizer, other options (momentum, centered, "
-                "amsgrad), or another version of torch than 2.13"
+                "amsgrad), or another version of torch than 2.13 or 2.14"
             )
 
 

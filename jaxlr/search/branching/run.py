@@ -77,8 +77,15 @@ class BranchesResult:
     def __repr__(self) -> str:
         return (
             f"<branches of {', '.join(f'{budget:,}' for budget in self.budgets)} updates: {self.updates:,} made "
-            f"instead of {self.updates_alone:,}; {self.strategy}, {self.reason}; {self.seconds:.1f} s>"
+            f"instead of {self.updates_alone:,}{self._told_scores()}; {self.strategy}, {self.reason}; "
+            f"{self.seconds:.1f} s>"
         )
+
+    def _told_scores(self) -> str:
+        """The scores, where there is one number a budget."""
+        if np.shape(self.scores) != (len(self.budgets),):
+            return ""
+        return f"; scores {', '.join(f'{float(score):.4g}' for score in np.asarray(self.scores))}"
 
 
 def branches(

@@ -23,6 +23,7 @@ _RULES: dict[str, Callable[..., float]] = {
     "minimum": suggestions.minimum,
     "slide": suggestions.slide,
 }
+_NOISY = " by more than its noise from batch to batch, which only the recommendation's rule takes out"
 _LAST_POINTS = 5  # left out by the rules, as fastai and torch-lr-finder do: the loss explodes there
 
 
@@ -146,7 +147,7 @@ class Curve:
             steps = np.abs(np.diff(self.losses[np.isfinite(self.losses)].astype(np.float64)))
             noise = 3.0 * float(np.median(steps)) / 0.954 / len(head) ** 0.5
         if level - float(usable.min()) <= max(noise, 1e-5 * abs(level)):
-            raise NoSuggestion("no suggestion: the loss never falls" + (" by more than its noise" if noise else ""))
+            raise NoSuggestion("no suggestion: the loss never falls" + (_NOISY if noise else ""))
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -158,7 +159,9 @@ class RangeTest:
 
     Attributes:
       recommendation: the rate to train with, constant or as the peak of a cycle: a float with `why`, and `low` and
-        `high` about it; None where the curve supports none, and then nothing else is suggested either.
+        `high`, between which a rate does nearly as well; None where the curve supports none, and then nothing else is
+        suggested either. The other rules look at the losses alone, so where batches differ much they may refuse
+        where this one, which compares each batch with itself, does not.
       why: one line: why this rate, or why none and what to do.
       learning_rates: float32, rising: the rates up to where the test stopped.
       losses: float32, the raw loss at each: before the update with it, or after all updates at a constant rate.
@@ -215,7 +218,8 @@ class RangeTest:
             lines.append(f"recommendation {rate:.2g} (from {rate.low:.2g} to {rate.high:.2g}): {self.why}")
             if self.max_stable is not None:
                 lines.append(f"stable up to {self.max_stable:.2g}")
-            lines.append("other rules: " + ", ".join(f"{name} {rate:.2g}" for name, rate in self.suggestions().items()))
+            others = ", ".join(f"{name} {rate:.2g}" for name, rate in self.suggestions().items())
+            lines.append(f"other rules: {others or 'none sees a fall through the noise from batch to batch'}")
         lines.append(self.stop_reason)
         return "\n  ".join(lines)
 

@@ -18,7 +18,7 @@ import optax
 from jax import lax
 
 from jaxlr.loops import while_finite
-from jaxlr.transforms.rate.access import set_learning_rate
+from jaxlr.transforms.rate.access import learning_rates, set_learning_rate
 from jaxlr.typing import Array, PyTree
 
 Optimizer: TypeAlias = (
@@ -54,8 +54,14 @@ class Problem:
 
     def with_rate(self, opt_state: PyTree, rate: Array) -> PyTree:
         """The optimizer's state, holding this rate where the transformation cannot."""
-        finished = isinstance(self.optimizer, optax.GradientTransformation)
-        return set_learning_rate(opt_state, rate) if finished else opt_state
+        if not isinstance(self.optimizer, optax.GradientTransformation):
+            return opt_state
+        if not learning_rates(opt_state):
+            raise ValueError(
+                "optimizer must be one whose state has its rate, such as jaxlr.adamw(0.1), or a function of the rate, "
+                "such as optax.adamw itself; the state of this one has none"
+            )
+        return set_learning_rate(opt_state, rate)
 
 
 class Start(NamedTuple):

@@ -14,6 +14,7 @@ import optax
 
 from jaxlr.arguments import meant, nearest
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import as_call
 from jaxlr.transforms.groups import dependence, masks, paths
 from jaxlr.transforms.groups.context import Group, Talk, talk
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
@@ -121,7 +122,12 @@ class ParameterGroups:
             _require_heard(state, new, heard, chooses, group_of is not None)
             return self._scaled(steps, heard), new
 
-        return optax.GradientTransformationExtraArgs(init, update)
+        made = optax.GradientTransformationExtraArgs(init, update)
+        return as_call(made, f"{self!r}.wrap", {"optimizer": optimizer} | ({"own_decay": True} if own_decay else {}))
+
+    def __repr__(self) -> str:
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return f"ParameterGroups({', '.join(f'{name}={value!r}' for name, value in given.items() if value)})"
 
     def decays(self, params: optax.Params) -> Any:
         """A tree of booleans, True where weight decay acts: the `mask` of an optimizer or of `add_weight_decay`."""

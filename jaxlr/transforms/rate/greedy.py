@@ -12,6 +12,7 @@ from jax.core import Tracer
 from jaxlr.numerics import wide
 from jaxlr.numerics.wide import Wide
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import telling
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.rate.controller import Controller, base_of, controller_state, exactly
 from jaxlr.transforms.rate.scales import bounded, clamped, limits
@@ -19,6 +20,7 @@ from jaxlr.transforms.rate.scales import bounded, clamped, limits
 _SAME = 2.0**-36  # of a rate: what the arithmetic may leave between it and a limit that it has reached
 
 
+@telling()
 class GreedyNumbers(NamedTuple):
     """The numbers of a rule: two float32 each, (), but for the integers."""
 
@@ -35,6 +37,7 @@ class GreedyNumbers(NamedTuple):
     reset_start: Any  # int32, (): cuts due at min_lr after which everything begins anew
 
 
+@telling()
 class GreedyMemory(NamedTuple):
     """What the rule remembers, and forgets at a reset."""
 
@@ -50,6 +53,7 @@ class GreedyMemory(NamedTuple):
 
 
 @controller_state("greedy")
+@telling("numbers")
 class GreedyState(NamedTuple):
     """State of the rule, inside that of `scale_by_learning_rate`."""
 

@@ -11,11 +11,13 @@ import numpy as np
 from jaxlr.numerics import wide
 from jaxlr.numerics.wide import Wide
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import telling
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.rate.controller import Controller, base_of, controller_state, exactly
 from jaxlr.transforms.rate.scales import bounded, clamped, limits
 
 
+@telling()
 class KlAdaptiveNumbers(NamedTuple):
     """The numbers of a rule, each a sum of two float32, (): in the state so that `observe` needs nothing else."""
 
@@ -29,6 +31,7 @@ class KlAdaptiveNumbers(NamedTuple):
 
 
 @controller_state("kl_adaptive")
+@telling("numbers")
 class KlAdaptiveState(NamedTuple):
     """State of the rule, inside that of `scale_by_learning_rate`."""
 

@@ -12,6 +12,7 @@ from jax.core import Tracer
 
 from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import telling
 from jaxlr.transforms.groups.context import Group, current_rates
 from jaxlr.transforms.hyperparameters import NumberOrSchedule, number_or_schedule
 from jaxlr.transforms.rate import controller
@@ -20,7 +21,7 @@ from jaxlr.transforms.trees import increment, map_wide, place_like, widen
 from jaxlr.transforms.waiting import link_state, settled, where_due
 
 
-@link_state()
+@link_state(quiet=("written", "overridden", "override", "base", "factor", "share"))
 class ScaleByLearningRateState(NamedTuple):
     """State of `scale_by_learning_rate`; the same for a number and for a schedule."""
 
@@ -38,6 +39,7 @@ class ScaleByLearningRateState(NamedTuple):
     held: Schedule | tuple[()]  # the schedule itself, where it was given as `held`
 
 
+@telling()
 class GroupedRatesState(NamedTuple):
     """State of `scale_by_learning_rate` inside a `ParameterGroups` with rates."""
 

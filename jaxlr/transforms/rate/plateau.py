@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import telling
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.rate.controller import Controller, base_of, controller_state
 
 
+@telling()
 class PlateauNumbers(NamedTuple):
     """The numbers of a rule, in the state so that `observe` needs nothing else; each update brings them up to date."""
 
@@ -21,7 +23,7 @@ class PlateauNumbers(NamedTuple):
     limit: Any  # int32, (): bad observations in a row that make a cut
     relative: Any  # float32, (): the margin of an improvement, as a share of the best metric
     absolute: Any  # float32, (): the margin of an improvement
-    cooldown: Any  # int32, (): observations after a cut that are never bad
+    cooldown: Any  # int32, (): observations after a cut that are never bad; below 0 they are not looked at either
     min_lr: Any  # float32, (): cuts stop at this rate
     min_scale: Any  # float32, (): cuts stop at this share of the rate without the rule
     eps: Any  # float32, (): smaller cuts are not made
@@ -30,6 +32,7 @@ class PlateauNumbers(NamedTuple):
 
 
 @controller_state("reduce_on_plateau")
+@telling("numbers")
 class PlateauState(NamedTuple):
     """State of a rule, inside that of `scale_by_learning_rate`."""
 
@@ -38,7 +41,7 @@ class PlateauState(NamedTuple):
     scale: jax.Array  # float32, (): what the cuts have left of it
     best: jax.Array  # float32, (): best observation, signed so that less is better
     bad: jax.Array  # int32, (): bad observations since the last good one or cut
-    cooling: jax.Array  # int32, (): observations that are still never bad
+    cooling: jax.Array  # int32, (): observations that are still never bad; below 0 they are not looked at either
     total: jax.Array  # float32, (): sum of the metrics in the unfinished window
     seen: jax.Array  # int32, (): how many they are
 
@@ -87,6 +90,7 @@ def reduce_on_plateau(
     min_scale: Number = 0.0,
     eps: Number = 1e-8,
     patience_rule: Literal["torch", "keras"] = "torch",
+    best_in_cooldown: bool = True,
     window: int = 1,
     nan: Literal["bad", "skip"] = "bad",
     axis_name: Any = None,
@@ -110,6 +114,7 @@ def reduce_on_plateau(
       min_scale: cuts stop at this share of the schedule's rate.
       eps: a cut of the rate by no more than this is not made.
       patience_rule: "torch" or "keras".
+      best_in_cooldown: whether an observation within the cooldown may be the best one, as in PyTorch and Keras.
       window: the mean of so many metrics is one observation.
       nan: what a NaN is: a "bad" observation (PyTorch, Keras), or none at all: "skip".
       axis_name: mesh axis or axes over which `value=` is averaged, inside `jax.shard_map`; see also `observe`.
@@ -136,6 +141,7 @@ def reduce_on_plateau(
     keras = hyperparameters.choice("patience_rule", patience_rule, ("torch", "keras")) == "keras"
     patience = hyperparameters.integer("patience", patience, minimum=0)
     cooldown = hyperparameters.integer("cooldown", cooldown, minimum=0)
+    cooling = jnp.maximum(cooldown - 1, 0) if keras else cooldown
     threshold = hyperparameters.number("threshold", threshold, minimum=0.0)
     numbers = PlateauNumbers(
         sign=1.0 if mode == "min" else -1.0,
@@ -143,7 +149,7 @@ def reduce_on_plateau(
         limit=jnp.maximum(patience, 1) if keras else patience + 1,
         relative=threshold if relative else 0.0,
         absolute=0.0 if relative else threshold,
-        cooldown=jnp.maximum(cooldown - 1, 0) if keras else cooldown,
+        cooldown=cooling if hyperparameters.choice("best_in_cooldown", best_in_cooldown, (True, False)) else -cooling,
         min_lr=hyperparameters.number("min_lr", min_lr, minimum=0.0),
         min_scale=hyperparameters.number("min_scale", min_scale, minimum=0.0),
         eps=hyperparameters.number("eps", eps, minimum=0.0),
@@ -164,11 +170,11 @@ def _shown(state: PlateauState, metric: jax.Array) -> PlateauState:
 
 
 def _judged(state: PlateauState, observation: jax.Array) -> PlateauState:
-    """PyTorch's rule; Keras' is the same with another limit and cooldown."""
+    """PyTorch's rule; the others are the same with another limit and cooldown."""
     numbers = state.numbers
     margin = numbers.absolute + numbers.relative * jnp.abs(state.best)
     good = observation < jnp.where(jnp.isinf(state.best), state.best, state.best - margin)
-    cooling = state.cooling > 0
+    good, cooling = good & (state.cooling >= 0), state.cooling != 0
     bad = jnp.where(good | cooling, 0, state.bad + 1)
     due = bad >= numbers.limit
     scale = jnp.maximum(state.scale * numbers.factor, jnp.minimum(numbers.min_scale, state.scale))
@@ -177,7 +183,7 @@ def _judged(state: PlateauState, observation: jax.Array) -> PlateauState:
         scale=jnp.where(due & worthwhile, scale, state.scale),
         best=jnp.where(good, observation, state.best),
         bad=jnp.where(due, 0, bad),
-        cooling=jnp.where(due, numbers.cooldown, state.cooling - cooling.astype(jnp.int32)),
+        cooling=jnp.where(due, numbers.cooldown, state.cooling - jnp.sign(state.cooling)),
     )
 
 

@@ -11,6 +11,7 @@ import optax
 from jax.core import Tracer
 from jax.tree_util import GetAttrKey, tree_map_with_path
 
+from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.trees import like
@@ -82,22 +83,34 @@ def set_update_count(x: Any, count: Any, *, moments: Literal["keep", "zero"] = "
     def change(path: Any, leaf: Any) -> Any:
         if _is_count(path, leaf):
             return like(leaf, count)
-        if moments == "zero" and any(isinstance(key, GetAttrKey) and key.name in _MOMENTS for key in path):
+        if (
+            moments == "zero"
+            and not _is_held(leaf)
+            and any(isinstance(key, GetAttrKey) and key.name in _MOMENTS for key in path)
+        ):
             return jnp.zeros_like(leaf)
         return leaf
 
-    return states.with_opt_state(x, tree_map_with_path(change, states.as_arrays(states.opt_state_of(x))))
+    old = states.as_arrays(states.opt_state_of(x))
+    return states.with_opt_state(x, tree_map_with_path(change, old, is_leaf=_is_held))
 
 
 def counts_of(x: Any) -> dict[str, jax.Array]:
     """Every count by its path; those of the numbers that `optax.inject_hyperparams` schedules are among them."""
-    leaves = jax.tree_util.tree_leaves_with_path(states.as_arrays(states.opt_state_of(x)))
+    leaves = jax.tree_util.tree_leaves_with_path(states.as_arrays(states.opt_state_of(x)), is_leaf=_is_held)
     return {
         jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves if _is_count(path, leaf)
     }
 
 
+def _is_held(node: Any) -> bool:
+    """Whether it is a schedule that the state holds: its lengths are counts too, and none of updates."""
+    return isinstance(node, Schedule)
+
+
 def _is_count(path: Any, leaf: Any) -> bool:
+    if _is_held(leaf):
+        return False
     names = [key.name for key in path if isinstance(key, GetAttrKey)]
     return bool(names) and path[-1] == GetAttrKey(names[-1]) and names[-1] in _COUNTS and _is_integer(leaf)
 

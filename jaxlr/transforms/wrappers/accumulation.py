@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described, telling
 from jaxlr.transforms.trees import (
     cast_like,
     gradients_of,
@@ -23,6 +24,7 @@ from jaxlr.transforms.waiting import due_now, micro_step, settled, where_due
 from jaxlr.typing import PyTree
 
 
+@telling()
 class AccumulateState(NamedTuple):
     """State of `accumulate`."""
 
@@ -34,6 +36,7 @@ class AccumulateState(NamedTuple):
     value: jax.Array  # float32, (): mean of the values shown since the last update
 
 
+@described
 def accumulate(
     optimizer: optax.GradientTransformation, every: int | Callable[[Any], Any], *, dtype: Any = None
 ) -> optax.GradientTransformationExtraArgs:

@@ -10,6 +10,7 @@ import optax
 from jax.core import Tracer
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described, telling
 from jaxlr.transforms.hyperparameters import Number
 from jaxlr.transforms.rate.learning_rate import ScaleByLearningRateState
 from jaxlr.transforms.state import search as states
@@ -22,6 +23,7 @@ __all__ = ["GuardState", "Recent", "guard", "guard_counts"]
 _FLAT = 2.0**-20  # of the mean: a sigma is taken for no less, so that rounding is no outlier
 
 
+@telling()
 class Recent(NamedTuple):
     """The last values of something watched."""
 
@@ -49,6 +51,7 @@ class Recent(NamedTuple):
         return jax.tree.map(lambda n, o: jnp.where(jnp.isfinite(value), n, o), new, self)
 
 
+@telling()
 class GuardState(NamedTuple):
     """State of `guard`."""
 
@@ -60,6 +63,7 @@ class GuardState(NamedTuple):
     inner_state: optax.OptState  # that of the wrapped optimizer
 
 
+@described
 def guard(
     optimizer: optax.GradientTransformation,
     *,

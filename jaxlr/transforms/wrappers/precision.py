@@ -8,11 +8,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxlr.transforms.describing import described, telling
 from jaxlr.transforms.groups.context import reading_decays
 from jaxlr.transforms.trees import cast_like, gradients_of, like_updates, stored_like, widen, widen_all
 from jaxlr.transforms.waiting import settled, where_due
 
 
+@telling()
 class MasterWeightsState(NamedTuple):
     """State of `with_master_weights`."""
 
@@ -20,6 +22,7 @@ class MasterWeightsState(NamedTuple):
     inner_state: optax.OptState  # that of the wrapped transformation
 
 
+@described
 def in_float32(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
     """Runs a chain in float32 and casts once, at its end, to the dtypes that the updates came with.
 
@@ -58,6 +61,7 @@ def started_wide(link: optax.GradientTransformation) -> optax.GradientTransforma
     return optax.GradientTransformation(lambda params: link.init(widen_all(params)), link.update)
 
 
+@described
 def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
     """Keeps float32 copies of the parameters, so that updates too small for bfloat16 add up.
 

@@ -12,6 +12,7 @@ import optax
 from jax import lax
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described, telling
 from jaxlr.transforms.trees import increment, place_like
 from jaxlr.transforms.waiting import due_now, settled, where_due
 from jaxlr.typing import PyTree
@@ -21,12 +22,14 @@ __all__ = ["Blocks", "Rounded", "SmallStatesState", "small_states", "state_bytes
 _STEPS = 127.0  # of the fourth root of a number's share of its block's largest: they span eight decades
 
 
+@telling()
 class Rounded(NamedTuple):
     """An array in two bytes a number."""
 
     values: jax.Array  # bfloat16, shaped like the array
 
 
+@telling()
 class Blocks(NamedTuple):
     """An array in one byte a number: sign(c) (|c| / 127)^4 times the largest of its block."""
 
@@ -34,6 +37,7 @@ class Blocks(NamedTuple):
     largest: jax.Array  # float32, (..., blocks): of `block` numbers on the last axis each
 
 
+@telling()
 class SmallStatesState(NamedTuple):
     """State of `small_states`."""
 
@@ -41,6 +45,7 @@ class SmallStatesState(NamedTuple):
     inner_state: optax.OptState  # that of the wrapped optimizer, its large moments in small dtypes
 
 
+@described
 def small_states(
     optimizer: optax.GradientTransformation,
     dtype: Literal["bfloat16", "int8"] = "bfloat16",

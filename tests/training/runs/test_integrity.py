@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -67,6 +68,18 @@ def test_checksums_that_a_kill_left_half_written_are_taken_away_and_the_checkpoi
     write(tmp_path, [7])
     assert not left.exists()
     assert read_position(tmp_path) == position(7)
+
+
+def test_what_a_kill_left_incomplete_is_taken_away_by_one_of_two_alone(tmp_path, monkeypatch):
+    """Orbax does it in a thread, and fails where a file is gone before."""
+    taken = []
+    monkeypatch.setattr(Path, "unlink", lambda path, missing_ok=False: taken.append(path))
+    left = tmp_path / "checkpoints" / "5.orbax-checkpoint-tmp" / "checksums.json.part"
+    left.parent.mkdir(parents=True)
+    left.write_text('{"sha256"')
+    write(tmp_path, [7])
+    assert left not in taken
+    assert steps(tmp_path) == [7]
 
 
 def test_every_complete_checkpoint_has_checksums_and_one_without_is_an_older_one(tmp_path):

@@ -66,8 +66,10 @@ class Checkpoints:
             # Orbax wants an absolute path.
             self._manager = ocp.CheckpointManager(self.folder.absolute(), options=options)
             if jax.process_index() == 0:
-                for left in self.folder.glob(f"*/{CHECKSUMS}.part"):  # by a kill; the checkpoint is whole without it
-                    left.unlink()
+                # By a kill; the checkpoint is whole without it. What is incomplete is orbax's, which is taking it away.
+                for left in self.folder.glob(f"*/{CHECKSUMS}.part"):
+                    if left.parent.name.isdigit():
+                        left.unlink()
 
     @property
     def latest(self) -> int | None:
