@@ -21,6 +21,7 @@ def among(
 
     Raises:
       ValueError: the update can't be traced without further arguments.
+      TypeError: the optimizer's own, where its update can't be traced at all.
 
     Example:
       >>> params = {"w": jnp.ones(2)}
@@ -36,6 +37,8 @@ def among(
     try:
         program = jax.make_jaxpr(update)(*(leaf for _, leaf in flat)).jaxpr
     except TypeError as error:
+        if "argument" not in str(error):  # what the optimizer itself cannot do, such as a cond of two dtypes
+            raise
         raise ValueError(
             "what decays can't be read from this optimizer, whose update needs further arguments: choose it with "
             "mask=groups.decays in the optimizer, and use wrap(..., own_decay=True)"
