@@ -168,7 +168,7 @@ def _listed(room: str) -> tuple[str, ...]:
     """The `__all__` of a package of jaxlr, or of a module."""
     package = importlib.resources.files(__package__ or "jaxlr")
     module = package.joinpath(f"{room}.py")
-    file = module if room and module.is_file() else package.joinpath(*room.split("/"), "__init__.py")
+    file = module if module.is_file() else package.joinpath(*room.split("/"), "__init__.py")
     (listed,) = (
         statement.value
         for statement in ast.parse(file.read_text(encoding="utf-8")).body

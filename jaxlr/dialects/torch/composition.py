@@ -99,21 +99,18 @@ def SequentialLR(
       >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
       [0.5, 0.5, 1.0, 0.5, 0.25]
     """
-    first, *others = leaves.sequence("schedules", schedules) or [None]
-    children = _composed(first) + _children("SequentialLR", others, 1) if _is_composed(first) else None
-    children = children or _children("SequentialLR", schedules)
+    given = leaves.sequence("schedules", schedules)
+    first = _composed(given[0]) if len(given) > 1 else None
+    children = [first, *_children("SequentialLR", given[1:], 1)] if first else _children("SequentialLR", given)
     return resumed(sequence_of(children, milestones, total_steps), last_epoch)
 
 
-def _is_composed(child: Any) -> bool:
-    return isinstance(child, Schedule) and (child.name == "join" or len(_unchained(child)) > 1)
-
-
-def _composed(child: Schedule) -> list[Child]:
+def _composed(child: Any) -> Child | None:
     """A first child that is composed itself: PyTorch steps it once more at count 0."""
-    if child.name == "join":
-        return [ahead(child)]
-    return [first_of_sequence(_children("ChainedScheduler", _unchained(child)))]
+    if isinstance(child, Schedule) and child.name == "join":
+        return ahead(child)
+    parts = _unchained(child)
+    return first_of_sequence(_children("ChainedScheduler", parts)) if len(parts) > 1 else None
 
 
 def ahead(sequence: Schedule) -> Child:
@@ -153,14 +150,14 @@ def ChainedScheduler(schedules: Sequence[Schedule], *, total_steps: int | None =
     return product_of(_children("ChainedScheduler", flat), total_steps)
 
 
-def first_of_sequence(chained: Sequence[Child], total_steps: int | None = None) -> Child:
+def first_of_sequence(chained: Sequence[Child]) -> Child:
     """A ChainedScheduler as the first child of a SequentialLR, which steps it once more at count 0.
 
     There most classes do what they do at their beginning; what multiplies the rate from count to count does so once
     more, so that all of its rates have that factor.
     """
     early = functools.reduce(operator.mul, (_early(child) for child in chained), 1.0)
-    schedule = product_of(chained, total_steps)
+    schedule = product_of(chained, None)
     return Child("ChainedScheduler", schedule if early == 1.0 else schedule * early)
 
 

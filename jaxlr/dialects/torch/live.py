@@ -174,7 +174,9 @@ def _schedule(scheduler: Any, group: int, total_steps: int | None) -> Found:
         steps = recorded_steps(total_steps)
         rules = [_rule(scheduler, group, steps)] if name == "SequentialLR" else _rules(scheduler, group, steps)
         return table(replay(rules, _initial(scheduler, group), steps))
-    found = [_child(i, child, group, total_steps) for i, child in enumerate(children)]
+    first = _composed(children[0], group)
+    found = [_child(i, child, group, total_steps) for i, child in enumerate(children) if i or not first]
+    found = [first, *found] if first else found
     return sequence_of(found, scheduler._milestones, None) if name == "SequentialLR" else product_of(found, total_steps)
 
 
@@ -187,13 +189,16 @@ def _flat(scheduler: Any) -> list[Any]:
     return children
 
 
+def _composed(scheduler: Any, group: int) -> Child | None:
+    """A first child that is composed itself: PyTorch steps it once more at count 0."""
+    name = _class_of(scheduler)
+    if name == "ChainedScheduler":
+        return first_of_sequence([_child(i, part, group, None) for i, part in enumerate(_flat(scheduler))])
+    return ahead(required(0, _schedule(scheduler, group, None))) if name == "SequentialLR" else None
+
+
 def _child(index: int, scheduler: Any, group: int, total_steps: int | None) -> Child:
     name = _class_of(scheduler)
-    if index == 0 and name == "ChainedScheduler":
-        parts = [_child(-1, part, group, None) for part in _flat(scheduler)]
-        return first_of_sequence(parts)
-    if index == 0 and name == "SequentialLR":
-        return ahead(required(0, _schedule(scheduler, group, None)))
     if name not in _READERS:
         raise TypeError(
             f"schedules[{index}] must be none that is composed itself, got {name}, which PyTorch steps early there or "
