@@ -336,6 +336,8 @@ def test_a_rate_written_over_the_record_stands_as_if_set(container, rate):
         assert current_learning_rate(step(gradients, after, params)[1]) == 0.5  # and stays
         assert current_learning_rate(set_learning_rate(after, None)) == RATES[1]
     assert current_learning_rate(set_learning_rate(written, factor=0.5)) == 0.25
+    halved = optax.tree.set(set_learning_rate(state, factor=0.5), learning_rate=rate)  # what is written is the rate
+    assert current_learning_rate(optimizer.update(gradients, halved, params)[1]) == 0.5
 
 
 @pytest.mark.parametrize("shown", [(), (3.0, 3.0)], ids=["before a metric", "after metrics"])

@@ -11,7 +11,6 @@ import optax
 from jax.core import Tracer
 from jax.tree_util import GetAttrKey, tree_map_with_path
 
-from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.trees import like
@@ -20,7 +19,9 @@ __all__ = ["set_update_count", "update_count"]
 
 _COUNTS = ("count", "gradient_step")  # of links, and of optax.MultiSteps
 # Moments and means by the names that jaxlr's states and Optax' have for them.
-_MOMENTS = ("mu", "nu", "nu_max", "buffer", "total", "trace", "mean", "acc_grads", "largest", "sum_of_squares")
+_MOMENTS = frozenset(
+    {"mu", "nu", "nu_max", "buffer", "total", "trace", "mean", "acc_grads", "largest", "sum_of_squares"}
+)
 
 
 def update_count(x: Any) -> jax.Array:
@@ -83,36 +84,30 @@ def set_update_count(x: Any, count: Any, *, moments: Literal["keep", "zero"] = "
     def change(path: Any, leaf: Any) -> Any:
         if _is_count(path, leaf):
             return like(leaf, count)
-        if (
-            moments == "zero"
-            and not _is_held(leaf)
-            and any(isinstance(key, GetAttrKey) and key.name in _MOMENTS for key in path)
-        ):
+        if moments == "zero" and not _MOMENTS.isdisjoint(_fields(path)):
             return jnp.zeros_like(leaf)
         return leaf
 
-    old = states.as_arrays(states.opt_state_of(x))
-    return states.with_opt_state(x, tree_map_with_path(change, old, is_leaf=_is_held))
+    return states.with_opt_state(x, tree_map_with_path(change, states.as_arrays(states.opt_state_of(x))))
 
 
 def counts_of(x: Any) -> dict[str, jax.Array]:
     """Every count by its path; those of the numbers that `optax.inject_hyperparams` schedules are among them."""
-    leaves = jax.tree_util.tree_leaves_with_path(states.as_arrays(states.opt_state_of(x)), is_leaf=_is_held)
+    leaves = jax.tree_util.tree_leaves_with_path(states.as_arrays(states.opt_state_of(x)))
     return {
         jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves if _is_count(path, leaf)
     }
 
 
-def _is_held(node: Any) -> bool:
-    """Whether it is a schedule that the state holds: its lengths are counts too, and none of updates."""
-    return isinstance(node, Schedule)
-
-
 def _is_count(path: Any, leaf: Any) -> bool:
-    if _is_held(leaf):
-        return False
-    names = [key.name for key in path if isinstance(key, GetAttrKey)]
+    names = _fields(path)
     return bool(names) and path[-1] == GetAttrKey(names[-1]) and names[-1] in _COUNTS and _is_integer(leaf)
+
+
+def _fields(path: Any) -> list[str]:
+    """The fields on a path; none within a held schedule, whose lengths are counts too, and of no updates."""
+    names = [key.name for key in path if isinstance(key, GetAttrKey)]
+    return [] if "held" in names else names
 
 
 def _is_integer(leaf: Any) -> bool:
