@@ -499,6 +499,15 @@ WRONG_STATE_DICTS = {
         ValueError,
         "names has no v, a parameter here; the near.* w",
     ),
+    "a name too many, before the first update": (
+        lambda: load_optimizer_state(
+            port("adam").init({"w": jnp.zeros(1)}),
+            {"state": {}, "param_groups": [{**two_groups()[0], "params": [1, 2]}]},
+            names=["w", "v"],
+        ),
+        ValueError,
+        "names has v, which is no parameter here; the nearest are w",
+    ),
     "counts that differ": (
         lambda: load_optimizer_state(
             port("adam").init({"w": jnp.zeros(1), "v": jnp.zeros(1)}),

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 from jaxlr_docs import docstrings, formulas, listing, signatures
 
-from jaxlr import dialects
+from jaxlr import dialects, schedules
 
 DOCS = Path(__file__).parents[2] / "docs"
 MODULES = ["jaxlr", *(f"jaxlr.{name}" for name in ("schedules", "transforms", "optimizers", "dialects", "search"))]
@@ -100,6 +100,16 @@ def test_the_reference_has_every_public_name(module):
         if not inspect.ismodule(getattr(loaded, name)) and id(getattr(loaded, name)) not in listing.HOMES
     ]
     assert lacking == []
+
+
+def test_what_no_page_has_asked_for_is_listed_where_a_page_asks_for_the_rest(tmp_path):
+    asked = [name for name in schedules.__all__ if name not in ("cosine", "power")]
+    (tmp_path / "a.rst").write_text(".. entries:: jaxlr.schedules\n\n   " + " ".join(asked) + "\n")
+    (tmp_path / "b.rst").write_text(".. entries:: jaxlr.schedules\n\n   *\n")
+    listing.read(tmp_path)
+    assert listing.names("jaxlr.schedules", ["linear", "*"]) == ["linear", "cosine", "power"]
+    assert listing.home(schedules.cosine, "jaxlr", "cosine") == "jaxlr.schedules.cosine"
+    listing.read(DOCS / "reference")
 
 
 class Page(HTMLParser):

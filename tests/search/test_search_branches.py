@@ -1,5 +1,7 @@
 """Branches: each has the bits of the training done alone, the trunk is trained once, and a killed one goes on."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -58,6 +60,14 @@ def test_what_was_trained(result):
     assert [float(schedule(budget)) for schedule, budget in zip(result.schedules, result.budgets, strict=True)] == [
         0
     ] * 3
+
+
+def test_it_prints_its_scores_by_name(result):
+    told = ", ".join(f"{float(loss):.4g}" for loss in result.scores["loss"])
+    assert f"46 made instead of 70; loss {told}; map" in repr(result)
+    alone = dataclasses.replace(result, scores=result.scores["loss"])
+    assert f"; scores {told}; map" in repr(alone)
+    assert "70; map" in repr(dataclasses.replace(result, scores=None))
 
 
 def test_each_branch_has_the_bits_of_the_training_done_alone(result):

@@ -1,5 +1,6 @@
 """Suggestions: what fastai and torch-lr-finder say of the same curves, bounds as the CLR paper reads them, refusals."""
 
+import dataclasses
 from pathlib import Path
 
 import jax
@@ -9,6 +10,7 @@ import pytest
 
 import jaxlr
 from jaxlr.search.ranges import suggestions
+from jaxlr.search.ranges.recommendation import Recommendation
 from jaxlr.search.ranges.result import Curve, RangeTest
 from jaxlr.search.ranges.suggestions import NoSuggestion
 
@@ -283,3 +285,10 @@ def test_a_loss_that_is_never_finite_has_no_bounds():
     result = jaxlr.lr_range_test(lambda p, b: jnp.sum(p) / 0.0, *SQUARES, optimizer=jaxlr.sgd, num_steps=40)
     with pytest.raises(NoSuggestion, match="no bounds: the loss is not finite at the first rate"):
         result.bounds()
+
+
+def test_rules_that_refuse_beside_a_recommendation_are_told():
+    flat = ramp(np.ones(100))
+    assert "other rules" not in repr(flat)
+    told = repr(dataclasses.replace(flat, recommendation=Recommendation(0.1, "by hand", 0.05, 0.2), why="by hand"))
+    assert "other rules: none sees a fall through the noise from batch to batch" in told

@@ -7,6 +7,7 @@ import optax
 import pytest
 from flax import nnx
 
+import jaxlr
 from jaxlr import optimizers
 from jaxlr.dialects import torch as dialect
 from jaxlr.transforms import (
@@ -306,3 +307,10 @@ def test_a_mask_of_all_parameters_fits_where_some_are_left_out(around):
     np.testing.assert_array_equal(params["head"]["bias"], PARAMS["head"]["bias"])
     with pytest.raises(ValueError, match="mask has an entry for elsewhere, which is no parameter"):
         optimizers.sgd(0.1, weight_decay=0.5, mask={**mask, "elsewhere": True}).init(PARAMS)
+
+
+def test_what_an_optimizer_itself_cannot_do_is_said_by_it():
+    narrow = {"w": jnp.ones((2, 2), jnp.bfloat16), "b": jnp.ones(2, jnp.bfloat16)}
+    inner = optax.apply_if_finite(jaxlr.with_master_weights(jaxlr.adamw(0.1)), 2)
+    with pytest.raises(TypeError, match="cond branches must have equal output types"):
+        jaxlr.ParameterGroups(decay_from_rank=2).wrap(inner).init(narrow)

@@ -82,10 +82,13 @@ class BranchesResult:
         )
 
     def _told_scores(self) -> str:
-        """The scores, where there is one number a budget."""
-        if np.shape(self.scores) != (len(self.budgets),):
-            return ""
-        return f"; scores {', '.join(f'{float(score):.4g}' for score in np.asarray(self.scores))}"
+        """The scores that are one number a budget, by their names."""
+        told = ""
+        for path, values in jax.tree_util.tree_leaves_with_path(self.scores):
+            if np.shape(values) == (len(self.budgets),):
+                name = jax.tree_util.keystr(path, simple=True, separator="/") or "scores"
+                told += f"; {name} {', '.join(f'{float(value):.4g}' for value in np.asarray(values))}"
+        return told
 
 
 def branches(
