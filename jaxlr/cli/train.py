@@ -16,13 +16,14 @@ from jaxlr.cli.aborts import peers_in_one_line
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.cli.writing import disk_errors, say
 from jaxlr.errors import CheckpointError, NoSuggestion, Stopped, TrainingDiverged
-from jaxlr.training.loop.hosts import Hosts, check_same, connected, is_first
+from jaxlr.training.loop.hosts import Hosts, check_same, connected, is_first, tells_of_a_peer
 from jaxlr.training.runs.config import TrainConfig, load_config
 from jaxlr.training.runs.folder import check_folder, discard, was_left
 
 if TYPE_CHECKING:
     from jaxlr.training.runs.run import Run
 
+_DIED = "another process of the run has died"
 _TESTS = 3  # range tests whose medians count
 
 
@@ -91,14 +92,26 @@ def _several(hosts: Hosts) -> Iterator[None]:
     where = f" at {hosts.coordinator}" if hosts.coordinator else ""
     told = [f"the other processes cannot be reached{where}, or not all came in {hosts.peer_timeout} s"]
     with peers_in_one_line("train", lambda: told[0]), connected(hosts):
-        told[0] = "another process of the run has died"
+        told[0] = _DIED
         yield
+
+
+@contextlib.contextmanager
+def _lost_peers() -> Iterator[None]:
+    """Says in one line that another process of the run is gone, where a program of all of them fails."""
+    try:
+        yield
+    except Exception as error:
+        if not tells_of_a_peer(error):
+            raise
+        raise CommandError(f"{_DIED} ({error}); {stopping.how_it_stands()}", code=1) from None
 
 
 def _check_same(options: TrainOptions) -> None:
     others = {name: vars(options)[name] for name in ("lr", "resume", "from_", "out")}
     try:
-        check_same({**vars(options.config), **others})
+        with _lost_peers():
+            check_same({**vars(options.config), **others})
     except ValueError as error:
         raise CommandError(error, by_all=True) from None
 
@@ -107,7 +120,7 @@ def _prepare(options: TrainOptions) -> "Run":
     if options.resume is not None:
         stopping.stands(lambda: f"go on with jaxlr train --resume {options.resume}")
     # Flax and the network take seconds: something must move on the terminal before that.
-    with input_errors(), Console().status("getting ready ..."):
+    with input_errors(), _lost_peers(), Console().status("getting ready ..."):
         from jaxlr.training.runs.run import prepare, resume
 
         try:
@@ -208,9 +221,6 @@ def _announce(run: "Run") -> None:
 
 
 def _execute(run: "Run") -> None:
-    from jax import process_count
-    from jax.errors import JaxRuntimeError
-
     from jaxlr.training.runs.run import execute
     from jaxlr.training.runs.showing.progress import print_summary, show_progress
 
@@ -218,7 +228,7 @@ def _execute(run: "Run") -> None:
     stopping.stands(lambda: "nothing has been written" if discard(run.folder) else again)
     progress = show_progress(run.updates, run.config.epochs) if is_first() else contextlib.nullcontext()
     try:
-        with disk_errors(lambda: _after(run.folder)):
+        with _lost_peers(), disk_errors(lambda: _after(run.folder)):
             if is_first():
                 _announce(run)
             with progress as watch, stopping.patience() as stop:
@@ -229,10 +239,6 @@ def _execute(run: "Run") -> None:
         number = stopping.came() or signal.SIGTERM
         by = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         raise CommandError(f"{error} by {by} and saved; {again}", code=128 + number, by_all=True) from None
-    except JaxRuntimeError as error:
-        if process_count() == 1:
-            raise
-        raise CommandError(f"another process of the run has died ({error}); {again}", code=1) from None
     except CheckpointError as error:
         raise CommandError(f"{error}; once that is mended, {_after(run.folder)}", code=1) from None
     except BrokenPipeError:  # nobody reads on

@@ -16,10 +16,22 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-__all__ = ["Hosts", "any_host", "check_same", "connected", "first_host", "is_first", "largest", "wait_for_all"]
+__all__ = [
+    "Hosts",
+    "any_host",
+    "check_same",
+    "connected",
+    "first_host",
+    "is_first",
+    "largest",
+    "tells_of_a_peer",
+    "wait_for_all",
+]
 
 _MOST_PROCESSES = 2**20  # no machine has more hosts
 _LONGEST_WAIT = 10**6  # seconds: 11 days
+# XLA says it as a plain ValueError where a program fails while it is called, not later.
+_STATUS = re.compile("(ABORTED|CANCELLED|DEADLINE_EXCEEDED|INTERNAL|UNAVAILABLE|UNKNOWN): ")
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,21 @@ def _leave(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def tells_of_a_peer(error: Exception) -> bool:
+    """Whether an error says that another process of the run is gone: the device of this one has nothing to answer for.
+
+    Example:
+      >>> tells_of_a_peer(ValueError("UNKNOWN: Gloo AllGather failed: Connection closed by peer"))  # of one process
+      False
+    """
+    if jax.process_count() == 1:
+        return False
+    text = str(error)
+    # tensorstore, which writes the checkpoints, has the same words for a disk.
+    of_program = isinstance(error, ValueError) and _STATUS.match(text) is not None and "tensorstore" not in text
+    return isinstance(error, jax.errors.JaxRuntimeError) or of_program
 
 
 def is_first() -> bool:

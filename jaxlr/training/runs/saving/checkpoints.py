@@ -15,10 +15,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
-from jax.errors import JaxRuntimeError
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from jaxlr.errors import CheckpointError
+from jaxlr.training.loop.hosts import tells_of_a_peer
 from jaxlr.training.runs.records.position import Position, to_position
 from jaxlr.training.runs.records.schema import check_fields, text
 from jaxlr.training.runs.saving.checksums import FILE as CHECKSUMS
@@ -128,7 +128,7 @@ class Checkpoints:
 
     def close(self) -> None:
         """Ends the threads that write; a failure that nobody waited for is lost."""
-        with contextlib.suppress(CheckpointError, JaxRuntimeError), self._writing():
+        with contextlib.suppress(Exception), self._writing():
             self._manager.close()
         # After a failure some threads of orbax and tensorstore live on until the process ends, and would tell of that.
         if not self._failed:
@@ -139,7 +139,7 @@ class Checkpoints:
         try:
             with _errors(f"{self.folder}: cannot write a checkpoint"):
                 yield
-        except (CheckpointError, JaxRuntimeError):
+        except Exception:
             self._failed = True
             raise
 
@@ -306,7 +306,7 @@ def _errors(what: str) -> Iterator[None]:
     except CheckpointError:
         raise
     except Exception as error:
-        if isinstance(error, JaxRuntimeError) and jax.process_count() > 1:
+        if tells_of_a_peer(error):
             raise  # processes agree in the middle of a write: one of them is gone, and the disk is fine
         place = what.partition(": ")[0]
         reason = " ".join(str(error).replace(f"{place}/", "").split()) or type(error).__name__
