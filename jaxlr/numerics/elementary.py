@@ -6,12 +6,12 @@ import math
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from jaxlr.numerics.fixed import atanh_excess, exp2_slope, versine
 from jaxlr.numerics.wide import (
     LOG_OF_ZERO,
+    SMALLEST,
     Wide,
     between,
     constant,
@@ -22,14 +22,14 @@ from jaxlr.numerics.wide import (
     power_of_two,
     quick_two_sum,
     select,
+    two_difference,
     where,
 )
 
-__all__ = ["exp", "exp_and_rest", "log", "logs", "one_less", "one_more", "sqrt", "versine"]
+__all__ = ["exp", "exp_and_rest", "geometric", "less_one", "log", "logs", "one_less", "one_more", "sqrt", "versine"]
 
 Array = jax.Array
 _LOG_SPAN = 180.0  # exp(-180) is 0 and exp(180) is infinite in float32, for every weight in front that is not absurd
-_TINY = np.finfo(np.float32).tiny
 
 
 def exp(value: Wide) -> tuple[Wide, Array]:
@@ -51,7 +51,7 @@ def log(value: Wide, less_one: Wide | None = None) -> Wide:
 
     Near 1 it is as accurate as `less_one`, that is `value - 1`, where the caller knows it better than the value tells.
     """
-    positive = value.high >= _TINY
+    positive = value.high >= SMALLEST
     mantissa, exponent = frexp(Wide(select(positive, value.high, 1.0), value.low))
     upper = mantissa.high > math.sqrt(2)
     exponent = exponent + upper.astype(jnp.int32)
@@ -84,9 +84,21 @@ def _together(array: Wide, *scalars: Wide) -> Wide:
     )
 
 
+def geometric(first: Wide, last: Wide, done: Wide) -> Wide:
+    """`first * (last / first)**done` for last >= 0, from the smallest normal float32 where first is below it.
+
+    The quotient need not be a float32: it is that of the mantissas.
+    """
+    first = where(first.high >= SMALLEST, first, constant(SMALLEST))
+    (first, first_exponent), (last, last_exponent) = frexp(first), frexp(last)
+    binary = (last_exponent - first_exponent).astype(jnp.float32)
+    factor, exponent = exp((log(last / first) + constant(math.log(2)).times(binary)) * done)
+    return (first * factor).scaled(exponent + first_exponent)
+
+
 def sqrt(value: Wide) -> Wide:
     """The square root, for `value >= 0`; 0 below the smallest normal float32."""
-    positive = value.high >= _TINY
+    positive = value.high >= SMALLEST
     high = select(positive, value.high, 1.0)
     root = guess(lax.sqrt(high))
     square = Wide(root, jnp.zeros_like(root)).times(root)
@@ -106,6 +118,12 @@ def one_less(value: Wide) -> Wide:
     one = hidden(1.0)
     high = one - value.high
     return Wide(high, ((one - high) - value.high) - value.low)
+
+
+def less_one(value: Wide) -> Wide:
+    """`value - 1`, of all bits also where they cancel."""
+    high, error = two_difference(value.high, hidden(1.0))
+    return Wide(*quick_two_sum(high, error + value.low))
 
 
 def _clipped(value: Wide, low: float, high: float) -> Wide:

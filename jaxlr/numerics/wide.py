@@ -24,6 +24,7 @@ from jax import lax
 
 Array = jax.Array
 LARGEST = float(np.finfo(np.float32).max)
+SMALLEST = float(np.finfo(np.float32).tiny)  # what is nearer to 0 is 0 on some devices
 LOG_OF_ZERO = -1e20  # finite, so that no updates of a zero decay are 0 * LOG_OF_ZERO = 0
 
 

@@ -503,8 +503,7 @@ def _split(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _split_logarithm(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    tiny = float(np.finfo(np.float32).tiny)
-    return _split(np.where(value >= tiny, np.log(np.maximum(value, tiny)), wide.LOG_OF_ZERO))
+    return _split(np.where(value >= wide.SMALLEST, np.log(np.maximum(value, wide.SMALLEST)), wide.LOG_OF_ZERO))
 
 
 def _stacked(leaves: Sequence[Number | Factor]) -> tuple[Any, Any]:

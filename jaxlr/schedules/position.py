@@ -61,15 +61,15 @@ class Position:
     def share(self, total: Array) -> Share:
         """The share of a way of `total` updates; all of it is done from `total` on."""
         ahead = total - lax.min(*alike(self.whole, total))
-        early = self.whole < ahead
-        near = lax.min(*alike(self.whole, ahead))
         whole = at_least_one(total)
         if self.fraction is None or self.rest is None:
-            return Share(ratio(near, whole, times=1), early)
-        inside = self.whole < total
-        part = only(inside, where(early, self.fraction, self.rest))
-        near = near - (inside & ~early).astype(jnp.uint32)
-        return Share((from_integer(near) + part).doubled() / from_integer(whole), early)
+            return Share(ratio(lax.min(*alike(self.whole, ahead)), whole, times=1), self.whole < ahead)
+        inside = (ahead > 0).astype(jnp.uint32)
+        after = ahead - inside  # whole updates behind the one that this lies in
+        early = (self.whole < after) | ((self.whole == after) & (self.fraction.high < 0.5) & (ahead > 0))
+        near = from_integer(select(early, self.whole, after))
+        part = only(ahead > 0, where(early, self.fraction, self.rest))
+        return Share((near + part).doubled() / from_integer(whole), early)
 
     def parts(self, total: Array) -> tuple[Wide, Wide]:
         """`(done, left)` with `done + left = 1`: how much of `total` lies behind and ahead; (1, 0) from `total` on."""
@@ -116,6 +116,30 @@ def position_of(value: Wide) -> Position:
     return Position(select(fits, high + low - below.astype(jnp.uint32), 0xFFFFFFFF), fraction, rest)
 
 
+def position_of_ratio(value: Wide, dividend: Array, divisor: Array) -> Position:
+    """A quotient of integers as a position, exactly; at most 2**32 - 1.
+
+    Args:
+      value: the quotient, less than 1/2 off.
+      dividend: modulo 2**32; uint32.
+      divisor: uint32, from 1 to 2**31 - 1.
+    """
+    nearest = lax.stop_gradient(value.rounded())
+    fits = (nearest.high < 2.0**32) | ((nearest.high == 2.0**32) & (nearest.low < 0))
+    whole = modulo_of(nearest)
+    remainder = (dividend - whole * divisor).astype(jnp.int32)  # wraps on the way, and is exact
+    below = (remainder < 0).astype(jnp.uint32)
+    done, left = Position(remainder.astype(jnp.uint32) + below * divisor).parts(divisor)
+    return Position(select(fits, whole - below, 0xFFFFFFFF), only(fits, done), where(fits, left, constant(1.0)))
+
+
+def modulo_of(value: Wide) -> Array:
+    """An integer below 2**56 modulo 2**32; uint32."""
+    wraps = jnp.floor(value.high * jnp.float32(2.0**-32))
+    high = (value.high - wraps * jnp.float32(2.0**32)).astype(jnp.uint32)
+    return high + value.low.astype(jnp.int32).astype(jnp.uint32)  # which may be negative
+
+
 def resumed(position: Position, total: Array, begin: Array, phase: Wide) -> Share:
     """The share of a way of `total` updates of which `phase` was done at the count `begin`.
 
@@ -134,14 +158,14 @@ def progress(position: Position, total: Array, begin: Array, phase: Wide) -> tup
     length = from_integer(total)
     done = phase * length
     start = lax.min(*alike(total, begin))
-    place, rest = position.since(start), total - start
-    behind = lax.min(*alike(place.whole, rest))
-    inside, ahead = from_integer(behind), from_integer(rest - behind)
-    if place.fraction is not None and place.rest is not None:
-        moves = (place.whole < rest) & (position.whole >= start)
-        ahead = from_integer(rest - behind - moves.astype(jnp.uint32)) + only(moves, place.rest)
-        inside = inside + only(moves, place.fraction)
-    speed = length.minus(done) / from_integer(at_least_one(rest))
+    left, way = total - lax.clamp(*alike(start, position.whole, total)), at_least_one(total - start)
+    # A way that would begin at its end, or behind it, is one update that is done.
+    inside, ahead = from_integer(way - left), from_integer(left)
+    if position.fraction is not None and position.rest is not None:
+        moves = (left > 0) & (position.whole >= start)
+        ahead = from_integer(left - moves.astype(jnp.uint32)) + only(moves, position.rest)
+        inside = inside + only(moves, position.fraction)
+    speed = length.minus(done) / from_integer(way)
     return done.plus(inside * speed), ahead * speed
 
 

@@ -56,7 +56,7 @@ row(
 
 def per_example(n, schedule, batch_size, unit=1, scale=None):
     if not isinstance(batch_size, dict):
-        return schedule(near_integer(mpf(n) * batch_size / unit))
+        return schedule(in_units(n, mpf(n) * batch_size, unit))
     starts, sizes = list(batch_size), list(batch_size.values())
     seen, updates, piece = 0, 0, 0
     while piece + 1 < len(starts):  # as many updates of this size as it takes to have seen the next size's start
@@ -66,7 +66,12 @@ def per_example(n, schedule, batch_size, unit=1, scale=None):
         seen, updates, piece = seen + needed * sizes[piece], updates + needed, piece + 1
     ratio = mpf(sizes[piece]) / sizes[0]
     factor = {None: 1, "linear": ratio, "sqrt": mpmath.sqrt(ratio)}[scale]
-    return factor * schedule(near_integer((seen + (n - updates) * mpf(sizes[piece])) / unit))
+    return factor * schedule(in_units(n, seen + (n - updates) * mpf(sizes[piece]), unit))
+
+
+def in_units(n, examples, unit):
+    """Exact of whole updates."""
+    return near_integer(examples / unit) if n != int(n) else min(examples / unit, mpf(2**32 - 1))
 
 
 def per_example_draw(dice):

@@ -2,7 +2,7 @@
 
 import mpmath
 from reference import mpf, power
-from rows import SEVEN, call, of, row
+from rows import SEVEN, SMALLEST, call, of, row
 
 COSINE = call("cosine", init_value=0.3, decay_steps=40)
 
@@ -76,7 +76,7 @@ def cooldown(n, schedule, at, steps, shape="linear", end_value=0.0, power=1.0):
     if n < at:
         return schedule(n)
     start, end, x = schedule(at), mpf(end_value), min(mpf(n - at) / steps, 1)
-    if shape == "exponential" and start > 0:
+    if shape == "exponential" and start >= SMALLEST:  # a smaller rate is 0
         return end if x == 1 else mpmath.exp((1 - x) * mpmath.log(start) + x * mpmath.log(end))
     share = {
         "linear": 1 - x,

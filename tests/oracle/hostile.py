@@ -200,6 +200,7 @@ EXACT = {
     "sign": lambda a, **_: np.sign(a),
     "max": lambda a, b, **_: np.maximum(a, b),
     "min": lambda a, b, **_: np.minimum(a, b),
+    "clamp": lambda low, x, high, **_: np.minimum(np.maximum(x, low), high),
     "round": lambda a, **_: np.rint(a),
     "reduce_precision": _reduced,
     "floor": lambda a, **_: np.floor(a),

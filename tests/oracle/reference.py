@@ -22,10 +22,12 @@ def power(base, exponent):
 
 
 def resumed(n, end, begin, phase):
-    """The place on a way of `end` updates of which a share, `phase`, was done at `begin`."""
+    """The place on a way of `end` updates of which a share, `phase`, was done at `begin`; over if it begins there."""
     if n >= end or not (begin or phase):
         return n
-    return end * (mpf(phase) + (1 - mpf(phase)) * max(n - begin, 0) / mpf(end - begin)) if begin < end else n
+    if begin >= end:
+        return mpf(end)
+    return end * (mpf(phase) + (1 - mpf(phase)) * max(n - begin, 0) / mpf(end - begin))
 
 
 def near_integer(x):

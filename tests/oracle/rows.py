@@ -115,17 +115,22 @@ class Call:
         if self.grows_by_a_fraction():
             growth = self.arguments["t_mul"]
             slack = max(slack, 2.0**-45 * self.largest() * growth / (growth - 1))
-        if self.name in (
-            "at_speed",
-            "with_restarts",
-            "per_example",
-        ):
-            slack = max(slack, 2.0**-43 * self.largest())
         if self.name == "raised":  # a base that small counts as 0
             slack = max(slack, SMALLEST ** min(1.0, self.arguments["right"]))
+        if self.name == "quotient":
+            slack = max(slack, SMALLEST / abs(self.arguments["right"]))
         if inner:
             slack = max(slack, SMALLEST * max(1.0, self.largest()), *(call.slack() for call in inner))
         return slack
+
+    def reach(self):
+        """How much of the distance from 0 the places between counts may be off, where it has such places."""
+        inner = [call for value in self.arguments.values() for call in _calls(value)]
+        own = 2.0**-44 if self.name == "at_speed" else 0.0
+        if self.grows_by_a_fraction():
+            growth = self.arguments["t_mul"]
+            own = 2.0**-44 * growth / (growth - 1)
+        return max(own, *(call.reach() for call in inner)) if inner else own
 
     def grows_by_a_fraction(self):
         return self.name in ("cosine_restarts", "with_restarts") and self.arguments["t_mul"] % 1 > 0

@@ -90,18 +90,17 @@ def as_float32(call):
 def exact_range(call, counts):
     """The lowest and the highest value that are right at each count: the exact one.
 
-    A growth that is no integer puts its restarts between counts. They are decided to 44 bits, fewer for a growth near
-    1: so near to a restart the values on both of its sides are right.
+    A growth that is no integer puts its restarts between counts, and a speed that is none puts a schedule there. These
+    places are decided to 44 bits, fewer for a growth near 1: so near to a restart the values on both of its sides are
+    right, and of a schedule inside of it those at both of these places.
     """
     exact = np.array([float(call.exact(int(n))) for n in counts])
-    if not call.grows_by_a_fraction():
+    if not (reach := call.reach()):
         return exact, exact
-    growth = call.arguments["t_mul"]
-    reach = 2.0**-44 * growth / (growth - 1)
     near = [exact]
     for factor in (1 - reach, 1 + reach):
         near.append(np.array([float(call.exact(reference.mpf(int(n)) * factor)) for n in counts]))
-    restart = np.ptp(near, axis=0) > call.largest() / 1000
+    restart = (np.ptp(near, axis=0) > call.largest() / 1000) | (call.name != "cosine_restarts")
     return np.where(restart, np.min(near, axis=0), exact), np.where(restart, np.max(near, axis=0), exact)
 
 

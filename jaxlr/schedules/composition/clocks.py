@@ -15,7 +15,7 @@ from jaxlr.numerics.wide import Wide, constant, from_integer, less, saturating_p
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.steps import passed
 from jaxlr.schedules.family import Cycle, family
-from jaxlr.schedules.position import Position, at_least_one, position_of
+from jaxlr.schedules.position import Position, at_least_one, modulo_of, position_of, position_of_ratio
 from jaxlr.schedules.schedule import Schedule, as_schedule
 from jaxlr.typing import Length, Scalar
 
@@ -112,7 +112,7 @@ def at_speed(schedule: Schedule, speed: Scalar) -> Schedule:
 
     The speed need not be whole: between two of its counts a schedule goes on along its curve, and one that changes at
     certain counts only holds its rate. A product within 2**-40 of itself of an integer is that integer, so that
-    1 / 2.4 makes steps of 2.4 updates. The schedule's counts end at 2**32 - 1.
+    1 / 2.4 makes steps of 2.4 updates. The place has 44 bits, and the schedule's counts end at 2**32 - 1.
 
     Args:
       schedule: any schedule.
@@ -170,10 +170,9 @@ def per_example(
 
     lr(n) = schedule(e(n) / unit) * factor, e(n) the examples behind update n, n * batch_size
 
-    Between two of its counts a schedule goes on along its curve; a quotient within 2**-40 of itself of an integer is
-    that integer. A batch size may grow: {0: 256, 1_000_000: 512} has 512 from the first update on that has 1,000,000
-    examples behind it. Then `scale` says how the rate grows with it: by size / first size ("linear"), the root of
-    that ("sqrt"), or not at all.
+    Between two of its counts a schedule goes on along its curve; the place is exact. A batch size may grow:
+    {0: 256, 1_000_000: 512} has 512 from the first update on that has 1,000,000 examples behind it. Then `scale` says
+    how the rate grows with it: by size / first size ("linear"), the root of that ("sqrt"), or not at all.
 
     Args:
       schedule: a schedule whose counts and lengths are examples, or units of them; its counts end at 2**32 - 1.
@@ -220,14 +219,19 @@ def _per_example(
 
 
 def _in_examples(position: Position, batch_size: jax.Array | leaves.Ramp, unit: jax.Array) -> Position:
+    unit = at_least_one(unit)
     if isinstance(batch_size, leaves.Ramp):
         piece = _piece(position, batch_size)
         size, start = (each.astype(jnp.uint32)[piece] for each in (batch_size.sizes, batch_size.updates))
         seen = batch_size.seen.decoded()
-        examples = Wide(seen.high[piece], seen.low[piece]) + position.since(start).wide() * from_integer(size)
+        seen = Wide(seen.high[piece], seen.low[piece])
+        position = position.since(start)
+        examples, modulo = seen + position.wide() * from_integer(size), modulo_of(seen) + position.whole * size
     else:
-        examples = position.wide() * from_integer(at_least_one(batch_size))
-    return position_of(examples / from_integer(at_least_one(unit)))
+        size = at_least_one(batch_size)
+        examples, modulo = position.wide() * from_integer(size), position.whole * size
+    value = examples / from_integer(unit)
+    return position_of(value) if position.fraction is not None else position_of_ratio(value, modulo, unit)
 
 
 def _piece(position: Position, ramp: leaves.Ramp) -> jax.Array:

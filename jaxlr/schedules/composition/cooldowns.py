@@ -108,8 +108,6 @@ def _cooldown(
     else:
         cooling = value * left + end_value * done
     if shape == "exponential":
-        above = value.high > 0.0
-        start = where(above, value, wide.constant(1.0))
-        factor, scale = elementary.exp(elementary.log(end_value / start) * done)
-        cooling = where(above & (left.high > 0.0), (start * factor).scaled(scale), cooling)
+        curved = (value.high >= wide.SMALLEST) & (left.high > 0.0)
+        cooling = where(curved, elementary.geometric(value, end_value, done), cooling)
     return where(position.whole < at, value, cooling)

@@ -213,8 +213,7 @@ def _warmup(
         rising = _ahead(here, offset).share(warmup_steps).between(first, value)
     elif kind == "exponential":
         done, _ = _ahead(here, offset).parts(warmup_steps)
-        power, scale = elementary.exp(elementary.log(value / first) * done)
-        rising = (first * power).scaled(scale)
+        rising = elementary.geometric(first, value, done)
     else:
         done, left = _risen(kind, here, offset, warmup_steps)
         rising = cosine_between(first, value, done, left) if kind == "cosine" else first * left + value * done

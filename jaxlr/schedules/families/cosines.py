@@ -45,7 +45,8 @@ def cosine(
       end_value: the last rate.
       after: "hold" or "rise".
       begin: the count at which it begins to move, with x = begin_phase + (1 - begin_phase) (n - begin) / (decay_steps -
-        begin); an integer, at least 0. `jaxlr.retime` sets it where the horizon of a run changes.
+        begin); an integer, at least 0. `jaxlr.retime` sets it where the horizon of a run changes. A
+        curve that would begin at its end, or behind it, is over.
       begin_phase: the share x of the curve at which it begins, in [0, 1].
 
     Returns:

@@ -8,7 +8,7 @@ from jax import lax
 
 from jaxlr.numerics import elementary
 from jaxlr.numerics.elementary import exp
-from jaxlr.numerics.wide import Wide, alike, constant, from_integer, ratio, where
+from jaxlr.numerics.wide import Wide, alike, between, constant, from_integer, power_of_two, quick_two_sum, ratio, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.lines import from_zero
 from jaxlr.schedules.family import family
@@ -192,4 +192,8 @@ def _tanh(
     argument = lower * left + upper * done
     power, scale = elementary.exp(argument + argument)
     growth = power.scaled(scale)
-    return (init_value + end_value * growth) / (constant(1.0) + growth)
+    whole, unit = constant(1.0) + growth, power_of_two(-between(scale, 0, 120))
+    # A large growth divides last, by a power of 2: a quotient that small would have no low part.
+    value = (init_value + end_value * growth) / Wide(whole.high * unit, whole.low * unit)
+    high, low = quick_two_sum(value.high, value.low)
+    return Wide(high * unit, low * unit)

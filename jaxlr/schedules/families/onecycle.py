@@ -8,7 +8,8 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from jaxlr.numerics.wide import Wide, constant, from_integer, unless, where
+from jaxlr.numerics.elementary import less_one
+from jaxlr.numerics.wide import Wide, constant, from_integer, select, unless, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import along_cosine
 from jaxlr.schedules.families.lines import from_zero
@@ -53,7 +54,7 @@ def one_cycle(
       three_phase: whether the fall has two parts.
       last: the count at which the end is reached: "total-1" or "total".
       begin: the count at which it begins to move; an integer, at least 0. `jaxlr.retime` sets it where the horizon of a
-        run changes.
+        run changes. A curve that would begin at its end, or behind it, is over.
       begin_phase: the share of the run that it counts as over by then, in [0, 1]; the rest comes evenly.
 
     Returns:
@@ -136,7 +137,7 @@ def one_cycle_momentum(
       three_phase: whether the rate's fall has two parts.
       last: the count at which the end is reached: "total-1" or "total".
       begin: the count at which it begins to move; an integer, at least 0. `jaxlr.retime` sets it where the horizon of a
-        run changes.
+        run changes. A curve that would begin at its end, or behind it, is over.
       begin_phase: the share of the run that it counts as over by then, in [0, 1]; the rest comes evenly.
 
     Returns:
@@ -207,8 +208,9 @@ def placed(
     start, ahead = progress(position, end, begin, begin_phase)
     distances = [start - border for border in borders]
     earlier = [distance.high < 0.0 for distance in distances[:-1]]
-    # At the end a last phase of no length has not begun: it does nothing. Anywhere else this is `distance < 0`.
-    earlier.append(distances[-1].high <= ahead.high * jnp.float32(-(2.0**-99)))
+    # At the end a last phase of no length, but for rounding, has not begun: it does nothing. Elsewhere this is `< 0`.
+    most = select(ahead.high > 0.0, -(2.0**-99), start.high * jnp.float32(2.0**-40))
+    earlier.append(distances[-1].high <= most)
     behind = in_turn(earlier, start, *distances)
     ahead = in_turn(earlier, *(-distance for distance in distances), ahead)
     length = behind.plus(ahead)
@@ -239,7 +241,7 @@ def _inner_borders(total_steps: jax.Array, pct_start: Wide, phases: int, last: s
         end, risen = total_steps, share
     else:
         end = at_least_one(total_steps) - jnp.uint32(1)
-        risen = share - constant(1.0)
+        risen = less_one(share)
         # A share that was meant as one update, as 0.1 of 10, starts at the peak.
         risen = unless(jnp.abs(risen.high) <= share.high * 2.0**-40, risen)
     return end, [risen] if phases == 2 else [risen, risen.doubled()]

@@ -95,7 +95,7 @@ def _sum_of_first(count: jax.Array, logs: Wide) -> Wide:
 def _mean_log(u: Wide, log_u: Wide) -> Wide:
     """((1 + u) log(1 + u) - u) / u: the mean of log(1 + x) over [0, u]; a series where the difference cancels."""
     one = constant(1.0)
-    small = u.high < 2.0**-4
+    small = u.high < 2.0**-3
     safe = where(small, one, u)
     log_u = where(small, one, log_u)
     large = log_u + (log_u / safe - one)

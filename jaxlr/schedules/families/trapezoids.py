@@ -58,7 +58,7 @@ def warmup_stable_decay(
       end_value: the rate at the end.
       decay: "linear", "cosine" or "1-sqrt".
       begin: the count at which it begins to move; an integer, at least 0. `jaxlr.retime` sets it where the horizon of a
-        run changes.
+        run changes. A curve that would begin at its end, or behind it, is over.
       begin_phase: the share of all three phases that it counts as over by then, in [0, 1]; the rest comes evenly.
 
     Returns:
