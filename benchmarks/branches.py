@@ -6,8 +6,8 @@
 - alone: a run for each budget, a warm-up, a constant rate, and the last fifth cooled down as 1 - sqrt
 - branches: the same as alone, the stable part trained once (`jaxlr.branches`)
 
-The peak rate is each method's best of `--rates` at the shortest budget, on a seed that the table has not. Accuracy is
-that on the test images; the seeds decide weights, order and the part that validates.
+The peak rate is each method's best of `--rates` at the shortest budget, on the part of the training images that
+validates and a seed that the table has not. Accuracy is that on the test images; the seeds decide weights and order.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ from jaxlr.training.searches.branching import make_steps
 WARMUP = 0.5  # of the shortest budget's stable part would be too long: of an epoch
 
 
-def tested_on_test(data: Dataset, examples: int | None) -> Dataset:
-    """The data with the test images where the score looks, and so many training images."""
+def with_examples(data: Dataset, examples: int | None, part: str) -> Dataset:
+    """The data with so many training images, and this part of it where the score looks."""
     train = data.train if examples is None else data.train[np.arange(min(examples, len(data.train)))]
-    return dataclasses.replace(data, train=train, validation=data.test)
+    return dataclasses.replace(data, train=train, validation=getattr(data, part))
 
 
-def run(options: argparse.Namespace, seed: int, rates: dict[str, float], epochs: list[int]) -> dict[str, Any]:
+def run(
+    options: argparse.Namespace, seed: int, rates: dict[str, float], epochs: list[int], part: str = "test"
+) -> dict[str, Any]:
     """Accuracies by method, seconds, updates, and whether each branch has the bits of the run alone."""
     config = Task(
         data=options.data,
@@ -50,7 +52,7 @@ def run(options: argparse.Namespace, seed: int, rates: dict[str, float], epochs:
         depth=options.depth,
         batch_size=100,
     )
-    data = tested_on_test(load_data(config), options.examples)
+    data = with_examples(load_data(config), options.examples, part)
     step, state, score = make_steps(config, data)
     an_epoch = len(data.train) // config.batch_size
     budgets, warm = [each * an_epoch for each in epochs], max(1, int(WARMUP * an_epoch))
@@ -110,7 +112,8 @@ def main() -> None:
     options = parser.parse_args()
     best = {}
     for method in ("branches", "cosine"):
-        scores = [run(options, 1000, {method: rate}, [min(options.epochs)])[method][0] for rate in options.rates]
+        shortest = [min(options.epochs)]
+        scores = [run(options, 1000, {method: rate}, shortest, "validation")[method][0] for rate in options.rates]
         best[method] = options.rates[int(np.argmax(scores))]
     runs = [run(options, seed, best, options.epochs) for seed in range(options.seeds)]
     said = {name: value for name, value in vars(options).items() if name not in ("data", "data_dir")}
