@@ -64,11 +64,11 @@ class Position:
         whole = at_least_one(total)
         if self.fraction is None or self.rest is None:
             return Share(ratio(lax.min(*alike(self.whole, ahead)), whole, times=1), self.whole < ahead)
-        inside = (ahead > 0).astype(jnp.uint32)
-        after = ahead - inside  # whole updates behind the one that this lies in
-        early = (self.whole < after) | ((self.whole == after) & (self.fraction.high < 0.5) & (ahead > 0))
+        inside = ahead > 0
+        after = ahead - inside.astype(jnp.uint32)  # whole updates behind the one that this lies in
+        early = inside & ((self.whole < after) | ((self.whole == after) & (self.fraction.high < 0.5)))
         near = from_integer(select(early, self.whole, after))
-        part = only(ahead > 0, where(early, self.fraction, self.rest))
+        part = only(inside, where(early, self.fraction, self.rest))
         return Share((near + part).doubled() / from_integer(whole), early)
 
     def parts(self, total: Array) -> tuple[Wide, Wide]:
@@ -108,7 +108,7 @@ def position_of(value: Wide) -> Position:
     below = ~close & (difference.high < 0)
     apart = where(below, -difference, difference)
     other = constant(1.0) - apart
-    fits = (nearest.high < 2.0**32) | ((nearest.high == 2.0**32) & (nearest.low < 0))
+    fits = _is_count(nearest)
     none = close | ~fits
     fraction, rest = unless(none, where(below, other, apart)), where(none, constant(1.0), where(below, apart, other))
     high = select(nearest.high < 2.0**32, nearest.high, 0.0).astype(jnp.uint32)
@@ -125,12 +125,16 @@ def position_of_ratio(value: Wide, dividend: Array, divisor: Array) -> Position:
       divisor: uint32, from 1 to 2**31 - 1.
     """
     nearest = lax.stop_gradient(value.rounded())
-    fits = (nearest.high < 2.0**32) | ((nearest.high == 2.0**32) & (nearest.low < 0))
+    fits = _is_count(nearest)
     whole = modulo_of(nearest)
     remainder = (dividend - whole * divisor).astype(jnp.int32)  # wraps on the way, and is exact
     below = (remainder < 0).astype(jnp.uint32)
     done, left = Position(remainder.astype(jnp.uint32) + below * divisor).parts(divisor)
     return Position(select(fits, whole - below, 0xFFFFFFFF), only(fits, done), where(fits, left, constant(1.0)))
+
+
+def _is_count(value: Wide) -> Array:
+    return (value.high < 2.0**32) | ((value.high == 2.0**32) & (value.low < 0))
 
 
 def modulo_of(value: Wide) -> Array:

@@ -124,13 +124,19 @@ class Call:
         return slack
 
     def reach(self):
-        """How much of the distance from 0 the places between counts may be off, where it has such places."""
-        inner = [call for value in self.arguments.values() for call in _calls(value)]
-        own = 2.0**-44 if self.name == "at_speed" else 0.0
-        if self.grows_by_a_fraction():
-            growth = self.arguments["t_mul"]
-            own = 2.0**-44 * growth / (growth - 1)
-        return max(own, *(call.reach() for call in inner)) if inner else own
+        """How much of the distance from 0 the places of a schedule inside may be off, where they lie between counts."""
+        inner = [call.reach() for value in self.arguments.values() for call in _calls(value)]
+        own = 0.0
+        if self.name == "at_speed" and self.arguments["speed"] % 1:
+            own = 2.0**-44
+        if self.name == "with_restarts" and self.grows_by_a_fraction():
+            own = self.reach_of_restarts()
+        return max([own, *inner])
+
+    def reach_of_restarts(self):
+        """The same for its own restarts."""
+        growth = self.arguments["t_mul"]
+        return 2.0**-44 * growth / (growth - 1)
 
     def grows_by_a_fraction(self):
         return self.name in ("cosine_restarts", "with_restarts") and self.arguments["t_mul"] % 1 > 0

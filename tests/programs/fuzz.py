@@ -95,13 +95,15 @@ def exact_range(call, counts):
     right, and of a schedule inside of it those at both of these places.
     """
     exact = np.array([float(call.exact(int(n))) for n in counts])
-    if not (reach := call.reach()):
+    anywhere = call.reach()
+    reach = anywhere or (call.reach_of_restarts() if call.grows_by_a_fraction() else 0.0)
+    if not reach:
         return exact, exact
     near = [exact]
     for factor in (1 - reach, 1 + reach):
         near.append(np.array([float(call.exact(reference.mpf(int(n)) * factor)) for n in counts]))
-    restart = (np.ptp(near, axis=0) > call.largest() / 1000) | (call.name != "cosine_restarts")
-    return np.where(restart, np.min(near, axis=0), exact), np.where(restart, np.max(near, axis=0), exact)
+    either = (np.ptp(near, axis=0) > call.largest() / 1000) | (anywhere > 0)
+    return np.where(either, np.min(near, axis=0), exact), np.where(either, np.max(near, axis=0), exact)
 
 
 def errors(call, low_high, values):

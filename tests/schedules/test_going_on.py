@@ -23,6 +23,8 @@ WITH_A_HORIZON = {
     "one_cycle": (lambda rate, end, steps: jaxlr.one_cycle(rate, steps, pct_start=0.3), "total_steps"),
     "flat_cosine": (lambda rate, end, steps: flat_cosine(rate, steps, pct_start=0.2, end_value=end), "total_steps"),
 }
+SCALED = ("one_cycle", "tanh")  # by the rate with all that is left at the end: they end at a multiple of a number
+BY_PHASE = ("cosine", "linear", "polynomial", "one_cycle")  # the others keep the rate alone
 AROUND = {
     "product": lambda schedule, dice: dice.between(0.1, 2) * schedule,
     "quotient": lambda schedule, dice: schedule / dice.between(0.1, 2),
@@ -68,9 +70,8 @@ def test_a_cooldown_begins_at_the_rate_and_ends_at_its_own(number):
 @pytest.mark.parametrize("number", some(100, short=(10,)))
 def test_a_new_horizon_goes_on_from_the_rate_and_ends_where_the_old_one_would(number):
     dice = Dice((12, number))
-    family, keep = list(WITH_A_HORIZON)[number % len(WITH_A_HORIZON)], ("rate", "phase")[number // 8 % 2]
-    if family in ("polynomial", "linear", "tanh", "rex", "k_decay", "flat_cosine"):
-        keep = "rate"
+    family = list(WITH_A_HORIZON)[number % len(WITH_A_HORIZON)]
+    keep = "phase" if family in BY_PHASE and number // len(WITH_A_HORIZON) % 2 else "rate"
     make, horizon = WITH_A_HORIZON[family]
     length = dice.length(1_000_000) + 20
     schedule = make(dice.between(1e-3, 1.0), dice.between(1e-6, 1e-4), length)
@@ -86,5 +87,5 @@ def test_a_new_horizon_goes_on_from_the_rate_and_ends_where_the_old_one_would(nu
     steps = np.array([int(length * dice.between(1.0, 3.0)) for _ in range(COUNTS)], np.int32)
     first, last = jax.jit(jax.vmap(rates))(at, steps)
     no_jump(first, schedule(at))
-    if (family, keep) != ("one_cycle", "rate"):  # scaled as a whole
+    if family not in SCALED or keep == "phase":
         np.testing.assert_array_equal(last, schedule(LAST))

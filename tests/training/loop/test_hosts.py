@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 
+import jax
 import numpy as np
 import pytest
 
 from jaxlr.cli import main
-from jaxlr.training.loop.hosts import Hosts, any_host, first_host, largest
+from jaxlr.training.loop.hosts import Hosts, any_host, first_host, largest, tells_of_a_peer
 from jaxlr.training.runs.config import TrainConfig
 from jaxlr.training.runs.run import resume, train
 from jaxlr.training.runs.saving.checkpoints import read_position
@@ -100,6 +101,39 @@ def test_two_processes_have_the_losses_of_one_and_end_with_either(tmp_path):
     assert "epoch 1/100000" in re.sub(" +", " ", (tmp_path / "said0").read_text())
     assert "epoch" not in (tmp_path / "said1").read_text()
     check_losses(tmp_path)
+
+
+GLOO = "UNKNOWN: Gloo AllGather failed: Connection closed by peer"
+
+
+@pytest.mark.parametrize(
+    ("error", "of_a_peer"),
+    [
+        (jax.errors.JaxRuntimeError(GLOO), True),  # of a program that is waited for
+        (ValueError(GLOO), True),  # of one that fails as it is called
+        (ValueError("UNKNOWN: Error writing [tensorstore_spec='...'] os_error_code='28'"), False),
+        (ValueError("seed must be at least 0, got -1 (UNKNOWN: 3)"), False),
+        (OSError(28, GLOO), False),
+    ],
+)
+def test_an_error_tells_of_a_peer_where_there_is_one(error, of_a_peer, monkeypatch):
+    assert not tells_of_a_peer(error)
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    assert tells_of_a_peer(error) == of_a_peer
+
+
+@pytest.mark.parametrize("place", ["cli.train.check_same", "training.runs.run.prepare", "training.runs.run.execute"])
+def test_a_process_that_dies_is_one_line_wherever_the_run_stands(place, tmp_path, monkeypatch, capsys):
+    def lost(*arguments, **words):
+        raise ValueError(GLOO)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"jaxlr.{place}", lost)
+    monkeypatch.setattr("jaxlr.cli.train.tells_of_a_peer", lambda error: str(error) == GLOO)
+    assert main(["train", *WORDS, "--epochs", "1", "--out", "run"]) == 1
+    line = capsys.readouterr().err
+    assert line.startswith(f"jaxlr train: another process of the run has died ({GLOO}); ")
+    assert line.count("\n") == 1
 
 
 @NEEDS_SIGNALS
