@@ -60,6 +60,26 @@ CORNERS = {
         call("tanh", init_value=0.02, decay_steps=6909, lower=-1.29, upper=34.84912065221821),
         [6713, 6769, 6908],
     ),
+    "sizes that grow behind 2^32 examples": (
+        call("per_example", batch_size={0: 4_000_001, 10**10: 8_000_003}, unit=1_000_003,
+             schedule=call("cosine", init_value=0.3, decay_steps=40_000)),
+        [1, 1000, 2499, 2500, 2501, 3000, 5000],
+    ),
+    "examples at a place between updates": (
+        call("at_speed", speed=0.4,
+             schedule=call("per_example", batch_size=3, unit=7,
+                           schedule=call("cosine", init_value=0.3, decay_steps=40))),
+        [1, 2, 3, 100, 200, 233],
+    ),
+    "over before it begins, in epochs": (
+        call("per_epoch", steps_per_epoch=4, staircase=False,
+             schedule=call("cosine", init_value=0.3, decay_steps=3, begin=5, begin_phase=0.25)),
+        [0, 1, 2, 3, 11, 12, 20, 21],
+    ),
+    "just behind a peak between counts": (
+        call("one_cycle", max_lr=1.0, total_steps=10, pct_start=0.29),
+        [1, 2, 3],
+    ),
 }  # fmt: skip
 
 
