@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,75 +17,112 @@ from rich.table import Table
 
 from jaxlr.cli import stopping
 from jaxlr.cli.hints import train_command
+from jaxlr.cli.kept import again, check_kept, kept_folder
 from jaxlr.cli.parsing import CommandError, input_errors
-from jaxlr.cli.writing import say
-from jaxlr.schedules import updates
-from jaxlr.training.runs.config import ScheduledTask, TrainConfig, to_json
-from jaxlr.training.runs.folder import FolderLock, begun, check_folder, make_folder, write_json
+from jaxlr.cli.peers import lost_peers, need_same_options, several
+from jaxlr.cli.sweep_options import SweepOptions
+from jaxlr.cli.writing import disk_errors, say
+from jaxlr.schedules import Schedule, updates
+from jaxlr.training.loop.hosts import is_first
+from jaxlr.training.runs.config import TrainConfig, to_json
+from jaxlr.training.runs.folder import write_json
 
 if TYPE_CHECKING:
-    from jaxlr.search.branching.run import BranchesResult, PartDone
+    from jaxlr.search.branching.parts import PartDone
+    from jaxlr.search.branching.run import BranchesResult
 
 _TRUNK = "warmup(constant(0.003), 100)"
 _BUDGET = re.compile(r"(\d+)(ep)?")
 
 
-def run(task: ScheduledTask, budgets: str, cooldown: float, strategy: str, out: Path | None) -> None:
+@dataclass(frozen=True)
+class _Branches:
+    """Branches that are ready to go."""
+
+    config: TrainConfig
+    text: str  # the trunk, as written
+    trunk: Schedule
+    wanted: list[int]  # updates of each budget
+    parts: tuple[Any, ...]  # step, state, score
+    folder: Path
+    notes: tuple[str, ...]  # what is odd about the images
+
+
+def run(options: SweepOptions) -> None:
     """Trains the trunk once and each budget's cooldown, and shows their scores."""
-    with input_errors(), Console().status("getting ready ..."):
-        from jaxlr.schedules import parse as parse_schedule
-        from jaxlr.training.runs.starting.assembly import load_data
-        from jaxlr.training.searches.branching import make_steps
-        from jaxlr.training.searches.sweep import steps_per_epoch
+    with input_errors(), several("sweep", options.hosts), ExitStack() as stack:
+        with input_errors(), lost_peers(), Console().status("getting ready ..."):
+            ready = _prepare(options, stack)
+        result, speaks = _run(ready, options), is_first()
+    if not speaks:
+        return
+    with disk_errors(lambda: again(ready.folder)):
+        _write(result, ready)
+    _print(result, ready)
 
-        text = _TRUNK if task.schedule is None else task.schedule
-        config = TrainConfig(**{**vars(task), "schedule": text, "epochs": 1})
-        kept = {**to_json(config), "budgets": budgets, "cooldown": cooldown}
-        if out is not None:
-            _check_folder(out, kept)
-        data = load_data(config)
 
-        def made(epochs: int) -> int:
-            examples = len(data.train.labels)
-            return updates(epochs, examples=examples, batch_size=config.batch_size, accumulate=config.accumulate)
+def _prepare(options: SweepOptions, stack: ExitStack) -> _Branches:
+    """Checks everything that can be wrong, then makes the folder, which the stack gives back."""
+    from jaxlr.schedules import parse as parse_schedule
+    from jaxlr.search.branching.parts import plan_of
+    from jaxlr.training.runs.starting.assembly import load_data
+    from jaxlr.training.runs.starting.rates import check_rates
+    from jaxlr.training.searches.branching import make_steps
+    from jaxlr.training.searches.sweep import steps_per_epoch
 
-        wanted = _budgets(budgets, made)
-        epochs = next(number for number in range(1, 2**31) if made(number) >= max(wanted))
-        config = TrainConfig(**{**vars(config), "epochs": epochs})
-        trunk = parse_schedule(text, steps_per_epoch=steps_per_epoch(config, data))
-        step, state, score = make_steps(config, data)
-        folder = out
-        if folder is None or not (folder / "config.json").exists():
-            folder = make_folder(folder, f"{Path(config.data).stem}-branches")
-            write_json(folder / "config.json", kept)
-            begun(folder)
-        lock = FolderLock(folder)
-    again = f"the same command with --out {folder} goes on from there"
-    stopping.stands(lambda: f"finished parts are in {folder}/, {again}")
-    print(f"{config.data}, {config.optimizer}, {text}: budgets {budgets} into {folder}/", flush=True)
+    assert options.budgets is not None
+    need_same_options(options.same_everywhere)
+    task = options.task
+    text = _TRUNK if task.schedule is None else task.schedule
+    config = TrainConfig(**{**vars(task), "schedule": text, "epochs": 1})
+    kept = {**to_json(config), "budgets": options.budgets, "cooldown": options.cooldown}
+    check_kept(options.out, kept, "budgets", "branches")
+    data = load_data(config)
+
+    def made(epochs: int) -> int:
+        examples = len(data.train.labels)
+        return updates(epochs, examples=examples, batch_size=config.batch_size, accumulate=config.accumulate)
+
+    wanted = _budgets(options.budgets, made)
+    epochs = next(number for number in range(1, 2**31) if made(number) >= max(wanted))
+    config = TrainConfig(**{**vars(config), "epochs": epochs})
+    trunk = parse_schedule(text, steps_per_epoch=steps_per_epoch(config, data))
+    plan_of(trunk, wanted, options.cooldown, "1-sqrt", 0.0)  # raises what is wrong before there is a folder
+    check_rates(repr(trunk), trunk, 0, max(wanted), instead=None)
+    parts = make_steps(config, data)
+    folder = stack.enter_context(kept_folder(options.out, kept, f"{Path(config.data).stem}-branches"))
+    return _Branches(config, text, trunk, wanted, parts, folder, data.notes)
+
+
+def _run(ready: _Branches, options: SweepOptions) -> BranchesResult:
+    from jaxlr.search.branching.run import branches
+    from jaxlr.training.network.convolution import compiler_options
+
+    config, folder = ready.config, ready.folder
+    stands = f"finished parts are in {folder}/, {again(folder)}"
+    stopping.stands(lambda: stands)
+    if is_first():
+        for note in ready.notes:
+            say(note)
+        say(f"{config.data}, {config.optimizer}, {ready.text}: budgets {options.budgets} into {folder}/")
+    step, state, score = ready.parts
     try:
-        with input_errors():
-            from jaxlr.search.branching.run import branches
-            from jaxlr.training.network.convolution import compiler_options
-
-            result = branches(
+        with disk_errors(lambda: again(folder)), input_errors(of_files=False), lost_peers():
+            return branches(
                 step,
                 state,
-                trunk,
-                wanted,
-                cooldown=cooldown,
+                ready.trunk,
+                ready.wanted,
+                cooldown=options.cooldown,
                 score=score,
-                strategy=strategy,
+                strategy=options.strategy,
                 folder=folder / "parts",
-                watch=_say,
+                over_hosts=options.hosts.several,
+                watch=_say if is_first() else None,
                 compiler_options=compiler_options(),
             )
     except KeyboardInterrupt:
-        raise CommandError(f"interrupted; finished parts are in {folder}/, {again}", code=130) from None
-    finally:
-        lock.release()
-    _write(result, folder, text, config)
-    _print(result, folder, config)
+        raise CommandError(f"interrupted; {stands}", code=130) from None
 
 
 def _budgets(text: str, made: Callable[[int], int]) -> list[int]:
@@ -98,20 +136,6 @@ def _budgets(text: str, made: Callable[[int], int]) -> list[int]:
     if not found:
         raise ValueError(f"--budgets must be lengths such as 2ep,4ep,8ep, got {text!r}")
     return found
-
-
-def _check_folder(folder: Path, kept: dict[str, Any]) -> None:
-    """Lets a folder pass that is new, empty, or holds these very branches."""
-    try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict) or "budgets" not in found:
-        check_folder(folder)
-        return
-    for name, value in kept.items():
-        if found.get(name) != value:
-            raise ValueError(f"out: {folder} holds branches with {name} {found.get(name)!r}, not {value!r}")
 
 
 def _say(part: PartDone) -> None:
@@ -135,27 +159,27 @@ def _rows(result: BranchesResult) -> list[dict[str, Any]]:
     ]
 
 
-def _write(result: BranchesResult, folder: Path, text: str, config: TrainConfig) -> None:
+def _write(result: BranchesResult, ready: _Branches) -> None:
     from jaxlr import plotting
     from jaxlr.search.sweeps.picture import plot_scores
     from jaxlr.training.runs.records.summary import finite
 
     rows = [{name: finite(v) if isinstance(v, float) else v for name, v in row.items()} for row in _rows(result)]
     costs = {"updates": result.updates, "updates_alone": result.updates_alone}
-    write_json(folder / "results.json", {**costs, "strategy": result.strategy, "budgets": rows})
+    write_json(ready.folder / "results.json", {**costs, "strategy": result.strategy, "budgets": rows})
     accuracy = np.asarray(result.scores["validation_accuracy"])
     figure = plot_scores(
         {"updates": np.asarray(result.budgets)},
         accuracy,
         best=int(np.nanargmax(np.nan_to_num(accuracy, nan=-1.0))),
         label="validation accuracy",
-        title=text,
-        subtitle=f"{config.data} · {config.optimizer} · one trunk, {len(accuracy)} cooldowns",
+        title=ready.text,
+        subtitle=f"{ready.config.data} · {ready.config.optimizer} · one trunk, {len(accuracy)} cooldowns",
     )
-    plotting.save_figure(figure, folder / "branches.png")
+    plotting.save_figure(figure, ready.folder / "branches.png")
 
 
-def _print(result: BranchesResult, folder: Path, config: TrainConfig) -> None:
+def _print(result: BranchesResult, ready: _Branches) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("updates", "cools from", "trunk", "validation", "loss"):
         table.add_column(name, justify="right")
@@ -171,9 +195,9 @@ def _print(result: BranchesResult, folder: Path, config: TrainConfig) -> None:
         f"{result.updates:,} updates instead of {result.updates_alone:,}; {result.strategy}, {result.reason}; "
         f"{done}{result.seconds:.1f} s, of them {result.compile_seconds:.1f} s to compile"
     )
-    print(f"files {folder}/")
+    print(f"files {ready.folder}/")
     last = _rows(result)[-1]
     if math.isnan(last["validation_loss"]):
         raise CommandError("the loss diverged in the longest budget; try a lower rate", code=1)
-    print(f"to train the longest alone: {train_command(config, last['schedule'])}")
+    print(f"to train the longest alone: {train_command(ready.config, last['schedule'])}")
     print(f"validation accuracy of the longest {last['validation_accuracy']:.4f}", file=sys.stdout)

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-__all__ = ["came", "how_it_stands", "listening", "patience", "speaking_to", "stands"]
+__all__ = ["came", "hear_again", "how_it_stands", "listening", "patience", "speaking_to", "stands"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BEFORE = "nothing has been begun"
@@ -100,13 +100,18 @@ def patience() -> Iterator[Callable[[], bool]]:
     if ear is None:
         yield lambda: False
         return
-    for number in _SIGNALS:  # jax.distributed has put its own in their place
-        signal.signal(number, _nothing)
     ear.patient = True
     try:
         yield lambda: bool(ear.came)
     finally:
         ear.patient = False
+
+
+def hear_again() -> None:
+    """Takes the signals back from jax.distributed, which puts a handler of its own in the place of Python's."""
+    if _ear is not None:
+        for number in _SIGNALS:
+            signal.signal(number, _nothing)
 
 
 def came() -> int:

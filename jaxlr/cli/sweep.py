@@ -4,62 +4,36 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+import jax
 import numpy as np
-import tyro
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from jaxlr.cli import branching, stopping
 from jaxlr.cli.hints import train_command
+from jaxlr.cli.kept import again, check_kept, kept_folder
 from jaxlr.cli.parsing import CommandError, input_errors, parse
+from jaxlr.cli.peers import lost_peers, need_same_options, several
+from jaxlr.cli.sweep_options import SweepOptions
 from jaxlr.cli.writing import disk_errors, say
 from jaxlr.schedules import Schedule, updates
 from jaxlr.schedules.leaves import length
 from jaxlr.schedules.printing import whole
-from jaxlr.training.runs.config import ScheduledTask, TrainConfig, default_schedule, shortened, to_json
-from jaxlr.training.runs.folder import FolderLock, begun, check_folder, discard, make_folder, write_json
-from jaxlr.training.runs.records.schema import read_json
+from jaxlr.training.loop.hosts import is_first
+from jaxlr.training.runs.config import TrainConfig, default_schedule, to_json
+from jaxlr.training.runs.folder import write_json
 
 if TYPE_CHECKING:
     from jaxlr.search.sweeps.run import GroupDone, SweepResult
 
 SCORE = "validation_accuracy"
 _DEFAULT_VARIATION = ("max_lr", "logspace(0.001, 1, 10)")
-
-
-@dataclass(frozen=True)
-class SweepOptions:
-    """Train the network of `jaxlr train` once for each of many learning rates, in one compiled program.
-
-    Without options it tries ten highest rates of the default schedule on the digits. The table is sorted by validation
-    accuracy; the test images stay untouched. The folder gets config.json, results.json, the picture sweep.png and a
-    file for each finished group; the same command with the same --out goes on where it was stopped.
-    """
-
-    vary: Annotated[
-        tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME VALUES...")
-    ] = ()
-    """A number of the schedule and its values: `--vary max_lr 0.003 0.01 0.03`, a range with both ends as
-    `--vary max_lr "logspace(0.001, 1, 10)"` or "linspace(0.1, 0.5, 5)", a length as `--vary step_size 1ep 2ep`. Given
-    several times, every combination is tried. None: max_lr from 0.001 to 1 in the default schedule."""
-    strategy: Literal["auto", "vmap", "map"] = "auto"
-    """vmap trains the members of a group at once, map one after the other; auto takes what is fast on the device."""
-    group_size: int | None = None
-    """Members in one call of the program, kept together when they are done. None: 16 a device with vmap, 1 with map."""
-    budgets: str | None = None
-    """Lengths of training, such as `--budgets 2ep,4ep,8ep`, in place of --vary: the schedule (a constant rate after a
-    warm-up, if none is given) is trained once as a trunk, and each budget cools down from there."""
-    cooldown: float = 0.2
-    """Share of each of the --budgets that cools down to 0, as 1 - sqrt."""
-    out: Path | None = None
-    """New or empty folder, or one of a sweep to go on with. None: the next free one of runs/digits-sweep-1, ..."""
-    task: Annotated[ScheduledTask, tyro.conf.arg(name="")] = field(default_factory=ScheduledTask)
 
 
 @dataclass(frozen=True)
@@ -71,7 +45,6 @@ class _Sweep:
     schedules: list[Schedule]
     train_fn: Callable[[Schedule], dict[str, Any]]
     folder: Path
-    lock: FolderLock
     notes: tuple[str, ...]  # what is odd about the images
 
 
@@ -81,37 +54,38 @@ def run(arguments: Sequence[str]) -> None:
     if options.budgets is not None:
         if options.vary or options.group_size is not None:
             raise CommandError("--budgets goes without --vary and --group-size: its members differ in their length")
-        branching.run(options.task, options.budgets, options.cooldown, options.strategy, options.out)
+        branching.run(options)
         return
-    with input_errors(), Console().status("getting ready ..."):
-        sweep = _prepare(options)
-    try:
-        _run(sweep, options)
-    finally:
-        sweep.lock.release()  # a frame that matplotlib keeps may hold it until the next garbage collection
-
-
-def _run(sweep: _Sweep, options: SweepOptions) -> None:
-    again = f"the same command with --out {sweep.folder} goes on from there"
-    stopping.stands(lambda: f"finished groups are in {sweep.folder}/, {again}")
-    try:
-        with disk_errors(lambda: again), input_errors(of_files=False):
-            result = _execute(sweep, options)
-    except KeyboardInterrupt:
-        raise CommandError(f"interrupted; finished groups are in {sweep.folder}/, {again}", code=130) from None
+    with input_errors(), several("sweep", options.hosts), ExitStack() as stack:
+        with input_errors(), lost_peers(), Console().status("getting ready ..."):
+            sweep = _prepare(options, stack)
+        result, speaks = _run(sweep, options), is_first()
+    if not speaks:
+        return
     order = _order(result)
-    with disk_errors(lambda: again):
+    with disk_errors(lambda: again(sweep.folder)):
         _write_results(sweep, result, order)
     _print_results(sweep, result, order)
 
 
-def _prepare(options: SweepOptions) -> _Sweep:
-    """Checks everything that can be wrong, then makes the folder."""
+def _run(sweep: _Sweep, options: SweepOptions) -> "SweepResult":
+    stands = f"finished groups are in {sweep.folder}/, {again(sweep.folder)}"
+    stopping.stands(lambda: stands)
+    try:
+        with disk_errors(lambda: again(sweep.folder)), input_errors(of_files=False), lost_peers():
+            return _execute(sweep, options)
+    except KeyboardInterrupt:
+        raise CommandError(f"interrupted; {stands}", code=130) from None
+
+
+def _prepare(options: SweepOptions, stack: ExitStack) -> _Sweep:
+    """Checks everything that can be wrong, then makes the folder, which the stack gives back."""
     from jaxlr.search.sweeps.variations import variations
     from jaxlr.training.runs.starting.assembly import load_data
     from jaxlr.training.runs.starting.rates import check_rates
     from jaxlr.training.searches.sweep import make_training, steps_per_epoch
 
+    need_same_options(options.same_everywhere)
     task = options.task
     if task.schedule is not None and not options.vary:
         raise ValueError(
@@ -123,8 +97,7 @@ def _prepare(options: SweepOptions) -> _Sweep:
     numbers = [(words[0], " ".join(words[1:])) for words in options.vary if words] or [_DEFAULT_VARIATION]
     config = TrainConfig(**{**vars(task), "schedule": text})
     kept = {**to_json(config), "vary": [list(pair) for pair in numbers]}
-    if options.out is not None:
-        _check_folder(options.out, kept)
+    check_kept(options.out, kept, "vary", "a sweep")
     data = load_data(config)
     schedules = _variations(variations, text, numbers, steps_per_epoch(config, data))
     made = updates(
@@ -136,18 +109,8 @@ def _prepare(options: SweepOptions) -> _Sweep:
     for schedule in schedules:
         check_rates(repr(schedule), schedule, 0, made, instead=None)  # a rate of 0 is something to compare with
     train_fn = make_training(config, data)
-    folder = options.out
-    if folder is None or not (folder / "config.json").exists():
-        folder = make_folder(folder, f"{Path(config.data).stem}-sweep")
-        with disk_errors(lambda: _without(folder)):
-            write_json(folder / "config.json", kept)
-            begun(folder)
-    return _Sweep(config, text, schedules, train_fn, folder, FolderLock(folder), data.notes)
-
-
-def _without(folder: Path) -> str:
-    discard(folder)
-    return "the same command starts again"
+    folder = stack.enter_context(kept_folder(options.out, kept, f"{Path(config.data).stem}-sweep"))
+    return _Sweep(config, text, schedules, train_fn, folder, data.notes)
 
 
 def _variations(
@@ -161,40 +124,25 @@ def _variations(
         raise ValueError(error if str(error).startswith("schedule ") else f"--vary: {error}") from None
 
 
-def _check_folder(folder: Path, kept: dict[str, Any]) -> None:
-    """Lets a folder pass that is new, empty, or holds this very sweep."""
-    path, found = folder / "config.json", None
-    if path.exists():
-        try:
-            found = read_json(path)
-        except ValueError as error:
-            raise ValueError(f"out: {path}: {error}") from None
-    if not isinstance(found, dict) or "vary" not in found:
-        check_folder(folder)
-        return
-    for name, value in kept.items():
-        if found.get(name) != value:
-            there, given = shortened(found.get(name)), shortened(value)
-            raise ValueError(f"out: {folder} holds a sweep with {name} {there}, not {given}")
-
-
 def _execute(sweep: _Sweep, options: SweepOptions) -> "SweepResult":
     from jaxlr.search.sweeps.run import sweep as run_sweep
     from jaxlr.training.network.convolution import compiler_options
 
     config, members = sweep.config, len(sweep.schedules)
-    for note in sweep.notes:
-        say(note)
-    epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs} epochs"
-    what = f"{members} members of {epochs} into {sweep.folder}/"
-    say(f"{config.data}, {config.optimizer}, {sweep.text}: {what}")
-    with _progress(sweep.schedules) as watch:
+    if is_first():
+        for note in sweep.notes:
+            say(note)
+        epochs = "1 epoch" if config.epochs == 1 else f"{config.epochs} epochs"
+        what = f"{members} members of {epochs} into {sweep.folder}/"
+        say(f"{config.data}, {config.optimizer}, {sweep.text}: {what}")
+    with _progress(sweep.schedules) if is_first() else nullcontext() as watch:
         return run_sweep(
             sweep.train_fn,
             sweep.schedules,
             strategy=options.strategy,
             group_size=options.group_size,
             folder=sweep.folder / "groups",
+            over_hosts=options.hosts.several,
             compiler_options=compiler_options(),
             watch=watch,
         )
@@ -229,7 +177,8 @@ def _progress(schedules: Sequence[Schedule]) -> Iterator[Callable[["GroupDone"],
         done, since = first[0]
         if group.done == done:
             return ""
-        return f"  {(time.monotonic() - since) / (group.done - done) * (group.total - group.done):.0f} s left"
+        each = (time.monotonic() - since) / (group.done - done) / jax.process_count()
+        return f"  {each * (group.total - group.done):.0f} s left"
 
     def watch(group: "GroupDone") -> None:
         before = group.done - len(group.members)

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,18 +12,17 @@ import tyro
 from rich.console import Console
 
 from jaxlr.cli import stopping
-from jaxlr.cli.aborts import peers_in_one_line
 from jaxlr.cli.parsing import CommandError, input_errors, parse
+from jaxlr.cli.peers import lost_peers, need_same_options, several
 from jaxlr.cli.writing import disk_errors, say
 from jaxlr.errors import CheckpointError, NoSuggestion, Stopped, TrainingDiverged
-from jaxlr.training.loop.hosts import Hosts, check_same, connected, is_first, tells_of_a_peer
+from jaxlr.training.loop.hosts import Hosts, is_first
 from jaxlr.training.runs.config import TrainConfig, load_config
 from jaxlr.training.runs.folder import check_folder, discard, was_left
 
 if TYPE_CHECKING:
     from jaxlr.training.runs.run import Run
 
-_DIED = "another process of the run has died"
 _TESTS = 3  # range tests whose medians count
 
 
@@ -67,8 +66,9 @@ def run(arguments: Sequence[str]) -> None:
         if options.compile_for:
             _compile_for(options)
             return
-        with _several(options.hosts):
-            _check_same(options)
+        with several("train", options.hosts):
+            others = {name: vars(options)[name] for name in ("lr", "resume", "from_", "out")}
+            need_same_options({**vars(options.config), **others})
             _execute(_prepare(options))
 
 
@@ -83,44 +83,11 @@ def _compile_for(options: TrainOptions) -> None:
     print_plans(options.config, options.compile_for)
 
 
-@contextlib.contextmanager
-def _several(hosts: Hosts) -> Iterator[None]:
-    """Connects the processes of the run, if there are several, and says in one line where one is lost."""
-    if not hosts.several:
-        yield
-        return
-    where = f" at {hosts.coordinator}" if hosts.coordinator else ""
-    told = [f"the other processes cannot be reached{where}, or not all came in {hosts.peer_timeout} s"]
-    with peers_in_one_line("train", lambda: told[0]), connected(hosts):
-        told[0] = _DIED
-        yield
-
-
-@contextlib.contextmanager
-def _lost_peers() -> Iterator[None]:
-    """Says in one line that another process of the run is gone, where a program of all of them fails."""
-    try:
-        yield
-    except Exception as error:
-        if not tells_of_a_peer(error):
-            raise
-        raise CommandError(f"{_DIED} ({error}); {stopping.how_it_stands()}", code=1) from None
-
-
-def _check_same(options: TrainOptions) -> None:
-    others = {name: vars(options)[name] for name in ("lr", "resume", "from_", "out")}
-    try:
-        with _lost_peers():
-            check_same({**vars(options.config), **others})
-    except ValueError as error:
-        raise CommandError(error, by_all=True) from None
-
-
 def _prepare(options: TrainOptions) -> "Run":
     if options.resume is not None:
         stopping.stands(lambda: f"go on with jaxlr train --resume {options.resume}")
     # Flax and the network take seconds: something must move on the terminal before that.
-    with input_errors(), _lost_peers(), Console().status("getting ready ..."):
+    with input_errors(), lost_peers(), Console().status("getting ready ..."):
         from jaxlr.training.runs.run import prepare, resume
 
         try:
@@ -228,7 +195,7 @@ def _execute(run: "Run") -> None:
     stopping.stands(lambda: "nothing has been written" if discard(run.folder) else again)
     progress = show_progress(run.updates, run.config.epochs) if is_first() else contextlib.nullcontext()
     try:
-        with _lost_peers(), disk_errors(lambda: _after(run.folder)):
+        with lost_peers(), disk_errors(lambda: _after(run.folder)):
             if is_first():
                 _announce(run)
             with progress as watch, stopping.patience() as stop:

@@ -70,7 +70,7 @@ def test_a_command_parses(words):
     command, *arguments = words
     module = importlib.import_module(COMMANDS[command].module)
     options = [
-        each for each in vars(module).values() if dataclasses.is_dataclass(each) and each.__module__ == module.__name__
+        each for name, each in vars(module).items() if dataclasses.is_dataclass(each) and name.endswith("Options")
     ]
     parse(command, options[0], arguments)
 

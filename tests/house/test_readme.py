@@ -94,7 +94,7 @@ def test_a_short_command_runs_and_a_long_one_parses(words, tmp_path, monkeypatch
         return
     module = importlib.import_module(COMMANDS[command].module)
     options = [
-        each for each in vars(module).values() if dataclasses.is_dataclass(each) and each.__module__ == module.__name__
+        each for name, each in vars(module).items() if dataclasses.is_dataclass(each) and name.endswith("Options")
     ]
     parse(command, options[0], arguments)
     for text in arguments:

@@ -248,12 +248,22 @@ for strategy, group_size, groups, used in (
     assert (seen, result.devices) == (groups, used), (seen, result)
 chosen = sweep(descent, batch(rates), devices=jax.devices()[2:3])
 assert chosen.devices == 1
+import test_search_branches as t
+from jaxlr import branches
+budgets, seen = [10, 20, 30, 40, 50], []
+alone = branches(t.step, t.start(), t.TRUNK, budgets, score=t.score, strategy="map", devices=jax.devices()[:1])
+spread = branches(t.step, t.start(), t.TRUNK, budgets, score=t.score, strategy="map", watch=seen.append)
+t.same(alone.states, spread.states)
+assert [part.budgets for part in seen[5:]] == [(10, 20, 30, 40), (50,)], seen
+fast = branches(t.step, t.start(), t.TRUNK, budgets, score=t.score, strategy="vmap", watch=seen.append)
+np.testing.assert_allclose(fast.scores["loss"], alone.scores["loss"], rtol=1e-5)
+assert seen[-1].budgets == tuple(budgets)
 print("done")
 """
 
 
 @pytest.mark.ci
-def test_members_are_spread_over_all_devices(monkeypatch):
+def test_members_and_branches_are_spread_over_all_devices(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
     program = ON_DEVICES.format(tests=__file__.rpartition("/")[0])
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)

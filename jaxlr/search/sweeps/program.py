@@ -19,9 +19,11 @@ from jaxlr.search.sweeps.members import Family
 from jaxlr.search.trials.trial import CompilerOption
 from jaxlr.typing import Array, PyTree
 
-__all__ = ["STRATEGIES", "Program", "choose_strategy"]
+__all__ = ["MEMBERS_A_DEVICE", "STRATEGIES", "Program", "choose_strategy", "group_size_of", "local_devices"]
 
 STRATEGIES = ("auto", "vmap", "map")
+# In one call, where the caller does not say: many at once fill a device, one by one lose little if stopped.
+MEMBERS_A_DEVICE = {"vmap": 16, "map": 1}
 _AXIS = "members"
 _ADDRESS = re.compile(r"0x[0-9a-f]+")  # of a function, where a jaxpr prints one
 
@@ -114,6 +116,32 @@ def choose_strategy(program: Program, devices: Sequence[Any]) -> tuple[str, str]
     if program.has_convolutions:
         return "map", "one member after the other: on a CPU, convolutions with a kernel for each member are slow"
     return "vmap", "all members of a group at once: on a CPU too, where nothing is a convolution"
+
+
+def local_devices(devices: Sequence[Any] | None) -> list[Any]:
+    """The devices asked for: all of this process where none are named.
+
+    Raises:
+      ValueError: the list is empty.
+    """
+    chosen = list(jax.local_devices() if devices is None else devices)
+    if not chosen:
+        raise ValueError("devices must hold at least one device, got none")
+    return chosen
+
+
+def group_size_of(members: int, largest: int, devices: int) -> tuple[int, int]:
+    """Members in a group, so that groups are about equal, and the devices that they are spread over.
+
+    Example:
+      >>> group_size_of(10, 8, 4)  # two groups of eight, the second of which is filled up
+      (8, 4)
+    """
+    used = min(members, largest, devices)
+    largest = largest // used * used
+    groups = -(-members // largest)
+    a_device = -(-members // (groups * used))
+    return a_device * used, used
 
 
 def _primitives(value: Any) -> Iterator[str]:

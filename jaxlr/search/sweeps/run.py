@@ -12,18 +12,23 @@ import jax
 import numpy as np
 
 from jaxlr.schedules import Schedule
-from jaxlr.schedules.leaves import choice, length
+from jaxlr.schedules.leaves import choice, flag, length
+from jaxlr.search.sweeps.collected import Collected
 from jaxlr.search.sweeps.members import Family, families_of, members_of
 from jaxlr.search.sweeps.numbers import numbers_of
-from jaxlr.search.sweeps.program import STRATEGIES, Program, choose_strategy
+from jaxlr.search.sweeps.program import (
+    MEMBERS_A_DEVICE,
+    STRATEGIES,
+    Program,
+    choose_strategy,
+    group_size_of,
+    local_devices,
+)
 from jaxlr.search.sweeps.store import Store
 from jaxlr.search.trials.trial import CompilerOption
 from jaxlr.typing import PyTree
 
 __all__ = ["GroupDone", "SweepResult", "sweep"]
-
-# Members a device in one call, where the caller does not say: many at once fill it, one by one lose little if stopped.
-_MEMBERS_A_DEVICE = {"vmap": 16, "map": 1}
 
 
 class GroupDone(NamedTuple):
@@ -133,6 +138,7 @@ def sweep(
     group_size: int | None = None,
     folder: str | os.PathLike[str] | None = None,
     devices: Sequence[Any] | None = None,
+    over_hosts: bool = False,
     compiler_options: Mapping[str, CompilerOption] | None = None,
     watch: Callable[[GroupDone], None] | None = None,
 ) -> SweepResult:
@@ -153,8 +159,11 @@ def sweep(
         with "map".
       folder: where finished groups are kept. A sweep that was stopped goes on from there, if it is the same sweep.
       devices: what the members are spread over; None is all local devices.
+      over_hosts: whether the processes of a `jax.distributed` run share the groups out, each on its own devices. All of
+        them call it alike and all get all results. Where one dies the others end with it; the same call with the same
+        `folder`, by however many processes, then does what is left.
       compiler_options: for `jax.jit`.
-      watch: called after each group.
+      watch: called after each group of this process, and once at the end for the members of the others.
 
     Returns:
       A `SweepResult`.
@@ -180,59 +189,34 @@ def sweep(
     if not callable(train_fn):
         raise TypeError(f"train_fn must be a function of a schedule, got {train_fn!r}")
     choice("strategy", strategy, STRATEGIES)
+    flag("over_hosts", over_hosts)
     if group_size is not None:
         group_size = int(length("group_size", group_size))
-    devices = list(jax.local_devices() if devices is None else devices)
-    if not devices:
-        raise ValueError("devices must hold at least one device, got none")
+    devices = local_devices(devices)
     members = members_of(schedules)
     families = families_of(members)
     programs = [Program(train_fn, family) for family in families]
     _require_same_results(programs)
     store = None if folder is None else Store(folder, members, [program.digest() for program in programs])
-    collected = _Collected(programs[0], len(members), watch)
-    if store is not None:
-        for places, results in store.load(programs[0].shapes):
-            collected.take(places, results, loaded=True)
-    runs = [
-        _run_family(family, program, strategy, group_size, devices, compiler_options or {}, collected, store)
+    run = _Run(programs[0], len(members), over_hosts, store, watch)
+    found = [
+        run.family(family, program, strategy, group_size, devices, compiler_options or {})
         for family, program in zip(families, programs, strict=True)
     ]
+    run.gather()
     return SweepResult(
-        results=collected.tree(),
+        results=run.results,
         schedules=tuple(members),
         numbers=_columns(members),
-        strategies=tuple(run.strategy for run in runs),
-        reasons=tuple(run.reason for run in runs),
-        group_size=max(run.group_size for run in runs),
-        devices=max(run.devices for run in runs),
+        strategies=tuple(each.strategy for each in found),
+        reasons=tuple(each.reason for each in found),
+        group_size=max(each.group_size for each in found),
+        devices=max(each.devices for each in found),
         traces=len(programs),
-        loaded=collected.loaded,
-        compile_seconds=sum(run.compile_seconds for run in runs),
+        loaded=run.loaded,
+        compile_seconds=sum(each.compile_seconds for each in found),
         seconds=time.perf_counter() - started,
     )
-
-
-class _Collected:
-    """The results so far."""
-
-    def __init__(self, program: Program, total: int, watch: Callable[[GroupDone], None] | None):
-        self._structure, self._watch = program.structure, watch
-        self._arrays = [np.zeros((total, *shape.shape), shape.dtype) for shape in program.shapes]
-        self.done = np.zeros(total, bool)
-        self.loaded = 0
-
-    def take(self, places: np.ndarray, results: Sequence[np.ndarray], *, loaded: bool = False) -> None:
-        for array, result in zip(self._arrays, results, strict=True):
-            array[places] = result
-        self.done[places] = True
-        self.loaded += loaded * len(places)
-        if self._watch is not None:
-            group = jax.tree.unflatten(self._structure, results)
-            self._watch(GroupDone(places, group, int(self.done.sum()), len(self.done), loaded))
-
-    def tree(self) -> PyTree:
-        return jax.tree.unflatten(self._structure, self._arrays)
 
 
 class _FamilyRun(NamedTuple):
@@ -243,46 +227,78 @@ class _FamilyRun(NamedTuple):
     compile_seconds: float
 
 
-def _run_family(
-    family: Family,
-    program: Program,
-    strategy: str,
-    group_size: int | None,
-    devices: Sequence[Any],
-    compiler_options: Mapping[str, CompilerOption],
-    collected: _Collected,
-    store: Store | None,
-) -> _FamilyRun:
-    reason = "as asked"
-    if strategy == "auto":
-        strategy, reason = choose_strategy(program, devices)
-    size, used = _group_size(
-        len(family.members), group_size or _MEMBERS_A_DEVICE[strategy] * len(devices), len(devices)
-    )
-    # Of all members, not of those left: a sweep that goes on then runs the program that it ran before.
-    left = np.flatnonzero(~collected.done[family.members])
-    compile_seconds = 0.0
-    for first in range(0, len(left), size):
-        rows = left[first : first + size]
-        # The program has one size: the last group is filled up with its last member.
-        filled = np.pad(rows, (0, size - len(rows)), mode="edge")
-        group = [leaf[filled] for leaf in family.leaves]
-        if first == 0:
-            compile_seconds = program.compile(strategy, devices[:used], group, compiler_options)
-        places, results = family.members[rows], [each[: len(rows)] for each in program(group)]
-        if store is not None:
-            store.save(places, results)
-        collected.take(places, results)
-    return _FamilyRun(strategy, reason, size, used, compile_seconds)
+class _Run:
+    """Runs the groups that no process has done before, or those of them that fall to this one."""
 
+    def __init__(
+        self,
+        program: Program,
+        total: int,
+        over_hosts: bool,
+        store: Store | None,
+        watch: Callable[[GroupDone], None] | None,
+    ):
+        self._structure, self._store, self._watch = program.structure, store, watch
+        self._collected = Collected(program.shapes, total, over_hosts)
+        self.loaded, self._turn = 0, 0
+        for members, results in () if store is None else store.load(program.shapes):
+            self._take(members, results, loaded=True)
+        self._done_before = self._collected.done_anywhere()
 
-def _group_size(members: int, largest: int, devices: int) -> tuple[int, int]:
-    """Members in a group, so that groups are about equal, and the devices that they are spread over."""
-    used = min(members, largest, devices)
-    largest = largest // used * used
-    groups = -(-members // largest)
-    a_device = -(-members // (groups * used))
-    return a_device * used, used
+    def family(
+        self,
+        family: Family,
+        program: Program,
+        strategy: str,
+        group_size: int | None,
+        devices: Sequence[Any],
+        compiler_options: Mapping[str, CompilerOption],
+    ) -> _FamilyRun:
+        """Runs what is left of one family."""
+        reason = "as asked"
+        if strategy == "auto":
+            strategy, reason = choose_strategy(program, devices)
+        share = -(-len(family.members) // self._collected.processes)
+        # Of all members, not of those left: a sweep that goes on then runs the program that it ran before.
+        size, used = group_size_of(share, group_size or MEMBERS_A_DEVICE[strategy] * len(devices), len(devices))
+        left = np.flatnonzero(~self._done_before[family.members])
+        compile_seconds, compiled = 0.0, False
+        for first in range(0, len(left), size):
+            self._turn += 1
+            if not self._collected.is_mine(self._turn - 1):
+                continue
+            rows = left[first : first + size]
+            # The program has one size: the last group is filled up with its last member.
+            filled = np.pad(rows, (0, size - len(rows)), mode="edge")
+            group = [leaf[filled] for leaf in family.leaves]
+            if not compiled:
+                compile_seconds = program.compile(strategy, devices[:used], group, compiler_options)
+                compiled = True
+            members, results = family.members[rows], [each[: len(rows)] for each in program(group)]
+            if self._store is not None:
+                self._store.save(members, results)
+            self._take(members, results)
+        return _FamilyRun(strategy, reason, size, used, compile_seconds)
+
+    def gather(self) -> None:
+        """Waits for the other processes, if they share the members, and takes what they have."""
+        came = self._collected.gather()
+        if len(came):
+            self._say(came, loaded=False)
+
+    @property
+    def results(self) -> PyTree:
+        return jax.tree.unflatten(self._structure, self._collected.arrays)
+
+    def _take(self, members: np.ndarray, results: Sequence[np.ndarray], *, loaded: bool = False) -> None:
+        self._collected.take(members, results)
+        self.loaded += loaded * len(members)
+        self._say(members, loaded=loaded)
+
+    def _say(self, members: np.ndarray, *, loaded: bool) -> None:
+        if self._watch is not None:
+            results, done = jax.tree.unflatten(self._structure, self._collected.rows(members)), self._collected.done
+            self._watch(GroupDone(members, results, int(done.sum()), len(done), loaded))
 
 
 def _require_same_results(programs: Sequence[Program]) -> None:

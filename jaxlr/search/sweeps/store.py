@@ -129,7 +129,7 @@ def _viewed(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{jax.process_index()}.part")  # several processes may write the same file
     try:
         part.write_bytes(content)
         part.replace(path)

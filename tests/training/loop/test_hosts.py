@@ -1,17 +1,15 @@
 """One run of two processes on 127.0.0.1: the numbers of one process, one voice, and an end when the other dies."""
 
 import json
-import os
 import re
 import signal
-import socket
-import subprocess
 import sys
 import time
 
 import jax
 import numpy as np
 import pytest
+from pairs import end, start_pair, wait_for
 
 from jaxlr.cli import main
 from jaxlr.training.loop.hosts import Hosts, any_host, first_host, largest, tells_of_a_peer
@@ -20,38 +18,7 @@ from jaxlr.training.runs.run import resume, train
 from jaxlr.training.runs.saving.checkpoints import read_position
 
 WORDS = ["--width", "2", "--depth", "1", "--schedule", "constant(0.01)", "--checkpoint-every", "25"]
-TIMEOUT = 10  # seconds without a sign of life
 OF_A_RUN = ("epoch", "digits, ", "resumed at ")  # what a run says as it goes
-
-
-def start_pair(folder, *words, own=((), ())):
-    """As many processes as have words of their own, of two, that write what they say to files."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        coordinator = f"127.0.0.1:{free.getsockname()[1]}"
-    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
-    processes = []
-    for place, mine in enumerate(own):
-        ours = ["--coordinator", coordinator, "--num-processes", "2", "--process-id", str(place)]
-        timeout = [] if "--peer-timeout" in words else ["--peer-timeout", str(TIMEOUT)]
-        command = [sys.executable, "-m", "jaxlr", "train", *words, *mine, *ours, *timeout]
-        with (folder / f"said{place}").open("w") as said:
-            processes.append(subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said))
-    return processes
-
-
-def end(processes):
-    for process in processes:
-        process.kill()
-        process.wait()
-
-
-def wait_for(condition, processes):
-    deadline = time.monotonic() + 240
-    while not condition():
-        assert time.monotonic() < deadline
-        assert all(process.poll() is None for process in processes)
-        time.sleep(0.05)
 
 
 def saved_counts(folder):
@@ -92,7 +59,7 @@ NEEDS_SIGNALS = pytest.mark.skipif(sys.platform == "win32", reason="sends SIGTER
 @pytest.mark.ci
 @NEEDS_SIGNALS
 def test_two_processes_have_the_losses_of_one_and_end_with_either(tmp_path):
-    pair = start_pair(tmp_path, *WORDS, "--epochs", "100000", "--out", "run")
+    pair = start_pair(tmp_path, "train", *WORDS, "--epochs", "100000", "--out", "run")
     try:
         wait_for(lambda: max(saved_counts(tmp_path / "run"), default=0) >= 50, pair)
         kill_one(pair, tmp_path)
@@ -122,14 +89,14 @@ def test_an_error_tells_of_a_peer_where_there_is_one(error, of_a_peer, monkeypat
     assert tells_of_a_peer(error) == of_a_peer
 
 
-@pytest.mark.parametrize("place", ["cli.train.check_same", "training.runs.run.prepare", "training.runs.run.execute"])
+@pytest.mark.parametrize("place", ["cli.peers.check_same", "training.runs.run.prepare", "training.runs.run.execute"])
 def test_a_process_that_dies_is_one_line_wherever_the_run_stands(place, tmp_path, monkeypatch, capsys):
     def lost(*arguments, **words):
         raise ValueError(GLOO)
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(f"jaxlr.{place}", lost)
-    monkeypatch.setattr("jaxlr.cli.train.tells_of_a_peer", lambda error: str(error) == GLOO)
+    monkeypatch.setattr("jaxlr.cli.peers.tells_of_a_peer", lambda error: str(error) == GLOO)
     assert main(["train", *WORDS, "--epochs", "1", "--out", "run"]) == 1
     line = capsys.readouterr().err
     assert line.startswith(f"jaxlr train: another process of the run has died ({GLOO}); ")
@@ -140,7 +107,7 @@ def test_a_process_that_dies_is_one_line_wherever_the_run_stands(place, tmp_path
 @pytest.mark.long
 def test_two_processes_stop_together_and_go_on(tmp_path):
     run = tmp_path / "run"
-    pair = start_pair(tmp_path, *WORDS, "--epochs", "100000", "--out", "run")
+    pair = start_pair(tmp_path, "train", *WORDS, "--epochs", "100000", "--out", "run")
     try:
         wait_for(lambda: saved_counts(run), pair)
         pair[1].send_signal(signal.SIGTERM)  # to one of them: both stop, at the same update
@@ -150,7 +117,7 @@ def test_two_processes_stop_together_and_go_on(tmp_path):
     stopped = json.loads((run / "summary.json").read_text())
     assert (stopped["status"], stopped["device"]["processes"], stopped["device"]["used"]) == ("stopped", 2, 2)
     assert max(saved_counts(run)) == stopped["updates"]
-    pair = start_pair(tmp_path, "--resume", "run")
+    pair = start_pair(tmp_path, "train", "--resume", "run")
     try:
         wait_for(lambda: max(saved_counts(run)) >= max(50, stopped["updates"] + 25), pair)
         kill_one(pair, tmp_path)
@@ -191,7 +158,9 @@ def test_wrong_words_are_one_line(words, said, capsys):
 @pytest.mark.ci
 @NEEDS_SIGNALS
 def test_processes_with_other_options_are_refused_at_the_start(tmp_path):
-    pair = start_pair(tmp_path, *WORDS, "--epochs", "1", "--out", "run", own=(["--seed", "1"], ["--seed", "2"]))
+    pair = start_pair(
+        tmp_path, "train", *WORDS, "--epochs", "1", "--out", "run", own=(["--seed", "1"], ["--seed", "2"])
+    )
     try:
         assert [process.wait(timeout=120) for process in pair] == [2, 2]
     finally:
@@ -204,7 +173,7 @@ def test_processes_with_other_options_are_refused_at_the_start(tmp_path):
 @pytest.mark.ci
 @NEEDS_SIGNALS
 def test_a_process_that_meets_nobody_says_so_in_one_line(tmp_path):
-    (alone,) = start_pair(tmp_path, "--epochs", "1", "--peer-timeout", "1", own=((),))
+    (alone,) = start_pair(tmp_path, "train", "--epochs", "1", "--peer-timeout", "1", own=((),))
     try:
         assert alone.wait(timeout=60) == 1
     finally:
