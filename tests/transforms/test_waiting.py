@@ -1,5 +1,7 @@
 """accumulate, around and inside whatever others wrap: the same steps as one update with the mean of the gradients."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -198,3 +200,40 @@ def test_the_length_of_a_window_may_follow_the_updates():
         updates, state = jax.jit(optimizer.update)(jnp.array([gradient]), state)
         steps.append(float(updates[0]))
     assert steps == [-1.0, 0.0, -3.0, 0.0, 0.0, -4.0]
+
+
+MASTER = jaxlr.with_master_weights(jaxlr.adamw(0.1))
+CHAIN = optax.chain(MASTER, optax.scale(0.5))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "behind"),
+    [
+        (CHAIN, 1),
+        (optax.named_chain(("inner", MASTER), ("clip", optax.clip(1.0)), ("none", optax.identity())), 2),
+        (optax.chain(optax.masked(MASTER, True), optax.scale(0.5)), 1),
+        (optax.chain(optax.chain(optax.clip(1.0), MASTER), optax.scale(0.5)), 1),
+        (optax.chain(jaxlr.accumulate(MASTER, 2), optax.scale(0.5)), 1),
+        (optax.chain(optax.partition({"all": MASTER}, "all"), optax.scale(0.5)), 1),
+        (optax.apply_if_finite(CHAIN, 3), 1),
+        (optax.MultiSteps(CHAIN, 2), 1),
+        (optax.chain(jaxlr.with_master_weights(CHAIN)), 1),
+    ],
+)
+@pytest.mark.parametrize("way", [lambda init: init, jax.jit, lambda init: functools.partial(jax.eval_shape, init)])
+def test_a_link_behind_master_weights_is_refused(optimizer, behind, way):
+    said = f"with_master_weights must come last in a chain, got {behind} link"
+    with pytest.raises(ValueError, match=said):
+        way(optimizer.init)({"w": jnp.ones(3, jnp.bfloat16)})
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optax.chain(optax.clip(1.0), MASTER),
+        optax.named_chain(("clip", optax.clip(1.0)), ("last", optax.chain(MASTER))),
+        jaxlr.with_master_weights(optax.chain(jaxlr.adamw(0.1), optax.scale(0.5))),
+    ],
+)
+def test_master_weights_that_come_last_are_not(optimizer):
+    optimizer.init({"w": jnp.ones(3, jnp.bfloat16)})

@@ -12,6 +12,7 @@ from jaxlr.transforms.describing import described, telling
 from jaxlr.transforms.groups.context import reading_decays
 from jaxlr.transforms.trees import cast_like, gradients_of, like_updates, stored_like, widen, widen_all
 from jaxlr.transforms.waiting import settled, where_due
+from jaxlr.transforms.wrappers.last import refuse_followers
 
 
 @telling()
@@ -79,7 +80,7 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
       A gradient transformation; its update needs the parameters.
 
     Raises:
-      ValueError: the update is called without parameters.
+      ValueError: a chain has a link behind it, or the update is called without parameters.
 
     Example:
       >>> import jax.numpy as jnp, optax
@@ -100,6 +101,7 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
     inner = optax.with_extra_args_support(inner)
 
     def init(params: optax.Params) -> MasterWeightsState:
+        refuse_followers("with_master_weights")
         master = jax.tree.map(lambda p: jnp.array(widen(p)), params)  # a copy: both may be donated
         return MasterWeightsState(master, inner.init(master))
 

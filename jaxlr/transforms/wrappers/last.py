@@ -1,0 +1,48 @@
+"""Whether a transformation comes last: what leads the parameters somewhere itself allows nothing behind it."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+
+import optax
+
+__all__ = ["refuse_followers"]
+
+_CHAIN = optax.chain(optax.identity()).init.__code__  # pyright: ignore[reportAttributeAccessIssue]
+_NAMED_CHAIN = optax.named_chain(("", optax.identity())).init.__code__  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def refuse_followers(name: str) -> None:
+    """Refuses to be initialized by a chain, however far out, that has a link behind.
+
+    A chain tells its links nothing of each other, so it is found among the calls that led here;
+    `test_waiting.py` says when Optax's chains no longer look like this.
+
+    Args:
+      name: of the transformation.
+
+    Raises:
+      ValueError: there is such a chain.
+    """
+    inner, frame = None, sys._getframe(1)
+    while frame is not None:
+        behind = _behind(frame, inner)
+        if behind:
+            raise ValueError(
+                f"{name} must come last in a chain, got {behind} link{'s' if behind > 1 else ''} behind it: its "
+                f"updates lead to rounded parameters, and what is done to them there would be lost; put it all inside, "
+                f"{name}(optax.chain(...))"
+            )
+        inner, frame = frame, frame.f_back
+
+
+def _behind(frame: FrameType, inner: FrameType | None) -> int:
+    """How many links a chain has behind the one that it is initializing; 0 for a call of anything else."""
+    if frame.f_code is _CHAIN and inner is not None:
+        links, link = frame.f_locals["init_fns"], inner.f_locals["fn"]
+    elif frame.f_code is _NAMED_CHAIN:
+        links, link = [each.init for _, each in frame.f_locals["transforms"]], frame.f_locals["tx"].init
+    else:
+        return 0
+    return len(links) - 1 - next(place for place, each in enumerate(links) if each is link)
