@@ -6,6 +6,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxlr.numerics.fixed import atanh_excess, exp2_slope, versine
@@ -26,9 +27,11 @@ from jaxlr.numerics.wide import (
     where,
 )
 
-__all__ = ["exp", "exp_and_rest", "geometric", "less_one", "log", "logs", "one_less", "one_more", "sqrt", "versine"]
+__all__ = ["exp", "exp_and_rest", "geometric", "less_one", "log", "one_less", "one_more", "sqrt", "versine"]
 
 Array = jax.Array
+_LOG_2 = np.float32(round(math.log(2) * 2**16) / 2**16)
+_LOG_2_REST = np.float32(math.log(2) - float(_LOG_2))
 _LOG_SPAN = 180.0  # exp(-180) is 0 and exp(180) is infinite in float32, for every weight in front that is not absurd
 
 
@@ -61,27 +64,10 @@ def log(value: Wide, less_one: Wide | None = None) -> Wide:
     if less_one is not None:
         over_one = where((exponent == 0) & positive, less_one, over_one)
     s = over_one / (one_more(over_one) + constant(1.0))  # the logarithm is 2 atanh(s)
-    result = (s + s * atanh_excess(s)).doubled() + constant(math.log(2)).times(exponent.astype(jnp.float32))
+    binary = exponent.astype(jnp.float32)
+    # Of the exponents' eight bits and sixteen of log(2) the product is exact; of the rest 24 bits do.
+    result = Wide(binary * _LOG_2, binary * _LOG_2_REST) + s.plus(s * atanh_excess(s)).doubled()
     return where(positive, result, constant(LOG_OF_ZERO))
-
-
-def logs(values: tuple[Wide, Wide, Wide], less_one: tuple[Wide, Wide, Wide]) -> tuple[Wide, Wide, Wide]:
-    """`log` of an array, and of two numbers; they go through one program where these are scalars."""
-    if any(value.high.ndim for value in values[1:]):
-        first, second, third = (log(value, rest) for value, rest in zip(values, less_one, strict=True))
-        return first, second, third
-    both = log(_together(*values), _together(*less_one))
-    first, second, third = (Wide(both.high[at], both.low[at]) for at in (slice(-2), -2, -1))
-    return first, second, third
-
-
-def _together(array: Wide, *scalars: Wide) -> Wide:
-    return Wide(
-        *(
-            jnp.append(a, jnp.stack(b))
-            for a, b in ((array.high, [each.high for each in scalars]), (array.low, [each.low for each in scalars]))
-        )
-    )
 
 
 def geometric(first: Wide, last: Wide, done: Wide) -> Wide:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from jaxlr.numerics.elementary import exp, logs
-from jaxlr.numerics.wide import Wide, alike, constant, from_float32, from_integer, select, where
+from jaxlr.numerics.elementary import exp, log
+from jaxlr.numerics.wide import Wide, alike, constant, frexp, from_float32, from_integer, power_of_two, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import family
 from jaxlr.schedules.position import Position
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Scalar
 
-_DIRECT = 8  # factors whose logarithms are summed; after them Euler and Maclaurin's remainder is below 2**-37
-_ONE_OVER_B = (1 / 12, -2 / 720, 24 / 30240, -720 / 1209600)  # B_2j / (2j)! times the derivative's factorial
-_FACTORS = np.arange(1, _DIRECT, dtype=np.float32)
+_DIRECT = 4  # factors that are multiplied; after them Euler and Maclaurin's remainder is below 2**-32
+# B_2j / (2j)! times the derivative's factorial.
+_ONE_OVER_B = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
 
 
 @family()
@@ -56,15 +55,31 @@ def time_based(init_value: Scalar, decay_rate: Scalar) -> Schedule:
 def _time_based(position: Position, init_value: Wide, decay_rate: Wide) -> Wide:
     # A larger decay leaves nothing after its first update either, and its multiples are no floats.
     decay_rate = where(decay_rate.high < 2.0**120, decay_rate, constant(2.0**120))
+    product, exponent = _product_of_first(position.whole, decay_rate)
     rest = lax.max(*alike(position.whole, jnp.uint32(_DIRECT))) - jnp.uint32(_DIRECT)
-    power, scale = exp(-_sum_of_logs(position.whole, from_integer(rest), decay_rate))
-    return (init_value * power).scaled(scale)
+    power, scale = exp(-_sum_of_logs(from_integer(rest), decay_rate))
+    return (init_value / product * power).scaled(scale - exponent)
 
 
-def _sum_of_logs(count: jax.Array, m: Wide, decay_rate: Wide) -> Wide:
-    """The sum of `log(1 + d k)` for k < count: of the first eight, and of m later ones by Euler and Maclaurin.
+def _product_of_first(count: jax.Array, decay_rate: Wide) -> tuple[Wide, jax.Array]:
+    """`(p, e)`: p * 2**e is the product of `1 + d k` for k < count and k < 4; of large d the mantissas multiply."""
+    _, exponent = frexp(decay_rate)
+    exponent = lax.max(*alike(exponent, jnp.int32(0)))
+    unit = power_of_two(-exponent)
+    step = Wide(decay_rate.high * unit, decay_rate.low * unit)
+    factor = product = from_float32(unit) + step
+    product = where(count > 1, product, constant(1.0))
+    for k in range(2, _DIRECT):
+        factor = factor + step
+        product = where(count > k, product * factor, product)
+    factors = lax.min(*alike(lax.max(*alike(count, jnp.uint32(1))), jnp.uint32(_DIRECT))) - jnp.uint32(1)
+    return product, exponent * factors.astype(jnp.int32)
 
-    With b = 1 + 8 d, c = d / b and u = c m the later ones are m log(b) plus the sum of log(1 + c j) for j < m, which is
+
+def _sum_of_logs(m: Wide, decay_rate: Wide) -> Wide:
+    """The sum of `log(1 + d k)` for m numbers k from 4 on, by Euler and Maclaurin.
+
+    With b = 1 + 4 d, c = d / b and u = c m it is m log(b) plus the sum of log(1 + c j) for j < m, which is
     ((1 + u) log(1 + u) - u) / c - log(1 + u) / 2 + sum of B_2j / (2j)! times the difference of derivatives.
     """
     one = constant(1.0)
@@ -73,23 +88,9 @@ def _sum_of_logs(count: jax.Array, m: Wide, decay_rate: Wide) -> Wide:
     c = decay_rate / base
     u = c * m
     end = one + u
-    factors_less_one = Wide(*(part[..., None] for part in (decay_rate.high, decay_rate.low))).times(
-        jnp.asarray(_FACTORS)
-    )
-    log_factors, log_base, log_u = logs((one + factors_less_one, base, end), (factors_less_one, base_less_one, u))
+    log_base, log_u = log(base, base_less_one), log(end, u)
     later = m * (log_base + _mean_log(u, log_u)) - Wide(log_u.high * 0.5, log_u.low * 0.5)
-    return _sum_of_first(count, log_factors) + later + _corrections(c.high, 1.0 / end.high)
-
-
-def _sum_of_first(count: jax.Array, logs: Wide) -> Wide:
-    """The sum of the logarithms of factors before a count; exact in any order, of multiples of 2**-12 and 2**-34."""
-    coarse = lax.stop_gradient(jnp.round(logs.high * 2.0**12) * jnp.float32(2.0**-12))
-    rest = (logs.high - coarse) + logs.low
-    fine = lax.stop_gradient(jnp.round(rest * 2.0**34) * jnp.float32(2.0**-34)) + (rest - lax.stop_gradient(rest))
-    counted = jnp.asarray(np.tri(_DIRECT, _DIRECT - 1, -1, dtype=bool))  # by the count, one row each
-    at = lax.min(*alike(count, jnp.uint32(_DIRECT))) - (count > 0).astype(jnp.uint32)
-    sums = (jnp.sum(select(counted, part[None], 0.0), -1) for part in (coarse, fine))
-    return Wide(*(each.at[at].get(mode="promise_in_bounds") for each in sums))
+    return later + _corrections(c.high, 1.0 / end.high)
 
 
 def _mean_log(u: Wide, log_u: Wide) -> Wide:
@@ -110,9 +111,12 @@ def _mean_log(u: Wide, log_u: Wide) -> Wide:
 
 
 def _corrections(c: jax.Array, ratio: jax.Array) -> Wide:
-    """The terms with odd derivatives of log(1 + c x) at both ends: below 1/100 altogether, so float32 will do."""
-    total = jnp.zeros_like(c * ratio)
-    for j, weight in enumerate(_ONE_OVER_B):
-        order = 2 * j + 1
-        total = total + jnp.float32(weight) * c**order * (ratio**order - 1)
-    return from_float32(total)
+    """The terms with odd derivatives of log(1 + c x) at both ends: below 1/40 altogether, so float32 will do."""
+
+    def at(x: jax.Array) -> jax.Array:
+        total = jnp.zeros_like(x)
+        for weight in reversed(_ONE_OVER_B):
+            total = total * (x * x) + jnp.float32(weight)
+        return total * x
+
+    return from_float32(at(c * ratio) - at(c))
