@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import IO, TextIO
+from typing import IO, Any, TextIO
 
 from jaxlr.cli import stopping
 
@@ -22,6 +22,7 @@ __all__ = ["peers_in_one_line"]
 
 _OF_PEERS = re.compile("distributed service|coordination|heartbeat", re.IGNORECASE)
 _LOOKED_AT = 2**16  # bytes
+_open: list[tuple[Any, contextlib.ExitStack]] = []  # of a process that is about to end
 
 
 @contextlib.contextmanager
@@ -40,20 +41,33 @@ def peers_in_one_line(command: str, reason: Callable[[], str]) -> Iterator[None]
         terminal = stack.enter_context(_apart("stderr", unread))
         stack.enter_context(_apart("stdout", unread))
         stack.enter_context(stopping.speaking_to(terminal))
+        ends: list[BaseException] = []
 
-        def say(_: int) -> None:
+        def line() -> str:
+            if ends:
+                return str(ends[0])
             written = os.pread(unread.fileno(), _LOOKED_AT, 0).decode(errors="replace")
             what = reason() if _OF_PEERS.search(written) else f"an unforeseen fault: {written.partition(chr(10))[0]}"
-            line = f"jaxlr {command}: {what}; {stopping.how_it_stands()}\n"
-            os.write(terminal, line.encode(errors="replace"))
-            os._exit(1)
+            return f"{what}; {stopping.how_it_stands()}"
+
+        def say(_: int) -> None:
+            if not stopping.has_spoken():
+                os.write(terminal, f"jaxlr {command}: {line()}\n".encode(errors="replace"))
+            os._exit(getattr(ends[0], "code", 1) if ends else 1)
 
         handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(say)
         # Python's own handler would only note the signal, and the process would end before anybody reads the note.
         install = ctypes.CDLL(None).signal
         install.restype, install.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p)
         stack.callback(install, signal.SIGABRT, install(signal.SIGABRT, ctypes.cast(handler, ctypes.c_void_p)))
-        yield
+        try:
+            yield
+        except BaseException as error:
+            if not getattr(error, "by_all", False):
+                # The process ends, but until it does the library may still write of the lost peer, and abort.
+                ends.append(error)
+                _open.append((handler, stack.pop_all()))
+            raise
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from jaxlr.cli import stopping
 from jaxlr.cli.parsing import CommandError
 from jaxlr.cli.writing import wrapped
 
@@ -101,6 +102,7 @@ def _details(words: Sequence[str], error: Exception) -> str:
 def _say(command: str, line: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody hears it
         print(wrapped(f"{f'jaxlr {command}' if command else 'jaxlr'}: {line}", sys.stderr), file=sys.stderr, flush=True)
+    stopping.spoke()
 
 
 def _close_stdout() -> None:

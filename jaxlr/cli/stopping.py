@@ -15,7 +15,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-__all__ = ["came", "hear_again", "how_it_stands", "listening", "patience", "speaking_to", "stands"]
+__all__ = [
+    "came",
+    "has_spoken",
+    "hear_again",
+    "how_it_stands",
+    "listening",
+    "patience",
+    "speaking_to",
+    "spoke",
+    "stands",
+]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BEFORE = "nothing has been begun"
@@ -25,7 +35,7 @@ class _Ear:
     """What has come, and what is to be done about it."""
 
     def __init__(self, command: str):
-        self.command, self.came, self.patient, self.stderr = command, 0, False, 2
+        self.command, self.came, self.patient, self.stderr, self.spoken = command, 0, False, 2, False
         self.stands: Callable[[], str] = lambda: _BEFORE
 
     def listen(self, signals: socket.socket) -> None:
@@ -117,6 +127,17 @@ def hear_again() -> None:
 def came() -> int:
     """The number of the first signal; 0 where none has come."""
     return 0 if _ear is None else _ear.came
+
+
+def spoke() -> None:
+    """Keeps that the one line of a command that fails has been said."""
+    if _ear is not None:
+        _ear.spoken = True
+
+
+def has_spoken() -> bool:
+    """Whether it has."""
+    return _ear is not None and _ear.spoken
 
 
 def stands(how: Callable[[], str]) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
 import jax
 import numpy as np
+from jax._src.distributed import global_state  # its barrier has no public name
 from jax.experimental import multihost_utils
 
 __all__ = ["Collected"]
+
+_LONGEST_WAIT = 10**9  # milliseconds: 11 days
+_meetings = itertools.count()
 
 
 class Collected:
@@ -59,7 +64,7 @@ class Collected:
         # As bytes: JAX would make float32 of float64, and a sum of NaN has other bits.
         own = self._as_bytes(rows[self.place])
         filled = np.pad(own, ((0, most - len(own)), (0, 0)))
-        of_all = np.asarray(multihost_utils.process_allgather(filled), np.uint8).reshape(self.processes, *filled.shape)
+        of_all = _of_all(filled).reshape(self.processes, *filled.shape)
         for process, members in enumerate(rows):
             if process != self.place and len(members):
                 self.take(members, self._from_bytes(of_all[process, : len(members)]))
@@ -69,8 +74,7 @@ class Collected:
         """bool, (processes, total)."""
         if self.processes == 1:
             return self.done[None]
-        of_all = multihost_utils.process_allgather(self.done.astype(np.uint8))
-        return np.asarray(of_all).reshape(self.processes, -1).astype(bool)
+        return _of_all(self.done.astype(np.uint8)).reshape(self.processes, -1).astype(bool)
 
     def _as_bytes(self, members: np.ndarray) -> np.ndarray:
         """The results of some members as uint8, (k, bytes a member)."""
@@ -88,3 +92,10 @@ class Collected:
             results.append(part.view(array.dtype).reshape(len(content), *array.shape[1:]))
             first += size
         return results
+
+
+def _of_all(array: np.ndarray) -> np.ndarray:
+    """The uint8 arrays of all processes, which may come hours apart: a collective gives up after half an hour."""
+    if global_state.client is not None:
+        global_state.client.wait_at_barrier(f"jaxlr.search {next(_meetings)}", _LONGEST_WAIT)
+    return np.asarray(multihost_utils.process_allgather(array), np.uint8)
