@@ -191,7 +191,7 @@ def test_a_finished_transformation_has_its_rate_set():
     result = lr_range_test(loss_fn, PARAMS, BATCHES, optimizer=finished, **arguments)
     expected = lr_range_test(loss_fn, PARAMS, BATCHES, optimizer=jaxlr.adamw, **arguments)
     np.testing.assert_allclose(result.losses, expected.losses, rtol=1e-5)
-    with pytest.raises(ValueError, match="no learning rate is recorded"):
+    with pytest.raises(ValueError, match="optimizer must be one whose state has its rate"):
         lr_range_test(loss_fn, PARAMS, BATCHES, optimizer=optax.adam(0.1), **arguments)
 
 

@@ -74,14 +74,15 @@ def compared(losses: np.ndarray, references: np.ndarray) -> np.ndarray:
     losses, references = np.asarray(losses, np.float64), np.asarray(references, np.float64)
     finite = np.isfinite(losses) & np.isfinite(references)
     if len(losses) < 3 or not finite.any():
-        with np.errstate(invalid="ignore"):  # infinite on both sides
+        with np.errstate(invalid="ignore"):
             return losses - references
     steps = np.diff(np.where(finite, references, references[finite].mean()))
     together = steps * np.diff(np.where(finite, losses, losses[finite].mean()))
     # Of the points before alone: an explosion shall not reach back.
     own, shared = (_of_past(np.append(each[:1], each)) for each in (steps**2, together))
     share = np.clip(np.divide(shared, own, out=np.ones_like(own), where=own > 0.0), 0.0, 1.0)
-    return losses - share * references - (1.0 - share) * middle_mean(references[finite])
+    with np.errstate(invalid="ignore"):  # infinite on both sides
+        return losses - share * references - (1.0 - share) * middle_mean(references[finite])
 
 
 def middle_mean(values: np.ndarray) -> float:
