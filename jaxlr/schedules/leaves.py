@@ -29,6 +29,7 @@ LARGEST_LENGTH = 2**31 - 1
 MOST_PRINTED: ContextVar[float] = ContextVar("MOST_PRINTED", default=1000)  # entries of a list
 _FLOATS = float | np.floating | np.ndarray
 _Word = TypeVar("_Word", bound=str)
+_Leaf = TypeVar("_Leaf", "Number", "Length", "Length | Number")
 
 
 class StoredLeaf:
@@ -131,7 +132,7 @@ def stored(value: Wide) -> Number:
 def number(name: str, value: Any, *, minimum: float = -math.inf, shape: tuple[int, ...] = ()) -> Number:
     """A finite number of any sign as a leaf."""
     if isinstance(value, Number):
-        return value
+        return _at_least(name, value, minimum)
     if isinstance(value, Tracer):
         return stored(_traced_number(name, value))
     value = _known_array(name, value, shape)
@@ -179,7 +180,9 @@ def factor(name: str, value: Any, *, shape: tuple[int, ...] = ()) -> Factor:
 
 def length(name: str, value: Any, *, minimum: int = 1) -> Length:
     """A number of updates as a leaf."""
-    return value if isinstance(value, Length) else Length(integer(name, value, minimum=minimum))
+    return (
+        _at_least(name, value, minimum) if isinstance(value, Length) else Length(integer(name, value, minimum=minimum))
+    )
 
 
 def offset(name: str, value: Any) -> Offset:
@@ -190,7 +193,7 @@ def offset(name: str, value: Any) -> Offset:
 def growth(name: str, value: Any) -> Length | Number:
     """A factor of at least 1 as a leaf: as an integer where it is one."""
     if isinstance(value, Length | Number):
-        return value
+        return _at_least(name, value, 1)
     if isinstance(value, Tracer):
         return length(name, value) if jnp.issubdtype(value.dtype, jnp.integer) else number(name, value)
     leaf = number(name, value, minimum=1.0)
@@ -201,7 +204,7 @@ def growth(name: str, value: Any) -> Length | Number:
 def interval(name: str, value: Any) -> Length | Number:
     """A number of updates as a leaf, or the leaf of a number where it has a fraction; at least 1."""
     if isinstance(value, Length | Number):
-        return value
+        return _at_least(name, value, 1)
     if isinstance(value, Tracer):
         return length(name, value) if jnp.issubdtype(value.dtype, jnp.integer) else number(name, value)
     if isinstance(value, _FLOATS) and np.ndim(value) == 0 and not float(value).is_integer():
@@ -348,6 +351,15 @@ def one_or_more(name: str, values: Any) -> None:
     """There is an entry."""
     if not entries(values):
         raise ValueError(f"{name} must have one entry at least, got none")
+
+
+def _at_least(name: str, leaf: _Leaf, minimum: float) -> _Leaf:
+    """The leaf of another schedule, whose number may be one that this argument does not take."""
+    if minimum > -math.inf and is_known(leaf):
+        values = np.asarray(leaf.count if isinstance(leaf, Length) else _decoded(leaf))
+        if not np.all(values >= minimum):
+            raise ValueError(f"{name} must be at least {minimum:g}, got {printed(leaf)}")
+    return leaf
 
 
 def is_traced(value: Any) -> bool:
