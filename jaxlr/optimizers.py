@@ -159,7 +159,7 @@ def rmsprop(
 def adam(
     learning_rate: Rate,
     b1: NumberOrSchedule = 0.9,
-    b2: Number = 0.999,
+    b2: NumberOrSchedule = 0.999,
     eps: Number = 1e-8,
     eps_root: Number = 0.0,
     mu_dtype: Any = None,
@@ -177,7 +177,7 @@ def adam(
     Args:
       learning_rate: a number, a schedule, or a rule such as `reduce_on_plateau` over either.
       b1: in [0, 1); a number or a schedule.
-      b2: in [0, 1).
+      b2: in [0, 1); a number or a schedule, corrected with 1 less the product of every b2 so far.
       eps: at least 0.
       eps_root: at least 0; inside the root, for derivatives through an update.
       mu_dtype: dtype in which m is stored; float32 if None (wider where the parameters are).
@@ -211,7 +211,7 @@ def adam(
 def adamw(
     learning_rate: Rate,
     b1: NumberOrSchedule = 0.9,
-    b2: Number = 0.999,
+    b2: NumberOrSchedule = 0.999,
     eps: Number = 1e-8,
     eps_root: Number = 0.0,
     mu_dtype: Any = None,
@@ -229,7 +229,7 @@ def adamw(
     Args:
       learning_rate: a number, a schedule, or a rule such as `reduce_on_plateau` over either.
       b1: in [0, 1); a number or a schedule.
-      b2: in [0, 1).
+      b2: in [0, 1); a number or a schedule, corrected with 1 less the product of every b2 so far.
       eps: at least 0.
       eps_root: at least 0; inside the root, for derivatives through an update.
       mu_dtype: dtype in which m is stored; float32 if None (wider where the parameters are).
@@ -271,7 +271,7 @@ def _checked(momentum: NumberOrSchedule | None) -> NumberOrSchedule | None:
 
 def _adam(
     b1: NumberOrSchedule,
-    b2: Number,
+    b2: NumberOrSchedule,
     eps: Number,
     eps_root: Number,
     mu_dtype: Any,

@@ -37,6 +37,12 @@ LINKS = {
     ),
     "scale_by_rmsprop": Case(transforms.scale_by_rmsprop, {"decay": falling}, ("decay",), {"decay": 0.8, "eps": 1e-3}),
     "scale_by_adam": Case(transforms.scale_by_adam, B1, ("b1",), {"b1": 0.8, "b2": 0.9, "eps": 1e-3}),
+    "scale_by_adam_with_b2": Case(  # as its state is called
+        lambda b2=lambda count: 0.95 - 0.05 / (1 + count), **others: transforms.scale_by_adam(b2=b2, **others),
+        {"b1": falling, "b2": falling},
+        ("b1", "b2"),
+        {"b1": 0.8, "eps": 1e-3},
+    ),
     "scale_by_nadam": Case(
         transforms.scale_by_nadam, B1, ("b1",), {"b1": 0.8, "b2": 0.9, "eps": 1e-3, "momentum_decay": 0.1}
     ),

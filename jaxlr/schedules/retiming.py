@@ -41,7 +41,8 @@ def retime(
         horizons in `jaxlr.schedules` (`flat_cosine`, `tanh`, `k_decay`, `rex`; keep="rate" only), or anything made of
         such a one: `warmup`, `join` (the phase it is in, or one to come), `per_epoch`, `at_speed`, `clip`, `shift`, a
         product, a sum; its counts are those of the whole. A linear warm-up takes other `warmup_steps` until it ends
-        (and gets an `init_value`), `multi_step`, `piecewise_constant` and `join` other counts for changes to come.
+        (and gets an `init_value`), a `cooldown` other `steps` until it begins, `multi_step`, `piecewise_constant` and
+        `join` other counts for changes to come.
       at: the updates applied so far; an integer, at least 0.
       keep: "rate" or "phase".
       **numbers: the new numbers, by the names of the family's arguments.
@@ -77,6 +78,8 @@ def _retimed(schedule: Schedule, here: Position, keep: str, numbers: dict[str, A
         return _with_milestones(schedule, here, family.milestones, numbers[family.milestones])
     if schedule.name == "warmup" and set(numbers) == {"warmup_steps"}:
         return _with_warmup(schedule, here, numbers["warmup_steps"])
+    if schedule.name == "cooldown" and "steps" in numbers:
+        return _with_cooldown(schedule, here, numbers)
     if family.borders is not None:
         return _with_end(schedule, here, keep, numbers)
     if schedule.name == "join":
@@ -163,6 +166,19 @@ def _with_warmup(schedule: Schedule, here: Position, steps: Any) -> Schedule:
     if numbers.kind != "linear" or numbers.overlap:
         raise TypeError(f"warmup_steps must be of a linear or constant warm-up without overlap, got {schedule!r}")
     return new.replace(init_value=_start(schedule, new, here))
+
+
+def _with_cooldown(schedule: Schedule, here: Position, numbers: dict[str, Any]) -> Schedule:
+    """Another length of a cooldown that has not begun; one that has would have to begin at another rate."""
+    new, at = schedule.replace(**numbers), schedule.arguments["at"]
+    if _known(here, at):
+        started = here.fraction is not None and float(here.fraction.nearest()) > 0.0
+        if int(here.whole) + started > int(at):
+            raise ValueError(
+                f"at must lie before the cooldown begins, {int(at)}, got {here.whole}; one that has begun goes on from "
+                "its rate as jaxlr.cooldown(schedule, at, steps)"
+            )
+    return new
 
 
 @jax.jit

@@ -4,7 +4,7 @@ from jaxlr.transforms.clipping import clip_by_global_norm
 from jaxlr.transforms.groups.mup import MupFactors, mup_factors
 from jaxlr.transforms.groups.patterns import ParameterGroups, layerwise_rates
 from jaxlr.transforms.moments.adagrad import ScaleByAdagradState, scale_by_adagrad
-from jaxlr.transforms.moments.adam import ScaleByAdamState, scale_by_adam
+from jaxlr.transforms.moments.adam import ScaleByAdamState, ScaleByAdamWithB2State, scale_by_adam
 from jaxlr.transforms.moments.adamax import ScaleByAdamaxState, scale_by_adamax
 from jaxlr.transforms.moments.factored import ScaleByFactoredRmsState, scale_by_factored_rms
 from jaxlr.transforms.moments.momentum import ScaleByMomentumState, scale_by_momentum
@@ -56,6 +56,7 @@ __all__ = [
     "ReduceOnPlateau",
     "ScaleByAdagradState",
     "ScaleByAdamState",
+    "ScaleByAdamWithB2State",
     "ScaleByAdamaxState",
     "ScaleByFactoredRmsState",
     "ScaleByLearningRateState",

@@ -4,6 +4,7 @@ import inspect
 import re
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import reference
@@ -273,3 +274,31 @@ def test_changes_to_come_are_moved_and_those_behind_stay():
     assert [float(joined(n)) for n in (39, 40)] == [1.0, np.float32(0.1)]
     epochs = jaxlr.retime(jaxlr.per_epoch(jaxlr.multi_step(1.0, [3, 6], 0.5), 10), 40, milestones=[3, 8])
     assert [float(epochs(n)) for n in (30, 79, 80)] == [0.5, 0.5, 0.25]
+
+
+COOLED = jaxlr.cooldown(jaxlr.warmup(jaxlr.cosine(0.1, 900), 100), 500, 10)
+
+
+@pytest.mark.parametrize("at", [300, 500])
+def test_a_cooldown_that_has_not_begun_takes_another_length(at):
+    longer = jaxlr.retime(COOLED, at, steps=200)
+    assert repr(longer) == repr(COOLED.replace(steps=200))
+    assert longer(at) == COOLED(at)
+    assert longer(699) > 0.0
+    assert longer(700) == 0.0
+
+
+def test_one_that_has_begun_does_not():
+    with pytest.raises(ValueError, match="at must lie before the cooldown begins, 500, got 501; one that has"):
+        jaxlr.retime(COOLED, 501, steps=200)
+
+
+def test_a_cooldown_changes_inside_a_program_and_in_a_batch():
+    assert jax.jit(lambda s, n: s.replace(at=n)(n + 5))(COOLED, 300) == COOLED.replace(at=300)(305)
+    moved = jax.jit(lambda s, n: jaxlr.retime(s, n, decay_steps=2000))(COOLED, 300)
+    assert moved(300) == COOLED(300)
+    many = jax.vmap(lambda rate: jaxlr.cooldown(jaxlr.constant(rate), 10, 10))(jnp.array([0.1, 0.2]))
+    rates = jax.vmap(lambda schedule: schedule.replace(steps=5)(13))(many)
+    np.testing.assert_allclose(rates, [0.04, 0.08], rtol=1e-6)
+    with pytest.raises(ValueError, match="power must be left out for shape='linear', got <traced>"):
+        jax.jit(lambda power: jaxlr.cooldown(jaxlr.constant(0.1), 10, 10, power=power)(3))(2.0)

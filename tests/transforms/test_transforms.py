@@ -8,7 +8,7 @@ import optax
 import pytest
 from flax import nnx
 
-from jaxlr import optimizers
+from jaxlr import optimizers, transforms
 from jaxlr.transforms import (
     AccumulateState,
     ScaleByLearningRateState,
@@ -467,7 +467,11 @@ WRONG = {
     "rms scale": (lambda: scale_by_rmsprop(initial_scale=-1), ValueError, "initial_scale must be .* got -1"),
     "b1": (lambda: optimizers.adam(0.1, b1=1.0), ValueError, r"b1 must be .* got 1\.0"),
     "b2": (lambda: optimizers.adam(0.1, b2=-0.5), ValueError, r"b2 must be .* got -0\.5"),
-    "b2 schedule": (lambda: optimizers.adam(0.1, b2=warmup), TypeError, "b2 must be a number, not a schedule"),
+    "b2 schedule": (
+        lambda: transforms.scale_by_nadam(b2=warmup),
+        TypeError,
+        "b2 must be a number, not a schedule",
+    ),
     "eps": (lambda: optimizers.adamw(0.1, eps=-1.0), ValueError, r"eps must be .* got -1\.0"),
     "eps mask": (
         lambda: optimizers.adamw(0.1, eps=lambda p: p),

@@ -1,11 +1,12 @@
-"""Nadam and Adamax follow their formulas, stand still until an update is due, and take traced numbers."""
+"""Nadam, Adamax, and Adam with a scheduled b2 follow their formulas, wait for what is due, and take traced numbers."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxlr.transforms import accumulate, scale_by_adamax, scale_by_nadam
+import jaxlr
+from jaxlr.transforms import accumulate, scale_by_adam, scale_by_adamax, scale_by_nadam
 
 GRADIENTS = np.random.default_rng(3).normal(size=(12, 5)) * np.logspace(0, -4, 5)
 
@@ -49,7 +50,34 @@ def adamax(b1, b2, eps, inside):
     return new
 
 
+def adam_with_b2(b1, b2, eps, amsgrad=False, nesterov=False):
+    """Adam whose second moment has the weight that the b2 of every update left it."""
+    m, v, largest, product, new = 0.0, 0.0, 0.0, 1.0, []
+    for t, g in enumerate(GRADIENTS, start=1):
+        share = b2(t - 1)
+        m, v, product = b1 * m + (1 - b1) * g, share * v + (1 - share) * g**2, product * share
+        largest = np.maximum(largest, v)
+        mean = m / (1 - b1**t)
+        if nesterov:
+            mean = b1 * m / (1 - b1 ** (t + 1)) + (1 - b1) * g / (1 - b1**t)
+        new.append(mean / (np.sqrt((largest if amsgrad else v) / (1 - product)) + eps))
+    return new
+
+
+def rising(count):
+    return 0.8 + 0.015 * count
+
+
 CASES = {
+    "adam, scheduled b2": (scale_by_adam(b2=rising), adam_with_b2(0.9, rising, 1e-8)),
+    "adam, scheduled b2, nesterov": (
+        scale_by_adam(0.7, jaxlr.linear(0.8, 0.95, 10), eps=1e-3, nesterov=True),
+        adam_with_b2(0.7, lambda count: min(rising(count), 0.95), 1e-3, nesterov=True),
+    ),
+    "adam, scheduled b2, amsgrad": (
+        scale_by_adam(b2=rising, amsgrad="raw"),
+        adam_with_b2(0.9, rising, 1e-8, amsgrad=True),
+    ),
     "nadam, PyTorch": (scale_by_nadam(), nadam(lambda t: 0.9, 0.999, 1e-8, 0.004)),
     "nadam, Keras": (
         scale_by_nadam(0.8, 0.95, eps=1e-3, momentum_decay=1.0),

@@ -7,6 +7,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxlr.numerics import elementary, wide
 from jaxlr.numerics.wide import Wide, where
@@ -73,7 +74,9 @@ def cooldown(
     end, exponent = leaves.number("end_value", end_value), leaves.positive("power", power)
     if shape == "exponential":
         leaves.positive("end_value", end)
-    if shape != "power" and not (leaves.is_known(exponent) and leaves.plain(exponent) == 1.0):
+    # That of another cooldown may be traced, or one for each of a batch.
+    left_out = np.all(exponent.high == 1.0) if leaves.is_known(exponent) else isinstance(power, leaves.Number)
+    if shape != "power" and not left_out:
         raise ValueError(f"power must be left out for shape={shape!r}, got {leaves.printed(exponent)}")
     return Schedule(
         _cooldown,

@@ -35,9 +35,22 @@ class ScaleByAdamState(NamedTuple):
     nu_max: optax.Updates  # like nu: the largest so far; () without amsgrad
 
 
+@link_state("b1", "b2", corrected=True)
+class ScaleByAdamWithB2State(NamedTuple):
+    """State of `scale_by_adam` where b2 is a schedule."""
+
+    count: jax.Array  # as above
+    b1: jax.Array
+    b2: jax.Array  # float32, (): b2 of the last update
+    mu: optax.Updates
+    nu: optax.Updates
+    nu_max: optax.Updates
+    gathered: jax.Array  # float32, (): 1 less the product of every b2 so far, the weight that nu has gathered
+
+
 def scale_by_adam(
     b1: NumberOrSchedule = 0.9,
-    b2: Number = 0.999,
+    b2: NumberOrSchedule = 0.999,
     *,
     eps: Number = 1e-8,
     eps_root: Number = 0.0,
@@ -56,7 +69,8 @@ def scale_by_adam(
 
     Args:
       b1: share of m that stays, in [0, 1); a number or a schedule, corrected with 1 - b1(t)^t as in PyTorch.
-      b2: share of v that stays, in [0, 1).
+      b2: share of v that stays, in [0, 1); a number or a schedule, corrected with 1 less the product of every b2 so
+        far, which is the weight that v has gathered.
       eps: at least 0; bounds the quotient.
       eps_root: at least 0; added to the corrected v, inside the root.
       eps_mode: "outside": as above; "hat": m sqrt(1 - b2^t) / (1 - b1^t) / (sqrt(v) + eps) (Keras, Caffe, and the
@@ -86,7 +100,8 @@ def scale_by_adam(
       Dozat, Incorporating Nesterov Momentum into Adam, 2016
     """
     beta1 = hyperparameters.share("b1", b1)
-    beta2 = Hyperparameter("b2", hyperparameters.number("b2", b2, minimum=0.0, below=1.0))
+    beta2 = hyperparameters.share("b2", b2)
+    scheduled = callable(beta2.value)
     eps = hyperparameters.number("eps", eps, minimum=0.0)
     eps_root = hyperparameters.number("eps_root", eps_root, minimum=0.0)
     hyperparameters.choice("eps_mode", eps_mode, ("outside", "hat"))
@@ -98,22 +113,28 @@ def scale_by_adam(
     def start(params: PyTree) -> dict[str, PyTree]:
         squares = moments_like(params, nu_dtype, real=True)
         largest = moments_like(params, nu_dtype, real=True) if amsgrad else ()
-        return {"mu": moments_like(params, mu_dtype), "nu": squares, "nu_max": largest}
+        gathered = {"gathered": jnp.zeros([], jnp.float32)} if scheduled else {}
+        return {"mu": moments_like(params, mu_dtype), "nu": squares, "nu_max": largest, **gathered}
 
-    def advance(step: Step, old: ScaleByAdamState, gradients: PyTree) -> dict[str, PyTree]:
+    def advance(step: Step, old: Any, gradients: PyTree) -> dict[str, PyTree]:
         mu = update_moment(old.mu, gradients, step.one_minus(beta1))
         nu = update_moment(old.nu, jax.tree.map(absolute_square, gradients), step.one_minus(beta2))
-        return {"mu": mu, "nu": nu, "nu_max": partial(largest, step, old) if amsgrad else ()}
+        share = step.one_minus(beta2)
+        gathered = {"gathered": old.gathered + share * (1.0 - old.gathered)} if scheduled else {}
+        return {"mu": mu, "nu": nu, **gathered, "nu_max": partial(largest, step, old) if amsgrad else ()}
+
+    def weight_of_squares(step: Step, moments: Any) -> jax.Array:
+        return moments.gathered if scheduled else step.debiasing(beta2)
 
     def largest(step: Step, old: ScaleByAdamState, moments: ScaleByAdamState) -> PyTree:
         samples = moments.nu
         if amsgrad == "corrected":
-            gathered = step.debiasing(beta2)
+            gathered = weight_of_squares(step, moments)
             samples = jax.tree.map(lambda v: v / gathered, moments.nu)
         return jax.tree.map(lambda v, sample: jnp.maximum(widen(v), sample), old.nu_max, samples)
 
     def direction(step: Step, moments: ScaleByAdamState, gradients: PyTree) -> PyTree:
-        correction = 1.0 / jnp.sqrt(step.debiasing(beta2))
+        correction = 1.0 / jnp.sqrt(weight_of_squares(step, moments))
         square = moments.nu_max if amsgrad else moments.nu
         scale = 1.0 if amsgrad == "corrected" else correction
         least = eps * correction if eps_mode == "hat" else eps
@@ -122,7 +143,9 @@ def scale_by_adam(
             return jax.tree.map(lambda m, v: m / (root(v) * scale + least), mean, square)
         return jax.tree.map(lambda m, v: m / (root(v * scale**2 + eps_root) + least), mean, square)
 
-    return link(ScaleByAdamState, start=start, advance=advance, direction=direction, records={"b1": beta1})
+    records = {"b1": beta1, "b2": beta2} if scheduled else {"b1": beta1}
+    state = ScaleByAdamWithB2State if scheduled else ScaleByAdamState
+    return link(state, start=start, advance=advance, direction=direction, records=records)
 
 
 def _corrected(b1: Hyperparameter, step: Step, mu: PyTree) -> PyTree:
