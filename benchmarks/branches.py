@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=8)
     parser.add_argument("--depth", type=int, default=2)
     parser.add_argument("--cooldown", type=float, default=0.2)
-    parser.add_argument("--rates", type=float, nargs="+", default=[0.001, 0.003, 0.01])
+    parser.add_argument("--rates", type=float, nargs="+", default=[0.001, 0.003, 0.01, 0.03])
     options = parser.parse_args()
     best = {}
     for method in ("branches", "cosine"):
