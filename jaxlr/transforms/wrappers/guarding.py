@@ -83,10 +83,10 @@ def guard(
     All of it is in the state: nothing waits for the host. A bad x enters the window as the limit that it passed, so
     that it hides no later one, and a lasting change is got used to. On independent normal values the guard acts with
     the probability P(t > sigmas sqrt(window / (window + 1))), Student's t with window - 1 degrees of freedom: one time
-    in 10^8 as it stands. Norms and losses next to 0 have heavier tails: where a network learns its data by heart, expect
-    some acts in a thousand updates of a clean run, and more sigmas. Around `accumulate` it judges micro-steps, inside it their mean; the loss comes as
-    `update(..., value=loss)`, which reaches a rule inside it too (a plateau's loss; a KL goes to `kl_adaptive` by
-    `observe` then). `guard_counts` says how often it acted.
+    in 10^8 as it stands. Norms and losses next to 0 have heavier tails: where a network learns its data by heart,
+    expect some acts in a thousand updates of a clean run, and give more sigmas. Around `accumulate` it judges
+    micro-steps, inside it their mean; the loss comes as `update(..., value=loss)`, which reaches a rule inside it too
+    (a plateau's loss; a KL goes to `kl_adaptive` by `observe` then). `guard_counts` says how often it acted.
 
     Args:
       optimizer: a finished optimizer.
