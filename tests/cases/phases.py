@@ -27,6 +27,9 @@ row(
 )
 
 
+RISING = ("log", "1-exp", "1-sqrt", "cosine")
+
+
 def warmup(n, schedule, warmup_steps, init_value=None, kind="linear", offset=0, overlap=False):
     if n >= warmup_steps and not (overlap and kind == "1-exp" and warmup_steps):
         return schedule(n if overlap else n - warmup_steps)
@@ -66,6 +69,8 @@ row(
             9, 10, schedule=COSINE, warmup_steps=10, init_value=1e-4, kind="exponential", offset=1
         ),
         "warmup_constant": of(9, 10, schedule=COSINE, warmup_steps=10, init_value=0.01, kind="constant"),
+        **{f"warmup_{kind}": of(9, 10, schedule=COSINE, warmup_steps=10, kind=kind, offset=1) for kind in RISING},
+        "warmup_overlapping": of(0, 9, 10, schedule=COSINE, warmup_steps=10, kind="1-exp", overlap=True),
     },
     numbers={"warmup_steps": (0, 9), "init_value": (0.1, 0.5), "offset": (0, 9)},
     others={"schedule": SEVEN},
