@@ -13,6 +13,7 @@ from typing import Any, Literal
 import optax
 
 from jaxlr.transforms.assembly import Rate, assemble
+from jaxlr.transforms.coupling import Coupling
 from jaxlr.transforms.describing import described
 from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number_or_schedule
@@ -36,6 +37,9 @@ def sgd(
     weight_decay: NumberOrSchedule | None = None,
     decoupled: bool = False,
     mask: Mask = None,
+    coupling: Coupling = "rate",
+    peak: Number | None = None,
+    cautious: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
     """Stochastic gradient descent, with momentum if wanted.
 
@@ -50,6 +54,7 @@ def sgd(
       weight_decay: None, a number or a schedule; an L2 penalty unless `decoupled`.
       decoupled: decay beside the momentum, p -= rate weight_decay p (SGDW).
       mask: which parameters decay, as for `add_weight_decay`.
+      coupling, peak, cautious: how a decoupled decay follows the rate, and where it acts; as for `adamw`.
 
     Returns:
       A gradient transformation for `optax.apply_updates`.
@@ -79,7 +84,16 @@ def sgd(
         accumulator_dtype=accumulator_dtype,
     )
     links = [] if momentum is None else [link]
-    return assemble(links, learning_rate, weight_decay=weight_decay, decoupled=decoupled, mask=mask)
+    return assemble(
+        links,
+        learning_rate,
+        weight_decay=weight_decay,
+        decoupled=decoupled,
+        mask=mask,
+        coupling=coupling,
+        peak=peak,
+        cautious=cautious,
+    )
 
 
 @described
@@ -97,6 +111,9 @@ def rmsprop(
     weight_decay: NumberOrSchedule | None = None,
     decoupled: bool = False,
     mask: Mask = None,
+    coupling: Coupling = "rate",
+    peak: Number | None = None,
+    cautious: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
     """RMSprop, with the rate inside the momentum as in Optax, Keras and TensorFlow.
 
@@ -118,6 +135,8 @@ def rmsprop(
       weight_decay: None, a number or a schedule; an L2 penalty unless `decoupled`.
       decoupled: p -= rate weight_decay p beside the step.
       mask: which parameters decay, as for `add_weight_decay`.
+      coupling, peak, cautious: how a decoupled decay follows the rate, and where it acts; as for `adamw`. The step
+        whose signs count is the whole one, momentum included.
 
     Returns:
       A gradient transformation for `optax.apply_updates`.
@@ -152,6 +171,9 @@ def rmsprop(
         decoupled=decoupled,
         mask=mask,
         momentum=None if momentum is None else second,
+        coupling=coupling,
+        peak=peak,
+        cautious=cautious,
     )
 
 
@@ -221,10 +243,16 @@ def adamw(
     nesterov: bool = False,
     nu_dtype: Any = None,
     amsgrad: Amsgrad = False,
+    coupling: Coupling = "rate",
+    peak: Number | None = None,
+    cautious: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
     """Adam with decoupled weight decay: beside the adaptive step, times the rate.
 
     p -= rate ((m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps) + weight_decay p)
+
+    In place of rate weight_decay p, `coupling` subtracts (rate / peak) weight_decay p, "independent", or
+    (rate^2 / peak) weight_decay p, "corrected" (AdamC); `cautious` decays only where the step shrinks p as well.
 
     Args:
       learning_rate: a number, a schedule, or a rule such as `reduce_on_plateau` over either.
@@ -238,6 +266,10 @@ def adamw(
       nesterov: Dozat's look ahead.
       nu_dtype: dtype in which v is stored; likewise.
       amsgrad: divide by the largest v so far: True or "raw" as PyTorch and Keras, "corrected" as `optax.amsgrad`.
+      coupling: how the decay follows the rate: "rate", "independent" of the base rate, or "corrected".
+      peak: the base rate for "independent", the schedule's highest for "corrected"; above 0. A group of
+        `ParameterGroups` with a factor has it times the factor; one with a schedule of its own is refused.
+      cautious: decay only the numbers whose sign is that of their adaptive step, or where either is 0.
 
     Returns:
       A gradient transformation for `optax.apply_updates`.
@@ -258,11 +290,29 @@ def adamw(
       >>> round(float(weight[0]), 3)
       0.366
 
+      Independent of the base rate: a rate of 0.1 at its peak leaves as much.
+
+      >>> optimizer = adamw(0.1, weight_decay=0.01, coupling="independent", peak=0.1)
+      >>> updates, _ = optimizer.update(jnp.zeros(1), optimizer.init(weight), jnp.ones(1))
+      >>> round(float(updates[0]), 4)
+      -0.01
+
     References:
-      Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017, arXiv:1711.05101
+      Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017, arXiv:1711.05101 (AdamW; "independent")
+      Defazio, Why Gradients Rapidly Increase Near the End of Training, 2025, arXiv:2506.02285 ("corrected")
+      Chen et al., Cautious Weight Decay, 2025, arXiv:2510.12402 (`cautious`)
     """
     link = _adam(b1, b2, eps, eps_root, mu_dtype, nu_dtype, nesterov, amsgrad)
-    return assemble([link], learning_rate, weight_decay=weight_decay, decoupled=True, mask=mask)
+    return assemble(
+        [link],
+        learning_rate,
+        weight_decay=weight_decay,
+        decoupled=True,
+        mask=mask,
+        coupling=coupling,
+        peak=peak,
+        cautious=cautious,
+    )
 
 
 def _checked(momentum: NumberOrSchedule | None) -> NumberOrSchedule | None:

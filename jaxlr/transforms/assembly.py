@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxlr.transforms.coupling import Coupling, Told, checked, needs_rate, rates_in, scaled, with_rate
 from jaxlr.transforms.groups.masks import Mask
-from jaxlr.transforms.hyperparameters import NumberOrSchedule, choice, number_or_schedule
-from jaxlr.transforms.penalties import add_weight_decay
+from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number_or_schedule
+from jaxlr.transforms.penalties import decay_link
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
 from jaxlr.transforms.wrappers.precision import in_float32
@@ -30,6 +31,9 @@ def assemble(
     mask: Mask = None,
     maximize: bool = False,
     momentum: optax.GradientTransformation | None = None,
+    coupling: Coupling = "rate",
+    peak: Number | None = None,
+    cautious: bool = False,
 ) -> optax.GradientTransformationExtraArgs:
     """Chains an optimizer's own links with what every optimizer has.
 
@@ -41,6 +45,7 @@ def assemble(
       mask: which parameters decay, as for `add_weight_decay`.
       maximize: climb instead of descend; what decays shrinks all the same.
       momentum: a link that follows the rate, as in Optax' and Keras' RMSprop; a decoupled decay goes beside it.
+      coupling, peak, cautious: of a decoupled decay, as for `add_weight_decay`; here all three see the rate.
 
     Returns:
       A gradient transformation with one `scale_by_learning_rate`.
@@ -57,17 +62,24 @@ def assemble(
     """
     choice("decoupled", decoupled, (False, True))
     choice("maximize", maximize, (False, True))
+    checked(coupling, peak, cautious)
+    if not decoupled and (cautious or coupling != "rate"):
+        named = "cautious=True" if cautious else f"coupling={coupling!r}"
+        raise ValueError(f"{named} needs decoupled=True: an L2 penalty enters the moments and has no rate of its own")
     rate = scale_by_learning_rate(learning_rate)
     turned = [optax.scale(-1.0)] if maximize else []
     after = [rate] if momentum is None else [rate, momentum]
     if weight_decay is None:
         return in_float32(optax.chain(*turned, *links, *after))
-    decay = add_weight_decay(number_or_schedule("weight_decay", weight_decay, minimum=0.0), mask=mask)
+    shrinking = number_or_schedule("weight_decay", weight_decay, minimum=0.0)
+    decay = decay_link(shrinking, mask=mask, coupling=coupling, peak=peak, cautious=cautious)
     if not decoupled:
         return in_float32(optax.chain(*turned, decay, *links, *after))
     if momentum is not None:
         after = [_decay_beside_momentum(decay, rate, momentum)]
         return in_float32(optax.chain(*turned, *links, *after))
+    if needs_rate(coupling):
+        return in_float32(with_rate([*turned, *links], decay, rate))
     return in_float32(optax.chain(*turned, *links, decay, *after))
 
 
@@ -90,10 +102,11 @@ def _decay_beside_momentum(
     ) -> tuple[optax.Updates, tuple[optax.OptState, ...]]:
         decay, rate, momentum = links
         decay_state, rate_state, momentum_state = state
-        decayed, decay_state = decay.update(jax.tree.map(jnp.zeros_like, updates), decay_state, params, **extra)
-        shrinking, _ = rate.update(decayed, rate_state, params, **extra)
-        scaled, rate_state = rate.update(updates, rate_state, params, **extra)
-        steps, momentum_state = momentum.update(scaled, momentum_state, params, **extra)
-        return jax.tree.map(jnp.add, steps, shrinking), (decay_state, rate_state, momentum_state)
+        rates, rate_state = rates_in(rate, updates, rate_state, params, extra)
+        steps, momentum_state = momentum.update(scaled(updates, rates), momentum_state, params, **extra)
+        told = Told(rates=rates, steps=jax.tree.map(jnp.negative, steps)).keyword
+        zeros = jax.tree.map(jnp.zeros_like, updates)
+        decayed, decay_state = decay.update(zeros, decay_state, params, **extra, **told)
+        return jax.tree.map(jnp.add, steps, scaled(decayed, rates)), (decay_state, rate_state, momentum_state)
 
     return optax.GradientTransformationExtraArgs(cast(Any, init), cast(Any, update))

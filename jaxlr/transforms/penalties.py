@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from jaxlr.transforms import coupling as couplings
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.coupling import Coupling
 from jaxlr.transforms.groups import masks
 from jaxlr.transforms.groups.context import decays_here
 from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
+from jaxlr.transforms.rate.controller import Controller
+from jaxlr.transforms.rate.learning_rate import Held, scale_by_learning_rate
 from jaxlr.transforms.trees import cast_like, like_updates, widen
+from jaxlr.transforms.wrappers.precision import in_float32
 from jaxlr.typing import PyTree
 
 
@@ -26,7 +32,15 @@ class AddWeightDecayState(NamedTuple):
     weight_decay: jax.Array  # float32, (): weight decay of the last update
 
 
-def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> optax.GradientTransformationExtraArgs:
+def add_weight_decay(
+    weight_decay: NumberOrSchedule,
+    *,
+    mask: Mask = None,
+    coupling: Coupling = "rate",
+    peak: Number | None = None,
+    cautious: bool = False,
+    learning_rate: NumberOrSchedule | Controller | Held | None = None,
+) -> optax.GradientTransformationExtraArgs:
     """Adds a multiple of the parameters to the updates.
 
     u -> u + weight_decay p
@@ -35,40 +49,104 @@ def add_weight_decay(weight_decay: NumberOrSchedule, *, mask: Mask = None) -> op
     `scale_by_learning_rate` it is decoupled: p shrinks by rate times weight decay. After `scale_by_learning_rate`, with
     a negative weight decay, it does not follow the rate at all.
 
+    With `coupling` and `cautious` it is decoupled, before the rate r of `scale_by_learning_rate`: p -= r u + d p,
+
+    - "rate": d = r weight_decay
+    - "independent": d = (r / peak) weight_decay, the schedule's multiplier times the decay, whatever the base rate is
+    - "corrected": d = (r^2 / peak) weight_decay, for layers before a normalisation, whose gradients it keeps level
+    - cautious: d = 0 where u and p have opposite signs, each number of p on its own
+
+    r is the rate of that very update: scheduled, set by hand or under a rule. A group of `ParameterGroups` has its own,
+    and where that is a factor times the others', so is its peak: "independent" decays all such groups alike.
+
     Args:
-      weight_decay: a number or a schedule.
+      weight_decay: a number or a schedule; at least 0 with any of the options below.
       mask: a tree of booleans, True where to decay; shaped like the parameters, or with one boolean for a subtree, and
         matched by name; or a function that makes one from the parameters. None decays all.
+      coupling: how the decay follows the rate.
+      peak: for "independent" the base rate, which the schedule's multiplier multiplies; for "corrected" the schedule's
+        highest, where it is as "rate"; above 0, known or traced.
+      cautious: decay only where the step, too, takes p towards 0.
+      learning_rate: for "corrected" alone, which must see the rate: what `scale_by_learning_rate` takes. The link then
+        stands in that one's place too, at the end of the chain.
 
     Returns:
       A gradient transformation; its update needs the parameters. Inside `ParameterGroups.wrap` what both allow decays.
+      With `learning_rate` its state is the pair of this one's and that of `scale_by_learning_rate`.
 
     Raises:
-      TypeError: `weight_decay` is neither a number nor a schedule of the count, or the mask holds other than booleans.
-      ValueError: the mask does not fit the parameters, or the update is called without parameters.
+      TypeError: an argument is of the wrong kind, or the mask holds other than booleans.
+      ValueError: an argument is out of range or missing, the mask does not fit the parameters, the update is called
+        without parameters; or a group that decays has a schedule of its own, whose peak is not known.
 
     Example:
-      >>> import jax, jax.numpy as jnp, optax
+      >>> import jax, jax.numpy as jnp, jaxlr, optax
       >>> chain = optax.chain(add_weight_decay(0.5, mask=lambda p: jax.tree.map(lambda x: x.ndim > 1, p)))
       >>> params = {"kernel": jnp.ones((1, 1)), "bias": jnp.ones(1)}
       >>> updates, _ = chain.update(jax.tree.map(jnp.zeros_like, params), chain.init(params), params)
       >>> float(updates["kernel"][0, 0]), float(updates["bias"][0])
       (0.5, 0.0)
 
+      No gradient, and a rate that has fallen to a half of its peak of 0.5:
+
+      >>> params = jnp.array([8.0])
+      >>> for chain in (
+      ...   optax.chain(add_weight_decay(0.25), jaxlr.scale_by_learning_rate(0.25)),
+      ...   optax.chain(add_weight_decay(0.25, coupling="independent", peak=0.5), jaxlr.scale_by_learning_rate(0.25)),
+      ...   add_weight_decay(0.25, coupling="corrected", peak=0.5, learning_rate=0.25),
+      ... ):
+      ...   print(float(chain.update(jnp.zeros(1), chain.init(params), params)[0][0]))
+      -0.5
+      -1.0
+      -0.25
+
+      Only the first of these is on its way to 0:
+
+      >>> link, params = add_weight_decay(0.5, cautious=True), jnp.array([2.0, -2.0])
+      >>> link.update(jnp.ones(2), link.init(params), params)[0].tolist()
+      [2.0, 1.0]
+
     References:
-      Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017, arXiv:1711.05101
+      Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017, arXiv:1711.05101 ("independent" is its AdamW)
+      Defazio, Why Gradients Rapidly Increase Near the End of Training, 2025, arXiv:2506.02285 ("corrected")
+      Chen et al., Cautious Weight Decay, 2025, arXiv:2510.12402 (`cautious`)
     """
-    decay = Hyperparameter("weight_decay", hyperparameters.number_or_schedule("weight_decay", weight_decay))
+    decay = decay_link(weight_decay, mask=mask, coupling=coupling, peak=peak, cautious=cautious)
+    if not couplings.needs_rate(coupling):
+        if learning_rate is not None:
+            raise ValueError(f"learning_rate is for coupling='corrected' alone, got it with {coupling!r}")
+        return decay
+    if learning_rate is None:
+        raise ValueError("learning_rate must be given with coupling='corrected': the link then applies it, at the end")
+    return in_float32(couplings.with_rate([], decay, scale_by_learning_rate(learning_rate)))
+
+
+def decay_link(
+    weight_decay: NumberOrSchedule, *, mask: Mask, coupling: Coupling, peak: Number | None, cautious: bool
+) -> optax.GradientTransformationExtraArgs:
+    """The link of the decay alone, which for "corrected" must be told the rate."""
+    peak = couplings.checked(coupling, peak, cautious)
+    least = 0.0 if cautious or coupling != "rate" else -math.inf
+    given = hyperparameters.number_or_schedule("weight_decay", weight_decay, minimum=least)
+    decay = Hyperparameter("weight_decay", given)
 
     def start(params: PyTree) -> dict[str, PyTree]:
-        masks.resolve(masks.both(mask, decays_here(mask, params)), params)
+        chosen = masks.resolve(masks.both(mask, decays_here(mask, params)), params)
+        couplings.ratios(coupling, peak, None, chosen, params)  # for its errors
         return {}
 
     def direction(step: Step, moments: AddWeightDecayState, updates: PyTree) -> PyTree:
         del moments
-        weight = step.at(decay)
-        told = decays_here(step.before, updates)
-        return _add("add_weight_decay", lambda p: weight * p, updates, step.params, mask, told)
+        weight, told = step.at(decay), couplings.told(step.extra)
+        allowed = decays_here(step.before, updates)
+        params, chosen = _chosen("add_weight_decay", updates, step.params, mask, allowed)
+
+        def term(p: jax.Array, ratio: Any, s: jax.Array) -> jax.Array:
+            kept = couplings.same_signs(s, p) if cautious else p
+            return weight * kept if coupling == "rate" else weight * ratio * kept
+
+        ratios = couplings.ratios(coupling, peak, told.rates, chosen, params)
+        return _add(term, chosen, updates, params, ratios, updates if told.steps is None else told.steps)
 
     return link(AddWeightDecayState, start=start, direction=direction, records={"weight_decay": decay})
 
@@ -107,15 +185,22 @@ def add_l1_penalty(weight: Number, *, mask: Mask = None) -> optax.GradientTransf
         updates: optax.Updates, state: optax.EmptyState, params: optax.Params | None = None, **extra: Any
     ) -> tuple[optax.Updates, optax.EmptyState]:
         del extra
-        return _add("add_l1_penalty", lambda p: weight * jnp.sign(p), updates, params, mask), state
+        params, chosen = _chosen("add_l1_penalty", updates, params, mask)
+        return _add(lambda p: weight * jnp.sign(p), chosen, updates, params), state
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
 
-def _add(link: str, term: Any, updates: optax.Updates, params: optax.Params | None, *given: Mask) -> optax.Updates:
+def _chosen(link: str, updates: optax.Updates, params: optax.Params | None, *given: Mask) -> tuple[PyTree, PyTree]:
+    """The parameters beside the updates, and where the masks let the link act."""
     if params is None:
         raise ValueError(f"{link} needs the parameters: call update(updates, state, params)")
     params = like_updates(params, updates)
-    chosen = masks.resolve(masks.both(*given), params)
-    added = jax.tree.map(lambda use, u, p: widen(u) + term(widen(p)) if use else u, chosen, updates, params)
-    return cast_like(added, updates)
+    return params, masks.resolve(masks.both(*given), params)
+
+
+def _add(term: Any, chosen: PyTree, updates: optax.Updates, params: PyTree, *others: PyTree) -> optax.Updates:
+    def leaf(use: bool, u: jax.Array, p: jax.Array, *other: Any) -> jax.Array:
+        return widen(u) + term(widen(p), *other) if use else u
+
+    return cast_like(jax.tree.map(leaf, chosen, updates, params, *others), updates)

@@ -49,7 +49,7 @@ def from_config(config: Mapping[str, Any]) -> Recipe:
       config: keys and values, as a YAML file has them: `trainer` and `optimizer` are its levels.
 
     Returns:
-      A `Recipe`. The type "adam" is `jaxlr.adamw`, with `adamc_weight_decay` under a scheduled decay, and "lion"
+      A `Recipe`. The type "adam" is `jaxlr.adamw`, with `adamc_weight_decay` as its coupling "corrected", and "lion"
       `optax.lion`; of another type the schedule alone is here. `model` and `data` are not read, nor is what `!include`
       names.
 
@@ -76,7 +76,7 @@ def from_config(config: Mapping[str, Any]) -> Recipe:
     given = {key: value for key, value in named.items() if key not in _WHY or value not in _OFF}
     keys = Keys(given, _KEYS, _WHY)
     schedule = _schedule(keys)
-    optimizer, arguments, left = _optimizer(keys, schedule)
+    optimizer, arguments, left = _optimizer(keys)
     # null, unlike a key that is left out, is no clipping.
     default = 0.0 if "optimizer.max_grad_norm" in given else 1.0
     clip = keys.number("optimizer.max_grad_norm", default, minimum=0.0)
@@ -121,7 +121,7 @@ def _kind(keys: Keys) -> str | dict[str, Any]:
     return found
 
 
-def _optimizer(keys: Keys, schedule: Schedule) -> tuple[str, dict[str, Argument], dict[str, str]]:
+def _optimizer(keys: Keys) -> tuple[str, dict[str, Argument], dict[str, str]]:
     """What makes the optimizer, its arguments, and what could not be carried over."""
     kind = keys.plain("optimizer.type", "adam")
     b1, b2 = keys.number("optimizer.beta1", 0.9), keys.number("optimizer.beta2", 0.95)
@@ -130,9 +130,8 @@ def _optimizer(keys: Keys, schedule: Schedule) -> tuple[str, dict[str, Argument]
     left = _undecayed(keys) if decay else {}
     corrected = keys.flag("optimizer.adamc_weight_decay") and decay > 0
     if kind == "adam":
-        # AdamC: the decay falls with the rate that it is multiplied with.
-        kept = schedule * (decay / _peak(keys)) if corrected else decay or None
-        return "jaxlr.adamw", {"b1": b1, "b2": b2, "eps": eps, "weight_decay": kept, **look}, left
+        adamc: dict[str, Argument] = {"coupling": "corrected", "peak": _peak(keys)} if corrected else {}
+        return "jaxlr.adamw", {"b1": b1, "b2": b2, "eps": eps, "weight_decay": decay or None, **look, **adamc}, left
     if kind == "lion":
         return "optax.lion", {"b1": b1, "b2": b2, "weight_decay": decay}, left
     return "", {}, {"optimizer.type": f"{kind!r} is neither adam nor lion: the schedule goes into any optax optimizer"}

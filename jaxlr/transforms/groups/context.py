@@ -18,7 +18,7 @@ import jax
 from jaxlr.transforms.groups import paths
 from jaxlr.transforms.groups.masks import Mask, both
 
-__all__ = ["Group", "Talk", "current_rates", "decays_here", "reading_decays", "talk"]
+__all__ = ["Group", "Talk", "current_rates", "decays_here", "groups_here", "reading_decays", "talk"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +107,16 @@ def current_rates(state: Any, params: Any) -> Any:
     here.check(params)
     here.rated[id(state)] = state
     here.covered |= set(paths.leaves_by_names(params))
+    group_of = here.group_of
+    return jax.tree_util.tree_map_with_path(lambda path, _: group_of(path), params)
+
+
+def groups_here(params: Any) -> Any:
+    """A tree of the groups of the parameters, for a link that asks and applies no rate; without groups all are one."""
+    here = _talk.get()
+    if here is None or here.group_of is None:
+        return jax.tree.map(lambda _: Group("others"), params)
+    here.check(params)
     group_of = here.group_of
     return jax.tree_util.tree_map_with_path(lambda path, _: group_of(path), params)
 
