@@ -106,6 +106,9 @@ class Leaf:
     nesterov: bool = False  # of that momentum
     hears: bool = True  # whether groups around it are heard: the optimizers of jaxlr
     fixed: bool = False  # its rate is never made outside
+    coupling: str = "rate"  # how a decoupled decay follows the rate
+    peak: float = 1.0
+    cautious: bool = False  # whether it is left out where it would work against the step
     count: int = 0
 
     def init(self, params):
@@ -133,8 +136,15 @@ class Leaf:
                 m = self.moments[name]
                 m["after"] = self.after * m.get("after", 0.0) + step
                 step = step + self.after * m["after"] if self.nesterov else m["after"]
-            out[name] = step - (self.last[name] * shrink if self.decoupled else 0.0)
+            if self.cautious:
+                shrink = shrink * (direction * params[name] >= 0)
+            out[name] = step - (self.pace(name, told) * shrink if self.decoupled else 0.0)
         return Tree(out).rounded_like(gradients)
+
+    def pace(self, name, told):
+        """What multiplies a decoupled decay; a group has its own peak."""
+        rate, peak = self.last[name], self.peak * told.get(name, (1.0, True))[0]
+        return {"rate": rate, "independent": rate / peak, "corrected": rate**2 / peak}[self.coupling]
 
     def leaves(self):
         return [self]

@@ -53,6 +53,21 @@ OPTIMIZERS = {
         lambda r: jaxlr.adamw(r, b2=0.7, weight_decay=0.2, amsgrad=True),
         {"rule": partial(nests.adam, b2=0.7, amsgrad=True), "decay": 0.2, "decoupled": True},
     ),
+    "adamw, independent": (
+        lambda r: jaxlr.adamw(r, weight_decay=0.02, coupling="independent", peak=0.1, cautious=True),
+        {
+            "rule": nests.adam,
+            "decay": 0.02,
+            "decoupled": True,
+            "coupling": "independent",
+            "peak": 0.1,
+            "cautious": True,
+        },
+    ),
+    "adamw, corrected": (
+        lambda r: jaxlr.adamw(r, weight_decay=0.2, coupling="corrected", peak=0.1),
+        {"rule": nests.adam, "decay": 0.2, "decoupled": True, "coupling": "corrected", "peak": 0.1},
+    ),
     "torch.SGD": (
         lambda r: torch.SGD(r, 0.8, weight_decay=0.2),
         {"rule": partial(nests.sgd, momentum=0.8), "decay": 0.2},
