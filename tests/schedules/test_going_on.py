@@ -29,11 +29,20 @@ AROUND = {
     "product": lambda schedule, dice: dice.between(0.1, 2) * schedule,
     "quotient": lambda schedule, dice: schedule / dice.between(0.1, 2),
     "sum": lambda schedule, dice: schedule + dice.between(1e-4, 1e-2),
+    "power": lambda schedule, dice: schedule ** dice.between(0.5, 2),
     "clip": lambda schedule, dice: schedule.clip(min=dice.between(1e-6, 1e-5)),
-    "shift": lambda schedule, dice: schedule.shift(schedule.end() // 3),
+    "shift": lambda schedule, dice: schedule.shift((schedule.end() or dice.length(1000)) // 3),
     "warmup": lambda schedule, dice: jaxlr.warmup(schedule, dice.length(1000)),
     "per_epoch": lambda schedule, dice: jaxlr.per_epoch(schedule, dice.length(50)),
     "at_speed": lambda schedule, dice: at_speed(schedule, dice.between(0.2, 0.9)),
+}
+BESIDE = {
+    **AROUND,
+    "join": lambda schedule, dice: jaxlr.join([jaxlr.constant(0.1), schedule], [dice.length(10**6)]),
+    "repeat": lambda schedule, dice: schedule.repeat(dice.length(10**6)),
+    "overlap": lambda schedule, dice: jaxlr.warmup(schedule, dice.length(1000), overlap=True),
+    "per_example": lambda schedule, dice: jaxlr.per_example(schedule, dice.length(100)),
+    "smooth": lambda schedule, dice: jaxlr.per_epoch(schedule, dice.between(2.0, 50.0), staircase=False),
 }
 
 
@@ -52,6 +61,8 @@ def some(number, short):
 def test_a_cooldown_begins_at_the_rate_and_ends_at_its_own(number):
     dice = Dice((11, number))
     schedule = call_of(dice, list(ROWS)[number % len(ROWS)])[0].schedule()
+    for _ in range(1 + number % 2):
+        schedule = BESIDE[dice.of(*(name for name in BESIDE if name != "power"))](schedule, dice)
     shape, end = SHAPES[number % len(SHAPES)], np.float32(dice.between(1e-6, 1e-3))
 
     def rates(schedule, at, steps):
@@ -75,7 +86,7 @@ def test_a_new_horizon_goes_on_from_the_rate_and_ends_where_the_old_one_would(nu
     make, horizon = WITH_A_HORIZON[family]
     length = dice.length(1_000_000) + 20
     schedule = make(dice.between(1e-3, 1.0), dice.between(1e-6, 1e-4), length)
-    for _ in range(number % 4):
+    for _ in range(1 + number % 3):
         names = [name for name in AROUND if keep == "rate" or name != "at_speed"]
         schedule = AROUND[dice.of(*names)](schedule, dice)
 
