@@ -117,9 +117,9 @@ def _written_groups(groups: ParameterGroups) -> str:
         value = getattr(groups, field.name)
         if not value:
             continue
-        if field.name == "rates":
-            value = f"{{{', '.join(f'{pattern!r}: {_written(rate)}' for pattern, rate in value.items())}}}"
-            said.append(f"rates={value}")
+        if field.name in ("rates", "weight_decays"):
+            value = f"{{{', '.join(f'{pattern!r}: {_written(each)}' for pattern, each in value.items())}}}"
+            said.append(f"{field.name}={value}")
         else:
             said.append(f"{field.name}={value!r}")
     return f"jaxlr.ParameterGroups({', '.join(said)})"

@@ -126,8 +126,8 @@ def link(
 def _require_unwritten(state: Any, recorded: Mapping[str, Hyperparameter]) -> None:
     """Raises where a Python number stands in a record, as `optax.tree.set(state, b1=0.5)` leaves it there."""
     for field in recorded:
-        record = getattr(state, field)
-        if getattr(record, "weak_type", isinstance(record, int | float)):
+        records = jax.tree.leaves(getattr(state, field))
+        if any(getattr(record, "weak_type", isinstance(record, int | float)) for record in records):
             raise TypeError(
                 f"{field} in the optimizer's state is a record, which changes nothing where it is written: give "
                 f"{field}= to the optimizer, as a number, a traced number or a schedule"

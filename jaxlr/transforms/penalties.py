@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.core import Tracer
 
 from jaxlr.transforms import coupling as couplings
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.coupling import Coupling
 from jaxlr.transforms.groups import masks
-from jaxlr.transforms.groups.context import decays_here
+from jaxlr.transforms.groups.context import Decay, decays_here, note_decaying, own_decays
 from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
@@ -29,7 +32,8 @@ class AddWeightDecayState(NamedTuple):
     """State of `add_weight_decay`."""
 
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
-    weight_decay: jax.Array  # float32, (): weight decay of the last update
+    # float32, (): weight decay of the last update; by the name of the group inside `ParameterGroups(weight_decays=...)`
+    weight_decay: jax.Array | dict[str, jax.Array]
 
 
 def add_weight_decay(
@@ -71,8 +75,9 @@ def add_weight_decay(
         stands in that one's place too, at the end of the chain.
 
     Returns:
-      A gradient transformation; its update needs the parameters. Inside `ParameterGroups.wrap` what both allow decays.
-      With `learning_rate` its state is the pair of this one's and that of `scale_by_learning_rate`.
+      A gradient transformation; its update needs the parameters. Inside `ParameterGroups.wrap` what both allow decays,
+      a group with a weight decay of its own by that one. With `learning_rate` its state is the pair of this one's and
+      that of `scale_by_learning_rate`.
 
     Raises:
       TypeError: an argument is of the wrong kind, or the mask holds other than booleans.
@@ -130,25 +135,106 @@ def decay_link(
     given = hyperparameters.number_or_schedule("weight_decay", weight_decay, minimum=least)
     decay = Hyperparameter("weight_decay", given)
 
+    way = _Way(mask, coupling, peak, cautious)
+    plain = _decaying(decay, way)
+
+    def init(params: optax.Params) -> Any:
+        groups = own_decays(params)
+        note_decaying(decay, masks.resolve(mask, params))
+        _require_positive(decay, groups)
+        return (plain if groups is None else _decaying(_OfGroups(decay, groups), way)).init(params)
+
+    def update(
+        updates: optax.Updates, state: Any, params: optax.Params | None = None, **extra: Any
+    ) -> tuple[optax.Updates, Any]:
+        groups = own_decays(updates)
+        _require_same_groups(groups, state.weight_decay)
+        now = plain if groups is None else _decaying(_OfGroups(decay, groups, state.weight_decay), way)
+        return now.update(updates, state, params, **extra)
+
+    return optax.GradientTransformationExtraArgs(cast(Any, init), cast(Any, update))
+
+
+def add_decay_of_all(weight_decay: Number) -> optax.GradientTransformationExtraArgs:
+    """A weight decay that is another number than the optimizer's `weight_decay`: no group has one in its place."""
+    return _decaying(Hyperparameter("weight_decay", hyperparameters.number("weight_decay", weight_decay)), _Way())
+
+
+@dataclasses.dataclass(frozen=True)
+class _Way:
+    """Where a decay acts, and how it follows the rate."""
+
+    mask: Mask = None
+    coupling: Coupling = "rate"
+    peak: Any = None
+    cautious: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class _OfGroups:
+    """The weight decays of all groups on a tree, as one hyperparameter: by the names of the groups."""
+
+    base: Hyperparameter
+    groups: Any  # a tree of Decay
+    before: Any = None  # the record, for a group of which no parameter has an update
+
+    def at(self, count: jax.Array) -> dict[str, jax.Array]:
+        """Each weight decay at a count."""
+        found: dict[str, Decay] = {group.name: group for group in jax.tree.leaves(self.groups)}
+        now = {name: group.at(self.base, count) for name, group in found.items()}
+        return now if self.before is None else {**self.before, **now}
+
+
+def _decaying(decay: Hyperparameter | _OfGroups, way: _Way) -> optax.GradientTransformationExtraArgs:
+    """The link, with one weight decay for all or one for each group."""
+
     def start(params: PyTree) -> dict[str, PyTree]:
-        chosen = masks.resolve(masks.both(mask, decays_here(mask, params)), params)
-        couplings.ratios(coupling, peak, None, chosen, params)  # for its errors
+        chosen = masks.resolve(masks.both(way.mask, decays_here(way.mask, params)), params)
+        couplings.ratios(way.coupling, way.peak, None, chosen, params)  # for its errors
         return {}
+
+    def term(p: jax.Array, weight: Any, ratio: Any, step: jax.Array) -> jax.Array:
+        kept = couplings.same_signs(step, p) if way.cautious else p
+        return weight * kept if way.coupling == "rate" else weight * ratio * kept
 
     def direction(step: Step, moments: AddWeightDecayState, updates: PyTree) -> PyTree:
         del moments
-        weight, told = step.at(decay), couplings.told(step.extra)
+        weight, told = step.at(cast(Any, decay)), couplings.told(step.extra)
+        if isinstance(decay, _OfGroups):
+            weights = jax.tree.map(lambda group: cast(Any, weight)[group.name], decay.groups)
+        else:
+            weights = jax.tree.map(lambda _: weight, updates)
         allowed = decays_here(step.before, updates)
-        params, chosen = _chosen("add_weight_decay", updates, step.params, mask, allowed)
+        params, chosen = _chosen("add_weight_decay", updates, step.params, way.mask, allowed)
+        ratios = couplings.ratios(way.coupling, way.peak, told.rates, chosen, params)
+        return _add(term, chosen, updates, params, weights, ratios, updates if told.steps is None else told.steps)
 
-        def term(p: jax.Array, ratio: Any, s: jax.Array) -> jax.Array:
-            kept = couplings.same_signs(s, p) if cautious else p
-            return weight * kept if coupling == "rate" else weight * ratio * kept
+    return link(AddWeightDecayState, start=start, direction=direction, records={"weight_decay": cast(Any, decay)})
 
-        ratios = couplings.ratios(coupling, peak, told.rates, chosen, params)
-        return _add(term, chosen, updates, params, ratios, updates if told.steps is None else told.steps)
 
-    return link(AddWeightDecayState, start=start, direction=direction, records={"weight_decay": decay})
+def _require_positive(decay: Hyperparameter, groups: Any) -> None:
+    """Raises where groups have weight decays of their own in place of a negative one, as behind the rate."""
+    if not any(group.own for group in jax.tree.leaves(groups)):
+        return
+    start = decay.at(jnp.zeros([], jnp.int32))
+    if not isinstance(start, Tracer) and float(start) < 0:
+        raise ValueError(
+            f"add_weight_decay({float(start):g}), which is negative, can't have a group's weight decay of "
+            "ParameterGroups in its place: put a positive one before scale_by_learning_rate"
+        )
+
+
+def _require_same_groups(groups: Any, record: Any) -> None:
+    """Raises for a state of other groups; a Python number that was written over the record is the link's to refuse."""
+    known = set(record) if isinstance(record, Mapping) else None
+    now = None if groups is None else {group.name for group in jax.tree.leaves(groups)}
+    if isinstance(record, int | float) or (now is None and known is None):
+        return
+    if now is None or known is None or not now <= known:
+        raise ValueError(
+            "this state was made with other weight_decays of ParameterGroups around the optimizer than it is updated "
+            "with; see load_state_dict"
+        )
 
 
 def add_l1_penalty(weight: Number, *, mask: Mask = None) -> optax.GradientTransformationExtraArgs:

@@ -2,8 +2,9 @@
 
 This file never imports jaxlr, jax or optax. A node has `init(params)` and `update(gradients, params, told)`; it
 changes itself, so a node that stands still is one that is not called. `told` is what groups of parameters say to what
-is inside: a factor of the rate and whether it decays, by the name of the parameter. A tree is a dictionary of arrays
-that knows whether its numbers are rounded to bfloat16; such a tree comes out as narrow as the gradients went in.
+is inside: a factor of the rate and whether it decays, or by how much, by the name of the parameter. A tree is a
+dictionary of arrays that knows whether its numbers are rounded to bfloat16; such a tree comes out as narrow as the
+gradients went in.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class Leaf:
         out = {}
         for name, g in gradients.items():
             decays = told.get(name, (1.0, True))[1] if self.hears else True
-            shrink = self.decay * params[name] if decays else 0.0 * params[name]
+            shrink = (self.decay if decays is True else float(decays)) * params[name]
             direction = self.rule(g if self.decoupled else g + shrink, self.moments[name], self.count)
             step = -self.last[name] * direction
             if self.after is not None:
@@ -282,11 +283,14 @@ class Groups(Around):
     factors: dict = dataclasses.field(default_factory=dict)
     decayed: tuple = ()
     frozen: tuple = ()
+    own: dict = dataclasses.field(default_factory=dict)  # weight decays in place of the optimizer's
 
     def told(self, params, outer=NOTHING):
-        ours = {name: (self.factors.get(name, 1.0), name in self.decayed) for name in params}
+        ours = {
+            name: (self.factors.get(name, 1.0), name in self.decayed and self.own.get(name, True)) for name in params
+        }
         return {
-            name: (factor * outer.get(name, (1.0, True))[0], decays and outer.get(name, (1.0, True))[1])
+            name: (factor * outer.get(name, (1.0, True))[0], outer.get(name, (1.0, True))[1] and decays)
             for name, (factor, decays) in ours.items()
         }
 
@@ -302,7 +306,7 @@ class Groups(Around):
         moved = self.inner.update(gradients.only(trained), params.only(trained), here)
         if not self.inner.hears:
             moved = Tree({name: self.factors.get(name, 1.0) * moved[name] for name in moved}).rounded_like(gradients)
-        return Tree({name: moved.get(name, 0.0 * gradients[name]) for name in gradients}, gradients.narrow)
+        return Tree({name: moved.get(name, np.zeros_like(gradients[name])) for name in gradients}, gradients.narrow)
 
 
 @dataclasses.dataclass

@@ -99,6 +99,7 @@ OPTIMIZERS = {
 }
 
 GROUPS = jaxlr.ParameterGroups(rates={"b": 2.0}, no_decay=["b"], frozen=["e"])
+OWN_DECAYS = dataclasses.replace(GROUPS, weight_decays={"w": 0.7})
 MOST = ("b", "w")
 WRAPPERS = {
     "accumulate": (lambda o: jaxlr.accumulate(o, 2), nests.Accumulate),
@@ -108,6 +109,10 @@ WRAPPERS = {
         partial(nests.Accumulate, narrows=True),
     ),
     "groups": (GROUPS.wrap, partial(nests.Groups, factors={"b": 2.0}, decayed=("e", "w"), frozen=("e",))),
+    "own decays": (
+        OWN_DECAYS.wrap,
+        partial(nests.Groups, factors={"b": 2.0}, decayed=("e", "w"), frozen=("e",), own={"w": 0.7}),
+    ),
     "master weights": (jaxlr.with_master_weights, nests.Master),
     "masked": (
         lambda o: optax.masked(o, {name: name in MOST for name in NAMES}),
@@ -156,12 +161,15 @@ class Nest:
     @property
     def refused(self):
         """What the error says with which this is refused, or None: as docs/composition.md has it."""
-        if "groups" not in self.around:
+        groups = next((name for name in self.around if name in ("groups", "own decays")), None)
+        if groups is None:
             return None
-        inside = self.around[self.around.index("groups") + 1 :]
+        inside = self.around[self.around.index(groups) + 1 :]
         differences = {"sam", "schedule free"} & set(inside)
         if differences or self.optimizer == "optax.adamw":
             return r"which must not decay.* \(sam, schedule_free\).* put the groups inside it"
+        if groups == "own decays" and "decay" not in OPTIMIZERS[self.optimizer][1]:
+            return "nothing in the optimizer adds a weight decay to w"
         if "master weights" in inside and self.optimizer == "optax.sgd":
             return "would be lost: the optimizer keeps copies.* put it around the groups"
         return None
@@ -170,7 +178,7 @@ class Nest:
 def drawn(seed):
     random = np.random.default_rng([15, seed])
     narrow = bool(random.random() < 0.3)
-    known = [name for name in WRAPPERS if not (narrow and name in WIDE_ONLY)]
+    known = [name for name in WRAPPERS if name != "own decays" and not (narrow and name in WIDE_ONLY)]
     around = []
     odds = np.array([OFTEN.get(name, 1.0) for name in known])
     for name in random.choice(known, size=random.choice(4, p=(0.05, 0.2, 0.35, 0.4)), p=odds / odds.sum()):
@@ -335,6 +343,20 @@ def when(first):
 def test_a_nesting_is_right_or_refused(first):
     for seed in range(first, first + 10):
         require_right(drawn(seed))
+
+
+def with_own_decays(seed):
+    """A nesting with groups, whose groups have a weight decay of their own."""
+    nest = drawn(seed)
+    return dataclasses.replace(nest, around=tuple("own decays" if x == "groups" else x for x in nest.around))
+
+
+@pytest.mark.parametrize("first", [pytest.param(k, marks=when(k)) for k in range(0, 1000, 25)])
+@pytest.mark.usefixtures("branches")
+def test_a_nesting_of_groups_with_own_weight_decays_is_right_or_refused(first):
+    for seed in range(20_000 + first, 20_000 + first + 25):
+        if "groups" in drawn(seed).around:
+            require_right(with_own_decays(seed))
 
 
 @pytest.mark.parametrize(

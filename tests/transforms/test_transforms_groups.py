@@ -194,6 +194,33 @@ WRONG = {
     "negative": (lambda: ParameterGroups(rates={"a": -1.0}), ValueError, r"rates\['a'\] must be .* got -1\.0"),
     "word": (lambda: ParameterGroups(rates={"a": "no"}), TypeError, r"rates\['a'\] must be a real number, got 'no'"),
     "rank": (lambda: ParameterGroups(decay_from_rank=-1), ValueError, "decay_from_rank must be at least 0, got -1"),
+    "no number": (
+        lambda: ParameterGroups(weight_decays={"a": "no"}),
+        TypeError,
+        r"weight_decays\['a'\] must be a real number, got 'no'",
+    ),
+    "negative decay": (
+        lambda: ParameterGroups(weight_decays={"a": -1.0}),
+        ValueError,
+        r"weight_decays\['a'\] must be .* got -1\.0",
+    ),
+    "one decay": (lambda: ParameterGroups(weight_decays=0.1), TypeError, "weight_decays must be a mapping, .* got 0.1"),
+    "no pattern": (lambda: ParameterGroups(weight_decays={0: 0.1}), TypeError, "weight_decays must hold patterns"),
+    "no such name": (
+        lambda: ParameterGroups(weight_decays={"a": 0.1}, names={"b": "x"}),
+        ValueError,
+        "names has 'b', which is no pattern in rates, frozen or weight_decays",
+    ),
+    "two of a name": (
+        lambda: ParameterGroups(weight_decays={"a": 0.1, "b": 0.2}, names={"a": "x", "b": "x"}),
+        ValueError,
+        r"the name of weight_decays\['b'\], 'x', is that of another weight decay too",
+    ),
+    "others": (
+        lambda: ParameterGroups(weight_decays={"others": 0.1}),
+        ValueError,
+        "'others', is that of all other parameters",
+    ),
     "layers": (lambda: layerwise_rates(0.5, "body"), TypeError, "layers must be a list of patterns, got 'body'"),
     "decay": (lambda: layerwise_rates(-0.5, ["body"]), ValueError, r"decay must be .* got -0\.5"),
 }
@@ -314,3 +341,281 @@ def test_what_an_optimizer_itself_cannot_do_is_said_by_it():
     inner = optax.apply_if_finite(jaxlr.with_master_weights(jaxlr.adamw(0.1)), 2)
     with pytest.raises(TypeError, match="cond branches must have equal output types"):
         jaxlr.ParameterGroups(decay_from_rank=2).wrap(inner).init(narrow)
+
+
+# Weight decays of groups, against NumPy's float64 by hand.
+OWN = ParameterGroups(
+    rates={"head/*": 2.0},
+    decay_from_rank=2,
+    weight_decays={"head/*": 0.7, "body/*": lambda n: 0.1 + 0.2 * n},
+    names={"head/*": "head", "body/*": "body"},
+)
+
+
+def own_decay(name, count):
+    """What OWN says of a parameter, beside an optimizer's 0.3."""
+    if name.endswith("bias"):
+        return 0.0
+    return {"head": 0.7, "body": 0.1 + 0.2 * count}.get(name.split("/")[0], 0.3)
+
+
+def by_hand(rule, rate, decoupled, decay_of=own_decay, updates=3, every=1):
+    """The parameters after the updates of a rule, each the same gradient, by name."""
+    named = {jax.tree_util.keystr(path, simple=True, separator="/"): (p, g) for path, p, g in with_gradients()}
+    after = {}
+    for name, (start, gradient) in named.items():
+        p, moments, factor = start, {}, 2.0 if name.startswith("head") else 1.0
+        for count in range(updates // every):
+            shrink = decay_of(name, count) * p
+            step = rule(gradient if decoupled else gradient + shrink, moments, count + 1)
+            p = p - factor * rate * (step + (shrink if decoupled else 0.0))
+        after[name] = p
+    return after
+
+
+def with_gradients():
+    for (path, p), g in zip(jax.tree_util.tree_leaves_with_path(PARAMS), jax.tree.leaves(GRADIENTS), strict=True):
+        yield path, np.asarray(p, np.float64), np.asarray(g, np.float64)
+
+
+def sgd_rule(g, moments, t):
+    del moments, t
+    return g
+
+
+def adam_rule(g, m, t, b1=0.9, b2=0.999, eps=1e-8):
+    m["m"] = b1 * m.get("m", 0.0) + (1 - b1) * g
+    m["v"] = b2 * m.get("v", 0.0) + (1 - b2) * g * g
+    return m["m"] / (1 - b1**t) / (np.sqrt(m["v"] / (1 - b2**t)) + eps)
+
+
+def assert_by_hand(params, expected, rtol=1e-5):
+    for path, p in jax.tree_util.tree_leaves_with_path(params):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        np.testing.assert_allclose(np.asarray(p, np.float64), expected[name], rtol=rtol, atol=1e-6, err_msg=name)
+
+
+DECAY_RULES = {
+    "sgd, L2": (lambda **given: optimizers.sgd(0.1, weight_decay=0.3, **given), sgd_rule, False),
+    "sgd, decoupled": (lambda **given: optimizers.sgd(0.1, weight_decay=0.3, decoupled=True, **given), sgd_rule, True),
+    "adam, L2": (lambda **given: optimizers.adam(0.1, weight_decay=0.3, **given), adam_rule, False),
+    "adamw": (lambda **given: optimizers.adamw(0.1, weight_decay=0.3, **given), adam_rule, True),
+}
+DECAY_WRAPPERS = {
+    "itself": (OWN.wrap, 1),
+    "plain wrapper": (lambda o: OWN.wrap(plain(o)), 1),
+    "accumulate in": (lambda o: OWN.wrap(accumulate(o, 2)), 2),
+    "accumulate out": (lambda o: accumulate(OWN.wrap(o), 2), 2),
+    "MultiSteps": (lambda o: OWN.wrap(optax.MultiSteps(o, 2).gradient_transformation()), 2),
+    "master weights in": (lambda o: OWN.wrap(with_master_weights(o)), 1),
+    "master weights out": (lambda o: with_master_weights(OWN.wrap(o)), 1),
+    "loose clip": (lambda o: OWN.wrap(optax.chain(clip_by_global_norm(100.0), o)), 1),
+    "other groups": (lambda o: ParameterGroups(no_decay=["*/bias"]).wrap(OWN.wrap(o)), 1),
+    "in other groups": (lambda o: OWN.wrap(ParameterGroups(no_decay=["*/bias"]).wrap(o)), 1),
+    "small states": (lambda o: OWN.wrap(jaxlr.small_states(o)), 1),
+    "by its mask": (None, 1),
+}
+
+
+@pytest.mark.parametrize("rule", DECAY_RULES)
+@pytest.mark.parametrize("around", DECAY_WRAPPERS)
+def test_a_group_decays_by_its_own_weight_decay_through_any_wrapper(rule, around):
+    make, by, decoupled = DECAY_RULES[rule]
+    wrap, every = DECAY_WRAPPERS[around]
+    if wrap is None:  # the mask in place of decay_from_rank
+        mask = jax.tree.map(lambda p: p.ndim >= 2, PARAMS)
+        groups = ParameterGroups(OWN.rates, names=OWN.names, weight_decays=OWN.weight_decays)
+        optimizer = groups.wrap(make(mask=mask))
+    else:
+        optimizer = wrap(make())
+    assert_by_hand(after(optimizer, updates=4), by_hand(by, 0.1, decoupled, updates=4, every=every))
+
+
+def test_the_weight_decay_of_each_group_is_recorded_by_its_name():
+    optimizer = OWN.wrap(optimizers.sgd(0.1, weight_decay=lambda n: 0.5 - 0.25 * n))
+    state = optimizer.init(PARAMS)
+    read = {name: float(value) for name, value in jaxlr.current_hyperparameters(state).items()}
+    assert read == pytest.approx({"body/weight_decay": 0.1, "head/weight_decay": 0.7, "others/weight_decay": 0.5})
+    for _ in range(2):
+        _, state = jax.jit(optimizer.update)(GRADIENTS, state, PARAMS)
+    read = {name: float(value) for name, value in jaxlr.current_hyperparameters(state).items()}
+    assert read == pytest.approx({"body/weight_decay": 0.3, "head/weight_decay": 0.7, "others/weight_decay": 0.25})
+    assert "'head': 0.7" in repr(state)
+    again, report = jaxlr.load_state_dict(optimizer.init(PARAMS), jaxlr.state_dict(state))
+    assert not report.missing + report.extra + report.misshapen
+    assert jaxlr.current_hyperparameters(again).keys() == read.keys()
+
+
+def test_the_records_of_two_optimizers_say_whose_they_are():
+    labels = {"embed": "one", "body": "two", "head": "two"}
+    inner = optax.partition({each: optimizers.sgd(0.1, weight_decay=0.3) for each in ("one", "two")}, labels)
+    state = ParameterGroups(weight_decays={"head/*": 0.7}).wrap(inner).init(PARAMS)
+    names = [name.replace("trained/", "") for name in jaxlr.current_hyperparameters(state)]
+    assert names == ["one/others/weight_decay", "two/head/*/weight_decay", "two/others/weight_decay"]
+
+
+def test_a_state_without_own_weight_decays_is_as_it_was():
+    state = ParameterGroups(rates={"head/*": 2.0}).wrap(optimizers.adamw(0.1)).init(PARAMS)
+    assert float(jaxlr.current_hyperparameters(state)["weight_decay"]) == pytest.approx(1e-4)
+    plain = optimizers.sgd(0.1, weight_decay=0.3).init(PARAMS)
+    assert [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(plain[0])] == [((), jnp.int32), ((), jnp.float32)]
+
+
+def test_the_first_pattern_of_a_weight_decay_counts_and_0_is_none():
+    groups = ParameterGroups(weight_decays={"*/bias": 0.0, "head/*": 0.5})
+    ones = jax.tree.map(jnp.ones_like, PARAMS)
+    got = after(groups.wrap(optimizers.sgd(1.0, weight_decay=0.25)), ones, jax.tree.map(jnp.zeros_like, ones), 1)
+    assert jax.tree.map(lambda p: float(p.ravel()[0]), got) == {
+        "embed": {"table": 0.75},
+        "body": [{"kernel": 0.75, "bias": 1.0}] * 2,
+        "head": {"kernel": 0.5, "bias": 1.0},
+    }
+    assert [line.split()[-1] for line in groups.table(PARAMS).splitlines()[1:-1]] == (
+        ["0", "yes", "0", "yes", "yes", "0", "0.5"]
+    )
+
+
+def test_a_traced_weight_decay_of_a_group_needs_no_new_program():
+    @jax.jit
+    def once(decay):
+        optimizer = ParameterGroups(weight_decays={"head/*": decay}).wrap(optimizers.sgd(1.0, weight_decay=0.5))
+        zeros = jax.tree.map(jnp.zeros_like, PARAMS)
+        return optimizer.update(zeros, optimizer.init(PARAMS), PARAMS)[0]["head"]["kernel"]
+
+    assert [float(once(decay)[0, 0]) for decay in (0.25, 0.5)] == [-0.125, -0.25]
+
+
+def test_a_weight_decay_is_the_groups_own_where_some_are_left_out():
+    groups = ParameterGroups(weight_decays={"embed/*": 0.9, "head/*": 0.5}, frozen=["body/0/*"])
+    kept = jax.tree_util.tree_map_with_path(lambda path, _: path[0].key != "embed", PARAMS)
+    optimizer = optax.masked(groups.wrap(optimizers.sgd(1.0, weight_decay=0.25)), kept)
+    zeros = jax.tree.map(jnp.zeros_like, PARAMS)
+    got = after(optimizer, gradients=zeros, updates=1)
+    np.testing.assert_allclose(got["head"]["kernel"], 0.5 * PARAMS["head"]["kernel"])
+    np.testing.assert_allclose(got["body"][1]["kernel"], 0.75 * PARAMS["body"][1]["kernel"])
+    assert_equal((got["embed"], got["body"][0]), (PARAMS["embed"], PARAMS["body"][0]))
+    assert list(jaxlr.current_hyperparameters(optimizer.init(PARAMS))) == ["head/*/weight_decay", "others/weight_decay"]
+
+
+def test_an_nnx_optimizer_decays_by_group_and_tells_it():
+    model = nnx.Linear(2, 2, rngs=nnx.Rngs(0))
+    before = np.array(model.kernel[...])
+    groups = ParameterGroups(weight_decays={"kernel": 0.5})
+    optimizer = nnx.Optimizer(model, groups.wrap(optimizers.sgd(1.0, weight_decay=0.25)), wrt=nnx.Param)
+    optimizer.update(model, jax.tree.map(jnp.zeros_like, nnx.state(model, nnx.Param)))
+    np.testing.assert_allclose(model.kernel[...], 0.5 * before, rtol=1e-6)
+    for holder in (optimizer, nnx.state(optimizer)):
+        read = {name: float(value) for name, value in jaxlr.current_hyperparameters(holder).items()}
+        assert read == {"kernel/weight_decay": 0.5, "others/weight_decay": 0.25}
+
+
+def test_a_parameter_without_a_gradient_keeps_the_record_of_its_group():
+    optimizer = ParameterGroups(weight_decays={"a": 0.5}).wrap(optimizers.sgd(1.0, weight_decay=0.25))
+    params = {"a": jnp.ones(2), "b": jnp.ones(2)}
+    state = optimizer.init(params)
+    updates, state = optimizer.update({"a": None, "b": jnp.zeros(2)}, state, {"a": None, "b": params["b"]})
+    assert updates["a"] is None
+    assert updates["b"].tolist() == [-0.25, -0.25]
+    assert float(jaxlr.current_hyperparameters(state)["a/weight_decay"]) == 0.5
+
+
+def test_another_decay_of_asgd_is_not_the_groups():
+    groups = ParameterGroups(weight_decays={"head/*": 0.5})
+    zeros = jax.tree.map(jnp.zeros_like, PARAMS)
+    got = after(groups.wrap(dialect.ASGD(1.0, lambd=0.25, weight_decay=0.125)), gradients=zeros, updates=1)
+    np.testing.assert_allclose(got["head"]["kernel"], (1 - 0.5 - 0.25) * PARAMS["head"]["kernel"], rtol=1e-6)
+    np.testing.assert_allclose(got["embed"]["table"], (1 - 0.125 - 0.25) * PARAMS["embed"]["table"], rtol=1e-6)
+
+
+HEAD_DECAYS = ParameterGroups(weight_decays={"head/*": 0.5})
+CANNOT_DECAY = {
+    "none of its own": (
+        HEAD_DECAYS,
+        lambda: optimizers.sgd(0.1),
+        "nothing in the optimizer adds a weight decay to head",
+    ),
+    "of a part": (
+        HEAD_DECAYS,
+        lambda: optax.masked(optimizers.adamw(0.1), {"embed": True, "body": True, "head": False}),
+        "nothing in the optimizer adds a weight decay to head/bias",
+    ),
+    "of Optax": (HEAD_DECAYS, lambda: optax.adamw(0.1), "has a weight decay of its own: .* by other means"),
+    "beside it": (
+        HEAD_DECAYS,
+        lambda: optax.chain(optax.add_decayed_weights(0.1), optimizers.adamw(0.1)),
+        r"has a weight decay of its own: .* Give it jaxlr.add_weight_decay for weight_decays\['head/\*'\]",
+    ),
+    "sam": (HEAD_DECAYS, lambda: optax.contrib.sam(optimizers.adamw(0.1), optax.sgd(0.1)), "put the groups inside it"),
+    "two": (
+        HEAD_DECAYS,
+        lambda: optax.chain(add_weight_decay(0.1), optimizers.adamw(0.1)),
+        "has 2 weight decays of head",
+    ),
+    "behind the rate": (
+        HEAD_DECAYS,
+        lambda: optax.chain(optimizers.adam(0.1), add_weight_decay(-0.1)),
+        r"add_weight_decay\(-0.1\), which is negative, can't have",
+    ),
+    "masked": (
+        HEAD_DECAYS,
+        lambda: optimizers.adamw(0.1, mask={"embed": True, "body": True, "head": False}),
+        r"weight_decays\['head/\*'\] would be lost: no_decay, decay_from_rank or the optimizer's mask",
+    ),
+    "by rank": (
+        ParameterGroups(weight_decays={"*/bias": 0.5}, decay_from_rank=2),
+        lambda: optimizers.adamw(0.1),
+        r"weight_decays\['\*/bias'\] would be lost",
+    ),
+    "no such": (
+        ParameterGroups(weight_decays={"haed/*": 0.5}),
+        lambda: optimizers.adamw(0.1),
+        "in weight_decays matches no",
+    ),
+    "groups": (
+        HEAD_DECAYS,
+        lambda: HEAD_DECAYS.wrap(optimizers.adamw(0.1)),
+        "weight_decays in two ParameterGroups, one around the other: put all patterns into one",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CANNOT_DECAY)
+def test_a_weight_decay_that_nothing_can_follow_is_refused_when_it_is_initialized(case):
+    groups, make, match = CANNOT_DECAY[case]
+    with pytest.raises(ValueError, match=match):
+        groups.wrap(make()).init(PARAMS)
+
+
+def test_links_that_share_the_parameters_by_masks_hear_of_the_group_each():
+    by_kind = [jax.tree.map(lambda p, rank=rank: p.ndim == rank, PARAMS) for rank in (1, 2)]
+    links = [add_weight_decay(0.25, mask=mask) for mask in by_kind]
+    ones = jax.tree.map(jnp.ones_like, PARAMS)
+    optimizer = HEAD_DECAYS.wrap(optax.chain(*links, jaxlr.scale_by_learning_rate(1.0)))
+    got = after(optimizer, ones, jax.tree.map(jnp.zeros_like, ones), 1)
+    assert [float(p.ravel()[0]) for p in jax.tree.leaves(got)] == [0.75] * 5 + [0.5] * 2
+
+
+def test_what_depends_on_the_parameters_for_another_reason_may_say_so():
+    trust = optax.chain(add_weight_decay(0.25), optax.scale_by_trust_ratio(), jaxlr.scale_by_learning_rate(1.0))
+    with pytest.raises(ValueError, match="has a weight decay of its own"):
+        HEAD_DECAYS.wrap(trust).init(PARAMS)
+    state = HEAD_DECAYS.wrap(trust, own_decay=True).init(PARAMS)
+    assert float(jaxlr.current_hyperparameters(state)["head/*/weight_decay"]) == 0.5
+
+
+def test_a_state_of_other_weight_decays_is_refused_when_updated():
+    inner = optimizers.sgd(0.1, weight_decay=0.3)
+    with_own, without = HEAD_DECAYS.wrap(inner), ParameterGroups().wrap(inner)
+    others = ParameterGroups(weight_decays={"body/*": 0.5}).wrap(inner)
+    for optimizer, state in ((with_own, without), (without, with_own), (others, with_own)):
+        with pytest.raises(ValueError, match="this state was made with other weight_decays of ParameterGroups"):
+            optimizer.update(GRADIENTS, state.init(PARAMS), PARAMS)
+    with pytest.raises(TypeError, match="weight_decay in the optimizer's state is a record"):
+        with_own.update(GRADIENTS, optax.tree.set(with_own.init(PARAMS), weight_decay=0.5), PARAMS)
+
+
+def test_a_weight_decay_that_was_compiled_apart_from_its_groups_is_refused():
+    inner = optimizers.adamw(0.1)
+    optimizer = HEAD_DECAYS.wrap(optax.GradientTransformation(inner.init, jax.jit(inner.update)))
+    with pytest.raises(ValueError, match="was compiled on its own"):
+        walk(optimizer)

@@ -15,7 +15,7 @@ import optax
 from jaxlr.dialects.torch.factories import Optimizer, Rate, chained, factory, rate_at
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, number
 from jaxlr.transforms.moments.rprop import scale_by_rprop
-from jaxlr.transforms.penalties import add_weight_decay
+from jaxlr.transforms.penalties import add_decay_of_all
 from jaxlr.transforms.wrappers.precision import started_wide
 
 __all__ = ["ASGD", "Adadelta", "Rprop"]
@@ -159,7 +159,7 @@ def ASGD(
         before = rate(jnp.maximum(count - 1, 0))
         return before / (1.0 + decay * before * jnp.asarray(count, jnp.float32)) ** power
 
-    return chained([add_weight_decay(decay)], eta, weight_decay, maximize)
+    return chained([add_decay_of_all(decay)], eta, weight_decay, maximize)
 
 
 def _pair(name: str, value: Any) -> tuple[Number, Number]:

@@ -17,8 +17,20 @@ import jax
 
 from jaxlr.transforms.groups import paths
 from jaxlr.transforms.groups.masks import Mask, both
+from jaxlr.transforms.hyperparameters import Hyperparameter
 
-__all__ = ["Group", "Talk", "current_rates", "decays_here", "groups_here", "reading_decays", "talk"]
+__all__ = [
+    "Decay",
+    "Group",
+    "Talk",
+    "current_rates",
+    "decays_here",
+    "groups_here",
+    "note_decaying",
+    "own_decays",
+    "reading_decays",
+    "talk",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,16 +52,31 @@ class Group:
         return jax.numpy.where(count < self.until, 0.0, jax.numpy.asarray(rate, jax.numpy.float32))
 
 
+@dataclasses.dataclass(frozen=True)
+class Decay:
+    """The weight decay of a group of parameters."""
+
+    name: str
+    own: Hyperparameter | None = None  # in place of the optimizer's
+
+    def at(self, base: Hyperparameter, count: jax.Array) -> jax.Array:
+        """The group's weight decay, where `base` is the optimizer's."""
+        return (self.own or base).at(count)
+
+
 @dataclasses.dataclass
 class Talk:
     """One call of a wrapped optimizer, and who asked in it."""
 
     decays: Mask  # which parameters decay, in what is outside too
     group_of: Callable[[paths.Path], Group] | None  # None where all parameters have one rate
+    decay_of: Callable[[paths.Path], Decay] | None  # None where all that decay do so alike
     known: frozenset[paths.Names]
     decayed: dict[int, Any] = dataclasses.field(default_factory=dict)  # states of weight decays that asked, by identity
     rated: dict[int, Any] = dataclasses.field(default_factory=dict)  # states of rates that asked, likewise
     covered: set[paths.Names] = dataclasses.field(default_factory=set)  # parameters that got their group's rate
+    # By parameter: the weight decays that have it, by identity, and whether their own masks let it decay.
+    decaying: dict[paths.Names, dict[int, tuple[Any, bool]]] = dataclasses.field(default_factory=dict)
     reading: bool = False  # whether the update is traced to see what decays
 
     def check(self, params: Any) -> None:
@@ -66,14 +93,20 @@ _talk: contextvars.ContextVar[Talk | None] = contextvars.ContextVar("talk", defa
 
 
 @contextlib.contextmanager
-def talk(params: Any, decays: Mask, group_of: Callable[[paths.Path], Group] | None) -> Iterator[Talk]:
+def talk(
+    params: Any,
+    decays: Mask,
+    group_of: Callable[[paths.Path], Group] | None,
+    decay_of: Callable[[paths.Path], Decay] | None = None,
+) -> Iterator[Talk]:
     """While a wrapped optimizer is run: what its links are told."""
     outer = _talk.get()
-    if outer is not None and outer.group_of is not None and group_of is not None:
-        raise ValueError("rates in two ParameterGroups, one around the other: put all patterns into one")
+    _require_one("rates", outer and outer.group_of, group_of)
+    _require_one("weight_decays", outer and outer.decay_of, decay_of)
     here = Talk(
         both(decays, outer.decays if outer else None),
         group_of or (outer.group_of if outer else None),
+        decay_of or (outer.decay_of if outer else None),
         frozenset(paths.leaves_by_names(params)),
         reading=outer is not None and outer.reading,
     )
@@ -86,6 +119,13 @@ def talk(params: Any, decays: Mask, group_of: Callable[[paths.Path], Group] | No
             outer.decayed |= here.decayed
             outer.rated |= here.rated
             outer.covered |= here.covered
+            for names, links in here.decaying.items():
+                outer.decaying.setdefault(names, {}).update(links)
+
+
+def _require_one(argument: str, outer: Any, inner: Any) -> None:
+    if outer is not None and inner is not None:
+        raise ValueError(f"{argument} in two ParameterGroups, one around the other: put all patterns into one")
 
 
 def decays_here(state: Any, params: Any) -> Mask:
@@ -97,6 +137,24 @@ def decays_here(state: Any, params: Any) -> Mask:
         here.check(params)
     here.decayed[id(state)] = state
     return here.decays
+
+
+def own_decays(params: Any) -> Any:
+    """A tree of the weight decays of the parameters, for a link that adds one; None where all decay alike."""
+    here = _talk.get()
+    if here is None or here.decay_of is None:
+        return None
+    here.check(params)
+    decay_of = here.decay_of
+    return jax.tree_util.tree_map_with_path(lambda path, _: decay_of(path), params)
+
+
+def note_decaying(link: Any, chosen: Any) -> None:
+    """Notes what a link that adds a weight decay has been initialized with, and what its mask chose of it."""
+    here = _talk.get()
+    if here is not None:
+        for names, use in paths.leaves_by_names(chosen).items():
+            here.decaying.setdefault(names, {})[id(link)] = (link, bool(use))
 
 
 def current_rates(state: Any, params: Any) -> Any:

@@ -11,17 +11,21 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from jax.core import Tracer
 
 from jaxlr.arguments import meant, nearest
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.describing import as_call
 from jaxlr.transforms.groups import dependence, masks, paths
-from jaxlr.transforms.groups.context import Group, Talk, talk
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.groups.context import Decay, Group, Talk, talk
+from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.penalties import AddWeightDecayState
 from jaxlr.transforms.rate.learning_rate import GroupedRatesState
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.trees import widen
+
+_WITH_PATTERNS = ("rates", "no_decay", "frozen", "weight_decays")
+_OTHERS = "others"  # the name of the parameters that no pattern matches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,10 +42,13 @@ class ParameterGroups:
       decay_from_rank: parameters of lower rank do not decay either: 2 leaves out biases and scales.
       frozen: patterns of the parameters that stay as they are, without moments; or pattern -> count: they stay until so
         many updates are made, while their moments gather.
-      names: pattern in `rates` or `frozen` -> name of its group; the pattern itself if left out.
+      names: pattern in `rates`, `frozen` or `weight_decays` -> name of its group; the pattern itself if left out.
+      weight_decays: pattern -> the weight decay of a group of parameters in place of the optimizer's, as in PyTorch's
+        `param_groups`: a number or a schedule. What does not decay by `no_decay`, `decay_from_rank` or the optimizer's
+        mask still does not. `current_hyperparameters` tells each by its name.
 
     Raises:
-      TypeError, ValueError: a pattern is no text, or a factor is negative or no number.
+      TypeError, ValueError: a pattern is no text, or a factor or weight decay is negative or no number.
 
     Example:
       >>> import jax, jax.numpy as jnp
@@ -56,6 +63,14 @@ class ParameterGroups:
       head/bias    3       x 10    no
       head/kernel  2 x 3   x 10    yes
       3 parameter arrays with 17 numbers, 8 of them frozen
+
+      A group decays by a number of its own, the others by the optimizer's:
+
+      >>> groups = ParameterGroups(weight_decays={"head/*": 0.5}, names={"head/*": "head"})
+      >>> optimizer = groups.wrap(adamw(0.1, weight_decay=0.25))
+      >>> updates, state = optimizer.update(jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params)
+      >>> round(float(updates["embed"][0, 0]), 4), round(float(updates["head"]["kernel"][0, 0]), 4)
+      (-0.025, -0.05)
     """
 
     rates: Mapping[str, NumberOrSchedule] = dataclasses.field(default_factory=dict)
@@ -63,12 +78,16 @@ class ParameterGroups:
     decay_from_rank: int = 0
     frozen: Sequence[str] | Mapping[str, Any] = ()
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    weight_decays: Mapping[str, NumberOrSchedule] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in ("rates", "weight_decays"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise TypeError(f"{name} must be a mapping, pattern -> value, got {getattr(self, name)!r}")
         for name in ("no_decay", "frozen"):
             if isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a list of patterns, got {getattr(self, name)!r}")
-        for name in ("rates", "no_decay", "frozen"):
+        for name in _WITH_PATTERNS:
             for pattern in getattr(self, name):
                 if not isinstance(pattern, str):
                     raise TypeError(f"{name} must hold patterns, which are text, got {pattern!r}")
@@ -76,11 +95,24 @@ class ParameterGroups:
             hyperparameters.number_or_schedule(f"rates[{pattern!r}]", factor, minimum=0.0)
         for pattern, until in self._thawed().items():
             hyperparameters.integer(f"frozen[{pattern!r}]", until, minimum=0)
-        for pattern in self.names:
-            if pattern not in {*self.rates, *self._thawed()}:
-                hint = meant(pattern, [*self.rates, *self._thawed()])
-                raise ValueError(f"names has {pattern!r}, which is no pattern in rates or frozen{hint}")
+        for pattern, decay in self.weight_decays.items():
+            hyperparameters.number_or_schedule(f"weight_decays[{pattern!r}]", decay, minimum=0.0)
+        self._require_names()
         hyperparameters.integer("decay_from_rank", self.decay_from_rank, minimum=0)
+
+    def _require_names(self) -> None:
+        """Raises for a name of no pattern, or one that would stand for two weight decays."""
+        named = [*self.rates, *self._thawed(), *self.weight_decays]
+        for pattern in self.names:
+            if pattern not in named:
+                what = "rates, frozen or weight_decays"
+                raise ValueError(f"names has {pattern!r}, which is no pattern in {what}{meant(pattern, named)}")
+        known: dict[str, Any] = {_OTHERS: float("nan")}  # which equals nothing
+        for pattern, decay in self.weight_decays.items():
+            name = self.names.get(pattern, pattern)
+            if not _same(known.setdefault(name, decay), decay):
+                whose = "that of all other parameters" if name == _OTHERS else "that of another weight decay too"
+                raise ValueError(f"the name of weight_decays[{pattern!r}], {name!r}, is {whose}: give it one in names")
 
     def wrap(
         self, optimizer: optax.GradientTransformation, *, own_decay: bool = False
@@ -92,34 +124,38 @@ class ParameterGroups:
 
         Args:
           optimizer: a finished optimizer; its updates may pass through any wrapper that keeps the parameters' names.
-          own_decay: the optimizer chooses by itself what decays, as with `optax.adamw(mask=groups.decays)`.
+          own_decay: the optimizer chooses by itself what decays, as with `optax.adamw(mask=groups.decays)`; a group's
+            weight decay it must hear of all the same.
 
         Raises:
           ValueError: when the optimizer is initialized: a pattern matches no parameter; the optimizer decays what
-            should not, by other means than `jaxlr.add_weight_decay`; or it has no rate that could be told of.
+            should not, or by a group's weight decay, by other means than `jaxlr.add_weight_decay`; or it has no rate
+            or weight decay that could be told of.
         """
         chooses = bool(self.no_decay or self.decay_from_rank) and not own_decay
         decays = self.decays if chooses else None
         group_of = self._group if self.rates or self._thawed() else None
+        decay_of = self._decay if self.weight_decays else None
         trained = optax.with_extra_args_support(optimizer)
         groups: dict[Hashable, optax.GradientTransformation] = {"trained": trained, "frozen": optax.set_to_zero()}
         wrapped = optax.partition(groups, self._labels)
 
         def init(params: optax.Params) -> optax.OptState:
             self.check(params)
-            with talk(params, decays, group_of) as heard:
+            with talk(params, decays, group_of, decay_of) as heard:
                 state = wrapped.init(params)
-                if chooses:
+                if (chooses or self.weight_decays) and not own_decay:
                     self._require_no_decay(wrapped, state, params, heard)
+                self._require_own_decays(params, heard)
                 self._require_rates(wrapped, params, heard)
             return state
 
         def update(
             updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None, **extra: Any
         ) -> tuple[optax.Updates, optax.OptState]:
-            with talk(updates, decays, group_of) as heard:
+            with talk(updates, decays, group_of, decay_of) as heard:
                 steps, new = wrapped.update(updates, state, params, **extra)
-            _require_heard(state, new, heard, chooses, group_of is not None)
+            _require_heard(state, new, heard, chooses or decay_of is not None, group_of is not None)
             return self._scaled(steps, heard), new
 
         made = optax.GradientTransformationExtraArgs(init, update)
@@ -142,7 +178,7 @@ class ParameterGroups:
     def check(self, params: optax.Params) -> None:
         """Raises a ValueError for a pattern that matches no parameter."""
         known = [paths.text(names) for names in {*paths.leaves_by_names(params), *masks.left_out(params)}]
-        for argument in ("rates", "no_decay", "frozen"):
+        for argument in _WITH_PATTERNS:
             for pattern in getattr(self, argument):
                 if known and not fnmatch.filter(known, pattern):
                     near = nearest(pattern, known, most=3, cutoff=0.0)
@@ -161,7 +197,7 @@ class ParameterGroups:
             frozen = self._is_frozen(path)
             sizes[frozen] += math.prod(shape)
             rate = "frozen" if frozen else _described(self._group(path))
-            decay = "-" if frozen else "yes" if self._decays(path, param) else "no"
+            decay = "-" if frozen else self._decay_described(path, param)
             rows.append((paths.text(paths.names(path)), " x ".join(map(str, shape)) or "scalar", rate, decay))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -180,6 +216,23 @@ class ParameterGroups:
     def _decays(self, path: paths.Path, param: Any) -> bool:
         return np.ndim(param) >= self.decay_from_rank and _first_match(self.no_decay, path) is None
 
+    def _decays_by_optimizer(self, path: paths.Path, param: Any) -> bool:
+        """Whether the optimizer's weight decay acts on it, and none of its group's."""
+        return self._decays(path, param) and self._decay(path).own is None
+
+    def _decay(self, path: paths.Path) -> Decay:
+        pattern = _first_match(list(self.weight_decays), path)
+        if pattern is None:
+            return Decay(_OTHERS)
+        name = f"weight_decays[{pattern!r}]"
+        return Decay(self.names.get(pattern, pattern), Hyperparameter(name, self.weight_decays[pattern]))
+
+    def _decay_described(self, path: paths.Path, param: Any) -> str:
+        own = self._decay(path).own
+        if own is None or not self._decays(path, param):
+            return "yes" if self._decays(path, param) else "no"
+        return "own schedule" if callable(own.value) else f"{own.value:g}"
+
     def _factor(self, path: paths.Path) -> Any:
         return 0.0 if self._is_frozen(path) else self._group(path).rate
 
@@ -188,7 +241,7 @@ class ParameterGroups:
         rated, waiting = _first_match(list(self.rates), path), _first_match(list(thawed), path)
         patterns = [self.names.get(pattern, pattern) for pattern in (rated, waiting) if pattern is not None]
         rate = 1.0 if rated is None else self.rates[rated]
-        return Group(", ".join(dict.fromkeys(patterns)) or "others", rate, 0 if waiting is None else thawed[waiting])
+        return Group(", ".join(dict.fromkeys(patterns)) or _OTHERS, rate, 0 if waiting is None else thawed[waiting])
 
     def _thawed(self) -> Mapping[str, Any]:
         return self.frozen if isinstance(self.frozen, Mapping) else {}
@@ -211,7 +264,7 @@ class ParameterGroups:
         copies: bool | None = None
         for path, _ in jax.tree_util.tree_leaves_with_path(params):
             group, name = self._group(path), paths.text(paths.names(path))
-            if self._is_frozen(path) or paths.names(path) in heard.covered or group == Group("others"):
+            if self._is_frozen(path) or paths.names(path) in heard.covered or group == Group(_OTHERS):
                 continue
             if callable(group.rate) or not isinstance(group.until, int) or group.until:
                 raise ValueError(
@@ -229,22 +282,54 @@ class ParameterGroups:
     def _require_no_decay(
         self, optimizer: optax.GradientTransformationExtraArgs, state: optax.OptState, params: optax.Params, heard: Talk
     ) -> None:
-        """Raises where the update of a parameter that must not decay depends on the parameter."""
+        """Raises where the update of a parameter that the optimizer must not decay depends on the parameter."""
         kept = {
-            paths.text(paths.names(path))
+            paths.text(paths.names(path)): self._decay(path).own if self._decays(path, param) else None
             for path, param in jax.tree_util.tree_leaves_with_path(params)
-            if not self._decays(path, param) and not self._is_frozen(path)
+            if not self._is_frozen(path) and not self._decays_by_optimizer(path, param)
         }
-        heard.reading = True
-        found = dependence.among(kept, optimizer, state, params)
-        heard.reading = False
+        told, heard.reading = heard.decays, True
+        heard.decays = masks.both(told, lambda p: jax.tree_util.tree_map_with_path(self._decays_by_optimizer, p))
+        found = dependence.among(kept.keys(), optimizer, state, params)
+        heard.decays, heard.reading = told, False
         if found:
+            own = kept[found[0]]
+            why = "must not decay" if own is None else "has a weight decay of its own"
+            instead = "mask=groups.decays and use" if own is None else f"jaxlr.add_weight_decay for {own.name}, or"
             raise ValueError(
-                f"the update of {found[0]} depends on {found[0]}, which must not decay: the wrapped optimizer "
+                f"the update of {found[0]} depends on {found[0]}, which {why}: the wrapped optimizer "
                 "decays by other means than jaxlr.add_weight_decay, or its updates are differences to the parameters "
-                "(sam, schedule_free). Give it mask=groups.decays and use wrap(..., own_decay=True), or put the groups "
-                "inside it"
+                f"(sam, schedule_free). Give it {instead} wrap(..., own_decay=True), or put the groups inside it"
             )
+
+    def _require_own_decays(self, params: optax.Params, heard: Talk) -> None:
+        """Raises for a weight decay of a group that no link of the optimizer, or more than one, would apply."""
+        used: dict[str, bool] = {}
+        for path, param in jax.tree_util.tree_leaves_with_path(params):
+            own, name = self._decay(path).own, paths.text(paths.names(path))
+            if own is None or self._is_frozen(path):
+                continue
+            used.setdefault(own.name, False)
+            if not self._decays(path, param):
+                continue
+            links = heard.decaying.get(paths.names(path))
+            if not links:
+                raise ValueError(
+                    f"nothing in the optimizer adds a weight decay to {name}, so {own.name} would be lost: give it "
+                    "weight_decay=0.0, or a jaxlr.add_weight_decay"
+                )
+            decaying = sum(chosen for _, chosen in links.values())
+            if decaying > 1:
+                raise ValueError(
+                    f"the optimizer has {decaying} weight decays of {name}: {own.name} can't stand in place of each"
+                )
+            used[own.name] |= decaying > 0
+        for name, some in used.items():
+            if not some:
+                raise ValueError(
+                    f"{name} would be lost: no_decay, decay_from_rank or the optimizer's mask leaves all of its "
+                    "parameters out"
+                )
 
 
 def _require_heard(state: optax.OptState, new: optax.OptState, heard: Talk, decays: bool, rates: bool) -> None:
@@ -295,6 +380,12 @@ def layerwise_rates(decay: Number, layers: Sequence[str]) -> dict[str, Any]:
     if isinstance(layers, str):
         raise TypeError(f"layers must be a list of patterns, got {layers!r}")
     return {pattern: decay ** (len(layers) - 1 - k) for k, pattern in enumerate(layers)}
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two weight decays are known to be the same."""
+    known = not any(callable(each) or isinstance(each, Tracer) for each in (one, other))
+    return one is other or (known and float(one) == float(other))
 
 
 def _is_masked(node: Any) -> bool:

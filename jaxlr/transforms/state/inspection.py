@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -37,6 +38,13 @@ def current_hyperparameters(x: Any) -> dict[str, jax.Array]:
         kinds = tuple(kind for kind, names in RECORDS.items() if name in names)
         holders = states.find_states(x, kinds)
         for label, state in holders.items():
-            # A copy: a step that donates the state must not delete what was read.
-            found[name if len(holders) == 1 else f"{label}/{name}"] = jnp.array(states.as_arrays(getattr(state, name)))
+            before = "" if len(holders) == 1 else f"{label}/"
+            for group, value in _by_group(states.as_arrays(getattr(state, name))):
+                # A copy: a step that donates the state must not delete what was read.
+                found[f"{before}{group}{name}"] = jnp.array(value)
     return found
+
+
+def _by_group(record: Any) -> list[tuple[str, Any]]:
+    """A record, or those of the groups that have one each, with the names that go before."""
+    return [(f"{group}/", value) for group, value in record.items()] if isinstance(record, Mapping) else [("", record)]
