@@ -232,6 +232,31 @@ def test_a_wrong_argument_is_named_with_its_value(make, error, message):
         make()
 
 
+@pytest.mark.parametrize(
+    "groups",
+    [
+        ParameterGroups(rates={"head/*": 1.0, "body/*": 3.0}, names={"head/*": "x", "body/*": "x"}),
+        ParameterGroups(rates={"head/*": 3.0}, names={"head/*": "others"}),
+        ParameterGroups(rates={"head/*": 3.0}, frozen={"body/*": 3}, names={"head/*": "x", "body/*": "x"}),
+    ],
+)
+def test_a_name_of_two_rates_is_an_error(groups):
+    with pytest.raises(ValueError, match=r"stands for two rates, of .* and others: give each its own"):
+        groups.wrap(optimizers.sgd(0.1)).init(PARAMS)
+
+
+def test_one_name_may_stand_for_one_rate_of_several_patterns():
+    twice = {pattern: jaxlr.cosine(0.1, 10) for pattern in ("head/*", "body/*")}
+    groups = ParameterGroups(twice, names=dict.fromkeys(twice, "x"), weight_decays=twice)
+    state = groups.wrap(optimizers.adamw(0.2)).init(PARAMS)
+    assert set(learning_rates(state)) == {"x", "others"}
+    other = {"head/*": jaxlr.cosine(0.1, 10), "body/*": jaxlr.cosine(0.1, 11)}
+    with pytest.raises(ValueError, match="is that of another weight decay too"):
+        ParameterGroups(names=dict.fromkeys(other, "x"), weight_decays=other)
+    with pytest.raises(ValueError, match="stands for two rates"):
+        ParameterGroups(other, names=dict.fromkeys(other, "x")).wrap(optimizers.sgd(0.2)).init(PARAMS)
+
+
 def plain(optimizer):
     """A wrapper that passes no keywords on."""
     return optax.GradientTransformation(

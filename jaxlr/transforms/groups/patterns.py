@@ -262,8 +262,14 @@ class ParameterGroups:
     ) -> None:
         """Raises for a rate of a group that nothing can apply."""
         copies: bool | None = None
+        known: dict[str, Group] = {}
         for path, _ in jax.tree_util.tree_leaves_with_path(params):
             group, name = self._group(path), paths.text(paths.names(path))
+            first = group if self._is_frozen(path) else known.setdefault(group.name, group)
+            if not (_same(first.rate, group.rate) and _same(first.until, group.until)):
+                raise ValueError(
+                    f"the name {group.name!r} stands for two rates, of {name} and others: give each its own"
+                )
             if self._is_frozen(path) or paths.names(path) in heard.covered or group == Group(_OTHERS):
                 continue
             if callable(group.rate) or not isinstance(group.until, int) or group.until:
@@ -383,9 +389,15 @@ def layerwise_rates(decay: Number, layers: Sequence[str]) -> dict[str, Any]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two weight decays are known to be the same."""
+    """Whether two rates or weight decays are known to be the same, but for the rounding of a factor of muP."""
+    (leaves, tree), (others, other_tree) = map(jax.tree.flatten, (one, other))
+    return tree == other_tree and all(map(_close, leaves, others))
+
+
+def _close(one: Any, other: Any) -> bool:
     known = not any(callable(each) or isinstance(each, Tracer) for each in (one, other))
-    return one is other or (known and float(one) == float(other))
+    alike = known and np.shape(one) == np.shape(other)
+    return one is other or (alike and np.allclose(np.asarray(one), np.asarray(other), rtol=1e-6, atol=0.0))
 
 
 def _is_masked(node: Any) -> bool:
