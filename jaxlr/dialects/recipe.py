@@ -32,7 +32,7 @@ class Recipe:
       optimizer: what makes the optimizer, a path in jaxlr or optax such as `"jaxlr.adamw"`; empty where the
         configuration names none, or one that neither has.
       arguments: what it takes after the rate, by name.
-      groups: which parameters have rates of their own, do not decay or are frozen; None for all alike.
+      groups: which parameters have rates or weight decays of their own, do not decay or are frozen; None for all alike.
       clip: the largest global norm of the gradients; None without a limit.
       micro_batches: gradients that make one update.
       left_out: key of the configuration -> why nothing stands for it here, or what it would take.

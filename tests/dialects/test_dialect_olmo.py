@@ -165,6 +165,22 @@ def test_a_configuration_makes_an_optimizer_with_its_groups():
     assert "guard" in still.left_out["train_module.optim.type"]
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "lion"])
+def test_a_group_has_its_own_weight_decay_where_jaxlr_can_tell_it(optimizer):
+    optim = {"type": optimizer, "lr": 1.0, "weight_decay": 0.25}
+    optim["group_overrides"] = [{"params": ["head.*"], "opts": {"weight_decay": 0.5}}]
+    said = {"optim": optim, "scheduler": {"type": "constant"}}
+    recipe = dialect.from_config({"train_module": said, "trainer": {"max_duration": {"value": 5, "unit": "steps"}}})
+    params = {"body": jnp.ones(1), "head": {"w": jnp.ones(1)}}
+    said_here = {}
+    exec(str(recipe), said_here)
+    for made in (recipe.make(), said_here["optimizer"]):
+        updates, _ = made.update({"body": jnp.zeros(1), "head": {"w": jnp.zeros(1)}}, made.init(params), params)
+        assert float(updates["body"][0]) == -0.25
+        assert float(updates["head"]["w"][0]) == (-0.5 if optimizer == "adamw" else -0.25)
+    assert ("train_module.optim.group_overrides[0].weight_decay" in recipe.left_out) == (optimizer == "lion")
+
+
 def test_tokens_that_are_whole_batches_are_updates():
     said = {"optim": {"lr": 1.0}, "scheduler": {"type": "wsd", "units": "tokens", "warmup": 80, "decay": 40}}
     said["scheduler"]["decay_fraction"] = None

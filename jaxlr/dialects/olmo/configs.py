@@ -101,7 +101,7 @@ def from_config(config: Mapping[str, Any]) -> Recipe:
     keys = Keys(rest, _KNOWN, [*_ELSEWHERE, *_WHY])
     rate = _rates(keys, _nested(table))
     optimizer, arguments, left_out = _optimizer(keys)
-    groups = _groups(keys, rate, arguments, left_out)
+    groups = _groups(keys, rate, optimizer, arguments, left_out)
     clip = "train_module.max_grad_norm"
     return Recipe(
         "olmo",
@@ -250,15 +250,20 @@ def _optimizer(keys: Keys) -> tuple[str, dict[str, Argument], dict[str, str]]:
 
 
 def _groups(
-    keys: Keys, rate: Callable[[float], Schedule], arguments: Mapping[str, Argument], left_out: dict[str, str]
+    keys: Keys,
+    rate: Callable[[float], Schedule],
+    optimizer: str,
+    arguments: Mapping[str, Argument],
+    left_out: dict[str, str],
 ) -> ParameterGroups | None:
-    """The groups of parameters; what they set beside a rate or no decay is left out."""
+    """The groups of parameters; what they set beside a rate or a weight decay is left out."""
     key = f"{_OPTIM}.group_overrides"
     overrides = keys.plain(key)
     if not overrides:
         return None
     rates: dict[str, Any] = {}
     no_decay: list[str] = []
+    weight_decays: dict[str, Any] = {}
     for i, group in enumerate(overrides if isinstance(overrides, list) else [overrides]):
         patterns, options = (group.get(each) for each in ("params", "opts")) if isinstance(group, Mapping) else (0, 0)
         if not isinstance(options, Mapping) or not isinstance(patterns, list):
@@ -271,10 +276,13 @@ def _groups(
         if own.plain(f"{key}[{i}].lr") is not None:
             rates |= dict.fromkeys(paths, rate(own.number(f"{key}[{i}].lr", minimum=0.0)))
         if own.plain(f"{key}[{i}].weight_decay") is not None:
-            if own.number(f"{key}[{i}].weight_decay", minimum=0.0) == 0.0:
+            decay = own.number(f"{key}[{i}].weight_decay", minimum=0.0)
+            if decay == 0.0:
                 no_decay += paths
-            elif options["weight_decay"] != arguments.get("weight_decay"):
-                left_out[f"{key}[{i}].weight_decay"] = "a group decays as the others do, or not at all"
+            elif decay != arguments.get("weight_decay") and optimizer.startswith("jaxlr."):
+                weight_decays |= dict.fromkeys(paths, decay)
+            elif decay != arguments.get("weight_decay"):
+                left_out[f"{key}[{i}].weight_decay"] = "a group of optax's decays as the others do, or not at all"
         left_out |= dict.fromkeys(own.unread(), "not known to this dialect")
     left_out[key] = _NAMES
-    return ParameterGroups(rates=rates, no_decay=no_decay)
+    return ParameterGroups(rates=rates, no_decay=no_decay, weight_decays=weight_decays)
