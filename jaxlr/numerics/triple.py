@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxlr.numerics.wide import Wide, quick_two_sum, split_product, two_sum, where
+from jaxlr.numerics.wide import Wide, halves, quick_two_sum, split_product, two_sum, where
 
 __all__ = ["Triple", "integer_power", "triple", "where_triple"]
 
@@ -36,7 +36,7 @@ class Triple:
         return self + -other
 
     def __mul__(self, other: Triple) -> Triple:
-        high, rest = _two_product(self.high, other.high)
+        high, rest = _exact_product(self.high, other.high)
         left, left_rest = _two_product(self.high, other.middle)
         right, right_rest = _two_product(self.middle, other.high)
         middle, first = two_sum(left, right)
@@ -81,3 +81,13 @@ def _renormalized(high: jax.Array, middle: jax.Array, low: jax.Array) -> Triple:
 
 def _two_product(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     return quick_two_sum(*split_product(a, b))
+
+
+def _exact_product(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The same without an error: a split product is rounded at the last of its 48 bits."""
+    (a_high, a_low), (b_high, b_low) = halves(a), halves(b)
+    total, first = quick_two_sum(a_high * b_high, a_high * b_low)
+    total, second = quick_two_sum(total, a_low * b_high)
+    rest, last = two_sum(first + second, a_low * b_low)
+    total, rest = quick_two_sum(total, rest)
+    return total, rest + last

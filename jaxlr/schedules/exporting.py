@@ -40,7 +40,7 @@ def _read(data: bytes) -> Any:
 export.register_pytree_node_serialization(
     Schedule, serialized_name="jaxlr.Schedule", serialize_auxdata=_written, deserialize_auxdata=_read
 )
-for _kind in (leaves.Number, leaves.Factor, leaves.Length, leaves.Offset, leaves.Ramp):
+for _kind in (leaves.Number, leaves.Fine, leaves.Factor, leaves.Length, leaves.Offset, leaves.Ramp):
     export.register_pytree_node_serialization(
         _kind,
         serialized_name=f"jaxlr.{_kind.__name__}",

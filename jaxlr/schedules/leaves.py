@@ -1,8 +1,8 @@
 """From an argument to a leaf: every number is checked here, at the door, and then stored as float32 or int32.
 
-A number becomes a `Number` (two float32, 48 bits), a decay factor a `Factor`, a number of updates a `Length`, one of
-either sign an `Offset`. Each type passes its own door alone, as it is, so that `Schedule.replace` keeps every bit;
-traced values pass unchecked. A formula gets what a leaf stands for, by `decoded`.
+A number becomes a `Number` (two float32, 48 bits), a growth of cycles a `Fine` (three), a decay factor a `Factor`, a
+number of updates a `Length`, one of either sign an `Offset`. Each type passes its own door alone, as it is, so that
+`Schedule.replace` keeps every bit; traced values pass unchecked. A formula gets what a leaf stands for, by `decoded`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxlr.numerics import elementary, wide
+from jaxlr.numerics.triple import Triple
 from jaxlr.numerics.wide import Wide
 
 LARGEST_LENGTH = 2**31 - 1
@@ -53,6 +54,20 @@ class Number(StoredLeaf):
     def decoded(self) -> Wide:
         """The number as formulas compute with it."""
         return Wide(self.high, self.low)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Fine(StoredLeaf):
+    """A number with all the bits of a Python float: three float32, each what the ones before it leave out."""
+
+    high: Any
+    middle: Any
+    low: Any
+
+    def decoded(self) -> Triple:
+        """The number as formulas compute with it."""
+        return Triple(self.high, self.middle, self.low)
 
 
 @jax.tree_util.register_dataclass
@@ -190,15 +205,27 @@ def offset(name: str, value: Any) -> Offset:
     return value if isinstance(value, Offset) else Offset(integer(name, value, minimum=-LARGEST_LENGTH))
 
 
-def growth(name: str, value: Any) -> Length | Number:
-    """A factor of at least 1 as a leaf: as an integer where it is one."""
-    if isinstance(value, Length | Number):
+def growth(name: str, value: Any) -> Length | Number | Fine:
+    """A factor above 0 as a leaf: as an integer where it is one, else with all its bits."""
+    if isinstance(value, Length):
         return _at_least(name, value, 1)
-    if isinstance(value, Tracer):
-        return length(name, value) if jnp.issubdtype(value.dtype, jnp.integer) else number(name, value)
-    leaf = number(name, value, minimum=1.0)
-    whole = np.ndim(leaf.high) == 0 and float(plain(leaf)).is_integer() and plain(leaf) <= LARGEST_LENGTH
-    return length(name, int(plain(leaf))) if whole else leaf
+    if isinstance(value, Fine):
+        return value
+    if isinstance(value, Tracer) and jnp.issubdtype(value.dtype, jnp.integer):
+        return length(name, value)
+    leaf = positive(name, value)
+    if isinstance(value, Number | Tracer):
+        return leaf
+    factor = float(value)
+    if factor.is_integer() and factor <= LARGEST_LENGTH:
+        return length(name, int(factor))
+    return _fine(factor)
+
+
+def _fine(value: float) -> Fine:
+    high = np.float32(value)
+    middle = np.float32(value - float(high))
+    return Fine(high, middle, np.float32(value - float(high) - float(middle)))
 
 
 def interval(name: str, value: Any) -> Length | Number:
@@ -404,6 +431,9 @@ def plain(leaf: Any) -> Any:
             [int(start), size]
             for start, size in zip(_decoded(leaf.starts), np.asarray(leaf.sizes).tolist(), strict=True)
         ]
+    if isinstance(leaf, Fine):
+        high, middle, low = (np.asarray(part, np.float64) for part in (leaf.high, leaf.middle, leaf.low))
+        return (high + middle + low).tolist()  # the float that it was made of
     if not isinstance(leaf, Number | Factor):
         return np.asarray(leaf).tolist()
     high, low = np.asarray(leaf.high), np.asarray(leaf.low)
@@ -527,7 +557,8 @@ def _stacked(leaves: Sequence[Number | Factor]) -> tuple[Any, Any]:
 
 def _refuse_leaf(name: str, value: Any, wanted: str) -> None:
     if isinstance(value, StoredLeaf):
-        kind = {Number: "number", Factor: "factor", Length: "length", Offset: "offset", Ramp: "ramp"}[type(value)]
+        kinds = {Number: "number", Fine: "number", Factor: "factor", Length: "length", Offset: "offset", Ramp: "ramp"}
+        kind = kinds[type(value)]
         raise TypeError(f"{name} must be {wanted}, got the {kind} {printed(value)} of a schedule; write its value out")
 
 

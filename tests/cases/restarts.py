@@ -1,18 +1,30 @@
 """Restarts."""
 
 import mpmath
+import numpy as np
 from draws import LAST
 from reference import mpf, near_integer, power
 from rows import ANY, ENDLESS, SEVEN, call, of, row
 
 
-def cosine_restarts(n, init_value, first_decay_steps, t_mul=1, m_mul=1.0, end_value=0.0):
-    cycle, start, length = 0, mpf(0), mpf(first_decay_steps)
+def cycle_of(n, first, t_mul):
+    """The cycle of a count, where it starts and its length; None behind the last one of at least one update."""
+    cycle, start, length = 0, mpf(0), mpf(first)
     if t_mul == 1:
-        cycle = int(n) // first_decay_steps
-        start = mpf(cycle * first_decay_steps)
+        cycle = int(n) // first
+        return cycle, mpf(cycle * first), length
     while n >= start + length:
         cycle, start, length = cycle + 1, start + length, length * mpf(t_mul)
+        if length < 1 - mpf(2) ** -40:  # what decimals mean to be one update is one
+            return None
+    return cycle, start, length
+
+
+def cosine_restarts(n, init_value, first_decay_steps, t_mul=1, m_mul=1.0, end_value=0.0):
+    place = cycle_of(n, first_decay_steps, t_mul)
+    if place is None:
+        return mpf(end_value)
+    cycle, start, length = place
     weight = mpmath.cos(mpmath.pi * (n - start) / (2 * length)) ** 2
     return mpf(end_value) + (mpf(init_value) - mpf(end_value)) * power(m_mul, cycle) * weight
 
@@ -20,8 +32,12 @@ def cosine_restarts(n, init_value, first_decay_steps, t_mul=1, m_mul=1.0, end_va
 def cosine_restarts_draw(dice):
     low, high = dice.rates()
     first = dice.length()
-    growth = dice.of(1, 2, 3, 10, *([] if dice.depth else [1.5, 1.1, 1 + dice.between(1e-3, 9)]))
+    shrinking = [0.9, 0.5, 0.3, 1 - dice.between(1e-3, 1), 1 - dice.between(1e-2, 1)]
+    growth = dice.of(1, 2, 3, 10, *([] if dice.depth else [1.5, 1.1, 1 + dice.between(1e-3, 9), *shrinking]))
     starts = [first * sum(growth**i for i in range(k)) for k in range(1, 5)]
+    if growth < 1:  # the last cycles too, and the end
+        cycles = 1 + int(np.log(first) / -np.log(growth))
+        starts += [first * (1 - growth**i) / (1 - growth) for i in (cycles // 2, cycles - 2, cycles - 1, cycles)]
     while starts[-1] * growth < LAST and growth > 1.05:
         starts.append(starts[-1] * growth + first)
     numbers = {"first_decay_steps": first, "t_mul": growth, "m_mul": dice.of(1.0, 0.5, dice.between(0.1, 1))}
@@ -39,21 +55,24 @@ row(
         ),
         "cosine_restarts_endless": of(9, 10, 11, 10**6, 2**31 - 2, init_value=0.1, first_decay_steps=10, t_mul=1e30),
         "cosine_restarts_real": of(4, 5, 9, 10, init_value=0.1, first_decay_steps=2, t_mul=1.5),
+        "cosine_restarts_shorter": of(
+            10, 18, 19, 27, 28, 90, 91, init_value=0.1, first_decay_steps=10, t_mul=0.9, m_mul=0.8, end_value=0.01
+        ),
+        "cosine_restarts_halves": of(
+            2**19, 2**20 - 3, 2**20 - 2, 2**20 - 1, init_value=0.1, first_decay_steps=2**19, t_mul=0.5
+        ),
+        "cosine_restarts_tenths": of(9, 10, 11, init_value=0.1, first_decay_steps=10, t_mul=0.1, end_value=0.05),
     },
-    numbers=ANY | {"first_decay_steps": (1, 10), "t_mul": (1.0, 2.0), "m_mul": (0.5, 1.0)},
+    numbers=ANY | {"first_decay_steps": (1, 10), "t_mul": (0.5, 2.0), "m_mul": (0.5, 1.0)},
     not_retimed=ENDLESS,
 )
 
 
 def with_restarts(n, schedule, period, t_mul=1, m_mul=1.0, limit=None, end_value=0.0):
-    cycle, start, length = 0, mpf(0), mpf(period)
-    if t_mul == 1:
-        cycle = int(n) // period
-        start = mpf(cycle * period)
-    while n >= start + length:
-        cycle, start, length = cycle + 1, start + length, length * mpf(t_mul)
-    if limit is not None and cycle >= limit:
+    place = cycle_of(n, period, t_mul)
+    if place is None or (limit is not None and place[0] >= limit):
         return mpf(end_value)
+    cycle, start, length = place
     return power(m_mul, cycle) * schedule(near_integer((n - start) / length * period))
 
 
@@ -61,7 +80,7 @@ def with_restarts_draw(dice):
     schedule, marks = dice.schedule("cosine", "linear", "inverse_sqrt")
     numbers, starts = cosine_restarts_draw(dice)
     numbers = {"period": numbers["first_decay_steps"], **{n: numbers[n] for n in ("t_mul", "m_mul", "end_value")}}
-    return {"schedule": schedule, **numbers, "limit": dice.of(1, 2, 5)}, [*starts, *marks]
+    return {"schedule": schedule, **numbers, "limit": dice.of(1, 2, 5, 10**9)}, [*starts, *marks]
 
 
 row(
@@ -83,6 +102,19 @@ row(
             limit=3,
             end_value=0.05,
         ),
+        "with_restarts_shorter": of(
+            10,
+            14,
+            15,
+            18,
+            19,
+            20,
+            schedule=call("linear", init_value=0.3, end_value=0.1, transition_steps=10),
+            period=10,
+            t_mul=0.5,
+            m_mul=0.5,
+            end_value=0.05,
+        ),
         "with_restarts_even": of(
             39,
             40,
@@ -95,7 +127,7 @@ row(
     },
     numbers={
         "period": (2, 11),
-        "t_mul": (1.0, 3.0),
+        "t_mul": (0.5, 3.0),
         "m_mul": (0.1, 0.9),
         "limit": (1, 10),
         "end_value": (0.01, 0.02),

@@ -80,6 +80,18 @@ FOUND = {
         Call("cosine_restarts", {"init_value": 8.637867, "first_decay_steps": 118, "t_mul": 1.00111424922943}),
         [5345140, 5345141, 2**31 - 2],
     ),
+    "the last cycles of a growth next to 1": (
+        Call("cosine_restarts", {"init_value": 2.55, "first_decay_steps": 16786, "t_mul": 1.0019393561456378}),
+        [2**30, 2**31 - 1000, 2**31 - 2, LAST],
+    ),
+    "the last of the cycles that get shorter": (
+        Call("cosine_restarts", {"init_value": 0.0156, "first_decay_steps": 70464725, "t_mul": 0.20779006183147430}),
+        [88947000, 88947032, 88947033, 88947034, 88947035],
+    ),
+    "a thousand cycles that get shorter": (
+        Call("cosine_restarts", {"init_value": 0.3, "first_decay_steps": 1000000, "t_mul": 0.99, "m_mul": 0.999}),
+        [989999, 990000, 1990000, 98760000, 99999000, 99999900, 99999901, 99999902],
+    ),
     "the last update of few and long epochs": (
         Call("per_epoch", {
             "schedule": Call("cosine", {"init_value": 0.1, "decay_steps": 10}),
@@ -113,6 +125,16 @@ SLOW = ("thousands of slowly growing cycles", "the last update of a cycle in epo
 def test_what_was_found_stays_right(call, counts):
     counts = np.resize(counts, 32).astype(np.int32)
     assert errors(call, exact_range(call, counts), call.schedule()(counts)).max() <= 1.0
+
+
+@pytest.mark.parametrize("t_mul", [0.25, 0.9, 0.999, 1.0, 1.001, 1.5, 3.0])
+@pytest.mark.parametrize("name", ["cosine_restarts", "with_restarts"])
+def test_a_traced_growth_may_be_on_either_side_of_1(name, t_mul):
+    inner = {"schedule": Call("linear", {"init_value": 0.3, "end_value": 0.1, "transition_steps": 40})}
+    given = {"init_value": 0.3, "first_decay_steps": 40} if name == "cosine_restarts" else inner | {"period": 40}
+    call = Call(name, given | {"t_mul": t_mul, "m_mul": 0.9, "end_value": 0.05})
+    counts = np.resize([0, 1, 39, 40, 41, 49, 50, 53, 54, 76, 98, 360, 399, 400, 10**6, LAST], 32).astype(np.int32)
+    assert check("traced", call, counts).error <= 1.0
 
 
 @pytest.mark.parametrize("growth", [2.0**-40, 2.0**-30, 2.0**-20])

@@ -114,7 +114,7 @@ class Call:
         slack = 2.0**-30 * self.largest() if self.name == "difference" or min(own, default=0) < 0 else 0.0
         if self.grows_by_a_fraction():
             growth = self.arguments["t_mul"]
-            slack = max(slack, 2.0**-45 * self.largest() * growth / (growth - 1))
+            slack = max(slack, 2.0**-45 * self.largest() * max(1.0, growth) / abs(growth - 1))
         if self.name == "raised":  # a base that small counts as 0
             slack = max(slack, SMALLEST ** min(1.0, self.arguments["right"]))
         if self.name == "quotient":
@@ -134,9 +134,9 @@ class Call:
         return max([own, *inner])
 
     def reach_of_restarts(self):
-        """The same for its own restarts."""
+        """The same for its own restarts; for cycles that get shorter no more than what decides their starts."""
         growth = self.arguments["t_mul"]
-        return 2.0**-44 * growth / (growth - 1)
+        return 2.0**-44 * (growth / (growth - 1) if growth > 1 else 1.0)
 
     def grows_by_a_fraction(self):
         return self.name in ("cosine_restarts", "with_restarts") and self.arguments["t_mul"] % 1 > 0

@@ -247,7 +247,7 @@ def CosineDecayRestarts(
     return cosine_restarts(
         leaves.number("initial_learning_rate", initial_learning_rate),
         _updates("first_decay_steps", first_decay_steps),
-        t_mul=t_mul,
+        t_mul=common.number("t_mul", t_mul, minimum=1),
         m_mul=m_mul,
         end_value=_share("alpha", alpha, initial_learning_rate),
     )

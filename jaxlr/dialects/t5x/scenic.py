@@ -189,7 +189,8 @@ def _cosine_decay(so_far: Factor, a: _Given) -> Factor:
     if common.known(cycle) and cycle <= 0:
         return so_far
     start = warm + a.length("start_decay_step", minimum=0)
-    waves = cosine_restarts(1.0, common.at_least_one(cycle), t_mul=a["t_mul"], m_mul=a["m_mul"], end_value=floor)
+    growth = common.number("t_mul", a["t_mul"], minimum=1)
+    waves = cosine_restarts(1.0, common.at_least_one(cycle), t_mul=growth, m_mul=a["m_mul"], end_value=floor)
     return times(so_far, begun(waves, start))
 
 

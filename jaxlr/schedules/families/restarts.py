@@ -1,4 +1,4 @@
-"""Warm restarts: a curve again and again, in cycles that may grow."""
+"""Warm restarts: a curve again and again, in cycles that may grow or get shorter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxlr.numerics.triple import Triple, integer_power, triple
+from jaxlr.numerics.triple import Triple, integer_power, triple, where_triple
 from jaxlr.numerics.wide import Wide, alike, constant, from_integer, less, select, unless, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import along_cosine
@@ -21,22 +21,35 @@ from jaxlr.schedules.schedule import Schedule, as_schedule
 from jaxlr.typing import Length, Scalar
 
 _ENDLESS = 2.0**64  # a growth after which no count leaves the start of the second cycle; its square is in float32
+_ENDED = 2.0**-100  # a growth after which the second cycle is less than one update
+_NEARLY = 2.0**-40  # so much of an update may lack of a last cycle, which decimals mean to be one: 10 * 0.1
 
 
 def _three_cycles(first: int, t_mul: float) -> int:
-    return math.ceil(first * (1 + t_mul + t_mul**2))
+    return math.ceil(first * (1 + t_mul + t_mul**2)) if t_mul >= 1 else _end(first, t_mul)
+
+
+def _end(first: int, t_mul: float, limit: int | None = None) -> int:
+    """The first count behind all cycles of at least one update, for `t_mul < 1`."""
+    cycles = 1 + math.floor((math.log(first) + _NEARLY) / -math.log(t_mul))
+    cycles = cycles if limit is None else min(cycles, limit)
+    end = first * -math.expm1(cycles * math.log(t_mul)) / (1 - t_mul)
+    return math.ceil(end * (1 - 2.0**-44))
 
 
 def _place(first: int, t_mul: float, count: int, limit: int | None = None) -> Cycle | None:
+    if t_mul < 1 and count >= _end(first, t_mul, limit):
+        return None
     rest, length, cycle = float(count), float(first), 0
     if t_mul == 1:  # there may be 2 ** 31 of them
         cycle, rest = divmod(count, first)
-    while rest >= length:
-        rest, length, cycle = rest - length, length * t_mul, cycle + 1
+    while rest >= length - count * 2.0**-44:
+        rest, length, cycle = max(rest - length, 0.0), length * t_mul, cycle + 1
     return None if limit is not None and cycle >= limit else Cycle(int(rest), round(length))
 
 
 @family(
+    end=lambda a: _end(a.first_decay_steps, a.t_mul) if a.t_mul < 1 else None,
     span=lambda a: _three_cycles(a.first_decay_steps, a.t_mul),
     cycle=lambda a, n: _place(a.first_decay_steps, a.t_mul, n),
 )
@@ -48,15 +61,18 @@ def cosine_restarts(
     Cycle i lasts T_i = first_decay_steps * t_mul ** i updates; t updates into it
     lr = end_value + (init_value - end_value) * m_mul ** i * (1 + cos(pi t / T_i)) / 2
 
-    A restart's first update has the full peak; the end value is approached and never held. Any number of cycles is the
-    same program. Restarts are decided on integers where `t_mul` is one, else to 44 bits of the count: 10 * 1.1 is 11.
+    Cycle i begins at first_decay_steps * (t_mul ** i - 1) / (t_mul - 1), which may lie between counts. A restart's
+    first update has the full peak; the end value is approached and never held where `t_mul` is at least 1. Below it,
+    cycles that get shorter than one update end the schedule at its end value. Any number of cycles is the same program.
+    Restarts are decided on integers where `t_mul` is one, else to 44 bits of the count: 10 * 1.1 is 11. A traced
+    `t_mul` may be on either side of 1.
 
     Args:
       init_value: the first peak.
       first_decay_steps: updates in the first cycle; an integer, at least 1.
-      t_mul: how much longer each next cycle is; at least 1.
+      t_mul: how much longer each next cycle is; above 0, and below 1 each is shorter.
       m_mul: how much higher each next peak is above `end_value`; at least 0.
-      end_value: the rate that every cycle falls to.
+      end_value: the rate that every cycle falls to, and that holds after the last one.
 
     Returns:
       A schedule: update count (int, any shape) -> rate (float32, same shape).
@@ -70,6 +86,9 @@ def cosine_restarts(
       >>> rate = jaxlr.cosine_restarts(1.0, 2, t_mul=2, m_mul=0.5)
       >>> [round(float(rate(n)), 4) for n in (0, 1, 2, 3, 4, 5, 6)]
       [1.0, 0.5, 0.5, 0.4268, 0.25, 0.0732, 0.25]
+      >>> rate = jaxlr.cosine_restarts(1.0, 4, t_mul=0.5)  # cycles of 4, 2 and 1
+      >>> [round(float(rate(n)), 4) for n in range(9)], rate.end()
+      ([1.0, 0.8536, 0.5, 0.1464, 1.0, 0.5, 1.0, 0.0, 0.0], 7)
 
     References:
       Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, arXiv:1608.03983
@@ -88,7 +107,7 @@ def _cosine_restarts(
     position: Position,
     init_value: Wide,
     first_decay_steps: jax.Array,
-    t_mul: Wide | jax.Array | int,
+    t_mul: Wide | Triple | jax.Array | int,
     m_mul: Factor,
     end_value: Wide,
 ) -> Wide:
@@ -101,7 +120,11 @@ def _cosine_restarts(
     return where(cycle == 0, fall.between(init_value, end_value), later)
 
 
-@family(span=lambda a: _three_cycles(a.period, a.t_mul), cycle=lambda a, n: _place(a.period, a.t_mul, n, a.limit))
+@family(
+    end=lambda a: _end(a.period, a.t_mul, a.limit) if a.t_mul < 1 else None,
+    span=lambda a: _three_cycles(a.period, a.t_mul),
+    cycle=lambda a, n: _place(a.period, a.t_mul, n, a.limit),
+)
 def with_restarts(
     schedule: Schedule,
     period: Length,
@@ -116,10 +139,13 @@ def with_restarts(
     Cycle i lasts T_i = period * t_mul ** i updates; t updates into it
     lr = m_mul ** i * schedule(period * t / T_i), and lr = end_value from cycle `limit` on
 
+    With `t_mul` below 1 each is faster than the one before, and cycles that get shorter than one update end the
+    schedule at `end_value`. Where a cycle begins is said at `cosine_restarts`.
+
     Args:
       schedule: the curve of the first cycle.
       period: updates in the first cycle; an integer, at least 1.
-      t_mul: how much longer each next cycle is; at least 1.
+      t_mul: how much longer each next cycle is; above 0, and below 1 each is shorter.
       m_mul: how much higher each next cycle is; at least 0.
       limit: the number of cycles, at least 1, or None for cycles without end.
       end_value: the rate after the last cycle.
@@ -137,6 +163,9 @@ def with_restarts(
       >>> rate = with_restarts(jaxlr.linear(1.0, 0.0, 2), 2, t_mul=2, m_mul=0.5, limit=2)
       >>> [float(rate(n)) for n in range(8)]
       [1.0, 0.5, 0.5, 0.375, 0.25, 0.125, 0.0, 0.0]
+      >>> rate = with_restarts(jaxlr.linear(1.0, 0.5, 4), 4, t_mul=0.5, end_value=0.25)
+      >>> [float(rate(n)) for n in range(9)]
+      [1.0, 0.875, 0.75, 0.625, 1.0, 0.75, 1.0, 0.25, 0.25]
     """
     return Schedule(
         _with_restarts,
@@ -153,7 +182,7 @@ def _with_restarts(
     position: Position,
     schedule: Schedule,
     period: jax.Array,
-    t_mul: Wide | jax.Array | int,
+    t_mul: Wide | Triple | jax.Array | int,
     m_mul: Factor,
     limit: jax.Array | None,
     end_value: Wide,
@@ -165,7 +194,10 @@ def _with_restarts(
     inside = position_of(where(place.early, near, length - near))
     power, scale = m_mul.power(from_integer(cycle))
     value = (schedule.at(inside) * power).scaled(scale)
-    return value if limit is None else where(cycle >= limit, end_value, value)
+    value = value if limit is None else where(cycle >= limit, end_value, value)
+    if not isinstance(t_mul, Wide | Triple):
+        return value
+    return where(place.early | (place.near.high > 0.0), value, end_value)  # nothing is left of the last cycle
 
 
 def _growth(t_mul: Any) -> Any:
@@ -174,20 +206,21 @@ def _growth(t_mul: Any) -> Any:
     return 1 if leaves.is_known(leaf) and np.ndim(jax.tree.leaves(leaf)[0]) == 0 and leaves.plain(leaf) == 1 else leaf
 
 
-def _cycle_of(position: Position, first: jax.Array, t_mul: Wide | jax.Array | int) -> tuple[jax.Array, Share]:
-    """The cycle's index, and the place in it."""
+def _cycle_of(position: Position, first: jax.Array, t_mul: Wide | Triple | jax.Array | int) -> tuple[jax.Array, Share]:
+    """The cycle's index, and the place in it: at its end where no cycle of an update is left."""
     cycle, inside = position.within(first)
     place = inside.share(first)
     if isinstance(t_mul, int):
         return cycle, place
-    if isinstance(t_mul, Wide):
-        grows = less(constant(1.0), t_mul)
-        grown_cycle, grown_place = _growing_cycle(position, first, t_mul)
+    if isinstance(t_mul, Wide | Triple):
+        t_mul = triple(t_mul) if isinstance(t_mul, Wide) else t_mul
+        changes = (t_mul.high != 1.0) | (t_mul.middle != 0.0)
+        other_cycle, other_place = _changing_cycle(position, first, where_triple(changes, t_mul, triple(constant(2.0))))
     else:
-        grows = t_mul > 1
-        grown_cycle, grown_place = _multiplied_cycle(position, first, t_mul)
-    early = select(grows, grown_place.early, place.early)
-    return select(grows, grown_cycle, cycle), Share(where(grows, grown_place.near, place.near), early)
+        changes = t_mul > 1
+        other_cycle, other_place = _multiplied_cycle(position, first, t_mul)
+    early = select(changes, other_place.early, place.early)
+    return select(changes, other_cycle, cycle), Share(where(changes, other_place.near, place.near), early)
 
 
 def _multiplied_cycle(position: Position, first: jax.Array, t_mul: jax.Array) -> tuple[jax.Array, Share]:
@@ -209,58 +242,63 @@ def _multiplied_cycle(position: Position, first: jax.Array, t_mul: jax.Array) ->
     return cycle, Share(where(early, behind, ahead).doubled() / whole, early)
 
 
-def _growing_cycle(position: Position, first: jax.Array, t_mul: Wide) -> tuple[jax.Array, Share]:
-    """Any `t_mul > 1`, by multiples of the first length: cycle i starts at `unit (t_mul**i - 1) / growth`."""
-    one = constant(1.0)
-    t_mul = where(less(one, t_mul), t_mul, constant(2.0))
-    t_mul = where(t_mul.high < _ENDLESS, t_mul, constant(_ENDLESS))
-    growth, unit, whole = t_mul - one, from_integer(first), from_integer(position.whole)
+def _changing_cycle(position: Position, first: jax.Array, t_mul: Triple) -> tuple[jax.Array, Share]:
+    """Any `t_mul` but 1, by multiples of the first length: cycle i starts at `unit (t_mul**i - 1) / growth`."""
+    one = triple(constant(1.0))
+    t_mul = where_triple(t_mul.high < _ENDLESS, t_mul, triple(constant(_ENDLESS)))
+    t_mul = where_triple(t_mul.high > _ENDED, t_mul, triple(constant(_ENDED)))
+    growth, unit, whole = t_mul - one, triple(from_integer(first)), from_integer(position.whole)
     # Times `growth` and plus `unit`, a start is a multiple of the unit, and the position is `target`. Both may be large
     # and what lies between them is needed to all its bits.
     place = triple(whole) if position.fraction is None else triple(whole) + triple(position.fraction)
-    target = place * triple(growth) + triple(unit)
+    target = place * growth + unit
     # A product that is whole in decimals, such as 10 * 1.1, is a restart although its float32 digits are above it.
-    integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.low == 0)
-    tolerance = select(integers, 0.0, (whole.high * growth.high) * jnp.float32(2.0**-44))
-    cycle, start = _last_start(target, triple(unit), t_mul, growth, tolerance, position.whole >= first)
+    integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.middle == 0)
+    tolerance = select(integers, 0.0, whole.high * jnp.abs(growth.high) * jnp.float32(2.0**-44))
+    cycle, start = _last_start(target, unit, t_mul, growth, tolerance, position.whole >= first)
     unit_of_both = select(growth.high > 2.0**32, jnp.float32(2.0**-64), jnp.float32(1.0))  # a length is above 2**128
-    into, start = (jax.tree.map(lambda part: part * unit_of_both, each) for each in (target - start, start))
-    length = start * triple(growth)
+    signed = select(growth.high < 0.0, -unit_of_both, unit_of_both)  # cycles that get shorter count downwards
+    into, start = (jax.tree.map(lambda part: part * signed, each) for each in (target - start, start))
+    length = start * growth
     behind, ahead = into.wide(), (length - into).wide()
-    behind = unless(behind.high <= tolerance * unit_of_both, behind)
     early = less(behind, ahead)
-    near = where(early, behind, ahead)
-    return cycle, Share(unless(near.high < 0.0, near).doubled() / length.wide(), early)
+    near = where(early, behind, ahead)  # of the last cycle nothing may be left ahead
+    return cycle, Share(unless(near.high <= tolerance * unit_of_both, near).doubled() / length.wide(), early)
 
 
 def _last_start(
-    target: Triple, unit: Triple, t_mul: Wide, growth: Wide, tolerance: jax.Array, later: jax.Array
+    target: Triple, unit: Triple, t_mul: Triple, growth: Triple, tolerance: jax.Array, later: jax.Array
 ) -> tuple[jax.Array, Triple]:
-    """The largest i with `unit * t_mul**i <= target`, and that multiple.
+    """The last `unit * t_mul**i` on the way to `target` that is at least one update, and i.
 
-    Each round goes as far as a bound from below of `log(target / start) / log(t_mul)` is sure of, and one at least.
+    Each round goes as far as a bound from below of `log(target / start) / log(t_mul)` is sure of, and from the second
+    round on by one at least.
     """
-    target, unit, growth, factor = lax.stop_gradient((target, unit, growth, t_mul))
-    ratio = triple(factor)
-    # log(t) <= (t - 1/t) / 2; log2(1 + r) >= r for r <= 1, and log2 of a float is at least its bits as a number.
-    scale = jnp.float32(2 * math.log(2) * (1 - 2.0**-10)) * factor.high / (growth.high * (1.0 + factor.high))
+    target, unit, growth, ratio = lax.stop_gradient((target, unit, growth, t_mul))
+    one, rises = constant(1.0).high, growth.high > 0.0
+    # |log(t)| <= |t - 1/t| / 2; log2(1 + r) >= r for r <= 1, and log2 of a float is at least its bits as a number.
+    scale = jnp.float32(2 * math.log(2) * (1 - 2.0**-10)) * ratio.high / (jnp.abs(growth.high) * (1.0 + ratio.high))
+    last = where(target.high < one, Wide(one, one - one), Wide(target.high, target.middle))
 
     def on(state: Any) -> Any:
-        cycle, start, more = state
-        more_by = ((target.high - start.high) + (target.middle - start.middle)) / start.high
+        cycle, start, more, least = state
+        way = (last.high - start.high) + (last.low - start.middle)
+        more_by = select(rises, way / start.high, -way / last.high)
         bits = lax.bitcast_convert_type(1.0 + more_by, jnp.int32) - (127 << 23)
         log2 = select(more_by < 1.0, more_by, bits.astype(jnp.float32) * jnp.float32(2.0**-23))
-        sure = (log2 * scale).astype(jnp.uint32)
-        steps = select(more, lax.max(sure, jnp.ones_like(sure)), 0)
+        steps = select(more, lax.max((log2 * scale).astype(jnp.uint32), least), 0)
         start = start * integer_power(ratio, steps)
         over = start * ratio
         rest = (over.high - target.high) + (over.middle - target.middle) + (over.low - target.low)
-        return cycle + steps, start, more & (rest <= tolerance)
+        lasts = (over.high - one) + over.middle >= -_NEARLY
+        more = more & (select(rises, rest, -rest) <= tolerance) & lasts
+        return cycle + steps, start, more, jnp.ones_like(least)
 
     shape = later.shape
-    begin = (jnp.zeros(shape, jnp.uint32), jax.tree.map(lambda part: jnp.broadcast_to(part, shape), unit), later)
-    cycle, start, _ = lax.while_loop(lambda state: jnp.any(state[2]), on, begin)
+    begin = jax.tree.map(lambda part: jnp.broadcast_to(part, shape), unit)
+    zeros = jnp.zeros(shape, jnp.uint32)
+    cycle, start, *_ = lax.while_loop(lambda state: jnp.any(state[2]), on, (zeros, begin, later, zeros))
     # What the loop hides from a gradient: d start / d t_mul.
-    change = (t_mul.high - factor.high) + (t_mul.low - factor.low)
-    change = lax.stop_gradient(start.high * cycle.astype(jnp.float32) / factor.high) * change
+    change = (t_mul.high - ratio.high) + (t_mul.middle - ratio.middle) + (t_mul.low - ratio.low)
+    change = lax.stop_gradient(start.high * cycle.astype(jnp.float32) / ratio.high) * change
     return cycle, Triple(start.high + change, start.middle, start.low)
