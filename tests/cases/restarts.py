@@ -56,7 +56,7 @@ row(
         "cosine_restarts_endless": of(9, 10, 11, 10**6, 2**31 - 2, init_value=0.1, first_decay_steps=10, t_mul=1e30),
         "cosine_restarts_real": of(4, 5, 9, 10, init_value=0.1, first_decay_steps=2, t_mul=1.5),
         "cosine_restarts_shorter": of(
-            10, 18, 19, 27, 28, 90, 91, init_value=0.1, first_decay_steps=10, t_mul=0.9, m_mul=0.8, end_value=0.01
+            10, 17, 18, 23, 24, 36, 37, init_value=0.1, first_decay_steps=10, t_mul=0.75, m_mul=0.8, end_value=0.01
         ),
         "cosine_restarts_halves": of(
             2**19, 2**20 - 3, 2**20 - 2, 2**20 - 1, init_value=0.1, first_decay_steps=2**19, t_mul=0.5

@@ -88,6 +88,10 @@ FOUND = {
         Call("cosine_restarts", {"init_value": 0.0156, "first_decay_steps": 70464725, "t_mul": 0.20779006183147430}),
         [88947000, 88947032, 88947033, 88947034, 88947035],
     ),
+    "restarts at whole counts of cycles that get shorter by a fraction": (
+        Call("cosine_restarts", {"init_value": 0.1, "first_decay_steps": 1000, "t_mul": 0.9, "m_mul": 0.8}),
+        [999, 1000, 1899, 1900, 2709, 2710, 3438, 3439],
+    ),
     "a thousand cycles that get shorter": (
         Call("cosine_restarts", {"init_value": 0.3, "first_decay_steps": 1000000, "t_mul": 0.99, "m_mul": 0.999}),
         [989999, 990000, 1990000, 98760000, 99999000, 99999900, 99999901, 99999902],
