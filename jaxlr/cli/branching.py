@@ -15,13 +15,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from jaxlr.cli import stopping
 from jaxlr.cli.hints import train_command
-from jaxlr.cli.kept import again, check_kept, kept_folder
-from jaxlr.cli.parsing import CommandError, input_errors
-from jaxlr.cli.peers import lost_peers, need_same_options, several
+from jaxlr.cli.kept import check_kept, kept_folder
+from jaxlr.cli.parsing import CommandError
+from jaxlr.cli.searching import searched
 from jaxlr.cli.sweep_options import SweepOptions
-from jaxlr.cli.writing import disk_errors, say
+from jaxlr.cli.writing import say
 from jaxlr.schedules import Schedule, updates
 from jaxlr.training.loop.hosts import is_first
 from jaxlr.training.runs.config import TrainConfig, to_json
@@ -50,15 +49,9 @@ class _Branches:
 
 def run(options: SweepOptions) -> None:
     """Trains the trunk once and each budget's cooldown, and shows their scores."""
-    with input_errors(), several("sweep", options.hosts), ExitStack() as stack:
-        with input_errors(), lost_peers(), Console().status("getting ready ..."):
-            ready = _prepare(options, stack)
-        result, speaks = _run(ready, options), is_first()
-    if not speaks:
-        return
-    with disk_errors(lambda: again(ready.folder)):
-        _write(result, ready)
-    _print(result, ready)
+    done = searched(options, _prepare, _execute, _write, "finished parts")
+    if done is not None:
+        _print(*done)
 
 
 def _prepare(options: SweepOptions, stack: ExitStack) -> _Branches:
@@ -71,7 +64,6 @@ def _prepare(options: SweepOptions, stack: ExitStack) -> _Branches:
     from jaxlr.training.searches.sweep import steps_per_epoch
 
     assert options.budgets is not None
-    need_same_options(options.same_everywhere)
     task = options.task
     text = _TRUNK if task.schedule is None else task.schedule
     config = TrainConfig(**{**vars(task), "schedule": text, "epochs": 1})
@@ -94,35 +86,29 @@ def _prepare(options: SweepOptions, stack: ExitStack) -> _Branches:
     return _Branches(config, text, trunk, wanted, parts, folder, data.notes)
 
 
-def _run(ready: _Branches, options: SweepOptions) -> BranchesResult:
+def _execute(ready: _Branches, options: SweepOptions) -> BranchesResult:
     from jaxlr.search.branching.run import branches
     from jaxlr.training.network.convolution import compiler_options
 
     config, folder = ready.config, ready.folder
-    stands = f"finished parts are in {folder}/, {again(folder)}"
-    stopping.stands(lambda: stands)
     if is_first():
         for note in ready.notes:
             say(note)
         say(f"{config.data}, {config.optimizer}, {ready.text}: budgets {options.budgets} into {folder}/")
     step, state, score = ready.parts
-    try:
-        with disk_errors(lambda: again(folder)), input_errors(of_files=False), lost_peers():
-            return branches(
-                step,
-                state,
-                ready.trunk,
-                ready.wanted,
-                cooldown=options.cooldown,
-                score=score,
-                strategy=options.strategy,
-                folder=folder / "parts",
-                over_hosts=options.hosts.several,
-                watch=_say if is_first() else None,
-                compiler_options=compiler_options(),
-            )
-    except KeyboardInterrupt:
-        raise CommandError(f"interrupted; {stands}", code=130) from None
+    return branches(
+        step,
+        state,
+        ready.trunk,
+        ready.wanted,
+        cooldown=options.cooldown,
+        score=score,
+        strategy=options.strategy,
+        folder=folder / "parts",
+        over_hosts=options.hosts.several,
+        watch=_say if is_first() else None,
+        compiler_options=compiler_options(),
+    )
 
 
 def _budgets(text: str, made: Callable[[int], int]) -> list[int]:
@@ -159,7 +145,7 @@ def _rows(result: BranchesResult) -> list[dict[str, Any]]:
     ]
 
 
-def _write(result: BranchesResult, ready: _Branches) -> None:
+def _write(ready: _Branches, result: BranchesResult) -> None:
     from jaxlr import plotting
     from jaxlr.search.sweeps.picture import plot_scores
     from jaxlr.training.runs.records.summary import finite
@@ -179,7 +165,7 @@ def _write(result: BranchesResult, ready: _Branches) -> None:
     plotting.save_figure(figure, ready.folder / "branches.png")
 
 
-def _print(result: BranchesResult, ready: _Branches) -> None:
+def _print(ready: _Branches, result: BranchesResult) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("updates", "cools from", "trunk", "validation", "loss"):
         table.add_column(name, justify="right")

@@ -15,13 +15,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from jaxlr.cli import branching, stopping
+from jaxlr.cli import branching
 from jaxlr.cli.hints import train_command
-from jaxlr.cli.kept import again, check_kept, kept_folder
-from jaxlr.cli.parsing import CommandError, input_errors, parse
-from jaxlr.cli.peers import lost_peers, need_same_options, several
+from jaxlr.cli.kept import check_kept, kept_folder
+from jaxlr.cli.parsing import CommandError, parse
+from jaxlr.cli.searching import searched
 from jaxlr.cli.sweep_options import SweepOptions
-from jaxlr.cli.writing import disk_errors, say
+from jaxlr.cli.writing import say
 from jaxlr.schedules import Schedule, updates
 from jaxlr.schedules.leaves import length
 from jaxlr.schedules.printing import whole
@@ -56,26 +56,9 @@ def run(arguments: Sequence[str]) -> None:
             raise CommandError("--budgets goes without --vary and --group-size: its members differ in their length")
         branching.run(options)
         return
-    with input_errors(), several("sweep", options.hosts), ExitStack() as stack:
-        with input_errors(), lost_peers(), Console().status("getting ready ..."):
-            sweep = _prepare(options, stack)
-        result, speaks = _run(sweep, options), is_first()
-    if not speaks:
-        return
-    order = _order(result)
-    with disk_errors(lambda: again(sweep.folder)):
-        _write_results(sweep, result, order)
-    _print_results(sweep, result, order)
-
-
-def _run(sweep: _Sweep, options: SweepOptions) -> "SweepResult":
-    stands = f"finished groups are in {sweep.folder}/, {again(sweep.folder)}"
-    stopping.stands(lambda: stands)
-    try:
-        with disk_errors(lambda: again(sweep.folder)), input_errors(of_files=False), lost_peers():
-            return _execute(sweep, options)
-    except KeyboardInterrupt:
-        raise CommandError(f"interrupted; {stands}", code=130) from None
+    done = searched(options, _prepare, _execute, _write_results, "finished groups")
+    if done is not None:
+        _print_results(*done)
 
 
 def _prepare(options: SweepOptions, stack: ExitStack) -> _Sweep:
@@ -85,7 +68,6 @@ def _prepare(options: SweepOptions, stack: ExitStack) -> _Sweep:
     from jaxlr.training.runs.starting.rates import check_rates
     from jaxlr.training.searches.sweep import make_training, steps_per_epoch
 
-    need_same_options(options.same_everywhere)
     task = options.task
     if task.schedule is not None and not options.vary:
         raise ValueError(
@@ -194,11 +176,12 @@ def _order(result: "SweepResult") -> np.ndarray:
     return np.lexsort((result.scores("validation_loss"), -result.scores(SCORE)))
 
 
-def _write_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> None:
+def _write_results(sweep: _Sweep, result: "SweepResult") -> None:
     from jaxlr import plotting
     from jaxlr.search.sweeps.picture import plot_scores
     from jaxlr.training.runs.records.summary import finite
 
+    order = _order(result)
     names = (SCORE, "validation_loss", "best_validation_accuracy", "train_loss", "train_accuracy", "updates")
     columns = {name: result.scores(name) for name in names}
     rows = [
@@ -224,7 +207,8 @@ def _write_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> N
     plotting.save_figure(figure, sweep.folder / "sweep.png")
 
 
-def _print_results(sweep: _Sweep, result: "SweepResult", order: np.ndarray) -> None:
+def _print_results(sweep: _Sweep, result: "SweepResult") -> None:
+    order = _order(result)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in (*result.varied, "validation", "loss", "train"):
         table.add_column(name, justify="right")

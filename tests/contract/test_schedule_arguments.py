@@ -105,3 +105,33 @@ def test_a_number_prints_as_it_was_written():
         assert float(f"{jaxlr.constant(value).to_dict()['arguments']['value']:.14g}") == float(f"{value:.14g}")
     for gamma in (0.95, 0.09, 0.1, 1 - 1e-9, 0.99994, 1.0, 0.0, 1e-12, 2.0):
         assert repr(jaxlr.exponential(1.0, gamma)) == f"exponential(init_value=1.0, decay_rate={gamma})"
+
+
+def stored(schedule, name):
+    """The leaf of a schedule's argument."""
+    return schedule.arguments[name]
+
+
+NEGATIVE, NONE = stored(jaxlr.constant(-0.2), "value"), stored(jaxlr.warmup(ROOT, 0), "warmup_steps")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: jaxlr.inverse_time(1.0, NEGATIVE), "decay_rate must be at least 0, got -0.2"),
+        (lambda: jaxlr.exp_range(NEGATIVE, 0.1, 5, 0.9), None),
+        (lambda: jaxlr.cosine(0.1, NONE), "decay_steps must be at least 1, got 0"),
+        (lambda: jaxlr.cosine_restarts(0.1, 5, t_mul=NONE), "t_mul must be at least 1, got 0"),
+        (lambda: jaxlr.cosine_restarts(0.1, 5, t_mul=NEGATIVE), "t_mul must be above 0, got -0.2"),
+        (lambda: jaxlr.per_epoch(ROOT, NONE), "steps_per_epoch must be at least 1, got 0"),
+        (lambda: jaxlr.per_epoch(ROOT, NEGATIVE), "steps_per_epoch must be at least 1, got -0.2"),
+        (lambda: jaxlr.cosine(0.1, stored(ROOT, "decay_steps")), None),
+        (lambda: jax.jit(lambda steps: jaxlr.cosine(0.1, stored(steps, "decay_steps"))(3))(ROOT), None),
+    ],
+)
+def test_a_leaf_of_another_schedule_is_checked_like_a_number(make, message):
+    if message is None:
+        make()
+        return
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -62,3 +62,27 @@ def test_over_hosts_is_a_flag():
     ):
         with pytest.raises(TypeError, match="over_hosts must be True or False, got 2"):
             call()
+
+
+def test_processes_meet_before_each_exchange(monkeypatch):
+    """A collective alone gives up after half an hour."""
+    happened = []
+
+    class Client:
+        def wait_at_barrier(self, name, milliseconds):
+            assert milliseconds > 10 * 24 * 3600 * 1000
+            happened.append(name)
+
+    monkeypatch.setattr("jax._src.distributed.global_state.client", Client())
+    monkeypatch.setattr("jax.process_count", lambda: 2)
+
+    def gathered(array):
+        happened.append("all")
+        return np.stack([array] * 2)
+
+    monkeypatch.setattr("jax.experimental.multihost_utils.process_allgather", gathered)
+    rows = Collected([jax.ShapeDtypeStruct((), np.float32)], 3, over_hosts=True)
+    rows.done_anywhere()
+    rows.gather()
+    assert happened[1::2] == ["all"] * (len(happened) // 2)
+    assert len(set(happened[::2])) == len(happened) // 2 >= 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -67,10 +69,10 @@ def _product_of_first(count: jax.Array, decay_rate: Wide) -> tuple[Wide, jax.Arr
     exponent = lax.max(*alike(exponent, jnp.int32(0)))
     unit = power_of_two(-exponent)
     step = Wide(decay_rate.high * unit, decay_rate.low * unit)
-    factor = product = from_float32(unit) + step
+    factor = product = from_float32(unit).plus(step)
     product = where(count > 1, product, constant(1.0))
     for k in range(2, _DIRECT):
-        factor = factor + step
+        factor = factor.plus(step)
         product = where(count > k, product * factor, product)
     factors = lax.min(*alike(lax.max(*alike(count, jnp.uint32(1))), jnp.uint32(_DIRECT))) - jnp.uint32(1)
     return product, exponent * factors.astype(jnp.int32)
@@ -84,13 +86,26 @@ def _sum_of_logs(m: Wide, decay_rate: Wide) -> Wide:
     """
     one = constant(1.0)
     base_less_one = Wide(decay_rate.high * _DIRECT, decay_rate.low * _DIRECT)
-    base = one + base_less_one
+    base = one.plus(base_less_one)
     c = decay_rate / base
     u = c * m
-    end = one + u
-    log_base, log_u = log(base, base_less_one), log(end, u)
+    end = one.plus(u)
+    log_base, log_u = _logs((base, base_less_one), (end, u))
     later = m * (log_base + _mean_log(u, log_u)) - Wide(log_u.high * 0.5, log_u.low * 0.5)
     return later + _corrections(c.high, 1.0 / end.high)
+
+
+def _logs(one: tuple[Wide, Wide], other: tuple[Wide, Wide]) -> tuple[Wide, Wide]:
+    """The logarithms of two numbers, each with itself less one: traced once, and unrolled into the one loop of all."""
+    if one[0].high.shape != other[0].high.shape:  # of many counts the first is not computed for each
+        return log(*one), log(*other)
+
+    def turn(carry: Any, _: None) -> tuple[Any, None]:
+        now, later, (_, found) = carry
+        return (later, now, (found, log(*now))), None
+
+    (_, _, found), _ = lax.scan(turn, (one, other, one), None, length=2, unroll=2)
+    return found
 
 
 def _mean_log(u: Wide, log_u: Wide) -> Wide:

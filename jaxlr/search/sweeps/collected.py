@@ -8,8 +8,6 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
-from jax._src.distributed import global_state  # its barrier has no public name
-from jax.experimental import multihost_utils
 
 __all__ = ["Collected"]
 
@@ -96,6 +94,9 @@ class Collected:
 
 def _of_all(array: np.ndarray) -> np.ndarray:
     """The uint8 arrays of all processes, which may come hours apart: a collective gives up after half an hour."""
+    from jax._src.distributed import global_state  # its barrier has no public name
+    from jax.experimental import multihost_utils
+
     if global_state.client is not None:
         global_state.client.wait_at_barrier(f"jaxlr.search {next(_meetings)}", _LONGEST_WAIT)
     return np.asarray(multihost_utils.process_allgather(array), np.uint8)

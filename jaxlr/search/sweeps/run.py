@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -240,7 +241,7 @@ class _Run:
     ):
         self._structure, self._store, self._watch = program.structure, store, watch
         self._collected = Collected(program.shapes, total, over_hosts)
-        self.loaded, self._turn = 0, 0
+        self.loaded, self._turns = 0, itertools.count()
         for members, results in () if store is None else store.load(program.shapes):
             self._take(members, results, loaded=True)
         self._done_before = self._collected.done_anywhere()
@@ -262,18 +263,16 @@ class _Run:
         # Of all members, not of those left: a sweep that goes on then runs the program that it ran before.
         size, used = group_size_of(share, group_size or MEMBERS_A_DEVICE[strategy] * len(devices), len(devices))
         left = np.flatnonzero(~self._done_before[family.members])
-        compile_seconds, compiled = 0.0, False
+        compile_seconds = 0.0
         for first in range(0, len(left), size):
-            self._turn += 1
-            if not self._collected.is_mine(self._turn - 1):
+            if not self._collected.is_mine(next(self._turns)):
                 continue
             rows = left[first : first + size]
             # The program has one size: the last group is filled up with its last member.
             filled = np.pad(rows, (0, size - len(rows)), mode="edge")
             group = [leaf[filled] for leaf in family.leaves]
-            if not compiled:
+            if not compile_seconds:
                 compile_seconds = program.compile(strategy, devices[:used], group, compiler_options)
-                compiled = True
             members, results = family.members[rows], [each[: len(rows)] for each in program(group)]
             if self._store is not None:
                 self._store.save(members, results)

@@ -118,8 +118,8 @@ def scale_by_adam(
 
     def advance(step: Step, old: Any, gradients: PyTree) -> dict[str, PyTree]:
         mu = update_moment(old.mu, gradients, step.one_minus(beta1))
-        nu = update_moment(old.nu, jax.tree.map(absolute_square, gradients), step.one_minus(beta2))
         share = step.one_minus(beta2)
+        nu = update_moment(old.nu, jax.tree.map(absolute_square, gradients), share)
         gathered = {"gathered": old.gathered + share * (1.0 - old.gathered)} if scheduled else {}
         return {"mu": mu, "nu": nu, **gathered, "nu_max": partial(largest, step, old) if amsgrad else ()}
 
