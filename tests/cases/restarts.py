@@ -61,6 +61,7 @@ row(
         "cosine_restarts_halves": of(
             2**19, 2**20 - 3, 2**20 - 2, 2**20 - 1, init_value=0.1, first_decay_steps=2**19, t_mul=0.5
         ),
+        "cosine_restarts_thirds": of(2, 3, 4, 5, init_value=0.1, first_decay_steps=3, t_mul=1 / 3, end_value=0.05),
         "cosine_restarts_tenths": of(9, 10, 11, init_value=0.1, first_decay_steps=10, t_mul=0.1, end_value=0.05),
     },
     numbers=ANY | {"first_decay_steps": (1, 10), "t_mul": (0.5, 2.0), "m_mul": (0.5, 1.0)},

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from jaxlr.cli import main
+from jaxlr.training.runs.folder import FolderLock
 
 pytestmark = pytest.mark.ci
 
@@ -33,6 +34,10 @@ def test_it_ends_with_its_table_and_goes_on_where_it_was_killed(capsys, empty_fo
     assert main(command) == 0
     assert "35 were done" in capsys.readouterr().out
     assert json.loads((empty_folder / "branches/results.json").read_text()) == results
+    lock = FolderLock(empty_folder / "branches")
+    assert main(command) == 2
+    assert "another run is writing into this folder" in capsys.readouterr().err
+    lock.release()
 
 
 def test_a_branch_is_the_training_of_jaxlr_train(capsys, empty_folder):

@@ -97,6 +97,7 @@ def test_a_family_is_drawn_and_listed_by_the_command_line(added, tmp_path, capsy
         ("cosine_restarts(0.1, 10, t_mul=2)", None),
         ("cosine_restarts(0.1, 10, t_mul=0.5)", 19),
         ("cosine_restarts(0.1, 10, t_mul=0.1)", 11),
+        ("cosine_restarts(0.1, 3, t_mul=0.3333333333333333)", 4),
         ("with_restarts(cosine(0.1, 10), 10, t_mul=0.5)", 19),
         ("with_restarts(cosine(0.1, 10), 10, t_mul=0.5, limit=2)", 15),
     ],

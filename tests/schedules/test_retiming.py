@@ -291,6 +291,10 @@ def test_a_cooldown_that_has_not_begun_takes_another_length(at):
 def test_one_that_has_begun_does_not():
     with pytest.raises(ValueError, match="at must lie before the cooldown begins, 500, got 501; one that has"):
         jaxlr.retime(COOLED, 501, steps=200)
+    between = jaxlr.per_epoch(COOLED, 2, staircase=False)  # of which 1001 lies half an update behind 500
+    assert jaxlr.retime(between, 1000, steps=200)(1000) == between(1000)
+    with pytest.raises(ValueError, match="at must lie before the cooldown begins, 500, got 500"):
+        jaxlr.retime(between, 1001, steps=200)
 
 
 def test_a_cooldown_changes_inside_a_program_and_in_a_batch():

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -229,6 +230,20 @@ def test_damaged_and_foreign_files_are_named(tmp_path):
         run()
     with pytest.raises(ValueError, match=r"folder: \S+members-000001\.npz"):
         sweep(shifted(1.0), [jaxlr.constant(0.1)], folder=group)
+
+
+def test_processes_write_through_files_of_their_own(tmp_path, monkeypatch):
+    written, write = {0: set(), 1: set()}, Path.write_bytes
+    for place in written:
+        monkeypatch.setattr(jax, "process_index", lambda place=place: place)
+        monkeypatch.setattr(
+            Path,
+            "write_bytes",
+            lambda path, content, place=place: written[place].add(path.name) or write(path, content),
+        )
+        sweep(shifted(1.0), [jaxlr.constant(0.1)], folder=tmp_path / str(place))
+    assert len(written[0]) == len(written[1]) == 2
+    assert not written[0] & written[1]
 
 
 ON_DEVICES = """

@@ -218,6 +218,8 @@ CHAIN = optax.chain(MASTER, optax.scale(0.5))
         (optax.apply_if_finite(CHAIN, 3), 1),
         (optax.MultiSteps(CHAIN, 2), 1),
         (optax.chain(jaxlr.with_master_weights(CHAIN)), 1),
+        (optax.chain(optax.named_chain(("last", MASTER)), optax.scale(0.5)), 1),
+        (optax.named_chain(("inner", optax.chain(MASTER)), ("scale", optax.scale(0.5))), 1),
     ],
 )
 @pytest.mark.parametrize("way", [lambda init: init, jax.jit, lambda init: functools.partial(jax.eval_shape, init)])

@@ -20,6 +20,7 @@ from jaxlr.transforms.groups.masks import Mask, both
 from jaxlr.transforms.hyperparameters import Hyperparameter
 
 __all__ = [
+    "OTHERS",
     "Decay",
     "Group",
     "Talk",
@@ -31,6 +32,8 @@ __all__ = [
     "reading_decays",
     "talk",
 ]
+
+OTHERS = "others"  # the name of the parameters that no pattern matches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +91,11 @@ class Talk:
                     f"{paths.text(names)} is none of {', '.join(map(paths.text, sorted(self.known)[:8]))}"
                 )
 
+    def tree(self, of: Callable[[paths.Path], Any], params: Any) -> Any:
+        """What a function says of the path of each parameter."""
+        self.check(params)
+        return jax.tree_util.tree_map_with_path(lambda path, _: of(path), params)
+
 
 _talk: contextvars.ContextVar[Talk | None] = contextvars.ContextVar("talk", default=None)
 
@@ -144,9 +152,7 @@ def own_decays(params: Any) -> Any:
     here = _talk.get()
     if here is None or here.decay_of is None:
         return None
-    here.check(params)
-    decay_of = here.decay_of
-    return jax.tree_util.tree_map_with_path(lambda path, _: decay_of(path), params)
+    return here.tree(here.decay_of, params)
 
 
 def note_decaying(link: Any, chosen: Any) -> None:
@@ -162,21 +168,18 @@ def current_rates(state: Any, params: Any) -> Any:
     here = _talk.get()
     if here is None or here.group_of is None:
         return None
-    here.check(params)
+    groups = here.tree(here.group_of, params)
     here.rated[id(state)] = state
     here.covered |= set(paths.leaves_by_names(params))
-    group_of = here.group_of
-    return jax.tree_util.tree_map_with_path(lambda path, _: group_of(path), params)
+    return groups
 
 
 def groups_here(params: Any) -> Any:
     """A tree of the groups of the parameters, for a link that asks and applies no rate; without groups all are one."""
     here = _talk.get()
     if here is None or here.group_of is None:
-        return jax.tree.map(lambda _: Group("others"), params)
-    here.check(params)
-    group_of = here.group_of
-    return jax.tree_util.tree_map_with_path(lambda path, _: group_of(path), params)
+        return jax.tree.map(lambda _: Group(OTHERS), params)
+    return here.tree(here.group_of, params)
 
 
 def reading_decays() -> bool:

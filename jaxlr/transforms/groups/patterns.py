@@ -17,7 +17,7 @@ from jaxlr.arguments import meant, nearest
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.describing import as_call
 from jaxlr.transforms.groups import dependence, masks, paths
-from jaxlr.transforms.groups.context import Decay, Group, Talk, talk
+from jaxlr.transforms.groups.context import OTHERS, Decay, Group, Talk, talk
 from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.penalties import AddWeightDecayState
 from jaxlr.transforms.rate.learning_rate import GroupedRatesState
@@ -25,7 +25,6 @@ from jaxlr.transforms.state import search as states
 from jaxlr.transforms.trees import widen
 
 _WITH_PATTERNS = ("rates", "no_decay", "frozen", "weight_decays")
-_OTHERS = "others"  # the name of the parameters that no pattern matches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,11 +106,11 @@ class ParameterGroups:
             if pattern not in named:
                 what = "rates, frozen or weight_decays"
                 raise ValueError(f"names has {pattern!r}, which is no pattern in {what}{meant(pattern, named)}")
-        known: dict[str, Any] = {_OTHERS: float("nan")}  # which equals nothing
+        known: dict[str, Any] = {OTHERS: float("nan")}  # which equals nothing
         for pattern, decay in self.weight_decays.items():
             name = self.names.get(pattern, pattern)
             if not _same(known.setdefault(name, decay), decay):
-                whose = "that of all other parameters" if name == _OTHERS else "that of another weight decay too"
+                whose = "that of all other parameters" if name == OTHERS else "that of another weight decay too"
                 raise ValueError(f"the name of weight_decays[{pattern!r}], {name!r}, is {whose}: give it one in names")
 
     def wrap(
@@ -223,7 +222,7 @@ class ParameterGroups:
     def _decay(self, path: paths.Path) -> Decay:
         pattern = _first_match(list(self.weight_decays), path)
         if pattern is None:
-            return Decay(_OTHERS)
+            return Decay(OTHERS)
         name = f"weight_decays[{pattern!r}]"
         return Decay(self.names.get(pattern, pattern), Hyperparameter(name, self.weight_decays[pattern]))
 
@@ -241,7 +240,7 @@ class ParameterGroups:
         rated, waiting = _first_match(list(self.rates), path), _first_match(list(thawed), path)
         patterns = [self.names.get(pattern, pattern) for pattern in (rated, waiting) if pattern is not None]
         rate = 1.0 if rated is None else self.rates[rated]
-        return Group(", ".join(dict.fromkeys(patterns)) or _OTHERS, rate, 0 if waiting is None else thawed[waiting])
+        return Group(", ".join(dict.fromkeys(patterns)) or OTHERS, rate, 0 if waiting is None else thawed[waiting])
 
     def _thawed(self) -> Mapping[str, Any]:
         return self.frozen if isinstance(self.frozen, Mapping) else {}
@@ -270,7 +269,7 @@ class ParameterGroups:
                 raise ValueError(
                     f"the name {group.name!r} stands for two rates, of {name} and others: give each its own"
                 )
-            if self._is_frozen(path) or paths.names(path) in heard.covered or group == Group(_OTHERS):
+            if self._is_frozen(path) or paths.names(path) in heard.covered or group == Group(OTHERS):
                 continue
             if callable(group.rate) or not isinstance(group.until, int) or group.until:
                 raise ValueError(
