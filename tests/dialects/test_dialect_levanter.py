@@ -50,6 +50,12 @@ def test_a_file_makes_the_optimizer():
     assert set(cycled.left_out) == {"optimizer.default_weight_decay_mask", "optimizer.skip_bad_steps"}
     corrected = {"weight_decay": 0.05, "coupling": "corrected", "peak": 3e-4}
     assert cycled.arguments == {"b1": 0.9, "b2": 0.95, "eps": 1e-8, **corrected}
+    optimizer, weights = cycled.make(), {"w": jnp.ones((2, 2))}
+    for count, decay in ((600, 0.05), (2000, 0.05 * 0.05)):  # times the rate over its peak
+        state = jaxlr.set_update_count(optimizer.init(weights), count)
+        updates, _ = optimizer.update({"w": jnp.zeros((2, 2))}, state, weights)
+        rate = float(cycled.schedule(count))
+        assert float(updates["w"][0, 0]) == pytest.approx(-rate * decay, rel=1e-5)
     for recipe in (lion, dense, cycled):
         assert recipe.clip == 1.0
         recipe.make().init({"w": jnp.ones(2)})
