@@ -85,7 +85,7 @@ class Schedule:
                 return _program_of(self)(self, count)
             # Moved once, at the first call: a schedule made before jax.distributed.initialize touches no device.
             with jax.ensure_compile_time_eval():
-                self._on_device = jax.tree.map(jnp.asarray, self)
+                self._on_device = jax.device_put(self)  # one transfer; `asarray` compiles a program a dtype
         return _program_of(self)(self._on_device, count)
 
     def at(self, position: Position) -> Wide:
