@@ -57,7 +57,7 @@ def versine(x: Wide) -> Wide:
 
 @_differentiable(lambda f: _plain(f, [0.2402265, 0.1110082, 0.0288542, 0.0053335, 0.0007731, 0.0000915]))
 def exp2_slope(f: Wide) -> Wide:
-    """`(2**f - 1) / f` for f in [-1/2, 1/2], to 30 bits."""
+    """`(2**f - 1) / f` for f in [-1/2, 1/2], to 29 bits."""
     t = top, _ = _signed_halves(_as_integer(f, 2.0**31))
     value = _units(0.00015461330718, 27) + _signed_down(_units(1.52527071916e-5, 31) * top, 19)
     value = _units(0.0013333669498, 35) + _signed_down(value * top, 7)
@@ -70,7 +70,7 @@ def exp2_slope(f: Wide) -> Wide:
 
 @_differentiable(lambda s: s * _plain(s * s, [2 / 3, 4 / 5, 6 / 7, 8 / 9]))
 def atanh_excess(s: Wide) -> Wide:
-    """`atanh(s) / s - 1` for |s| up to 0.1716, to 36 bits behind the point."""
+    """`atanh(s) / s - 1` for |s| up to 0.1716, to 34 bits behind the point."""
     t = top, _ = _halves(_square(lax.abs(_as_integer(s, 2.0**33))))  # s * s in units of 2**-36
     value = _units(0.1109565066, 17) + _down(_units(0.0968218024, 17) * top, 20)
     value = _units(0.1428587817, 25) + _down(value * top, 12)

@@ -128,7 +128,7 @@ def guess(value: Array) -> Array:
 
 
 def from_integer(value: Array) -> Wide:
-    """A uint32 exactly."""
+    """A uint32 exactly; the last 128 within 1, for their float32 is no uint32."""
     high = value.astype(jnp.float32)
     return Wide(high, (value - high.astype(jnp.uint32)).astype(jnp.int32).astype(jnp.float32))
 
@@ -141,8 +141,9 @@ def from_float32(value: Array) -> Wide:
 def ratio(part: Array, whole: Array, *, times: int = 0) -> Wide:
     """`part / whole * 2**times` for uint32 and `whole >= 1`: 44 bits, and 36 where a reciprocal has 16 good ones.
 
-    Both are shifted until they have 31 bits. Two digits of the quotient, of 11 bits each, are guesses whose remainders
-    are exact integers; what the last one leaves is small enough for a plain quotient.
+    Both are shifted until they have 31 bits: from 2**31 on the last is left out, and the quotient has 32 bits.
+    Two digits of it, of 11 bits each, are guesses whose remainders are exact integers; what the last one leaves is
+    small enough for a plain quotient.
     """
     part, whole = alike(part, whole)
     part_zeros, whole_zeros = lax.clz(part), lax.clz(whole)

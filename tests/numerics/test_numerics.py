@@ -1,0 +1,168 @@
+"""The arithmetic by itself: each operation has the bits that its docstring promises, compiled too, against mpmath."""
+
+import jax
+import jax.numpy as jnp
+import mpmath
+import numpy as np
+import pytest
+
+from jaxlr.numerics import elementary, fixed, wide
+from jaxlr.numerics.triple import Triple, integer_power, triple
+from jaxlr.numerics.wide import Wide
+
+DRAWS = 400
+random = np.random.default_rng(0)
+
+
+def pairs(low, high, size=DRAWS):
+    """Numbers of two float32 between two ends."""
+    high_part = random.uniform(low, high, size).astype(np.float32)
+    low_part = (np.abs(high_part) * random.uniform(-(2.0**-25), 2.0**-25, size)).astype(np.float32)
+    return Wide(jnp.asarray(high_part), jnp.asarray(low_part))
+
+
+def exact(value, place):
+    """The number at a place, as it stands there."""
+    return mpmath.fsum(mpmath.mpf(float(part[place])) for part in jax.tree.leaves(value))
+
+
+def bits_right(result, right, *, beside=None):
+    """How many bits of it the worst result has; beside: of that number instead."""
+    worst = mpmath.mpf(2) ** -200
+    for place, value in enumerate(right):
+        size = abs(value) if beside is None else beside
+        worst = max(worst, abs(exact(result, place) - value) / size)
+    return -float(mpmath.log(worst, 2))
+
+
+def two_ways(function, *arguments):
+    """As the operations come, and compiled."""
+    return function(*arguments), jax.jit(function)(*arguments)
+
+
+@pytest.fixture(autouse=True)
+def precise():
+    with mpmath.workdps(60):
+        yield
+
+
+@pytest.mark.parametrize(
+    ("function", "right", "bits"),
+    [
+        (lambda a, b: a + b, lambda a, b: a + b, 45),
+        (lambda a, b: a.plus(b), lambda a, b: a + b, 45),
+        (lambda a, b: a * b, lambda a, b: a * b, 45),
+        (lambda a, b: a / b, lambda a, b: a / b, 44),
+        (wide.saturating_sum, lambda a, b: a + b, 45),
+        (wide.saturating_product, lambda a, b: a * b, 45),
+    ],
+)
+def test_of_two_numbers(function, right, bits):
+    a, b = pairs(0.001, 1000.0), pairs(0.5, 2.0)
+    truth = [right(exact(a, place), exact(b, place)) for place in range(DRAWS)]
+    for result in two_ways(function, a, b):
+        assert bits_right(result, truth) >= bits
+
+
+def test_a_difference_keeps_the_bits_of_its_terms():
+    a, b = pairs(1.0, 2.0), pairs(1.0, 2.0)
+    truth = [exact(a, place) - exact(b, place) for place in range(DRAWS)]
+    for result in two_ways(lambda a, b: a - b, a, b):
+        assert bits_right(result, truth, beside=1) >= 45
+
+
+def test_a_ratio_of_integers():
+    parts = np.concatenate([np.array([0, 1, 1, 2**31 - 1, 2**31 - 1, 2**31 - 2, 3]), 2 ** random.uniform(0, 31, DRAWS)])
+    wholes = np.concatenate(
+        [np.array([7, 1, 2**31 - 1, 1, 2**31 - 1, 2**31 - 1, 2**24 + 1]), 2 ** random.uniform(0, 31, DRAWS)]
+    )
+    part, whole = parts.astype(np.uint32), wholes.astype(np.uint32)
+    truth = [mpmath.mpf(int(p)) / int(w) for p, w in zip(part, whole, strict=True)]
+    for result in two_ways(wide.ratio, jnp.asarray(part), jnp.asarray(whole)):
+        assert exact(result, 0) == 0
+        assert bits_right(jax.tree.map(lambda each: each[1:], result), truth[1:]) >= 44
+    doubled = wide.ratio(jnp.asarray(part), jnp.asarray(whole), times=1)
+    assert bits_right(jax.tree.map(lambda each: each[1:], doubled), [2 * each for each in truth[1:]]) >= 44
+
+
+@pytest.mark.parametrize("value", [0, 1, 2**24 - 1, 2**24 + 1, 2**31 - 1, 2**32 - 129])
+def test_an_integer_is_taken_exactly(value):
+    result = jax.tree.map(jnp.atleast_1d, wide.from_integer(jnp.uint32(value)))
+    assert exact(result, 0) == value
+
+
+@pytest.mark.parametrize("exponent", [-300, -140, -20, 0, 20, 120, 127, 300])
+def test_a_scale_flushes_below_and_stops_above(exponent):
+    value = pairs(1.0, 2.0, 1)
+    right = min(exact(value, 0) * mpmath.mpf(2) ** exponent, mpmath.mpf(wide.LARGEST))
+    result = value.scaled(jnp.int32(exponent))
+    if right < wide.SMALLEST:
+        assert abs(exact(result, 0)) <= wide.SMALLEST
+    else:
+        assert abs(exact(result, 0) - right) <= right * mpmath.mpf(2) ** -45
+
+
+def slope_of_exp2(f):
+    return (2**f - 1) / f if f else mpmath.log(2)
+
+
+@pytest.mark.parametrize(
+    ("function", "right", "ends", "bits", "beside"),
+    [
+        (fixed.versine, lambda x: 1 - mpmath.cos(mpmath.pi / 2 * x), (1e-4, 1.0), 30, None),
+        (fixed.exp2_slope, slope_of_exp2, (-0.5, 0.5), 29, None),
+        (fixed.atanh_excess, lambda s: mpmath.atanh(s) / s - 1 if s else mpmath.mpf(0), (-0.1716, 0.1716), 34, 1),
+        (elementary.sqrt, mpmath.sqrt, (1e-6, 1e6), 44, None),
+        (elementary.log, mpmath.log, (1.5, 1e6), 30, None),
+        (lambda x: elementary.log(x), mpmath.log, (0.9, 1.1), 34, 1),
+        (elementary.one_more, lambda x: 1 + x, (-0.9, 1.0), 45, 1),
+        (elementary.one_less, lambda x: 1 - x, (-1.0, 0.9), 45, 1),
+        (elementary.less_one, lambda x: x - 1, (0.9, 1.1), 45, 1),
+    ],
+)
+def test_of_one_number(function, right, ends, bits, beside):
+    value = pairs(*ends)
+    truth = [right(exact(value, place)) for place in range(DRAWS)]
+    for result in two_ways(function, value):
+        assert bits_right(result, truth, beside=beside) >= bits
+
+
+def test_exp_and_what_it_leaves_of_1():
+    value = pairs(-20.0, 0.0)
+    powers = [mpmath.exp(exact(value, place)) for place in range(DRAWS)]
+    for y, exponent, rest in two_ways(elementary.exp_and_rest, value):
+        scaled = [power / mpmath.mpf(2) ** int(k) for power, k in zip(powers, np.asarray(exponent), strict=True)]
+        assert bits_right(y, scaled) >= 28
+        assert bits_right(rest, [1 - power for power in powers]) >= 27
+
+
+def threes():
+    high = random.uniform(1.0, 2.0, DRAWS).astype(np.float32)
+    parts = [
+        high,
+        *(np.float32(scale) * random.uniform(-1, 1, DRAWS).astype(np.float32) for scale in (2.0**-25, 2.0**-50)),
+    ]
+    return Triple(*map(jnp.asarray, parts))
+
+
+def test_three_float32_have_70_bits():
+    a, b = threes(), threes()
+    for right, results in (
+        (lambda a, b: a + b, two_ways(lambda a, b: a + b, a, b)),
+        (lambda a, b: a * b, two_ways(lambda a, b: a * b, a, b)),
+    ):
+        truth = [right(exact(a, place), exact(b, place)) for place in range(DRAWS)]
+        for result in results:
+            assert bits_right(result, truth) >= 68
+
+
+def test_an_integer_power_loses_the_bits_of_its_exponent():
+    base, exponents = threes(), np.arange(DRAWS, dtype=np.uint32) % 100
+    truth = [exact(base, place) ** int(n) for place, n in enumerate(exponents)]
+    for result in two_ways(integer_power, base, jnp.asarray(exponents)):
+        assert bits_right(result, truth) >= 60
+
+
+def test_a_number_of_two_is_one_of_three_exactly():
+    value = pairs(0.1, 10.0)
+    assert [exact(triple(value), place) for place in range(5)] == [exact(value, place) for place in range(5)]
