@@ -107,7 +107,7 @@ def link(
         updates: optax.Updates, old: Any, params: optax.Params | None = None, **extra: Any
     ) -> tuple[optax.Updates, Any]:
         _require_unwritten(old, recorded)
-        gradients = gradients_of(updates)
+        gradients = gradients_of(updates, *old[1 + len(recorded) :])
         step = Step(old.count, increment(old.count), old, like_updates(params, updates), extra)
         # Chosen here and not afterwards, the moments are written in place: see waiting.py.
         new: dict[str, PyTree] = {}

@@ -22,7 +22,7 @@ from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSch
 from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.rate.learning_rate import Held, scale_by_learning_rate
-from jaxlr.transforms.trees import cast_like, like_updates, widen
+from jaxlr.transforms.trees import cast_like, gradients_of, like_updates, widen
 from jaxlr.transforms.wrappers.precision import in_float32
 from jaxlr.typing import PyTree
 
@@ -287,6 +287,6 @@ def _chosen(link: str, updates: optax.Updates, params: optax.Params | None, *giv
 
 def _add(term: Any, chosen: PyTree, updates: optax.Updates, params: PyTree, *others: PyTree) -> optax.Updates:
     def leaf(use: bool, u: jax.Array, p: jax.Array, *other: Any) -> jax.Array:
-        return widen(u) + term(widen(p), *other) if use else u
+        return u + term(widen(p), *other) if use else u
 
-    return cast_like(jax.tree.map(leaf, chosen, updates, params, *others), updates)
+    return cast_like(jax.tree.map(leaf, chosen, gradients_of(updates), params, *others), updates)

@@ -27,10 +27,13 @@ def widen_all(tree: PyTree) -> PyTree:
     return jax.tree.map(widen, tree)
 
 
-def gradients_of(updates: PyTree) -> PyTree:
-    """The updates widened; an error names the one that is no array of numbers."""
+def gradients_of(updates: PyTree, *moments: PyTree) -> PyTree:
+    """The updates widened; an error names the one that is no array of numbers, or is None where there are moments."""
+    gaps: list[Any] = []
 
-    def leaf(path: Any, update: Any) -> jax.Array:
+    def leaf(path: Any, update: Any) -> jax.Array | None:
+        if update is None:
+            return gaps.append(path)
         if getattr(update, "dtype", None) == jax.dtypes.float0:
             raise TypeError(
                 f"the gradient of {jax.tree_util.keystr(path)} is float0, so its parameter holds integers: leave it "
@@ -38,7 +41,17 @@ def gradients_of(updates: PyTree) -> PyTree:
             )
         return widen(update)
 
-    return jax.tree_util.tree_map_with_path(leaf, updates)
+    wide = jax.tree_util.tree_map_with_path(leaf, updates, is_leaf=_is_none)
+    if gaps:
+        held = [path for path, _ in jax.tree_util.tree_leaves_with_path(moments, is_leaf=is_masked)]
+        known = {path[1:end] for path in held for end in range(1, len(path) + 1)}  # the first says which moments
+        for path in filter(known.__contains__, gaps):
+            raise TypeError(
+                f"the gradient of {jax.tree_util.keystr(path)} is None, and the optimizer was initialized with its "
+                "parameter: give zeros where the loss does not use it, freeze it with ParameterGroups(frozen=...), or "
+                "put None in its place for init too (equinox.filter)"
+            )
+    return wide
 
 
 def like_updates(params: PyTree, updates: PyTree) -> PyTree:
@@ -68,7 +81,7 @@ def like(leaf: jax.Array, value: Any) -> jax.Array:
 
 def map_wide(function: Callable[..., jax.Array], updates: PyTree, *others: PyTree) -> PyTree:
     """Maps `function` over widened leaves; each result has the dtype of its leaf of `updates`."""
-    return cast_like(jax.tree.map(lambda *leaves: function(*map(widen, leaves)), updates, *others), updates)
+    return cast_like(jax.tree.map(function, gradients_of(updates), *map(widen_all, others)), updates)
 
 
 def cast_like(tree: PyTree, like: PyTree) -> PyTree:
@@ -109,6 +122,11 @@ def place_like(params: PyTree, state: State) -> State:
 def _wide(dtype: Any) -> Any:
     with jax.numpy_dtype_promotion("standard"):  # asked for here, so "strict" has nothing to object to
         return jnp.promote_types(dtype, jnp.float32)
+
+
+def is_masked(node: Any) -> bool:
+    """Whether this is what `optax.masked` puts in a parameter's place."""
+    return isinstance(node, optax.MaskedNode)
 
 
 def _is_none(leaf: Any) -> bool:

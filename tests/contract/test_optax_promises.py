@@ -131,6 +131,29 @@ def test_what_is_missing_stays_missing(make):
         assert jax.tree.leaves(after(optimizer, 2, empty, empty)[0]) == []
 
 
+MISSING = {
+    **MAKE,
+    "with_master_weights": lambda rate: jaxlr.with_master_weights(jaxlr.sgd(rate)),
+    "accumulate": lambda rate: jaxlr.accumulate(jaxlr.sgd(rate), 2),
+    "guard": lambda rate: jaxlr.guard(jaxlr.adam(rate)),
+    "small_states": lambda rate: jaxlr.small_states(jaxlr.adam(rate), least_size=1),
+    "groups": lambda rate: jaxlr.ParameterGroups(rates={"b": 2.0}).wrap(jaxlr.adam(rate)),
+    "frozen": lambda rate: jaxlr.ParameterGroups(frozen=["b"]).wrap(jaxlr.adam(rate)),
+    "apply_if_finite": lambda rate: optax.apply_if_finite(jaxlr.adam(rate), 2),
+}
+
+
+@pytest.mark.parametrize("make", MISSING.values(), ids=MISSING)
+def test_a_gradient_that_is_missing_is_named_where_its_parameter_has_a_state(make):
+    optimizer = make(0.1)
+    state, gradients = optimizer.init(PARAMS), {**GRADIENTS, "b": None}
+    if make in (MAKE["jaxlr.sgd"], MAKE["torch.SGD"], MAKE["torch.ASGD"], MAKE["keras.SGD"]):
+        assert optimizer.update(gradients, state, PARAMS)[0]["b"] is None  # there is nothing that could differ
+        return
+    with pytest.raises(TypeError, match=r"the gradient of \['b'\] is None, and .* give zeros where the loss does not"):
+        optimizer.update(gradients, state, PARAMS)
+
+
 @OPTIMIZERS
 def test_a_derivative_goes_through_an_update(make):
     optimizer = make(0.1)

@@ -145,6 +145,41 @@ def test_none_stays_none_and_what_is_no_array_is_left_alone(name):
         assert np.all(updates["w"] < 0)
 
 
+GROUPS = {
+    "rates": {"rates": {"w": 0.5}},
+    "no_decay": {"no_decay": ["w"]},
+    "decay_from_rank": {"decay_from_rank": 2},
+    "frozen": {"frozen": ["b"]},
+    "thawed": {"frozen": {"b": 2}},
+    "weight_decays": {"weight_decays": {"w": 0.5}},
+}
+AROUND = {
+    "nothing": lambda o: o,
+    "partition": lambda o: optax.partition({"all": o}, lambda p: jax.tree.map(lambda _: "all", p)),
+    "masked": lambda o: optax.masked(o, lambda p: jax.tree.map(lambda _: True, p)),
+    "accumulate": lambda o: jaxlr.accumulate(o, 1),
+    "MultiSteps": lambda o: optax.MultiSteps(o, 1).gradient_transformation(),
+    "master weights": jaxlr.with_master_weights,
+    "guard": jaxlr.guard,
+}
+
+
+@pytest.mark.parametrize("groups", GROUPS.values(), ids=GROUPS)
+@pytest.mark.parametrize("inside", AROUND.values(), ids=AROUND)
+def test_groups_leave_alone_what_is_no_array_as_without_it(inside, groups):
+    optimizer = jaxlr.ParameterGroups(**groups).wrap(inside(jaxlr.adamw(0.1, weight_decay=0.1)))
+    arrays = {"w": jnp.ones(2), "b": jnp.ones((1, 2))}
+    alone, _ = optimizer.update(arrays, optimizer.init(arrays), arrays)
+    gaps = {"activation": None, "gap": None, "name": None}
+    model = {**arrays, "activation": jax.nn.relu, "gap": None, "name": "mlp"}
+    for outer in (lambda o: o, jaxlr.with_master_weights, lambda o: jaxlr.accumulate(o, 1)):
+        wrapped = outer(optimizer)
+        updates, state = wrapped.update({**arrays, **gaps}, wrapped.init({**arrays, **gaps}), model)
+        wrapped.update({**arrays, **gaps}, state, model)
+        assert {name: updates.pop(name) for name in gaps} == gaps
+        jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-6), updates, alone)
+
+
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 @pytest.mark.parametrize("name", NAMES)
 def test_strict_promotion_has_nothing_to_object_to(name, dtype):
@@ -154,10 +189,20 @@ def test_strict_promotion_has_nothing_to_object_to(name, dtype):
         jax.jit(optimizer.update)(params, optimizer.init(params), params)
 
 
-def test_an_integer_parameter_is_named():
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        jaxlr.sgd(0.1),
+        jaxlr.add_l1_penalty(0.1),
+        jaxlr.scale_by_learning_rate(0.1),
+        jaxlr.ParameterGroups(rates={"w": 0.5}).wrap(jaxlr.scale_by_learning_rate(0.1)),
+        jaxlr.with_master_weights(jaxlr.scale_by_learning_rate(0.1)),
+    ],
+    ids=repr,
+)
+def test_an_integer_parameter_is_named(optimizer):
     params = {"steps": jnp.ones(2, jnp.int32), "w": jnp.ones(2)}
     gradients = jax.grad(lambda p: p["w"].sum(), allow_int=True)(params)
-    optimizer = jaxlr.sgd(0.1)
     with pytest.raises(TypeError, match=r"the gradient of \['steps'\] is float0"):
         optimizer.update(gradients, optimizer.init(params), params)
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import jax
 import numpy as np
-import optax
 
 from jaxlr.transforms.groups import paths
-from jaxlr.transforms.trees import is_function
+from jaxlr.transforms.trees import is_function, is_masked
 
 Mask = Any | Callable[[Any], Any] | None
 
@@ -57,7 +56,7 @@ def left_out(params: Any) -> set[paths.Names]:
 
 def _is_left_out(node: Any) -> bool:
     """What `optax.masked` and `optax.partition` put in a parameter's place, and what equinox filters out."""
-    return node is None or isinstance(node, optax.MaskedNode)
+    return node is None or is_masked(node)
 
 
 def both(*given: Mask) -> Mask:

@@ -22,7 +22,7 @@ from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSch
 from jaxlr.transforms.penalties import AddWeightDecayState
 from jaxlr.transforms.rate.learning_rate import GroupedRatesState
 from jaxlr.transforms.state import search as states
-from jaxlr.transforms.trees import widen
+from jaxlr.transforms.trees import is_masked, like_updates, widen
 
 _WITH_PATTERNS = ("rates", "no_decay", "frozen", "weight_decays")
 
@@ -153,7 +153,7 @@ class ParameterGroups:
             updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None, **extra: Any
         ) -> tuple[optax.Updates, optax.OptState]:
             with talk(updates, decays, group_of, decay_of) as heard:
-                steps, new = wrapped.update(updates, state, params, **extra)
+                steps, new = wrapped.update(updates, state, like_updates(params, updates), **extra)
             _require_heard(state, new, heard, chooses or decay_of is not None, group_of is not None)
             return self._scaled(steps, heard), new
 
@@ -166,7 +166,7 @@ class ParameterGroups:
 
     def decays(self, params: optax.Params) -> Any:
         """A tree of booleans, True where weight decay acts: the `mask` of an optimizer or of `add_weight_decay`."""
-        if not any(map(_is_masked, jax.tree.leaves(params, is_leaf=_is_masked))):  # else `wrap` has checked
+        if not any(map(is_masked, jax.tree.leaves(params, is_leaf=is_masked))):  # else `wrap` has checked
             self.check(params)
         return jax.tree_util.tree_map_with_path(self._decays, params)
 
@@ -397,10 +397,6 @@ def _close(one: Any, other: Any) -> bool:
     known = not any(callable(each) or isinstance(each, Tracer) for each in (one, other))
     alike = known and np.shape(one) == np.shape(other)
     return one is other or (alike and np.allclose(np.asarray(one), np.asarray(other), rtol=1e-6, atol=0.0))
-
-
-def _is_masked(node: Any) -> bool:
-    return isinstance(node, optax.MaskedNode)
 
 
 def _first_match(patterns: Sequence[str], path: paths.Path) -> str | None:

@@ -17,7 +17,7 @@ from jaxlr.transforms.groups.context import Group, current_rates
 from jaxlr.transforms.hyperparameters import NumberOrSchedule, number_or_schedule
 from jaxlr.transforms.rate import controller
 from jaxlr.transforms.rate.controller import Controller, ControllerState
-from jaxlr.transforms.trees import increment, map_wide, place_like, widen
+from jaxlr.transforms.trees import cast_like, gradients_of, increment, map_wide, place_like
 from jaxlr.transforms.waiting import link_state, settled, where_due
 
 
@@ -142,9 +142,9 @@ def scale_by_learning_rate(
         for group in _each(groups):
             old = state.groups[group.name]
             rates[group.name], states[group.name] = advance(old, group.at(common, old.count), value)
-        updates = jax.tree.map(lambda u, g: (-rates[g.name] * widen(u)).astype(u.dtype), updates, groups)
+        steps = jax.tree.map(lambda u, g: -rates[g.name] * u, gradients_of(updates), groups)
         new = GroupedRatesState({name: states.get(name, old) for name, old in state.groups.items()})
-        return updates, settled(where_due(new, state), state)
+        return cast_like(steps, updates), settled(where_due(new, state), state)
 
     return optax.GradientTransformationExtraArgs(cast(Any, init), cast(Any, update))
 

@@ -140,7 +140,7 @@ def _with_one_more(state: AccumulateState, updates: PyTree, weight: Any, value: 
     metric = state.value if value is None else hyperparameters.at_count("value", value, state.count)
     return state._replace(
         micro_step=state.micro_step + 1,
-        mean=jax.tree.map(moved, state.mean, gradients_of(updates)),
+        mean=jax.tree.map(moved, state.mean, gradients_of(updates, state.mean)),
         weight=total,
         value=moved(state.value, metric),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -59,7 +59,10 @@ def in_float32(inner: optax.GradientTransformation) -> optax.GradientTransformat
 
 def started_wide(link: optax.GradientTransformation) -> optax.GradientTransformation:
     """One of optax's links with a state that begins, as it goes on between float32 updates, in float32 at least."""
-    return optax.GradientTransformation(lambda params: link.init(widen_all(params)), link.update)
+    return optax.GradientTransformation(
+        lambda params: link.init(widen_all(params)),
+        lambda updates, state, params=None: link.update(gradients_of(updates, *cast(Any, state)), state, params),
+    )
 
 
 @described
@@ -114,7 +117,7 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
         if params is None:
             raise ValueError("with_master_weights needs the parameters: call update(updates, state, params)")
         params = like_updates(params, updates)
-        gradients = gradients_of(updates)
+        gradients = gradients_of(updates, state.master)
         if reading_decays():
             steps, _ = inner.update(gradients, state.inner_state, jax.tree.map(widen, params), **extra)
             return steps, state
