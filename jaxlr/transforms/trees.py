@@ -27,6 +27,11 @@ def widen_all(tree: PyTree) -> PyTree:
     return jax.tree.map(widen, tree)
 
 
+def is_wide(tree: PyTree) -> bool:
+    """Whether every leaf is in float32 or wider."""
+    return all(_wide(jnp.result_type(leaf)) == jnp.result_type(leaf) for leaf in jax.tree.leaves(tree))
+
+
 def gradients_of(updates: PyTree, *moments: PyTree) -> PyTree:
     """The updates widened; an error names the one that is no array of numbers, or is None where there are moments."""
     gaps: list[Any] = []

@@ -267,3 +267,45 @@ def test_a_run_goes_on_under_a_schedule_that_is_held_from_now_on_and_back():
     expected, _ = walk(plain, state, PARAMS, 2)
     for optimizer, each in ((holding, taken), (plain, back)):
         jax.tree.map(np.testing.assert_array_equal, walk(optimizer, each, PARAMS, 2)[0], expected)
+
+
+NESTED = {
+    "accumulate in accumulate": lambda o: jaxlr.accumulate(jaxlr.accumulate(o, 3), 2),
+    "MultiSteps in accumulate": lambda o: jaxlr.accumulate(optax.MultiSteps(o, 3).gradient_transformation(), 2),
+    "accumulate in MultiSteps": lambda o: optax.MultiSteps(jaxlr.accumulate(o, 3), 2).gradient_transformation(),
+    "MultiSteps in MultiSteps": lambda o: optax.MultiSteps(
+        optax.MultiSteps(o, 3).gradient_transformation(), 2
+    ).gradient_transformation(),
+    "three deep": lambda o: jaxlr.accumulate(jaxlr.accumulate(jaxlr.accumulate(o, 1), 2), 3),
+    "through others": lambda o: jaxlr.guard(
+        optax.apply_if_finite(jaxlr.accumulate(optax.masked(jaxlr.small_states(jaxlr.accumulate(o, 3)), True), 2), 2)
+    ),
+    "small states around": lambda o: jaxlr.small_states(jaxlr.accumulate(o, 6)),
+}
+
+
+@pytest.mark.parametrize("optimizer", [jaxlr.sgd, optax.sgd], ids=["jaxlr", "optax"])
+@pytest.mark.parametrize("wrap", NESTED.values(), ids=NESTED)
+def test_updates_are_counted_where_the_schedule_sees_them(wrap, optimizer):
+    wrapped = wrap(optimizer(jaxlr.linear(1.0, 0.0, 100)))
+    params = {"w": jnp.ones(2), "micro_step": jnp.ones(())}
+    state = wrapped.init(params)
+    update = jax.jit(wrapped.update)
+    for k in range(20):
+        assert int(jaxlr.update_count(state)) == k // 6
+        _, state = update(params, state, params)
+    state = jaxlr.set_update_count(state, 50)
+    assert int(jaxlr.update_count(state)) == 50
+    for expected in (0.0, 0.0, 0.0, -0.5):  # the windows, 2 of 6 micro-steps long, are as they were
+        steps, state = update(params, state, params)
+        np.testing.assert_allclose(steps["w"], expected, rtol=1e-6)
+    assert int(jaxlr.update_count(state)) == 51
+
+
+def test_a_schedule_of_micro_steps_is_no_count_of_updates():
+    optimizer = optax.inject_hyperparams(lambda rate: jaxlr.accumulate(jaxlr.sgd(rate), 2))(jaxlr.linear(1.0, 0.0, 9))
+    state = optimizer.init(jnp.ones(1))
+    for _ in range(3):
+        _, state = optimizer.update(jnp.ones(1), state)
+    with pytest.raises(ValueError, match="the counts of this state differ"):
+        jaxlr.update_count(state)

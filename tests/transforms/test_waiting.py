@@ -239,3 +239,53 @@ def test_a_link_behind_master_weights_is_refused(optimizer, behind, way):
 )
 def test_master_weights_that_come_last_are_not(optimizer):
     optimizer.init({"w": jnp.ones(3, jnp.bfloat16)})
+
+
+CONDITIONS = {
+    "apply_if_finite": lambda o: optax.apply_if_finite(o, 3),
+    "conditionally_mask": lambda o: optax.conditionally_mask(o, lambda step: (step != 3) & (step < 7)),
+    "apply_if_finite in groups": lambda o: jaxlr.ParameterGroups(rates={"w": 1.0}).wrap(optax.apply_if_finite(o, 3)),
+    "accumulate": lambda o: jaxlr.accumulate(optax.apply_if_finite(o, 3), 1),
+    "around accumulate": lambda o: optax.apply_if_finite(jaxlr.accumulate(o, 1), 3),
+    "guard": lambda o: jaxlr.guard(o, least=100),
+}
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+@pytest.mark.parametrize("wrap", CONDITIONS.values(), ids=CONDITIONS)
+def test_master_weights_in_a_condition_are_those_outside(wrap, dtype):
+    random = np.random.default_rng(4)
+    left_out = (3, 7, 8)
+    start = np.concatenate([random.normal(size=30), 1e-3 * random.normal(size=30), [1e-6, 3.0]])
+    gradients = jnp.asarray(random.normal(size=(9, 62)), dtype)
+
+    def walk(optimizer, steps):
+        """The copies bit for bit, and the parameters, which follow them within the rounding of an update."""
+        params = {"w": jnp.asarray(start, dtype), "b": jnp.ones(1)}
+        state = optimizer.init(params)
+        update = jax.jit(optimizer.update)
+        for k in steps:
+            bad = jnp.nan if k in left_out else 0.0
+            updates, state = update({"w": gradients[k].at[2].add(bad), "b": jnp.ones(1)}, state, params)
+            params = optax.apply_updates(params, updates)
+        return optax.tree.get(state, "master")["w"], params["w"]
+
+    inner = jaxlr.with_master_weights(jaxlr.sgd(0.3, weight_decay=0.1))
+    alone, rounded = walk(inner, [k for k in range(9) if k not in left_out])
+    copy, params = walk(wrap(inner), range(9))
+    np.testing.assert_array_equal(copy, alone)
+    steps = 0.3 * np.abs(np.asarray(gradients, np.float64)).max()
+    limit = steps * float(jnp.finfo(dtype).eps)
+    np.testing.assert_allclose(np.float64(params), np.float64(rounded), rtol=0, atol=limit)
+
+
+def test_master_weights_in_a_condition_follow_what_moves_the_parameters():
+    optimizer = optax.apply_if_finite(jaxlr.with_master_weights(jaxlr.sgd(2.0**-10)), 3)
+    params = {"w": jnp.ones(2, jnp.bfloat16)}
+    state = optimizer.init(params)
+    for expected in (1.0 - 2.0**-10, 1.0 - 2.0**-9):  # both are 1 in bfloat16
+        updates, state = optimizer.update(params, state, params)
+        np.testing.assert_array_equal(optax.tree.get(state, "master")["w"], np.full(2, expected))
+        params = optax.apply_updates(params, updates)
+    _, state = optimizer.update(params, state, {"w": jnp.array([0.5, 1.0], jnp.bfloat16)})
+    np.testing.assert_array_equal(optax.tree.get(state, "master")["w"], [0.5 - 2.0**-10, 1.0 - 3 * 2.0**-10])

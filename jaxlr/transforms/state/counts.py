@@ -18,6 +18,11 @@ from jaxlr.transforms.trees import like
 __all__ = ["set_update_count", "update_count"]
 
 _COUNTS = ("count", "gradient_step")  # of links, and of optax.MultiSteps
+_INJECTED = GetAttrKey("hyperparams_states")  # of `optax.inject_hyperparams`
+_WINDOWS = (
+    GetAttrKey("micro_step"),
+    GetAttrKey("mini_step"),
+)  # where windows are counted
 # Moments and means by the names that jaxlr's states and Optax' have for them.
 _MOMENTS = frozenset(
     {"mu", "nu", "nu_max", "buffer", "total", "trace", "mean", "acc_grads", "largest", "sum_of_squares"}
@@ -25,7 +30,7 @@ _MOMENTS = frozenset(
 
 
 def update_count(x: Any) -> jax.Array:
-    """The updates that an optimizer has made.
+    """The updates that an optimizer has made; where it accumulates in an accumulation, those of the innermost.
 
     Args:
       x: as for `current_learning_rate`.
@@ -57,6 +62,8 @@ def update_count(x: Any) -> jax.Array:
 def set_update_count(x: Any, count: Any, *, moments: Literal["keep", "zero"] = "keep") -> Any:
     """Sets every count of an optimizer state at once: of schedules, bias corrections and hyperparameters.
 
+    What stands around an accumulation, such as another one, counts for itself, and goes on as it was.
+
     Args:
       x: as for `current_learning_rate`.
       count: updates made, at least 0, known or traced.
@@ -78,11 +85,12 @@ def set_update_count(x: Any, count: Any, *, moments: Literal["keep", "zero"] = "
     """
     count = hyperparameters.integer("count", count, minimum=0)
     hyperparameters.choice("moments", moments, ("keep", "zero"))
-    if not counts_of(x):
+    counted = set(counts_of(x))
+    if not counted:
         raise ValueError("no updates are counted in this optimizer state: there is nothing to set")
 
     def change(path: Any, leaf: Any) -> Any:
-        if _is_count(path, leaf):
+        if _text(path) in counted:
             return like(leaf, count)
         if moments == "zero" and not _MOMENTS.isdisjoint(_fields(path)):
             return jnp.zeros_like(leaf)
@@ -94,9 +102,19 @@ def set_update_count(x: Any, count: Any, *, moments: Literal["keep", "zero"] = "
 def counts_of(x: Any) -> dict[str, jax.Array]:
     """Every count by its path; those of the numbers that `optax.inject_hyperparams` schedules are among them."""
     leaves = jax.tree_util.tree_leaves_with_path(states.as_arrays(states.opt_state_of(x)))
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves if _is_count(path, leaf)
-    }
+    counts = {path: leaf for path, leaf in leaves if _is_count(path, leaf)}
+    windows = [path[:-1] for path, _ in leaves if path and path[-1] in _WINDOWS]
+    scheduled = {path[: path.index(_INJECTED)] for path in counts if _INJECTED in path}  # by micro-steps, if there are
+
+    def stands_around(path: Any) -> bool:
+        own = path[:-1]
+        return own not in scheduled and any(own == each[: len(own)] and own != each for each in windows)
+
+    return {_text(path): leaf for path, leaf in counts.items() if not stands_around(path)}
+
+
+def _text(path: Any) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def _is_count(path: Any, leaf: Any) -> bool:

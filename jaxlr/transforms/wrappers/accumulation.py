@@ -15,6 +15,7 @@ from jaxlr.transforms.trees import (
     cast_like,
     gradients_of,
     increment,
+    is_wide,
     like_updates,
     moments_like,
     place_like,
@@ -150,6 +151,6 @@ def _own_dtypes(
     inner: optax.GradientTransformationExtraArgs, updates: PyTree, state: Any, params: PyTree, extra: dict[str, Any]
 ) -> PyTree:
     """Leaves of the dtypes that the optimizer itself gives for gradients of these: it is shown their wider mean."""
-    if all(widen(leaf).dtype == jnp.result_type(leaf) for leaf in jax.tree.leaves(updates)):
+    if is_wide(updates):
         return updates
     return jax.eval_shape(lambda: inner.update(updates, state, params, **extra))[0]

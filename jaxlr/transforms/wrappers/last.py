@@ -1,4 +1,4 @@
-"""Whether a transformation comes last: what leads the parameters somewhere itself allows nothing behind it."""
+"""What stands around a transformation, from the calls that led to its `init`: nothing else tells it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,23 @@ from types import FrameType
 
 import optax
 
-__all__ = ["refuse_followers"]
+__all__ = ["is_conditional", "refuse_followers"]
 
 _CHAIN = optax.chain(optax.identity()).init.__code__  # pyright: ignore[reportAttributeAccessIssue]
 _NAMED_CHAIN = optax.named_chain(("", optax.identity())).init.__code__  # pyright: ignore[reportAttributeAccessIssue]
+
+_CONDITIONS = {
+    make(optax.identity(), lambda *_, **__: True).init.__code__  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
+    for make in (optax.apply_if_finite, optax.conditionally_mask, optax.conditionally_transform)
+}
+
+
+def is_conditional() -> bool:
+    """Whether this is initialized inside what runs it in a branch: its updates must have the gradients' dtypes."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code not in _CONDITIONS:
+        frame = frame.f_back
+    return frame is not None
 
 
 def refuse_followers(name: str) -> None:

@@ -10,17 +10,18 @@ import optax
 
 from jaxlr.transforms.describing import described, telling
 from jaxlr.transforms.groups.context import reading_decays
-from jaxlr.transforms.trees import cast_like, gradients_of, like_updates, stored_like, widen, widen_all
+from jaxlr.transforms.trees import cast_like, gradients_of, is_wide, like_updates, stored_like, widen, widen_all
 from jaxlr.transforms.waiting import settled, where_due
-from jaxlr.transforms.wrappers.last import refuse_followers
+from jaxlr.transforms.wrappers.last import is_conditional, refuse_followers
 
 
-@telling()
+@telling("expected")
 class MasterWeightsState(NamedTuple):
     """State of `with_master_weights`."""
 
     master: optax.Params  # float32 (wider where the parameters are): the parameters before they are rounded
     inner_state: optax.OptState  # that of the wrapped transformation
+    expected: optax.Params = ()  # where the updates have the gradients' dtypes: the parameters that they lead to
 
 
 @described
@@ -76,6 +77,11 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
     elsewhere (a projection, weights that were loaded, another optimizer around), the copy is the parameter. What scales
     the updates afterwards goes inside.
 
+    Inside `optax.apply_if_finite`, `conditionally_mask` and `conditionally_transform`, whose branches must agree, the
+    updates have the dtypes of the gradients, and the state keeps the parameters that they lead to. The copy is the
+    same; a parameter that more than doubles or halves in one update lands within the rounding of that update, and on
+    the rounded copy with the next.
+
     Args:
       inner: a finished optimizer, ending with the rate.
 
@@ -106,7 +112,8 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
     def init(params: optax.Params) -> MasterWeightsState:
         refuse_followers("with_master_weights")
         master = jax.tree.map(lambda p: jnp.array(widen(p)), params)  # a copy: both may be donated
-        return MasterWeightsState(master, inner.init(master))
+        expected = jax.tree.map(jnp.array, params) if is_conditional() and not is_wide(params) else ()
+        return MasterWeightsState(master, inner.init(master), expected)
 
     def update(
         updates: optax.Updates,
@@ -120,21 +127,33 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
         gradients = gradients_of(updates, state.master)
         if reading_decays():
             steps, _ = inner.update(gradients, state.inner_state, jax.tree.map(widen, params), **extra)
-            return steps, state
-        before = jax.tree.map(_followed, state.master, params)
+            return steps if _is_free(state) else cast_like(steps, updates), state
+        rounded = cast_like(state.master, params) if _is_free(state) else state.expected
+        before = jax.tree.map(_followed, state.master, rounded, params)
         steps, inner_state = inner.update(gradients, state.inner_state, before, **extra)
         wanted = where_due(jax.tree.map(lambda w, step: w + step.astype(w.dtype), before, steps), before)
         # The copy first, and what leads to it from the copy: so both are written in place.
-        master = settled(jax.tree.map(_landed, wanted, params), state.master)
-        changes = jax.tree.map(_change, master, params)
-        return changes, MasterWeightsState(master, inner_state)
+        if _is_free(state):
+            master = settled(jax.tree.map(_landed, wanted, params), state.master)
+            return jax.tree.map(_change, master, params), MasterWeightsState(master, inner_state)
+        # Held back, or the compiler adds what is not rounded.
+        narrow = jax.lax.optimization_barrier(cast_like(jax.tree.map(_change, wanted, params), params))
+        changes = cast_like(narrow, updates)
+        landed = cast_like(jax.tree.map(lambda p, c: widen(p) + widen(c), params, changes), params)
+        kept = settled(MasterWeightsState(wanted, (), where_due(landed, params)), state._replace(inner_state=()))
+        return changes, kept._replace(inner_state=inner_state)
 
     return optax.GradientTransformationExtraArgs(init, update)  # pyright: ignore[reportArgumentType]
 
 
-def _followed(master: jax.Array, param: jax.Array) -> jax.Array:
-    """The copy, or the parameter where it is not the copy rounded, so that it was changed elsewhere."""
-    return jnp.where(master.astype(param.dtype) == param, master, param.astype(master.dtype))
+def _is_free(state: MasterWeightsState) -> bool:
+    """Whether the updates may have a dtype of their own."""
+    return isinstance(state.expected, tuple) and not state.expected
+
+
+def _followed(master: jax.Array, expected: jax.Array, param: jax.Array) -> jax.Array:
+    """The copy, or the parameter where it is not what was expected, so that it was changed elsewhere."""
+    return jnp.where(expected == param, master, param.astype(master.dtype))
 
 
 def _change(wanted: jax.Array, param: jax.Array) -> jax.Array:
