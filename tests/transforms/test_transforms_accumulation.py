@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+import jaxlr
 from jaxlr import optimizers
 from jaxlr.transforms import (
     accumulate,
@@ -136,3 +137,30 @@ def test_the_mean_may_be_stored_narrower():
 def test_a_wrong_argument_is_named_with_its_value(arguments, error, message):
     with pytest.raises(error, match=message):
         accumulate(optimizers.sgd(0.1), **arguments)
+
+
+@pytest.mark.parametrize("weight", [-1, -0.5, float("nan"), float("inf"), np.float32(-2.0), "one"])
+def test_a_weight_that_is_known_to_be_wrong_is_named(weight):
+    optimizer = accumulate(optimizers.sgd(0.1), 2)
+    with pytest.raises((TypeError, ValueError), match="weight must be"):
+        optimizer.update(PARAMS, optimizer.init(PARAMS), weight=weight)
+
+
+@pytest.mark.parametrize("wrap", [lambda o: o, lambda o: accumulate(o, 1), jaxlr.with_master_weights], ids=range(3))
+@pytest.mark.parametrize("weights", [(0, 0), (0, 3), (3, 0), (1, 3), (1, -1), (1, np.nan)], ids=str)
+def test_a_window_that_weighs_nothing_makes_no_update(weights, wrap):
+    optimizer = accumulate(wrap(optimizers.sgd(1.0, momentum=0.5, weight_decay=0.1)), 2)
+    params, update = jnp.ones(1), jax.jit(optimizer.update)
+    _, state = update(params, optimizer.init(params), params, flush=True)  # a momentum that would move on
+    gradients = (1e30, 3.0)
+    for gradient, weight in zip(gradients, weights, strict=True):
+        updates, state = update(jnp.array([gradient]), state, params, weight=jnp.float32(weight))
+    total = np.float64(sum(weights))
+    if total <= 0:
+        assert float(updates[0]) == 0.0
+        assert int(jaxlr.update_count(state)) == 1
+    else:
+        mean = np.dot(weights, gradients) / total
+        np.testing.assert_allclose(updates, [-(0.5 * 1.1 + mean + 0.1)], rtol=1e-6)
+        assert int(jaxlr.update_count(state)) == 2
+    assert int(state.micro_step) == 0

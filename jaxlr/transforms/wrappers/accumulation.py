@@ -49,7 +49,8 @@ def accumulate(
     needs no temporary copies: the state is written in place, also on the micro-steps that make no update. It nests with
     any wrapper and with itself. Its `update` takes three keywords:
 
-    - `weight`: of this micro-step's gradient, such as its number of examples or tokens; at least 0, 1 if left out
+    - `weight`: of this micro-step's gradient, such as its number of examples or tokens; at least 0, 1 if left out. A
+      window whose weights sum to 0 makes no update, and none is counted; a weight of NaN makes the mean NaN
     - `value`: a metric; the optimizer is shown the mean of the window, weighted alike
     - `flush`: True makes the update now, from what there is, as at the end of an epoch
 
@@ -62,7 +63,8 @@ def accumulate(
       A gradient transformation.
 
     Raises:
-      TypeError, ValueError: `every` is not a whole number of at least 1, or `dtype` is not a floating-point dtype.
+      TypeError, ValueError: `every` is not a whole number of at least 1, or `dtype` is not a floating-point dtype; in
+        an update, a known `weight` is negative, not finite or no number.
 
     Example:
       >>> import jax.numpy as jnp
@@ -106,7 +108,8 @@ def accumulate(
         wanted = every(state.count) if callable(every) else every
         full = window.micro_step >= jnp.asarray(wanted, jnp.int32)
         complete = full | jnp.asarray(flush, jnp.bool_)
-        due = complete if outer is True else complete & outer
+        made = complete if weight is None else complete & ~(window.weight <= 0)
+        due = made if outer is True else made & outer
         extra |= {} if value is None else {"value": window.value}
         extra |= {} if weight is None else {"weight": window.weight}
         params = like_updates(params, updates)
@@ -117,7 +120,7 @@ def accumulate(
         steps = jax.tree.map(lambda step: jnp.where(due, step, jnp.zeros_like(step)), steps)
         emptied = window._replace(
             micro_step=jnp.where(complete, 0, window.micro_step),
-            count=jnp.where(complete, increment(state.count), state.count),
+            count=jnp.where(made, increment(state.count), state.count),
             mean=cast_like(window.mean, state.mean),
         )
         kept = where_due(emptied._replace(inner_state=()), state._replace(inner_state=()))
@@ -130,13 +133,18 @@ def accumulate(
 def _with_one_more(state: AccumulateState, updates: PyTree, weight: Any, value: Any) -> AccumulateState:
     """The window with one more gradient in its means; the mean in float32 or wider."""
     first = state.micro_step == 0
-    one = hyperparameters.at_count("weight", 1.0 if weight is None else weight, state.count)
+    known = weight is not None and not isinstance(weight, jax.Array)  # what is on a device isn't waited for
+    given = hyperparameters.number("weight", weight, minimum=0.0) if known else weight
+    one = hyperparameters.at_count("weight", 1.0 if given is None else given, state.count)
     total = jnp.where(first, 0.0, state.weight) + one
-    share = jnp.where(total > 0, one / total, 0.0)
+    share = jnp.where(total == 0, 0.0, one / total)
 
     def moved(mean: jax.Array, sample: jax.Array) -> jax.Array:
         mean = widen(mean)
-        return jnp.where(first, sample, mean + (sample - mean) * share)
+        if weight is None:
+            return jnp.where(first, sample, mean + (sample - mean) * share)
+        mean = jnp.where(first, jnp.zeros_like(mean), mean)  # so that the first may weigh nothing
+        return mean + (sample - mean) * share
 
     metric = state.value if value is None else hyperparameters.at_count("value", value, state.count)
     return state._replace(
