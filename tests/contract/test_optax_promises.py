@@ -154,6 +154,28 @@ def test_a_gradient_that_is_missing_is_named_where_its_parameter_has_a_state(mak
         optimizer.update(gradients, state, PARAMS)
 
 
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.float32])
+@pytest.mark.parametrize(
+    "make",
+    [
+        *MAKE.values(),
+        lambda rate: keras.Lamb(rate, weight_decay=0.1),
+        lambda rate: keras.Adafactor(rate, weight_decay=0.1),
+        lambda rate: jaxlr.small_states(jaxlr.adamw(rate), least_size=1),
+        lambda rate: jaxlr.small_states(jaxlr.adamw(rate), "int8", least_size=1),
+        lambda rate: optax.apply_if_finite(jaxlr.with_master_weights(jaxlr.adamw(rate)), 2),
+        lambda rate: jaxlr.guard(jaxlr.sgd(rate, 0.9, weight_decay=0.1), act="lower", recovery=3),
+        lambda rate: jaxlr.ParameterGroups(rates={"w": 2.0}, weight_decays={"w": 0.1}).wrap(jaxlr.adamw(rate)),
+        lambda rate: jaxlr.sgd(jaxlr.reduce_on_plateau(rate)),
+    ],
+)
+def test_strict_promotion_has_nothing_to_object_to(make, dtype):
+    params = jax.tree.map(lambda x: x.astype(dtype), PARAMS)
+    with jax.numpy_dtype_promotion("strict"):
+        strict, _ = after(jaxlr.accumulate(make(0.1), 1), params=params, gradients=params)
+    same(strict, after(jaxlr.accumulate(make(0.1), 1), params=params, gradients=params)[0])
+
+
 @OPTIMIZERS
 def test_a_derivative_goes_through_an_update(make):
     optimizer = make(0.1)

@@ -25,6 +25,7 @@ from jaxlr.transforms.moments.factored import scale_by_factored_rms
 from jaxlr.transforms.moments.momentum import scale_by_momentum
 from jaxlr.transforms.moments.orthogonal import orthogonalize, scale_by_shape
 from jaxlr.transforms.penalties import add_weight_decay
+from jaxlr.transforms.wrappers.precision import widened
 
 Selection = Callable[[Any], Any]
 
@@ -65,7 +66,7 @@ def Lamb(
     """
     b1, b2 = checked_betas(beta_1, beta_2)
     adam = scale_by_adam(b1, b2, eps=number("epsilon", epsilon, minimum=0.0))
-    ratio = of_decayed(optax.scale_by_trust_ratio(), learning_rate, weight_decay, others.get("mask"))
+    ratio = of_decayed(widened(optax.scale_by_trust_ratio()), learning_rate, weight_decay, others.get("mask"))
     return chain([adam, ratio], learning_rate, weight_decay, others)
 
 
@@ -110,7 +111,7 @@ def Adafactor(
     choice("relative_step", relative_step, (False, True))
     rate = known_rate(learning_rate, "Keras' Adafactor caps the rate at 1 / sqrt(t)")
     least = number("epsilon_1", epsilon_1, minimum=0.0)
-    size = optax.scale_by_param_block_rms(number("epsilon_2", epsilon_2, minimum=0.0))
+    size = widened(optax.scale_by_param_block_rms(number("epsilon_2", epsilon_2, minimum=0.0)))
     links = [
         scale_by_factored_rms(number("beta_2_decay", beta_2_decay, below=0.0), eps=least),
         optax.clip_by_block_rms(number("clip_threshold", clip_threshold, above=0.0)),

@@ -35,7 +35,7 @@ from jaxlr.transforms.moments.adamax import scale_by_adamax
 from jaxlr.transforms.moments.momentum import scale_by_momentum
 from jaxlr.transforms.moments.nadam import scale_by_nadam
 from jaxlr.transforms.moments.rms import scale_by_rmsprop
-from jaxlr.transforms.wrappers.precision import started_wide
+from jaxlr.transforms.wrappers.precision import widened
 
 
 @described
@@ -265,7 +265,7 @@ def Adagrad(
       -0.5
     """
     start = hyperparameters.number("initial_accumulator_value", initial_accumulator_value, minimum=0.0)
-    link = started_wide(optax.scale_by_rss(start, _epsilon(epsilon)))
+    link = widened(optax.scale_by_rss(start, _epsilon(epsilon)))
     return chain([link], learning_rate, weight_decay, others)
 
 
@@ -295,7 +295,7 @@ def Adadelta(
       -1.4142
     """
     rho = hyperparameters.number("rho", rho, minimum=0.0, below=1.0)
-    link = started_wide(optax.scale_by_adadelta(rho, _epsilon(epsilon)))
+    link = widened(optax.scale_by_adadelta(rho, _epsilon(epsilon)))
     return chain([link], learning_rate, weight_decay, others)
 
 
@@ -328,7 +328,7 @@ def Lion(
     """
     b1 = hyperparameters.number("beta_1", beta_1, above=0.0, below=1.0)
     b2 = hyperparameters.number("beta_2", beta_2, minimum=0.0, below=1.0)
-    return chain([started_wide(optax.scale_by_lion(b1, b2))], learning_rate, weight_decay, others)
+    return chain([widened(optax.scale_by_lion(b1, b2))], learning_rate, weight_decay, others)
 
 
 def _epsilon(epsilon: Number) -> float:

@@ -21,6 +21,7 @@ from jaxlr.transforms.moments.factored import scale_by_factored_rms
 from jaxlr.transforms.moments.momentum import scale_by_momentum
 from jaxlr.transforms.moments.orthogonal import orthogonalize, scale_by_shape
 from jaxlr.transforms.rate.controller import Controller
+from jaxlr.transforms.wrappers.precision import widened
 
 __all__ = ["Adafactor", "Muon"]
 
@@ -147,7 +148,7 @@ def Adafactor(
     links = [
         _real(scale_by_factored_rms(number("beta2_decay", beta2_decay, below=0.0), eps=least, eps_mode="least")),
         optax.clip_by_block_rms(number("d", d, minimum=1.0)),
-        optax.scale_by_param_block_rms(number("eps[1]", eps[1], minimum=0.0)),
+        widened(optax.scale_by_param_block_rms(number("eps[1]", eps[1], minimum=0.0))),
     ]
 
     def capped(count: Any) -> Any:

@@ -16,7 +16,7 @@ from jaxlr.dialects.torch.factories import Optimizer, Rate, chained, factory, ra
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, number
 from jaxlr.transforms.moments.rprop import scale_by_rprop
 from jaxlr.transforms.penalties import add_decay_of_all
-from jaxlr.transforms.wrappers.precision import started_wide
+from jaxlr.transforms.wrappers.precision import widened
 
 __all__ = ["ASGD", "Adadelta", "Rprop"]
 
@@ -52,7 +52,7 @@ def Adadelta(
       -1.4142
     """
     share, eps = number("rho", rho, minimum=0.0, below=1.0), number("eps", eps, minimum=0.0)
-    return chained([started_wide(optax.scale_by_adadelta(share, eps))], lr, weight_decay, maximize)
+    return chained([widened(optax.scale_by_adadelta(share, eps))], lr, weight_decay, maximize)
 
 
 @factory

@@ -58,11 +58,13 @@ def in_float32(inner: optax.GradientTransformation) -> optax.GradientTransformat
     return optax.GradientTransformationExtraArgs(inner.init, update)  # pyright: ignore[reportArgumentType]
 
 
-def started_wide(link: optax.GradientTransformation) -> optax.GradientTransformation:
-    """One of optax's links with a state that begins, as it goes on between float32 updates, in float32 at least."""
+def widened(link: optax.GradientTransformation) -> optax.GradientTransformation:
+    """One of optax's links among float32 updates: its state begins in float32 at least, its parameters are widened."""
     return optax.GradientTransformation(
         lambda params: link.init(widen_all(params)),
-        lambda updates, state, params=None: link.update(gradients_of(updates, *cast(Any, state)), state, params),
+        lambda updates, state, params=None: link.update(
+            gradients_of(updates, *cast(Any, state)), state, widen_all(like_updates(params, updates))
+        ),
     )
 
 

@@ -186,7 +186,7 @@ def _to_blocks(x: jax.Array, noise: jax.Array, block: int) -> Blocks:
     # Between the two values, not between their roots: so the mean is x itself.
     below, above = (low / _STEPS) ** 4, ((low + 1.0) / _STEPS) ** 4
     up = (share - below) / (above - below) > _unit(noise)
-    code = jnp.where((share > 0) & (low == 0), 1.0, low + up)
+    code = jnp.where((share > 0) & (low == 0), 1.0, low + up.astype(low.dtype))
     return Blocks((jnp.sign(x) * jnp.minimum(code, _STEPS)).astype(jnp.int8), largest)
 
 
