@@ -6,7 +6,8 @@ import inspect
 import math
 import reprlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -17,7 +18,11 @@ from jaxlr.schedules.family import RECORDS, Family
 # Schedules within schedules that a text or a dictionary may hold: twice as many overflow Python's stack when traced.
 DEEPEST = 64
 
-__all__ = ["DEEPEST", "changed", "from_data", "is_static", "make", "to_data", "whole", "written"]
+_Schedule = TypeVar("_Schedule")
+_Result = TypeVar("_Result")
+_known: ContextVar[dict[Any, Any] | None] = ContextVar("known", default=None)  # of schedules, by identity
+
+__all__ = ["DEEPEST", "changed", "from_data", "inside_out", "is_static", "make", "to_data", "whole", "written"]
 
 
 def is_static(value: Any) -> bool:
@@ -36,6 +41,32 @@ def written(family: Family, arguments: Mapping[str, Any]) -> str:
         return f"{receiver}{family.name}({_printed(*shown.values())})"
     listed = ", ".join(f"{name}={_printed(value)}" for name, value in shown.items())
     return f"{receiver}{family.name}({listed})"
+
+
+def inside_out(what: str, schedule: _Schedule, of: Callable[[_Schedule], _Result]) -> _Result:
+    """`of(schedule)`, after that of all schedules in it, the innermost first: none is too deep for Python's stack."""
+    known = _known.get()
+    token = _known.set(known := {}) if known is None else None
+    try:
+        return _of_all(what, schedule, of, known)
+    finally:
+        if token is not None:
+            _known.reset(token)
+
+
+def _of_all(what: str, schedule: Any, of: Callable[[Any], Any], known: dict[Any, Any]) -> Any:
+    if (what, id(schedule)) in known:
+        return known[what, id(schedule)]
+    if what in known:  # it is being asked of all
+        return of(schedule)
+    order = [schedule]
+    for each in order:  # which grows meanwhile
+        order += [child for child in each.children() if (what, id(child)) not in known]
+    known[what] = True
+    for each in reversed(order):
+        known[what, id(each)] = of(each)
+    del known[what]
+    return known[what, id(schedule)]
 
 
 def whole(schedule: Any) -> str:

@@ -114,7 +114,7 @@ class Schedule:
           >>> jaxlr.warmup(jaxlr.cosine(0.1, 100), 10).end(), jaxlr.triangular(0.1, 1.0, 40).end()
           (110, None)
         """
-        return fact(self.family.end, self._plain())
+        return printing.inside_out("end", self, lambda each: fact(each.family.end, each._plain()))
 
     def cycle(self, count: int) -> Cycle | None:
         """Where a count lies in its cycle; None if the schedule has no cycles, or has not begun them.
@@ -137,9 +137,12 @@ class Schedule:
           >>> jaxlr.cosine(0.1, 100).span(), jaxlr.triangular(0.1, 1.0, 40).span(), jaxlr.constant(0.1).span()
           (100, 320, 1000)
         """
-        numbers = self._plain()
-        known = fact(self.family.span or self.family.end, numbers)
-        return max((child.span() for child in self.children()), default=1000) if known is None else known
+
+        def span(each: Schedule) -> int:
+            known = fact(each.family.span or each.family.end, each._plain())
+            return max((child.span() for child in each.children()), default=1000) if known is None else known
+
+        return printing.inside_out("span", self, span)
 
     def children(self) -> list[Schedule]:
         """The schedules that it is made of.
@@ -166,8 +169,12 @@ class Schedule:
 
     def to_dict(self) -> dict[str, Any]:
         """The schedule as JSON-able data: its family and its arguments by name; a function stands as its own name."""
-        shown = printing.changed(self.family, self.arguments)
-        return {"family": self.name, "arguments": {name: printing.to_data(value) for name, value in shown.items()}}
+
+        def data(each: Schedule) -> dict[str, Any]:
+            shown = printing.changed(each.family, each.arguments)
+            return {"family": each.name, "arguments": {name: printing.to_data(value) for name, value in shown.items()}}
+
+        return printing.inside_out("data", self, data)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]] | None = None) -> Schedule:
@@ -183,7 +190,7 @@ class Schedule:
         return printing.from_data(data, functions or {})
 
     def __repr__(self) -> str:
-        return printing.written(self.family, self.arguments)
+        return printing.inside_out("text", self, lambda each: printing.written(each.family, each.arguments))
 
     def tree_flatten_with_keys(self) -> tuple[Any, Any]:
         """For jax.tree_util: as `tree_flatten`, with the arguments' names."""

@@ -78,3 +78,33 @@ def test_a_composition_too_deep_says_so():
     deep = functools.reduce(lambda schedule, _: schedule.clip(0.0, 1.0), range(300), jaxlr.constant(0.1))
     with pytest.raises(ValueError, match="more schedules inside one another"):
         deep(0)
+
+
+DEEP = {
+    "sums": lambda s, k: s + 1e-6,
+    "products": lambda s, k: jaxlr.constant(0.999) * s,
+    "powers": lambda s, k: s**1.0001,
+    "mixed": lambda s, k: (s * 1.01, s.clip(0.0, 1.0), s.shift(1), 0.5 - s, s**1.001, jaxlr.warmup(s, 2))[k % 6],
+}
+
+
+@pytest.mark.parametrize("step", DEEP.values(), ids=DEEP)
+def test_a_composition_of_any_depth_is_written_down(step):
+    deep = functools.reduce(step, range(400), jaxlr.cosine(0.1, 100))
+    less = functools.reduce(step, range(12), jaxlr.cosine(0.1, 100))
+    assert jaxlr.schedules.parse(repr(less)).to_dict() == less.to_dict()
+    for _ in range(2):  # nothing is left behind by the first
+        assert "cosine(init_value=0.1, decay_steps=100)" in repr(deep)
+    data, depth = deep.to_dict(), 0
+    while data["family"] != "cosine":
+        data, depth = next(v for v in data["arguments"].values() if isinstance(v, dict) and depth_of(v)), depth + 1
+    assert depth == 400
+    assert deep.span() >= (deep.end() or 100) >= 100
+    if step is not DEEP["sums"]:  # which still can be computed
+        with pytest.raises(ValueError, match="more schedules inside one another"):
+            deep.plot()
+
+
+def depth_of(data):
+    """Whether the cosine is in there and not the constant beside it."""
+    return data["family"] != "constant"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -90,6 +91,11 @@ def Muon(
     eps = number("eps", eps, minimum=0.0)
     if not isinstance(ns_coefficients, tuple | list) or len(ns_coefficients) != 3:
         raise TypeError(f"ns_coefficients must be three numbers, got {ns_coefficients!r}")
+    if isinstance(ns_steps, jax.Array):
+        raise TypeError(
+            "ns_steps must be known, since it is the length of the program, got an array: "
+            'optax.inject_hyperparams(Muon, static_args="ns_steps") leaves it a number'
+        )
     if not isinstance(ns_steps, int) or isinstance(ns_steps, bool) or not 1 <= ns_steps < 100:
         raise ValueError(f"ns_steps must be an integer from 1 to 99, got {ns_steps!r}")
     share = _SHARES[choice("adjust_lr_fn", adjust_lr_fn, (None, *_SHARES)) or "original"]

@@ -127,7 +127,8 @@ def ASGD(
     p -= eta ((g + weight_decay p) + lambd p), eta = r / (1 + lambd r n)^alpha after n updates
 
     r is lr of the update before, since torch computes eta at the end of a step: a scheduler's change comes one update
-    late, and so it does here. The recorded rate is eta. For an average of the parameters use
+    late, and so it does here, but for a schedule of `optax.inject_hyperparams`, which shows the rate of each update
+    alone: give ASGD the schedule. The recorded rate is eta. For an average of the parameters use
     `optax.incremental_update` after each update.
 
     Args:
