@@ -5,7 +5,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["meant", "nearest", "unknown"]
+__all__ = ["brief", "meant", "nearest", "unknown"]
+
+_LONGEST = 200  # letters of what was given that an error repeats
+
+
+def brief(text: str) -> str:
+    """A text that an error repeats: of a long one both ends.
+
+    Example:
+      >>> brief("constant(0.1)"), len(brief("constant(0.1) + " * 10_000))
+      ('constant(0.1)', 205)
+    """
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]} ... {text[-half:]}"
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.5) -> list[str]:

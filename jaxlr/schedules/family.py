@@ -26,6 +26,8 @@ class Cycle(NamedTuple):
 Fact: TypeAlias = "str | Callable[[SimpleNamespace], int | None]"
 # The count at which a curve ends, uint32, and where each of its phases starts and the last one ends.
 Borders: TypeAlias = tuple[Any, list[Wide]]
+# Where all schedules within stand, or each of those that follow one another: None where it is over.
+Places: TypeAlias = "Position | list[Position | None]"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +42,11 @@ class Family:
     scales: tuple[str, ...] = ()  # the rates that grow with the distance from the last one
     towards: str | None = None  # the last rate; None where the whole curve is in proportion to `scales`
     borders: Callable[[SimpleNamespace], Borders] | None = None  # for `retime`, from what a formula computes with
-    inner: Callable[[SimpleNamespace, Position], Position] | None = None  # where its `schedule` stands, likewise
+    inner: Callable[[SimpleNamespace, Position], Places] | None = None  # where its schedules stand, likewise
     milestones: str | None = None  # the counts at which it changes, of which those to come may be moved
+    lengths: tuple[str, ...] = ()  # of parts that `moved` makes longer or shorter
+    moved: Callable[[Any, Any, Position], Any] | None = None  # the new schedule, whose rate goes on from the old one's
+    steady: bool = False  # it has one rate, from which any curve may go on
     infix: str | None = None  # an operator: printed and written between its two operands
     method: bool = False  # printed and written as a method of its schedule
     repeats_itself: bool = False  # what is left of the curve is the curve again, from a lower rate

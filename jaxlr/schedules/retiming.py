@@ -1,24 +1,24 @@
-"""`retime`: another horizon in the middle of a run, without a jump of the rate."""
+"""`retime`: another horizon in the middle of a run, without a jump of the rate; by names, or by what a text says."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any, Literal
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jax import lax
-
 from jaxlr import typing
-from jaxlr.numerics.wide import Wide, constant, less, where
 from jaxlr.schedules import leaves
-from jaxlr.schedules.family import RECORDS, Borders
-from jaxlr.schedules.leaves import Length, Number
-from jaxlr.schedules.position import Position, progress
+from jaxlr.schedules.horizons import (
+    is_rule_of,
+    keeping_rate,
+    places,
+    printed,
+    renumbered,
+    with_children,
+    without_horizon,
+)
+from jaxlr.schedules.position import Position
 from jaxlr.schedules.schedule import Schedule, as_schedule
 
-__all__ = ["retime"]
+__all__ = ["adds_phases", "retime", "retime_as"]
 
 
 def retime(
@@ -73,27 +73,26 @@ def retime(
 
 def _retimed(schedule: Schedule, here: Position, keep: str, numbers: dict[str, Any]) -> Schedule:
     """The schedule with the new numbers of the one within that has them, which keeps its own rate at its own place."""
-    family = schedule.family
-    if family.milestones in numbers and len(numbers) == 1:
-        return _with_milestones(schedule, here, family.milestones, numbers[family.milestones])
-    if schedule.name == "warmup" and set(numbers) == {"warmup_steps"}:
-        return _with_warmup(schedule, here, numbers["warmup_steps"])
-    if schedule.name == "cooldown" and "steps" in numbers:
-        return _with_cooldown(schedule, here, numbers)
-    if family.borders is not None:
-        return _with_end(schedule, here, keep, numbers)
-    if schedule.name == "join":
-        return _with_phase(schedule, here, keep, numbers)
-    places = {n: s for n, s in schedule.arguments.items() if isinstance(s, Schedule) and _has(s, numbers)}
-    if len(places) > 1:
-        raise TypeError(
-            f"{', '.join(numbers)} must be of one schedule alone, got {' and '.join(map(repr, places.values()))}"
-        )
-    if not places or (family.inner is None and family.infix is None):
-        raise TypeError(_without_horizon(schedule, numbers))
-    ((name, child),) = places.items()
-    there = here if family.inner is None else family.inner(_decoded(schedule), here)
-    return schedule.replace(**{name: _retimed(child, there, keep, numbers)})
+    if is_rule_of(schedule, numbers):
+        return renumbered(schedule, here, keep, numbers)
+    children, asked = schedule.children(), ", ".join(map(repr, numbers))
+    if not any(_has(child, numbers) for child in children):
+        if children and not numbers.keys() <= schedule.arguments.keys():
+            raise TypeError(f"none of the schedules in {schedule!r} has an argument {asked}")
+        raise TypeError(without_horizon(schedule))
+    there = places(schedule, here)
+    left = [i for i, place in enumerate(there) if place is not None]
+    found = [i for i in left if _has(children[i], numbers)]
+    if not found:
+        raise TypeError(f"none of the present and later schedules in {schedule!r} has an argument {asked}")
+    # Of schedules that follow one another the present one goes before those to come.
+    if len(found) > 1 and not (_in_turn(schedule) and found[0] == left[0]):
+        them = " and ".join(repr(children[i]) for i in found)
+        raise TypeError(f"{', '.join(numbers)} must be of one schedule alone, got {them}")
+    place = there[found[0]]
+    assert place is not None
+    children[found[0]] = _retimed(children[found[0]], place, keep, numbers)
+    return with_children(schedule, children)
 
 
 def _has(schedule: Schedule, numbers: dict[str, Any]) -> bool:
@@ -101,170 +100,93 @@ def _has(schedule: Schedule, numbers: dict[str, Any]) -> bool:
     return numbers.keys() <= schedule.arguments.keys() or any(_has(child, numbers) for child in schedule.children())
 
 
-def _without_horizon(schedule: Schedule, numbers: dict[str, Any]) -> str:
-    known = ", ".join(name for name, each in RECORDS.items() if each.borders is not None)
-    if schedule.children() and not _has(schedule, numbers):
-        return f"none of the schedules in {schedule!r} has an argument {', '.join(map(repr, numbers))}"
-    return f"schedule must have a horizon ({known}) or be made of such a one, got {schedule!r}"
+def _in_turn(schedule: Schedule) -> bool:
+    """Whether the schedules within follow one another."""
+    return schedule.family.milestones is not None and bool(schedule.children())
 
 
-def _with_end(schedule: Schedule, here: Position, keep: str, numbers: dict[str, Any]) -> Schedule:
-    by_phase = keep == "phase" and not schedule.family.repeats_itself
-    _check(schedule, numbers, by_phase, keep)
-    new = schedule.replace(**numbers)
-    if _known(here, schedule) and bool(here.whole >= _borders(schedule)[0]):
-        raise ValueError(
-            f"at must lie before the schedule has ended, got the count {here.whole} of {schedule!r}: from its last "
-            "rate no curve goes on; begin another, as jaxlr.join([schedule, jaxlr.cosine(0.1, 1000)], [at])"
-        )
-    if not by_phase:
-        return _keeping_rate(schedule, new, here)
-    if here.fraction is not None and _known(here, schedule) and float(here.fraction.nearest()):
-        raise ValueError("at must be the count at which an epoch begins for keep='phase', or keep be 'rate'")
-    begin = Length(np.asarray(here.whole).astype(np.int32) if _known(here, schedule) else here.whole.astype(jnp.int32))
-    return new.replace(begin=begin, begin_phase=_begun(schedule, new, begin))
+def retime_as(schedule: Schedule, at: typing.Length, before: Schedule, after: Schedule) -> Schedule:
+    """The schedule with what is asked for now and was not before, each difference by the rule of `retime`.
+
+    Besides, any curve goes on from a constant, and further schedules may follow, as in `join([schedule, next], [at])`.
+
+    Args:
+      schedule: that of the run so far: `before`, maybe retimed.
+      at: the updates applied so far.
+      before: what was asked for.
+      after: what is asked for now: made of the same families, with other numbers.
+
+    Raises:
+      ValueError, TypeError: a number that must stay, another family, or a change that `retime` refuses.
+
+    Example:
+      >>> import jaxlr
+      >>> before, after = (0.5 * jaxlr.cosine(0.1, steps) for steps in (100, 200))
+      >>> new = retime_as(before, 50, before, after)
+      >>> new.end(), float(new(50)) == float(before(50))
+      (200, True)
+    """
+    return _followed(schedule, before, after, Position(leaves.length("at", at, minimum=0).decoded()))
 
 
-def _with_phase(schedule: Schedule, here: Position, keep: str, numbers: dict[str, Any]) -> Schedule:
-    """A join, in the phase that it is in, or in one to come."""
-    children, starts = list(schedule.arguments["schedules"]), _decoded(schedule).boundaries
-    if not _known(here, schedule):
-        raise TypeError("at must be a known number for a join: which of its schedules goes on depends on it")
-    now = int((np.asarray(starts) <= np.asarray(here.whole)).sum())
-    found = [i for i in range(now, len(children)) if _has(children[i], numbers)]
-    if not found:
-        asked = ", ".join(map(repr, numbers))
-        raise TypeError(f"none of the present and later schedules in {schedule!r} has an argument {asked}")
-    if len(found) > 1 and found[0] != now:
-        raise TypeError(f"{', '.join(numbers)} must be of one schedule alone, got schedules {found} to come")
-    into = here if found[0] == 0 else here.since(starts[found[0] - 1])
-    children[found[0]] = _retimed(children[found[0]], into, keep, numbers)
-    return schedule.replace(schedules=children)
+def adds_phases(before: Schedule, after: Schedule) -> bool:
+    """Whether a schedule, or those of a join, are the first of more that follow one another."""
+    earlier = before.children() if before.name == after.name else [before]
+    return _in_turn(after) and len(after.children()) > len(earlier)
 
 
-def _with_milestones(schedule: Schedule, here: Position, name: str, counts: Any) -> Schedule:
-    """Milestones to come in other places; the rate so far stays."""
-    new = schedule.replace(**{name: counts})
-    before, after = schedule.arguments[name], new.arguments[name]
-    if _known(here, (before, after)):
-        past, still = ([n for n in leaves.plain(each) if n <= int(here.whole)] for each in (before, after))
-        if past != still:
-            raise ValueError(f"{name} up to the count {here.whole} must stay, for they are over: {past}, got {still}")
-    return new
+def _followed(schedule: Schedule, before: Schedule, after: Schedule, here: Position | None) -> Schedule:
+    if before.to_dict() == after.to_dict():
+        return schedule
+    if here is None:
+        raise ValueError(f"{before!r} must stay, for it is over, got {after!r}")
+    if before.family.steady and after.family.borders is not None:
+        return keeping_rate(schedule, after, here)
+    if adds_phases(before, after):
+        return _continued(schedule, before, after, here)
+    inner = [each.children() for each in (schedule, before, after)]
+    if before.name != after.name or len(inner[1]) != len(inner[2]):
+        raise ValueError(f"schedule must stay {_shape(before)}, only its numbers may change; got {after!r}")
+    if any(old.to_dict() != new.to_dict() for old, new in zip(*inner[1:], strict=True)):
+        there = places(schedule, here)
+        schedule = with_children(schedule, [_followed(*each) for each in zip(*inner, there, strict=True)])
+    numbers = {n: v for n, v in after.arguments.items() if _plain(before.arguments[n]) != _plain(v)}
+    for name in numbers:
+        _check_may_change(before, after, name)
+    return renumbered(schedule, here, "rate", numbers) if numbers else schedule
 
 
-def _with_warmup(schedule: Schedule, here: Position, steps: Any) -> Schedule:
-    """Another length of a warm-up that has not ended: along the straight line from the present rate to the target."""
-    new = schedule.replace(warmup_steps=steps)
-    numbers = _decoded(schedule)
-    if _known(here, (schedule.arguments["warmup_steps"], new.arguments["warmup_steps"])):
-        for length in (schedule.arguments["warmup_steps"], new.arguments["warmup_steps"]):
-            if int(here.whole) >= int(length):
-                raise ValueError(f"at must lie before the end of the warm-up, {int(length)}, got {here.whole}")
-    if numbers.kind == "constant":
-        return new
-    if numbers.kind != "linear" or numbers.overlap:
-        raise TypeError(f"warmup_steps must be of a linear or constant warm-up without overlap, got {schedule!r}")
-    return new.replace(init_value=_start(schedule, new, here))
+def _continued(schedule: Schedule, before: Schedule, after: Schedule, here: Position) -> Schedule:
+    """The schedule, and behind it those that are new."""
+    name = after.family.milestones or ""
+    starts = leaves.plain(after.arguments[name])
+    if before.name != after.name:
+        schedule, before = (after.replace(**{"schedules": [each], name: []}) for each in (schedule, before))
+    number = len(before.children())
+    if starts[number - 1] < int(here.whole):
+        raise ValueError(f"{name}[{number - 1}] must be at least {here.whole}, got {starts[number - 1]}")
+    first = after.replace(**{"schedules": after.children()[:number], name: starts[: number - 1]})
+    return with_children(after, [*_followed(schedule, before, first, here).children(), *after.children()[number:]])
 
 
-def _with_cooldown(schedule: Schedule, here: Position, numbers: dict[str, Any]) -> Schedule:
-    """Another length of a cooldown that has not begun; one that has would have to begin at another rate."""
-    new, at = schedule.replace(**numbers), schedule.arguments["at"]
-    if _known(here, at):
-        started = here.fraction is not None and float(here.fraction.nearest()) > 0.0
-        if int(here.whole) + started > int(at):
-            raise ValueError(
-                f"at must lie before the cooldown begins, {int(at)}, got {here.whole}; one that has begun goes on from "
-                "its rate as jaxlr.cooldown(schedule, at, steps)"
-            )
-    return new
+def _check_may_change(before: Schedule, after: Schedule, name: str) -> None:
+    """Refuses another number where the rate would jump, and another word."""
+    old, new = before.arguments[name], after.arguments[name]
+    if name in before.family.scales:
+        raise ValueError(f"{name} is what keep='rate' sets: it must stay {printed(old)}, got {printed(new)}")
+    stays = before.children() or before.family.milestones or before.family.steady
+    if not leaves.is_leaf(old) or not leaves.is_leaf(new) or (stays and not is_rule_of(before, [name])):
+        raise ValueError(f"{name} of {before!r} must stay {printed(old)}, got {printed(new)}")
 
 
-@jax.jit
-def _start(schedule: Schedule, new: Schedule, here: Position) -> Number:
-    """From where a straight line leads through the present rate to the target."""
-    schedule, new, here = lax.optimization_barrier((schedule, new, here))
-    numbers = _decoded(new)
-    done, left = here.replace(here.whole + numbers.offset).parts(numbers.warmup_steps)
-    target = numbers.schedule.at(Position(jnp.uint32(0)))
-    rest = where(left.high > 0.0, left, constant(1.0))
-    return leaves.stored((schedule.at(here) - target * done) / rest)
+def _shape(schedule: Schedule) -> str:
+    """The families that a schedule is made of."""
+    inner = ", ".join(map(_shape, schedule.children()))
+    return f"{schedule.name}({inner})" if inner else schedule.name
 
 
-def _known(here: Position, others: Any) -> bool:
-    parts = [here.whole, *jax.tree.leaves((here.fraction, others))]
-    return not any(map(leaves.is_traced, parts))
-
-
-def _check(schedule: Schedule, numbers: dict[str, Any], by_phase: bool, keep: str) -> None:
-    if by_phase and "begin" not in schedule.arguments:
-        raise TypeError(f"keep must be 'rate' for {schedule.name}, got {keep!r}")
-    for name in ("begin", "begin_phase") if by_phase else schedule.family.scales:
-        if name in numbers:
-            raise TypeError(f"{name} is what keep={keep!r} sets, got {numbers[name]!r}; leave it out, or use replace")
-    for name, value in numbers.items():
-        if isinstance(value, str | bool):
-            raise TypeError(f"{name} must be a number, got {value!r}; replace changes the form of a schedule")
-
-
-def _keeping_rate(schedule: Schedule, new: Schedule, here: Position) -> Schedule:
-    scaled, lost = _scaled(schedule, new, here)
-    if leaves.is_known(lost) and np.any(lost):
-        raise ValueError(f"at must lie before the new schedule has ended, got {here.whole} for {new!r}")
-    return new.replace(**scaled)
-
-
-@jax.jit
-def _scaled(schedule: Schedule, new: Schedule, here: Position) -> tuple[dict[str, Number], Any]:
-    """The rates with which the new curve goes through the old one's value, and where none do."""
-    family = schedule.family
-    old, fresh, here = lax.optimization_barrier((schedule, new, here))
-    numbers = _decoded(fresh)
-    end = constant(0.0) if family.towards is None else getattr(numbers, family.towards)
-    wanted, given = old.at(here) - end, fresh.at(here) - end
-    lost = (given.high == 0.0) | (here.whole >= _borders(fresh)[0])
-    one = constant(1.0)
-    scale = where(lost, one, wanted / where(lost, one, given))
-    scaled = {name: leaves.stored(end + (getattr(numbers, name) - end) * scale) for name in family.scales}
-    return scaled, lost & (wanted.high != 0.0)
-
-
-@jax.jit
-def _begun(schedule: Schedule, new: Schedule, at: Length) -> Number:
-    """The share of the new curve at which it has to begin."""
-    here, (old, fresh) = _hidden(at, (schedule, new))
-    (ended, before), (_, after) = _borders(old), _borders(fresh)
-    numbers = _decoded(old)
-    place, left = progress(here, ended, numbers.begin, numbers.begin_phase)
-    # In each phase the share of it that is done; the last one counts from its end, where that is the finer measure.
-    moved = after[-1] - left * _stretch(before[-2:], after[-2:])
-    for start in reversed(range(len(before) - 2)):
-        done = (place - before[start]) * _stretch(before[start : start + 2], after[start : start + 2])
-        moved = where(less(place, before[start + 1]), after[start] + done, moved)
-    one = constant(1.0)
-    phase = moved / where(after[-1].high > 0.0, after[-1], one)
-    return leaves.stored(where((here.whole >= ended) | less(one, phase), one, phase))
-
-
-def _stretch(before: list[Wide], after: list[Wide]) -> Wide:
-    """How many times as long a phase has become."""
-    old, new = before[1] - before[0], after[1] - after[0]
-    return new / where(old.high > 0.0, old, constant(1.0))
-
-
-def _hidden(at: Length, schedules: tuple[Schedule, Schedule]) -> tuple[Position, tuple[Schedule, Schedule]]:
-    # Behind the barrier nothing is a constant, as in Schedule.__call__.
-    at, schedules = lax.optimization_barrier((at, schedules))
-    return Position(at.decoded()), schedules
-
-
-def _decoded(schedule: Schedule) -> SimpleNamespace:
-    """The arguments as formulas get them."""
-    return SimpleNamespace(**{name: leaves.decoded(value) for name, value in schedule.arguments.items()})
-
-
-def _borders(schedule: Schedule) -> Borders:
-    borders = schedule.family.borders
-    assert borders is not None, schedule.name
-    return borders(_decoded(schedule))
+def _plain(value: Any) -> Any:
+    """An argument as something that can be compared; schedules are compared by themselves."""
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, Schedule) else leaves.plain(value) if leaves.is_leaf(value) else value

@@ -35,6 +35,7 @@ ORDER = [
     "schedules.families",
     "schedules.composition",
     "schedules.text",
+    "schedules.horizons",
     "schedules.retiming",
     "schedules.units",
     "schedules",

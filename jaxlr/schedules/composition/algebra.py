@@ -30,7 +30,12 @@ def _last_end(a: SimpleNamespace) -> int | None:
     return max(known) if len(known) == len(ends) else None
 
 
-@family(infix="*", end=_last_end)
+def _here(a: SimpleNamespace, position: Position) -> Position:
+    """The schedules within stand where the whole does."""
+    return position
+
+
+@family(infix="*", end=_last_end, inner=_here)
 def product(left: Scalar | Schedule, right: Scalar | Schedule) -> Schedule:
     """left(n) * right(n)."""
     return Schedule(_product, left=_operand(left), right=_operand(right))
@@ -40,7 +45,7 @@ def _product(position: Position, left: Any, right: Any) -> Wide:
     return saturating_product(_at(left, position), _at(right, position))
 
 
-@family(infix="+", end=_last_end)
+@family(infix="+", end=_last_end, inner=_here)
 def total(left: Scalar | Schedule, right: Scalar | Schedule) -> Schedule:
     """left(n) + right(n)."""
     return Schedule(_total, left=_operand(left), right=_operand(right))
@@ -50,7 +55,7 @@ def _total(position: Position, left: Any, right: Any) -> Wide:
     return _sum(position, left, right, 1.0)
 
 
-@family(infix="-", end=_last_end)
+@family(infix="-", end=_last_end, inner=_here)
 def difference(left: Scalar | Schedule, right: Scalar | Schedule) -> Schedule:
     """left(n) - right(n)."""
     return Schedule(_difference, left=_operand(left), right=_operand(right))
@@ -101,7 +106,7 @@ def _all_at(terms: list[Any], position: Position) -> Wide:
     return jax.tree.map(lambda *parts: jnp.concatenate(parts)[place], *values)
 
 
-@family(infix="/", end=_last_end)
+@family(infix="/", end=_last_end, inner=_here)
 def quotient(left: Schedule, right: Scalar) -> Schedule:
     """left(n) / right."""
     divisor = leaves.number("the divisor", right)
@@ -116,7 +121,7 @@ def _quotient(position: Position, left: Schedule, right: Wide) -> Wide:
     return (value / where(zero, constant(1.0), divisor)).scaled(k - jnp.where(zero, 0, j))
 
 
-@family(infix="**", end=_last_end)
+@family(infix="**", end=_last_end, inner=_here)
 def raised(left: Schedule, right: Scalar) -> Schedule:
     """left(n) ** right; where left(n) is below 0 and has no such power, 0."""
     return Schedule(_raised, left=as_schedule("the base", left), right=leaves.number("the exponent", right))
@@ -137,7 +142,7 @@ def _same(this: Wide, other: Wide) -> jax.Array:
     return (this.high == other.high) & (this.low == other.low)
 
 
-@family(method=True, end=lambda a: a.schedule.end(), inner=lambda a, here: here)
+@family(method=True, end=lambda a: a.schedule.end(), inner=_here)
 def clip(schedule: Schedule, min: Scalar | None = None, max: Scalar | None = None) -> Schedule:
     """The schedule within [min, max]; None is no bound."""
     if min is None and max is None:

@@ -24,7 +24,26 @@ def _cycle_before(a: SimpleNamespace, count: int) -> Cycle | None:
     return a.schedule.cycle(count) if count <= a.at else None
 
 
-@family(end=lambda a: a.at + a.steps, cycle=_cycle_before, inner=lambda a, here: _until(here, a.at))
+def _not_begun(old: Schedule, new: Schedule, here: Position) -> Schedule:
+    """Another place or length of a cooldown that has not begun; one that has would have to begin at another rate."""
+    for at in (old.arguments["at"], new.arguments["at"]):
+        if leaves.is_known((here, at)):
+            started = here.fraction is not None and float(here.fraction.nearest()) > 0.0
+            if int(here.whole) + started > int(at):
+                raise ValueError(
+                    f"at must lie before the cooldown begins, {int(at)}, got {here.whole}; one that has begun goes on "
+                    "from its rate as jaxlr.cooldown(schedule, at, steps)"
+                )
+    return new
+
+
+@family(
+    end=lambda a: a.at + a.steps,
+    cycle=_cycle_before,
+    inner=lambda a, here: _until(here, a.at),
+    lengths=("at", "steps"),
+    moved=_not_begun,
+)
 def cooldown(
     schedule: Schedule,
     at: Length,

@@ -9,6 +9,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from jaxlr.numerics import elementary, wide
 from jaxlr.numerics.wide import Wide, from_integer, less, select, where
@@ -31,10 +32,20 @@ def _cycle_in_turn(a: SimpleNamespace, count: int) -> Cycle | None:
     return a.schedules[len(started)].cycle(count - (started[-1] if started else 0))
 
 
+def _in_turn(a: SimpleNamespace, here: Position) -> list[Position | None]:
+    """Where each schedule stands: one to come at its start."""
+    if not leaves.is_known((here, a.boundaries)):
+        raise TypeError("at must be a known number for a join: which of its schedules goes on depends on it")
+    over = int((np.asarray(a.boundaries) <= np.asarray(here.whole)).sum())
+    starts = [jnp.uint32(0), *a.boundaries]
+    return [None if i < over else here.since(start) for i, start in enumerate(starts)]
+
+
 @family(
     end=lambda a: _later(a.schedules[-1].end(), max([0, *a.boundaries])),
     span=lambda a: max([0, *a.boundaries]) + a.schedules[-1].span(),
     cycle=_cycle_in_turn,
+    inner=_in_turn,
     milestones="boundaries",
 )
 def join(schedules: Sequence[Schedule], boundaries: Lengths) -> Schedule:
@@ -107,11 +118,40 @@ def _entry(values: jax.Array, index: jax.Array) -> jax.Array:
     return values.at[index].get(mode="promise_in_bounds")
 
 
+def _rerouted(old: Schedule, new: Schedule, here: Position) -> Schedule:
+    """Another length of a warm-up that has not ended: its first rate is the one from which it leads through here."""
+    for length in (each.arguments["warmup_steps"] for each in (old, new)):
+        if leaves.is_known((here, length)) and int(here.whole) >= int(length):
+            raise ValueError(
+                f"warmup_steps of the warm-up must stay once that is over: "
+                f"at must lie before the end of the warm-up, {int(length)}, got {here.whole}"
+            )
+    kind = new.arguments["kind"]
+    if kind == "constant":
+        return new
+    if kind != "linear":
+        raise TypeError(f"warmup_steps must be of a linear or constant warm-up, got {old!r}: no other line is straight")
+    return new.replace(init_value=_start(old, new, here))
+
+
+@jax.jit
+def _start(old: Schedule, new: Schedule, here: Position) -> leaves.Number:
+    """From where a straight line leads through the present rate to the target."""
+    old, new, here = lax.optimization_barrier((old, new, here))
+    numbers = SimpleNamespace(**{name: leaves.decoded(value) for name, value in new.arguments.items()})
+    done, left = _ahead(here, numbers.offset).parts(numbers.warmup_steps)
+    target = numbers.schedule.at(here if numbers.overlap else Position(jnp.uint32(0)))
+    rest = where(left.high > 0.0, left, wide.constant(1.0))
+    return leaves.stored((old.at(here) - target * done) / rest)
+
+
 @family(
     end=_warm_end,
     span=lambda a: max(a.warmup_steps, a.schedule.span()) if a.overlap else a.warmup_steps + a.schedule.span(),
     cycle=_warm_cycle,
     inner=lambda a, here: here if a.overlap else here.since(a.warmup_steps),
+    lengths=("warmup_steps",),
+    moved=_rerouted,
 )
 def warmup(
     schedule: Schedule,

@@ -16,7 +16,7 @@ from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
 
-@family()
+@family(steady=True)
 def constant(value: Scalar) -> Schedule:
     """The same rate for every update.
 

@@ -33,7 +33,16 @@ from jaxlr.training.runs.saving.weights import write_weights
 from jaxlr.training.runs.showing.picture import plot_run
 from jaxlr.training.runs.starting.assembly import load_data, make_model, make_optimizer
 from jaxlr.training.runs.starting.rates import check_rates
-from jaxlr.training.runs.starting.resuming import check_changes, check_data, check_epochs, epoch_accuracies, schedule_of
+from jaxlr.training.runs.starting.resuming import (
+    Epochs,
+    check_changes,
+    check_data,
+    check_epochs,
+    check_rest,
+    epoch_accuracies,
+    rate_note,
+    schedule_of,
+)
 
 __all__ = ["Run", "Stopped", "TrainConfig", "execute", "prepare", "resume", "train"]
 
@@ -157,13 +166,15 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
         history = list(position.schedules)
         if text != history[-1][1]:
             history.append((position.count, text))
-        schedule = schedule_of(history, steps_per_epoch=_steps_per_epoch(config, data))
+        steps = _steps_per_epoch(config, data)
+        schedule = schedule_of(history, steps_per_epoch=steps)
         trainer = _make_trainer(config, data, schedule)
         check_epochs(folder, config.epochs, position, trainer.updates_total)
-        # A run that was let start with a rate of 0 at its end may also go through to that.
-        more = len(history) > len(position.schedules) or config.epochs > kept.epochs
-        left = trainer.updates_total(config.epochs) - position.count - position.skipped
-        check_rates(text, schedule, position.count, left, instead=_instead(folder) if more else None)
+        was = position.schedules[-1][1] if saved else kept.schedule or default_schedule(kept.epochs)
+        before = schedule_of(position.schedules if saved else [(0, was)], steps_per_epoch=steps)
+        changed = before.to_dict() != schedule.to_dict()
+        epochs = Epochs(kept.epochs, config.epochs, trainer.updates_total)
+        check_rest(folder, text, schedule, position, epochs, changed=changed)
         if saved:
             items = read_start(folder, position.metrics_bytes)
             state = checkpoints.load_state(folder, position.count, trainer.state)
@@ -183,8 +194,8 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
     else:
         place = f"epoch {position.epoch + 1}" if position.epoch < config.epochs else "the end"
     notes = [f"resumed at count {position.count:,}, {place}"]
-    if len(history) > len(position.schedules):
-        notes.append(f"schedule {position.schedules[-1][1]} becomes {schedule!r}: the rate goes on from where it is")
+    if changed:
+        notes.append(f"schedule {was} becomes {schedule!r}: {rate_note(before, schedule, position.count)}")
     if config.epochs != kept.epochs:
         notes.append(f"epochs {kept.epochs} becomes {config.epochs}")
     start = dataclasses.replace(
@@ -201,14 +212,6 @@ def _load_again(config: TrainConfig, kept: TrainConfig) -> Dataset:
         if config.data != kept.data:
             raise
         raise DataError(f"{error}; where the data lie elsewhere now, --data or --data-dir says where") from None
-
-
-def _instead(folder: Path) -> str:
-    """What to do where a run that goes on would learn nothing."""
-    return (
-        "give a --schedule that does not end at 0, go on from a place before its decay has ended, "
-        f"or start anew from these weights with --from {folder}"
-    )
 
 
 def _hold(folder: Path) -> FolderLock | None:

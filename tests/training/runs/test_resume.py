@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import re
 import shutil
 import signal
@@ -28,7 +29,14 @@ from jaxlr.training.runs.records.metrics import curves, decode, encode, parse_re
 from jaxlr.training.runs.records.position import Position
 from jaxlr.training.runs.run import Stopped, execute, prepare, resume, train
 from jaxlr.training.runs.showing.past_runs import read_run
-from jaxlr.training.runs.starting.resuming import changed_schedule, check_changes, check_epochs, schedule_of
+from jaxlr.training.runs.starting.resuming import (
+    Epochs,
+    changed_schedule,
+    check_changes,
+    check_epochs,
+    check_rest,
+    schedule_of,
+)
 
 # 1,293 digits to train on: 20 batches of 64 in two of which an update, 30 updates in all; dropout and momentum as well.
 WORDS = ["--width", "2", "--depth", "1", "--batch-size", "64", "--accumulate", "2", "--epochs", "3"]
@@ -493,6 +501,191 @@ def test_a_schedule_changed_twice_is_retimed_twice():
     assert changed_schedule(same, same, parse("warmup(cosine(0.1, 30), 3)"), 5) is same
     longer = changed_schedule(same, same, parse("warmup(cosine(0.1, 40), 3)"), 13)
     assert repr(longer) == repr(jaxlr.retime(same, 13, decay_steps=40))
+
+
+def cosine(n, rate, steps, end=0.0):
+    return end + (rate - end) * 0.5 * (1 + math.cos(math.pi * min(n / steps, 1.0)))
+
+
+def cosine_on(n, at, old, new, rate=0.1):
+    """A cosine of `old` updates that is one of `new` updates from `at` on, at the rate that it had there."""
+    return cosine(n, rate, new) * cosine(at, rate, old) / cosine(at, rate, new)
+
+
+# What was asked for, what is asked for now and at which count; the same in Python, and in numbers at later counts.
+CHANGED = {
+    "product": ("0.5 * cosine(0.1, 100)", "0.5 * cosine(0.1, 200)", 50, {"decay_steps": 200},
+                lambda n: 0.5 * cosine_on(n, 50, 100, 200)),
+    "clip": ("cosine(0.1, 100).clip(0.01, 0.09)", "cosine(0.1, 200).clip(0.01, 0.09)", 50, {"decay_steps": 200},
+             lambda n: min(max(cosine_on(n, 50, 100, 200), 0.01), 0.09)),
+    "per_epoch": ("per_epoch(cosine(0.1, 10), 10)", "per_epoch(cosine(0.1, 20), 10)", 55, {"decay_steps": 20},
+                  lambda n: cosine_on(n // 10, 5, 10, 20)),
+    "shift": ("cosine(0.1, 100).shift(10)", "cosine(0.1, 200).shift(10)", 50, {"decay_steps": 200},
+              lambda n: cosine_on(n + 10, 60, 100, 200)),
+    "clipped in a warm-up": (
+        "warmup(cosine(0.1, 100).clip(min=0.01), 5)", "warmup(cosine(0.1, 200).clip(min=0.01), 5)", 50,
+        {"decay_steps": 200}, lambda n: max(cosine_on(n - 5, 45, 100, 200), 0.01)),
+    "join": ("join([constant(0.1), cosine(0.1, 90)], [10])", "join([constant(0.1), cosine(0.1, 190)], [10])", 50,
+             {"decay_steps": 190}, lambda n: cosine_on(n - 10, 40, 90, 190)),
+    "to come": ("join([constant(0.1), cosine(0.1, 90)], [60])", "join([constant(0.1), cosine(0.1, 190)], [60])", 50,
+                {"decay_steps": 190}, lambda n: cosine(max(n - 60, 0), 0.1, 190)),
+    "boundaries": ("join([constant(0.1), cosine(0.1, 90)], [60])", "join([constant(0.1), cosine(0.1, 90)], [70])", 50,
+                   {"boundaries": [70]}, lambda n: cosine(max(n - 70, 0), 0.1, 90)),
+    "milestones": ("multi_step(0.1, [30, 60], 0.1)", "multi_step(0.1, [30, 80, 120], 0.1)", 50,
+                   {"milestones": [30, 80, 120]}, lambda n: 0.1 * 0.1 ** sum(n >= m for m in (30, 80, 120))),
+    "a warm-up": ("warmup(cosine(0.1, 100), 60)", "warmup(cosine(0.1, 100), 80)", 50, {"warmup_steps": 80},
+                  lambda n: 0.1 * (5 + (n - 50) / 30) / 6 if n < 80 else cosine(n - 80, 0.1, 100)),
+    "a shorter one": ("warmup(cosine(0.1, 100), 100)", "warmup(cosine(0.1, 100), 60)", 50, {"warmup_steps": 60},
+                      lambda n: 0.05 + 0.05 * (n - 50) / 10 if n < 60 else cosine(n - 60, 0.1, 100)),
+    "an overlapping one": (
+        "warmup(cosine(0.1, 200), 60, overlap=True)", "warmup(cosine(0.1, 200), 80, overlap=True)", 50,
+        {"warmup_steps": 80}, lambda n: (
+            cosine(50, 0.1, 200) * (50 / 60 - 50 / 80) / (30 / 80) * max(1 - n / 80, 0)
+            + cosine(n, 0.1, 200) * min(n / 80, 1))),
+    "a cooldown": ("cooldown(constant(0.1), 60, 20)", "cooldown(constant(0.1), 60, 90)", 50, {"steps": 90},
+                   lambda n: 0.1 * min(1, 1 - (n - 60) / 90)),
+    "a later one": ("cooldown(constant(0.1), 60, 20)", "cooldown(constant(0.1), 100, 20)", 50, None,
+                    lambda n: 0.1 * min(1, max(0, 1 - (n - 100) / 20))),
+    "two": ("cosine(0.1, 100) + cosine(0.2, 100)", "cosine(0.1, 200) + cosine(0.2, 150)", 50, None,
+            lambda n: cosine_on(n, 50, 100, 200) + cosine_on(n, 50, 100, 150, rate=0.2)),
+    "from a constant": ("warmup(constant(0.1), 5)", "warmup(cosine(0.3, 150, end_value=0.01), 5)", 50, None,
+                        lambda n: 0.01 + 0.09 * (1 + math.cos(math.pi * min((n - 5) / 150, 1)))
+                        / (1 + math.cos(math.pi * 45 / 150))),
+    "another behind": ("one_cycle(0.1, 50)", "join([one_cycle(0.1, 50), cosine(0.05, 100)], [50])", 50, None,
+                       lambda n: cosine(n - 50, 0.05, 100)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_schedule_is_changed_as_python_changes_it(name):
+    old, new, count, numbers, exact = CHANGED[name]
+    changed = schedule_of([(0, old), (count, new)], steps_per_epoch=10)
+    if numbers is not None:
+        assert repr(changed) == repr(jaxlr.retime(parse(old), count, **numbers))
+    counts = np.arange(count, 150)
+    np.testing.assert_allclose(changed(counts), [exact(int(n)) for n in counts], rtol=2e-6, atol=1e-9)
+    # Nothing more is asked for by the same words again.
+    assert changed_schedule(changed, parse(new), parse(new), count + 5) is changed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("0.5 * cosine(0.1, 30)", "0.25 * cosine(0.1, 40)", "left of (0.5 * cosine(init_value=0.1, decay_steps=30)) "
+         "must stay 0.5, got 0.25"),
+        ("cosine(0.1, 30).clip(min=0.01)", "cosine(0.1, 30).clip(min=0.02)", "must stay 0.01, got 0.02"),
+        ("cosine(0.1, 30).clip(min=0.01)", "cosine(0.1, 40).clip(max=0.02)", "must stay 0.01, got None"),
+        ("per_epoch(cosine(0.1, 30), 10)", "per_epoch(cosine(0.1, 30), 20)", "must stay 10, got 20"),
+        ("cosine(0.1, 30)", "cosine(0.1, 40, after='rise')", "must stay 'hold', got 'rise'"),
+        ("join([constant(0.2), cosine(0.1, 30)], [10])", "join([constant(0.1), cosine(0.1, 30)], [10])",
+         "constant(value=0.2) must stay, for it is over, got constant(value=0.1)"),
+        ("join([constant(0.1), cosine(0.1, 30)], [20])", "join([constant(0.1), cosine(0.1, 30)], [10])",
+         "boundaries up to the count 14 must stay, for they are over: [], got [10]"),
+        ("cosine(0.1, 30)", "join([cosine(0.1, 30), constant(0.01)], [13])", "boundaries[0] must be at least 14, got"),
+        ("cooldown(constant(0.1), 10, 20)", "cooldown(constant(0.1), 20, 20)", "before the cooldown begins, 10"),
+        ("cooldown(constant(0.1), 20, 20)", "cooldown(constant(0.1), 10, 20)", "before the cooldown begins, 10"),
+        ("warmup(cosine(0.1, 30), 20)", "warmup(cosine(0.1, 30), 10)", "before the end of the warm-up, 10, got 14"),
+        ("warmup(cosine(0.1, 30), 20)", "warmup(cosine(0.1, 30), 20, init_value=0.01)", "must stay None, got 0.01"),
+        ("cosine(0.1, 30).repeat(5)", "cosine(0.1, 40).repeat(5)", "schedule must have a horizon"),
+        ("constant(0.1)", "constant(0.2)", "value of constant(value=0.1) must stay 0.1, got 0.2"),
+        ("cosine(0.1, 30) * cosine(0.1, 30)", "cosine(0.1, 30)", "schedule must stay product(cosine, cosine)"),
+    ],
+)  # fmt: skip
+def test_a_number_that_must_stay_is_named(old, new, said):
+    with pytest.raises(ValueError, match="resume: schedule cannot become") as caught:
+        changed_schedule(parse(old), parse(old), parse(new), 14)
+    assert said in str(caught.value)
+    assert str(caught.value).endswith("; a run from these weights with another schedule is --from")
+
+
+# Runs of 10 updates an epoch that were to have 3 epochs, and stand at this count: more of them may be made, or not.
+ENDED = "the rate is {} at each of the 20 updates from count 30 on; give a --schedule that {}"
+BEHIND = 'goes on behind it, as "join([{}, constant(0.001)], [30])", or start anew from these weights with --from run'
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "held"),
+    [
+        ("one_cycle(0.1, 30)", 30, "4e-07"),
+        ("cosine(0.1, 30, end_value=1e-05)", 30, "1e-05"),
+        ("linear(0.1, 0.01, 30)", 30, "0.01"),  # which the plan did not hold
+        ("warmup(per_epoch(one_cycle(0.1, 2), 10), 10)", 30, "4e-07"),
+        ("one_cycle(0.1, 30)", 11, "4e-07"),
+        ("0.5 * cosine(0.1, 30).clip(min=0.001)", 25, "0.0005"),
+    ],
+)
+def test_more_epochs_are_refused_where_the_schedule_ends_with_the_plan(text, count, held):
+    position, epochs = Position(count, count // 10, 0, 0, 0.0, ((0, text),)), Epochs(3, 5, lambda each: 10 * each)
+    with pytest.raises(ValueError, match=r"^schedule ") as caught:
+        check_rest(Path("run"), text, parse(text), position, epochs, changed=False)
+    assert ENDED.format(held, "ends later, or start" if count < 30 else BEHIND.format(text)) in str(caught.value)
+    check_rest(Path("run"), text, parse(text), position, epochs, changed=True)  # somebody wants it so
+    check_rest(Path("run"), text, parse(text), position, epochs._replace(planned=5), changed=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "constant(0.1)",
+        "warmup(constant(0.1), 5)",
+        "multi_step(0.1, [10, 20], 0.1)",
+        "piecewise_constant([0.1, 0.01], [10])",
+        "triangular2(0.01, 0.1, 5)",
+        "exponential(0.1, 0.9)",
+        "cosine_restarts(0.1, 10)",
+        "linear(0.1, 0.01, 20)",  # held for an epoch of the plan
+        "linear(0.0, 0.1, 20)",
+        "cosine(0.1, 50)",
+        "join([cosine(0.1, 30), constant(0.001)], [30])",
+    ],
+)
+def test_more_epochs_go_on_where_the_plan_does(text):
+    position = Position(30, 3, 0, 0, 0.0, ((0, text),))
+    check_rest(Path("run"), text, parse(text), position, Epochs(3, 5, lambda each: 10 * each), changed=False)
+
+
+@pytest.mark.parametrize("text", ["one_cycle(0.1, 20)", "cosine(0.1, 20, end_value=1e-5)"])
+def test_a_dead_rate_that_the_plan_held_is_refused_too(text):
+    position = Position(30, 3, 0, 0, 0.0, ((0, text),))
+    with pytest.raises(
+        ValueError, match=r"ends at 20: the rate is .* at each of the 20 updates from count 30 on; give"
+    ):
+        check_rest(Path("run"), text, parse(text), position, Epochs(3, 5, lambda each: 10 * each), changed=False)
+
+
+@pytest.mark.ci
+def test_a_finished_run_goes_on_with_another_schedule_behind_its_own(tmp_path, capsys):
+    folder = tmp_path / "run"
+    train(change(CONFIG, schedule="one_cycle(0.1, 3ep)"), out=folder)
+    before = files(folder)
+    words = ["train", "--resume", str(folder), "--epochs", "5"]
+    for more in ([], ["--schedule", "one_cycle(0.1, 30)"]):  # the same in other words
+        assert main([*words, *more]) == 2
+        out, err = capsys.readouterr()
+        assert (out, len(err.splitlines())) == ("", 1)
+        assert "ends at 30: the rate is 4e-07 at each of the 20 updates from count 30 on; give a --schedule that" in err
+    assert main([*words, "--schedule", "one_cycle(0.1, 5ep)"]) == 2
+    assert "has ended at 30, and no curve goes on from its last rate; start anew" in capsys.readouterr().err
+    assert files(folder) == before
+    assert main([*words, "--schedule", "join([one_cycle(0.1, 3ep), cosine(0.05, 2ep)], [3ep])"]) == 0
+    assert ": the rate goes from 4e-07 to 0.05\n" in capsys.readouterr().out
+    rates = curves(parse_records(metrics(folder))).updates.learning_rate
+    np.testing.assert_allclose(rates[30:], [cosine(n, 0.05, 20) for n in range(20)], rtol=1e-6)
+
+
+@pytest.mark.ci
+def test_a_run_is_resumed_with_other_numbers_within(tmp_path, capsys):
+    folder = tmp_path / "run"
+    with pytest.raises(Stopped):
+        execute(prepare(change(CONFIG, schedule="0.5 * constant(0.1).clip(max=0.2)"), out=folder), **stop_at(11))
+    at = summary(folder)["updates"]
+    words = ["train", "--resume", str(folder), "--schedule", "0.5 * cosine(0.1, 3ep).clip(max=0.2)"]
+    assert main(words) == 0
+    assert ": the rate goes on from where it is\n" in capsys.readouterr().out
+    rates = curves(parse_records(metrics(folder))).updates.learning_rate
+    scale = 0.1 / cosine(at, 0.1, 30)
+    expected = [0.05] * at + [0.5 * min(cosine(n, 0.1, 30) * scale, 0.2) for n in range(at, 30)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-6)
 
 
 def test_records_are_read_back_as_the_loop_gave_them():

@@ -6,27 +6,34 @@ import itertools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from jaxlr.schedules import Schedule, leaves, parse, retime
+from jaxlr.schedules import Schedule, parse
+from jaxlr.schedules.retiming import adds_phases, retime_as
 from jaxlr.training.loop.items import Chunk, Item
 from jaxlr.training.runs.config import TrainConfig
 from jaxlr.training.runs.records.position import Position
+from jaxlr.training.runs.starting.rates import check_end, check_rates
 
 __all__ = [
+    "Epochs",
     "changed_schedule",
     "check_changes",
     "check_data",
     "check_epochs",
+    "check_rest",
     "epoch_accuracies",
     "is_done",
+    "rate_note",
     "schedule_of",
 ]
 
 _MAY_CHANGE = ("schedule", "epochs", "data", "data_dir", "devices", "zero", "images_on")
 _MAY_CHANGE += ("checkpoint_every", "keep_checkpoints", "events")
+
+_ROUNDING = 1e-6  # of a rate: so near is the same
 
 
 def check_changes(kept: TrainConfig, config: TrainConfig) -> None:
@@ -130,34 +137,75 @@ def changed_schedule(schedule: Schedule, asked: Schedule, new: Schedule, count: 
     Args:
       schedule: that of the run so far.
       asked: what was asked for it, before any change.
-      new: what is asked for now: the same family, with other numbers.
+      new: what is asked for now: made of the same families, with other numbers; a curve in the place of a constant; or
+        what was asked for and a next schedule, as `join([asked, next], [count])`.
       count: updates applied.
 
     Raises:
       ValueError: another family, or a change that `retime` refuses.
     """
-    inner = [each.arguments["schedule"] if each.name == "warmup" else each for each in (asked, new)]
-    if asked.name != new.name or inner[0].name != inner[1].name:
-        raise ValueError(f"resume: schedule must stay {_family(asked)}, only its numbers may change; got {new!r}")
-    if asked.name == "warmup" and (moved := [n for n in _differing(asked, new) if n != "schedule"]):
-        raise ValueError(f"resume: {moved[0]} of the warm-up must stay, only the schedule after it may change")
-    names = _differing(*inner)
-    if not names:
+    if asked.to_dict() == new.to_dict():
         return schedule
-    if (end := schedule.end()) is not None and count >= end:
-        raise ValueError(
-            f"resume: schedule cannot become {new!r} at count {count}: {schedule!r} has ended at {end}, and no curve "
-            "goes on from its last rate; start anew from the weights of the run, with --from"
-        )
-    if (end := new.end()) is not None and count >= end:
-        raise ValueError(
-            f"resume: schedule cannot become {new!r} at count {count}: it has ended by then, at {end}; "
-            "give a longer one"
-        )
     try:
-        return retime(schedule, count, **{name: inner[1].arguments[name] for name in names})
+        if (end := schedule.end()) is not None and count >= end and not adds_phases(asked, new):
+            raise ValueError(f"{schedule!r} has ended at {end}, and no curve goes on from its last rate; start anew")
+        if (end := new.end()) is not None and count >= end:
+            raise ValueError(f"it has ended by then, at {end}; give a longer one")
+        return retime_as(schedule, count, asked, new)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"resume: schedule cannot become {new!r} at count {count}: {error}") from None
+        raise ValueError(
+            f"resume: schedule cannot become {new!r} at count {count}: {error}; "
+            "a run from these weights with another schedule is --from"
+        ) from None
+
+
+class Epochs(NamedTuple):
+    """How far a run was to go, and how far it is to go now."""
+
+    planned: int
+    now: int
+    updates: Callable[[int], int]  # in so many epochs
+
+
+def check_rest(
+    folder: Path, text: str, schedule: Schedule, position: Position, epochs: Epochs, *, changed: bool
+) -> None:
+    """Refuses what is left of a run where its rate falls below 0, or where more epochs would learn nothing.
+
+    Args:
+      folder: of the run.
+      text: the schedule as it was asked for.
+      schedule: the same, as the run takes it.
+      position: where the run stands.
+      epochs: of the run.
+      changed: whether the schedule is another than before.
+
+    Raises:
+      ValueError: there is no rate, or no good one, for what is left.
+    """
+    planned, total = (epochs.updates(each) - position.skipped for each in (epochs.planned, epochs.now))
+    anew = f"or start anew from these weights with --from {folder}"
+    if total > planned and not changed:
+        an_epoch = epochs.updates(1)
+        check_end(text, schedule, count=position.count, planned=planned, total=total, an_epoch=an_epoch, anew=anew)
+    # A run that was let start with a rate of 0 at its end may also go through to that.
+    instead = f"give a --schedule that does not end at 0, go on from a place before its decay has ended, {anew}"
+    more = changed or total > planned
+    check_rates(text, schedule, position.count, total - position.count, instead=instead if more else None)
+
+
+def rate_note(before: Schedule, schedule: Schedule, count: int) -> str:
+    """What the rate does where a schedule becomes another.
+
+    Example:
+      >>> import jaxlr
+      >>> rate_note(jaxlr.constant(0.1), jaxlr.constant(0.01), 50)
+      'the rate goes from 0.1 to 0.01'
+    """
+    old, new = float(before(count)), float(schedule(count))
+    if abs(new - old) <= _ROUNDING * abs(old):
+        return "the rate goes on from where it is"
+    return f"the rate goes from {old:g} to {new:g}"
 
 
 def epoch_accuracies(items: Sequence[Item]) -> np.ndarray:
@@ -171,22 +219,3 @@ def is_done(folder: Path) -> bool:
         return json.loads((folder / "summary.json").read_text(encoding="utf-8"))["status"] == "done"
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
-
-
-def _differing(old: Schedule, new: Schedule) -> list[str]:
-    return [name for name in new.arguments if _plain(old.arguments[name]) != _plain(new.arguments[name])]
-
-
-def _plain(value: Any) -> Any:
-    """An argument as something that can be compared."""
-    if isinstance(value, Schedule):
-        return value.to_dict()
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value if value is None or isinstance(value, str | bool) or callable(value) else leaves.plain(value)
-
-
-def _family(schedule: Schedule) -> str:
-    if schedule.name == "warmup":
-        return f"warmup({schedule.arguments['schedule'].name})"
-    return schedule.name
