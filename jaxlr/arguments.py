@@ -7,18 +7,16 @@ from collections.abc import Iterable
 
 __all__ = ["brief", "meant", "nearest", "unknown"]
 
-_LONGEST = 200  # letters of what was given that an error repeats
 
-
-def brief(text: str) -> str:
-    """A text that an error repeats: of a long one both ends.
+def brief(text: str, most: int = 200) -> str:
+    """A text that an error repeats: of a long one both ends, since what is wrong stands behind what was given.
 
     Example:
-      >>> brief("constant(0.1)"), len(brief("constant(0.1) + " * 10_000))
-      ('constant(0.1)', 205)
+      >>> brief("constant(0.1)"), brief("constant(0.1) + " * 10_000, 30)
+      ('constant(0.1)', 'constant(0.1) + ... onstant(0.1) + ')
     """
-    half = _LONGEST // 2
-    return text if len(text) <= _LONGEST else f"{text[:half]} ... {text[-half:]}"
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.5) -> list[str]:
@@ -51,4 +49,4 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
       >>> unknown("family", "cosin", ["linear", "cosine"])
       "unknown family 'cosin'; did you mean 'cosine'?"
     """
-    return f"unknown {what} {name!r}{meant(name, known)}"
+    return f"unknown {what} {brief(name)!r}{meant(name, known)}"

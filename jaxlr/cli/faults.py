@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from jaxlr.arguments import brief
 from jaxlr.cli import stopping
 from jaxlr.cli.parsing import CommandError
 from jaxlr.cli.writing import wrapped
@@ -58,7 +59,7 @@ def exit_code(command: str, words: Sequence[str], function: Callable[[], None]) 
 def _known(error: Exception) -> tuple[int, str] | None:
     """The exit code and the line of what is known to happen."""
     if isinstance(error, OSError):
-        return 1, f"{error.filename or 'standard output'}: {error.strerror or error}"
+        return 1, f"{brief(str(error.filename or 'standard output'))}: {error.strerror or error}"
     if isinstance(error, RecursionError):
         return 2, "something given is nested too deeply"
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):

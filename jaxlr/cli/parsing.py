@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
-from jaxlr.arguments import nearest
+from jaxlr.arguments import brief, nearest
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # on a terminal
 _LONGEST = 600  # letters of a line that anybody reads
@@ -20,9 +20,7 @@ class CommandError(Exception):
     by_all: bool
 
     def __init__(self, message: object, code: int = 2, *, by_all: bool = False):
-        line = " ".join(str(message).split())
-        # In the middle: what is wrong stands at the end, behind what was given.
-        super().__init__(line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}")
+        super().__init__(brief(" ".join(str(message).split()), _LONGEST))
         self.code, self.by_all = code, by_all
 
 

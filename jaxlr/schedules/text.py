@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxlr.arguments import unknown
+from jaxlr.arguments import brief, unknown
 from jaxlr.hints import hint
 from jaxlr.schedules.family import FAMILIES, RECORDS
 from jaxlr.schedules.printing import DEEPEST
 from jaxlr.schedules.schedule import Schedule
 
 _LONGEST, _MOST_DIGITS = 1_000_000, 500
+_LONGEST_REASON = 600  # letters of an error, which may repeat a part of the text
 _DIGITS = re.compile(rf"\d{{{_MOST_DIGITS + 1}}}")
 _EPOCHS = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)ep\b")
 _MARK = "_epochs"
@@ -46,7 +46,9 @@ def parse(text: str, *, steps_per_epoch: float | None = None) -> Schedule:
     """
     value = read_call(text, FAMILIES, steps_per_epoch=steps_per_epoch)
     if not isinstance(value, Schedule):
-        raise ValueError(f"schedule {text!r} is no schedule; a fixed rate is written constant({text.strip()})")
+        raise ValueError(
+            f"schedule {brief(text)!r} is no schedule; a fixed rate is written constant({brief(text.strip())})"
+        )
     return value
 
 
@@ -71,19 +73,20 @@ def read_call(
     if len(text) > _LONGEST or _DIGITS.search(text):  # the time that a number takes grows with the square of its digits
         most = f"at most {_LONGEST:,} letters, and {_MOST_DIGITS} digits in a number"
         raise ValueError(f"{what} of {len(text):,} letters: it may have {most}")
+    shown = brief(text)
     marked = _EPOCHS.sub(rf"{_MARK}(\1)", text.strip())
     try:
         tree = ast.parse(marked, mode="eval").body
     except (RecursionError, MemoryError):  # as Python's parser says it
-        raise ValueError(f"{what} {reprlib.repr(text)} is nested too deeply to be read") from None
+        raise ValueError(f"{what} {shown!r} is nested too deeply to be read") from None
     except (SyntaxError, ValueError):
-        raise ValueError(f"{what} {text!r} is not written as a call such as cosine(0.1, 10ep)") from None
+        raise ValueError(f"{what} {shown!r} is not written as a call such as cosine(0.1, 10ep)") from None
     try:
         return _Reader(makers, what, steps_per_epoch).read(tree)
     except RecursionError:
-        raise ValueError(f"{what} {reprlib.repr(text)} is nested too deeply to be read") from None
+        raise ValueError(f"{what} {shown!r} is nested too deeply to be read") from None
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{what} {text!r}: {error}") from None
+        raise ValueError(f"{what} {shown!r}: {brief(str(error), _LONGEST_REASON)}") from None
 
 
 class _Reader:

@@ -149,6 +149,8 @@ def test_ctrl_c_exits_130_with_one_line_and_saves(empty_folder):
         (["--schedule=" + "-" * 500 + "cosine(0.1, 10)"], "nested at most 64 deep"),
         (["--schedule", "cosine(0.1, 10)" + ".shift(1)" * 2000], "nested too deeply"),
         (["--schedule", "cosine(0.1, 10)" + " + cosine(0.1, 10)" * 3000], "nested too deeply"),
+        (["--schedule", "x" * 99_000], "write numbers, lists, words and schedules"),
+        (["--schedule", f"cosine(0.1, 10, after='{'x' * 99_000}')"], "after must be one of 'hold', 'rise', got 'xxx"),
         (["--lr", "-1"], "learning_rate at count 0 must be finite and at least 0, got -1"),
         (["--width", "10000000"], "width must be at most 65536, got 10000000"),
         (["--checkpoint-every", "9" * 5000], "checkpoint_every must be a number of updates (500) or of epochs (2ep)"),
@@ -182,6 +184,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(words, said, refused):
     line = refused("train", *words)
     assert line.startswith("jaxlr train: ")
     assert said in line
+    assert len(line) < 700
 
 
 def test_a_truncated_file_is_named(refused, empty_folder):

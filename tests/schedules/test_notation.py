@@ -81,3 +81,33 @@ def test_refuses_in_one_line(text, message):
         parse(text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LONG,
+        f"cosine(0.1, 10, after='{LONG}')",
+        f"cosine('{LONG}', 10)",
+        f"cosine(0.1, '{LONG}')",
+        f"cosine(0.1, {LONG}=3)",
+        f"{LONG}(0.1)",
+        f"cosine(0.1, 10) + b'{LONG}'",
+        f"['{LONG}']",
+        "1 " * 50_000,
+        "0.1" + " " * 100_000,
+        "a." * 30_000 + "b(3)",
+        f"multi_step(0.1, [{'3, 2, ' * 20_000}1], 0.1)",
+        f"join([{'constant(0.1), ' * 5_000}], [3])",
+        f"cosine('{'1' * 300}ep', 3)" + " " * 100_000,
+    ],
+    ids=range(14),
+)
+def test_what_was_given_is_repeated_in_part(text):
+    with pytest.raises(ValueError, match=r"^(unknown )?schedule ") as caught:
+        parse(text)
+    assert len(str(caught.value)) < 1_000
+    assert len(str(caught.value).splitlines()) == 1

@@ -598,6 +598,13 @@ def test_a_number_that_must_stay_is_named(old, new, said):
     assert str(caught.value).endswith("; a run from these weights with another schedule is --from")
 
 
+def test_a_long_schedule_is_named_in_part():
+    old, new = (" + ".join(f"cosine(0.1, {steps})" for _ in range(30)) for steps in (100, 200))
+    with pytest.raises(ValueError, match="resume: schedule cannot become") as caught:
+        changed_schedule(parse(old), parse(old), parse(f"0.5 * ({new})"), 14)
+    assert len(str(caught.value)) < 1_000
+
+
 # Runs of 10 updates an epoch that were to have 3 epochs, and stand at this count: more of them may be made, or not.
 ENDED = "the rate is {} at each of the 20 updates from count 30 on; give a --schedule that {}"
 BEHIND = 'goes on behind it, as "join([{}, constant(0.001)], [30])", or start anew from these weights with --from run'

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxlr.arguments import brief
 from jaxlr.schedules import Schedule, parse
 from jaxlr.schedules.retiming import adds_phases, retime_as
 from jaxlr.training.loop.items import Chunk, Item
@@ -33,6 +34,7 @@ __all__ = [
 _MAY_CHANGE = ("schedule", "epochs", "data", "data_dir", "devices", "zero", "images_on")
 _MAY_CHANGE += ("checkpoint_every", "keep_checkpoints", "events")
 
+_REASON = 400  # letters of why something cannot be
 _ROUNDING = 1e-6  # of a rate: so near is the same
 
 
@@ -51,7 +53,7 @@ def check_changes(kept: TrainConfig, config: TrainConfig) -> None:
     for name, before in vars(kept).items():
         if before != options[name] and name not in _MAY_CHANGE:
             raise ValueError(
-                f"resume: {name} must stay {before!r}, got {options[name]!r}; "
+                f"resume: {name} must stay {brief(repr(before))}, got {brief(repr(options[name]))}; "
                 "a run from these weights with other options is --from"
             )
 
@@ -154,7 +156,7 @@ def changed_schedule(schedule: Schedule, asked: Schedule, new: Schedule, count: 
         return retime_as(schedule, count, asked, new)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"resume: schedule cannot become {new!r} at count {count}: {error}; "
+            f"resume: schedule cannot become {brief(repr(new))} at count {count}: {brief(str(error), _REASON)}; "
             "a run from these weights with another schedule is --from"
         ) from None
 
