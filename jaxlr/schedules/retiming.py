@@ -38,11 +38,11 @@ def retime(
 
     Args:
       schedule: `linear`, `polynomial`, `cosine`, `one_cycle`, `one_cycle_momentum`, `warmup_stable_decay`, one of the
-        horizons in `jaxlr.schedules` (`flat_cosine`, `tanh`, `k_decay`, `rex`; keep="rate" only), or anything made of
-        such a one: `warmup`, `join` (the phase it is in, or one to come), `per_epoch`, `at_speed`, `clip`, `shift`, a
-        product, a sum; its counts are those of the whole. A linear warm-up takes other `warmup_steps` until it ends
-        (and gets an `init_value`), a `cooldown` other `steps` until it begins, `multi_step`, `piecewise_constant` and
-        `join` other counts for changes to come.
+        horizons in `jaxlr.schedules` (`flat_cosine`, `tanh`, `k_decay`, `rex`), `exponential` (these by keep="rate"
+        only), or anything made of such a one: `warmup`, `join` (the phase it is in, or one to come), `per_epoch`,
+        `at_speed`, `clip`, `shift`, a product, a sum; its counts are those of the whole. A warm-up takes other
+        `warmup_steps` until it ends (and gets an `init_value`), a `cooldown` other `steps` until it begins,
+        `multi_step`, `piecewise_constant` and `join` other counts for changes to come.
       at: the updates applied so far; an integer, at least 0.
       keep: "rate" or "phase".
       **numbers: the new numbers, by the names of the family's arguments.

@@ -35,7 +35,8 @@ row(
         "exponential_end": of(9, 40, init_value=0.1, decay_rate=0.9, end_value=0.03),
     },
     numbers=ANY | {"decay_rate": (0.5, 0.999), "transition_steps": (1, 10)},
-    not_retimed=UNIT,
+    retimed=[("exponential(0.1, 0.1, transition_steps=1000, end_value=0.001)", {"transition_steps": 2000})],
+    keeps=("rate",),
 )
 
 

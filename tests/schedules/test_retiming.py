@@ -1,6 +1,7 @@
 """A new horizon in the middle of a run: the rate goes on from where it is, and ends where the new numbers say."""
 
 import inspect
+import math
 import re
 
 import jax
@@ -263,6 +264,57 @@ def test_a_warmup_gets_another_end_along_a_straight_line(steps):
     np.testing.assert_array_equal(new(steps + counts), COSINE(counts))
     ready = jaxlr.retime(jaxlr.warmup(COSINE, 100, init_value=0.01, kind="constant"), 50, warmup_steps=steps)
     assert [float(ready(n)) for n in (steps - 1, steps)] == [np.float32(0.01), np.float32(0.1)]
+
+
+def test_an_exponential_goes_on_to_its_end():
+    schedule = jaxlr.exponential(0.1, 0.9, end_value=0.03)
+    new = jaxlr.retime(schedule, 5, decay_rate=0.95)
+    exact = [max(0.1 * 0.9**5 * 0.95 ** (n - 5), 0.03) for n in range(5, 40)]
+    np.testing.assert_allclose(new(np.arange(5, 40)), exact, rtol=1e-6)
+    assert new.end() == 19
+    for at, numbers, said in (
+        (12, {"decay_rate": 0.95}, "before the schedule has ended, got the count 12"),
+        (5, {"decay_rate": 0.5}, "before the new schedule has ended, got 5"),  # 0.1 * 0.5**5 lies below the end
+    ):
+        with pytest.raises(ValueError, match=said):
+            jaxlr.retime(schedule, at, **numbers)
+    inside = jax.jit(lambda n: jaxlr.retime(schedule, n, decay_rate=0.95)(n + 1) * schedule.end())(5)
+    np.testing.assert_allclose(inside, 12 * exact[1], rtol=1e-6)
+
+
+RISEN = {
+    "linear": lambda n, steps: n / steps,
+    "log": lambda n, steps: math.log1p(n) / math.log1p(steps),
+    "1-exp": lambda n, steps: 1 - math.exp(-n / steps),
+    "1-sqrt": lambda n, steps: 1 - math.sqrt(1 - n / steps),
+    "cosine": lambda n, steps: (1 - math.cos(math.pi * n / steps)) / 2,
+}
+
+
+@pytest.mark.parametrize("overlap", [False, pytest.param(True, marks=pytest.mark.ci)])
+@pytest.mark.parametrize("kind", [*RISEN, "exponential"])
+def test_a_warmup_of_any_kind_keeps_its_form_and_its_rate(kind, overlap):
+    schedule = jaxlr.warmup(COSINE, 100, init_value=0.01, kind=kind, overlap=overlap, offset=1)
+    new = jaxlr.retime(schedule, 50, warmup_steps=80)
+    np.testing.assert_array_max_ulp(new(50), schedule(50), 2)
+
+    def target(n):
+        return 0.003 + 0.097 * (1 + math.cos(math.pi * n / 1000)) / 2 if overlap else 0.1
+
+    def rate(n, first, steps):
+        if kind == "exponential":
+            return first * (target(n) / first) ** ((n + 1) / steps)
+        return first + (target(n) - first) * RISEN[kind](n + 1, steps)
+
+    here = rate(50, 0.01, 100)
+    if kind == "exponential":
+        first = (here / target(50) ** (51 / 80)) ** (80 / 29)
+    else:
+        first = (here - target(50) * RISEN[kind](51, 80)) / (1 - RISEN[kind](51, 80))
+    counts = range(50, 80)
+    np.testing.assert_allclose(new(np.array(counts)), [rate(n, first, 80) for n in counts], rtol=1e-6)
+    with pytest.raises(ValueError, match="before the end of the warm-up, 51, got 50, with an offset of 1"):
+        jaxlr.retime(schedule, 50, warmup_steps=51)  # whose last update has the target already
 
 
 def test_changes_to_come_are_moved_and_those_behind_stay():

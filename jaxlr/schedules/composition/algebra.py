@@ -24,10 +24,20 @@ _FEW = 4  # terms of a sum that stand one after another
 
 
 def _last_end(a: SimpleNamespace) -> int | None:
-    """Where the last of the operands ends, if all that are schedules do."""
-    ends = [each.end() for each in (a.left, a.right) if isinstance(each, Schedule)]
-    known = [end for end in ends if end is not None]
-    return max(known) if len(known) == len(ends) else None
+    """Where the last of the operands ends, if all that are schedules do, or have changed for the last time by then."""
+    operands = [each for each in (a.left, a.right) if isinstance(each, Schedule)]
+    ends = [each.end() for each in operands]
+    held = [_last_change(each) if end is None else end for each, end in zip(operands, ends, strict=True)]
+    known = [end for end in held if end is not None]
+    return max(known) if len(known) == len(ends) and ends.count(None) < len(ends) else None
+
+
+def _last_change(schedule: Schedule) -> int | None:
+    """The count from which a schedule without a horizon holds its rate: a constant, or one with milestones."""
+    family = schedule.family
+    if family.steady or (family.milestones and not schedule.children()):
+        return max([0, *leaves.plain(schedule.arguments[family.milestones])]) if family.milestones else 0
+    return None
 
 
 def _here(a: SimpleNamespace, position: Position) -> Position:

@@ -120,29 +120,32 @@ def _entry(values: jax.Array, index: jax.Array) -> jax.Array:
 
 def _rerouted(old: Schedule, new: Schedule, here: Position) -> Schedule:
     """Another length of a warm-up that has not ended: its first rate is the one from which it leads through here."""
+    offset = leaves.Length(0) if new.arguments["kind"] == "constant" else new.arguments["offset"]
     for length in (each.arguments["warmup_steps"] for each in (old, new)):
-        if leaves.is_known((here, length)) and int(here.whole) >= int(length):
+        if leaves.is_known((here, length, offset)) and int(here.whole) + int(offset) >= int(length):
+            ahead = f", with an offset of {int(offset)}" if int(offset) else ""
             raise ValueError(
                 f"warmup_steps of the warm-up must stay once that is over: "
-                f"at must lie before the end of the warm-up, {int(length)}, got {here.whole}"
+                f"at must lie before the end of the warm-up, {int(length)}, got {here.whole}{ahead}"
             )
-    kind = new.arguments["kind"]
-    if kind == "constant":
-        return new
-    if kind != "linear":
-        raise TypeError(f"warmup_steps must be of a linear or constant warm-up, got {old!r}: no other line is straight")
-    return new.replace(init_value=_start(old, new, here))
+    return new if new.arguments["kind"] == "constant" else new.replace(init_value=_start(old, new, here))
 
 
 @jax.jit
 def _start(old: Schedule, new: Schedule, here: Position) -> leaves.Number:
-    """From where a straight line leads through the present rate to the target."""
+    """The first rate of a warm-up of the same kind that leads through the present rate to the target."""
     old, new, here = lax.optimization_barrier((old, new, here))
     numbers = SimpleNamespace(**{name: leaves.decoded(value) for name, value in new.arguments.items()})
-    done, left = _ahead(here, numbers.offset).parts(numbers.warmup_steps)
     target = numbers.schedule.at(here if numbers.overlap else Position(jnp.uint32(0)))
-    rest = where(left.high > 0.0, left, wide.constant(1.0))
-    return leaves.stored((old.at(here) - target * done) / rest)
+    done, left = _risen(numbers.kind, here, numbers.offset, numbers.warmup_steps)
+    zero, one = wide.constant(0.0), wide.constant(1.0)
+    if numbers.kind == "cosine":
+        done, left = cosine_between(zero, one, done, left), cosine_between(one, zero, done, left)
+    rest = where(left.high > 0.0, left, one)
+    if numbers.kind != "exponential":
+        return leaves.stored((old.at(here) - target * done) / rest)
+    first, scale = elementary.exp((elementary.log(old.at(here)) - elementary.log(target) * done) / rest)
+    return leaves.stored(first.scaled(scale))
 
 
 @family(

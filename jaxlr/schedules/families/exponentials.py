@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -11,14 +13,45 @@ from jaxlr.numerics.elementary import exp
 from jaxlr.numerics.wide import Wide, alike, between, constant, from_integer, power_of_two, quick_two_sum, ratio, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.lines import from_zero
-from jaxlr.schedules.family import family
+from jaxlr.schedules.family import Borders, family
 from jaxlr.schedules.leaves import Factor
-from jaxlr.schedules.position import Position, at_least_one
+from jaxlr.schedules.position import Position, at_least_one, position_of
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
 
-@family()
+def _arrival(a: SimpleNamespace) -> Borders:
+    """The count from which the rate is `end_value`, the largest uint32 where it never is; a power has no phases."""
+    never = jnp.uint32(0xFFFFFFFF)
+    if a.end_value is None:
+        return never, []
+    sign, steps = jnp.where(a.init_value.high < 0, -1.0, 1.0), at_least_one(a.transition_steps)
+    first, last = (Wide(each.high * sign, each.low * sign) for each in (a.init_value, a.end_value))
+    log, still = a.decay_rate.log, a.decay_rate.high == 0.0
+    way = (elementary.log(last) - elementary.log(first)) / where(still, constant(1.0), log)
+    way = where(way.high > 0.0, way, constant(0.0))
+    place = position_of(way if a.staircase else way * from_integer(steps))
+    assert place.fraction is not None
+    count = place.whole + (place.fraction.high > 0.0)
+    if a.staircase:
+        count = jnp.where(count > never // steps, never, count * steps)
+    return jnp.where(still & (last.high >= first.high), never, count).astype(jnp.uint32), []
+
+
+def _end(a: SimpleNamespace) -> int | None:
+    if a.end_value is None:
+        return None
+    with jax.ensure_compile_time_eval():
+        end = int(_arrival_of(exponential(**vars(a))))
+    return end if end <= leaves.LARGEST_LENGTH else None
+
+
+@jax.jit
+def _arrival_of(schedule: Schedule) -> jax.Array:
+    return _arrival(SimpleNamespace(**{n: leaves.decoded(value) for n, value in schedule.arguments.items()}))[0]
+
+
+@family(end=_end, span=lambda a: _end(a) or 1000, scales=("init_value",), borders=_arrival)
 def exponential(
     init_value: Scalar,
     decay_rate: Scalar,

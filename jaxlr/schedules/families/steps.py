@@ -164,7 +164,7 @@ def _piecewise_constant(position: Position, values: Wide, boundaries: jax.Array)
     return Wide(values.high[piece], values.low[piece])
 
 
-@family(span=lambda a: len(a.values))
+@family(end=lambda a: len(a.values) - 1, span=lambda a: len(a.values))
 def table(values: Scalars) -> Schedule:
     """One rate for each update, recorded beforehand; the last one holds.
 

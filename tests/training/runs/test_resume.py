@@ -617,6 +617,8 @@ BEHIND = 'goes on behind it, as "join([{}, constant(0.001)], [30])", or start an
         ("cosine(0.1, 30, end_value=1e-05)", 30, "1e-05"),
         ("linear(0.1, 0.01, 30)", 30, "0.01"),  # which the plan did not hold
         ("warmup(per_epoch(one_cycle(0.1, 2), 10), 10)", 30, "4e-07"),
+        ("exponential(0.1, 0.5, end_value=1.2e-10)", 30, "1.2e-10"),
+        ("one_cycle(0.1, 30) * multi_step(1.0, [10], 0.1)", 30, "4e-08"),
         ("one_cycle(0.1, 30)", 11, "4e-07"),
         ("0.5 * cosine(0.1, 30).clip(min=0.001)", 25, "0.0005"),
     ],
