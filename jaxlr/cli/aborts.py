@@ -18,8 +18,6 @@ from typing import IO, Any, TextIO
 
 from jaxlr.cli import stopping
 
-__all__ = ["peers_in_one_line"]
-
 _OF_PEERS = re.compile("distributed service|coordination|heartbeat", re.IGNORECASE)
 _LOOKED_AT = 2**16  # bytes
 _open: list[tuple[Any, contextlib.ExitStack]] = []  # of a process that is about to end

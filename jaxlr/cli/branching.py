@@ -148,7 +148,7 @@ def _rows(result: BranchesResult) -> list[dict[str, Any]]:
 def _write(ready: _Branches, result: BranchesResult) -> None:
     from jaxlr import plotting
     from jaxlr.search.sweeps.picture import plot_scores
-    from jaxlr.training.runs.records.summary import finite
+    from jaxlr.training.runs.records.metrics import finite
 
     rows = [{name: finite(v) if isinstance(v, float) else v for name, v in row.items()} for row in _rows(result)]
     costs = {"updates": result.updates, "updates_alone": result.updates_alone}

@@ -13,8 +13,6 @@ from jaxlr.cli import stopping
 from jaxlr.cli.parsing import CommandError
 from jaxlr.cli.writing import wrapped
 
-__all__ = ["exit_code"]
-
 _LENGTH = 400  # of what another library says
 _ISSUES = "please report it with that file"
 

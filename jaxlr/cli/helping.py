@@ -16,8 +16,6 @@ from typing import Any, Literal, NamedTuple
 
 import tyro
 
-__all__ = ["help_text"]
-
 _COLUMN = 24  # where the words of an option begin
 _WIDEST = 100  # columns that a person reads at ease
 _NAMES = {int: "INT", float: "FLOAT", str: "STR", Path: "PATH"}

@@ -13,8 +13,6 @@ from jaxlr.training.runs.config import shortened
 from jaxlr.training.runs.folder import FolderLock, begun, check_folder, discard, make_folder, write_json
 from jaxlr.training.runs.records.schema import read_json
 
-__all__ = ["again", "check_kept", "kept_folder"]
-
 
 def again(folder: Path) -> str:
     """How a search that was stopped goes on."""

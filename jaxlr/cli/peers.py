@@ -11,8 +11,6 @@ from jaxlr.cli.aborts import peers_in_one_line
 from jaxlr.cli.parsing import CommandError
 from jaxlr.training.loop.hosts import Hosts, check_same, connected, tells_of_a_peer
 
-__all__ = ["lost_peers", "need_same_options", "several"]
-
 _DIED = "another process of the run has died"
 
 

@@ -17,8 +17,6 @@ from jaxlr.cli.sweep_options import SweepOptions
 from jaxlr.cli.writing import disk_errors
 from jaxlr.training.loop.hosts import is_first
 
-__all__ = ["searched"]
-
 
 class _InAFolder(Protocol):
     @property

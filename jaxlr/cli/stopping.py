@@ -15,18 +15,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 
-__all__ = [
-    "came",
-    "has_spoken",
-    "hear_again",
-    "how_it_stands",
-    "listening",
-    "patience",
-    "speaking_to",
-    "spoke",
-    "stands",
-]
-
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _BEFORE = "nothing has been begun"
 

@@ -179,7 +179,7 @@ def _order(result: "SweepResult") -> np.ndarray:
 def _write_results(sweep: _Sweep, result: "SweepResult") -> None:
     from jaxlr import plotting
     from jaxlr.search.sweeps.picture import plot_scores
-    from jaxlr.training.runs.records.summary import finite
+    from jaxlr.training.runs.records.metrics import finite
 
     order = _order(result)
     names = (SCORE, "validation_loss", "best_validation_accuracy", "train_loss", "train_accuracy", "updates")

@@ -9,8 +9,6 @@ import tyro
 from jaxlr.training.loop.hosts import Hosts
 from jaxlr.training.runs.config import ScheduledTask
 
-__all__ = ["SweepOptions"]
-
 
 @dataclass(frozen=True)
 class SweepOptions:

@@ -11,8 +11,6 @@ from typing import TextIO
 
 from jaxlr.cli.parsing import CommandError
 
-__all__ = ["disk_errors", "say", "wrapped"]
-
 
 @contextlib.contextmanager
 def disk_errors(again: Callable[[], str]) -> Iterator[None]:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from jaxlr.compiling.report import Report
 
-__all__ = ["largest_batch"]
-
 _TRIES = 8  # compilations at most
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CHIPS", "Chip"]
-
 _GIB = 2**30
 
 

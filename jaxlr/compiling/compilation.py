@@ -17,8 +17,6 @@ from jaxlr.compiling.program import read_program
 from jaxlr.compiling.report import Memory, Report
 from jaxlr.compiling.targets import Target, describe
 
-__all__ = ["compile_for", "compile_placed", "placed"]
-
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 
 

@@ -10,8 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["bytes_of", "parts_of"]
-
 
 def parts_of(arguments: Any, names: Sequence[str], formats: Sequence[Any] | None = None) -> dict[str, int]:
     """The bytes a device of each part of a program's arguments.

@@ -8,8 +8,6 @@ from typing import Any
 
 from jaxlr.compiling.program import Program
 
-__all__ = ["Memory", "Report", "in_bytes"]
-
 _UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 

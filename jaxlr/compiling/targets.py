@@ -20,8 +20,6 @@ from jaxlr.arguments import unknown
 from jaxlr.compiling.chips import CHIPS, Chip
 from jaxlr.errors import TargetError
 
-__all__ = ["CHIPS", "Target", "describe"]
-
 _NAME = re.compile(r"(?P<chip>[a-z0-9]+)(?::(?P<topology>[1-9][0-9]*(?:x[1-9][0-9]*){0,2}))?")
 _PREALLOCATED = 0.75  # of a GPU's memory: what jax takes of it unless its environment variable says otherwise
 _COMPILING_ALONE = {

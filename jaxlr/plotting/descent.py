@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_curves", "plot_descent"]
-
 _LINES: tuple[Any, ...] = ("-", "--", ":", "-.")
 _GRID = 241  # points on a side of the landscape
 _LEVELS = 14

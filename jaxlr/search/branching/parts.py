@@ -21,8 +21,6 @@ from jaxlr.search.sweeps.store import Store
 from jaxlr.search.trials.trial import CompilerOption
 from jaxlr.typing import PyTree
 
-__all__ = ["PartDone", "Parts", "Plan", "Step", "Work", "plan_of"]
-
 Step = Callable[[PyTree, Schedule, jax.Array], PyTree]
 
 

@@ -21,8 +21,6 @@ from jaxlr.search.sweeps.store import Store
 from jaxlr.search.trials.trial import CompilerOption
 from jaxlr.typing import PyTree, Scalar
 
-__all__ = ["BranchesResult", "branches"]
-
 
 @dataclass(frozen=True)
 class BranchesResult:

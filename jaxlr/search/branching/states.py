@@ -11,8 +11,6 @@ import numpy as np
 
 from jaxlr.typing import PyTree
 
-__all__ = ["PlainState"]
-
 
 class PlainState:
     """How a state is written as arrays: random keys become their bits.

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-__all__ = ["Collected"]
-
 _LONGEST_WAIT = 10**9  # milliseconds: 11 days
 _meetings = itertools.count()
 

@@ -10,8 +10,6 @@ import numpy as np
 
 from jaxlr.schedules import Schedule, leaves
 
-__all__ = ["Family", "families_of", "members_of"]
-
 
 class Family(NamedTuple):
     """Members whose schedules differ in their numbers alone."""

@@ -9,8 +9,6 @@ from typing import Any
 from jaxlr.arguments import meant
 from jaxlr.schedules import Schedule, leaves
 
-__all__ = ["full_name", "numbers_of", "with_number"]
-
 _STEP = re.compile(r"[^.\[\]]+")
 
 

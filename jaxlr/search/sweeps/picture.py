@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_scores"]
-
 
 def plot_scores(
     varied: Mapping[str, np.ndarray],

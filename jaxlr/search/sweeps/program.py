@@ -19,8 +19,6 @@ from jaxlr.search.sweeps.members import Family
 from jaxlr.search.trials.trial import CompilerOption
 from jaxlr.typing import Array, PyTree
 
-__all__ = ["MEMBERS_A_DEVICE", "STRATEGIES", "Program", "choose_strategy", "group_size_of", "local_devices"]
-
 STRATEGIES = ("auto", "vmap", "map")
 # In one call, where the caller does not say: many at once fill a device, one by one lose little if stopped.
 MEMBERS_A_DEVICE = {"vmap": 16, "map": 1}

@@ -29,8 +29,6 @@ from jaxlr.search.sweeps.store import Store
 from jaxlr.search.trials.trial import CompilerOption
 from jaxlr.typing import PyTree
 
-__all__ = ["GroupDone", "SweepResult", "sweep"]
-
 
 class GroupDone(NamedTuple):
     """What `watch` is called with after each group."""

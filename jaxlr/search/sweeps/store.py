@@ -18,8 +18,6 @@ import numpy as np
 
 from jaxlr.schedules import Schedule
 
-__all__ = ["Store"]
-
 _MANIFEST = "sweep.json"
 
 

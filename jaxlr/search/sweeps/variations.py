@@ -12,8 +12,6 @@ import numpy as np
 from jaxlr.schedules import Schedule
 from jaxlr.search.sweeps.numbers import full_name, numbers_of, with_number
 
-__all__ = ["values_of", "variations"]
-
 _WORD = re.compile(r"\w+\([^()]*\)|[^\s,]+")
 _RANGE = re.compile(r"(?P<kind>logspace|linspace)\((?P<arguments>[^()]*)\)")
 _DIGITS = 4  # of the numbers in a range: what is found is written down, and more of them find nothing

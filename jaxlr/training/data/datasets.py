@@ -21,8 +21,6 @@ from jaxlr.training.data.splits import (
     split_dataset,
 )
 
-__all__ = ["SOURCES", "DataError", "Dataset", "Source", "Split", "load_dataset"]
-
 _IDX_FILES = (
     "train-images-idx3-ubyte.gz",
     "train-labels-idx1-ubyte.gz",

@@ -8,8 +8,6 @@ import numpy as np
 
 from jaxlr.training.data.splits import Dataset, MappedRows
 
-__all__ = ["fingerprint"]
-
 _ROWS = 1024  # of images in a mapped file; the others are not read
 
 

@@ -6,8 +6,6 @@ import numpy as np
 
 from jaxlr.training.data.splits import MappedRows, Split
 
-__all__ = ["notes_of"]
-
 _ROWS = 1024  # of images in a mapped file; the others are not read
 _BYTES = 255  # the range of floats that were bytes
 _LISTED = 5  # classes in a message

@@ -19,8 +19,6 @@ from jaxlr.training.network.convolution import compiler_options
 from jaxlr.transforms.rate.access import current_learning_rate, learning_rates
 from jaxlr.transforms.state.inspection import current_hyperparameters
 
-__all__ = ["ChunkMetrics", "TrainChunk", "make_train_chunk", "recorded", "state_shardings"]
-
 # state, what the feed gives, length -> state, updates done, metrics
 TrainChunk = Callable[..., tuple[State, jax.Array, "ChunkMetrics"]]
 

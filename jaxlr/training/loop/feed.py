@@ -14,8 +14,6 @@ from jaxlr.training.data.splits import MappedRows, Split
 from jaxlr.training.loop.mesh import DataMesh, Device
 from jaxlr.training.loop.order import BatchOrder
 
-__all__ = ["AHEAD", "Feed", "Resident", "Streamed", "are_resident", "capacity_of", "memory_of"]
-
 _WINDOW_BYTES = 32 * 2**20  # of images in a window
 _SHARE = 0.5  # of a device's memory that the images may take
 AHEAD = 2  # windows on a device beside the one that the program reads

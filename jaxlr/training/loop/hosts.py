@@ -16,18 +16,6 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-__all__ = [
-    "Hosts",
-    "any_host",
-    "check_same",
-    "connected",
-    "first_host",
-    "is_first",
-    "largest",
-    "tells_of_a_peer",
-    "wait_for_all",
-]
-
 _MOST_PROCESSES = 2**20  # no machine has more hosts
 _LONGEST_WAIT = 10**6  # seconds: 11 days
 # XLA says it as a plain ValueError where a program fails while it is called, not later.

@@ -8,9 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from jaxlr.errors import TrainingDiverged
-
-__all__ = ["Chunk", "EpochEnd", "Item", "TrainingDiverged", "Updates"]
+from jaxlr.errors import TrainingDiverged as TrainingDiverged
 
 
 class Updates(NamedTuple):

@@ -12,8 +12,6 @@ import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-__all__ = ["DataMesh", "Device", "choose_devices"]
-
 Device = Any  # jax.Device, which is no type to a checker
 
 _AXIS = "data"

@@ -20,17 +20,6 @@ from jaxlr.training.loop.update import EVALUATION_BATCH, State, make_evaluate_ba
 from jaxlr.training.network.convolution import compiler_options
 from jaxlr.transforms.rate.access import current_learning_rate
 
-__all__ = [
-    "Parted",
-    "Programs",
-    "check_order",
-    "evaluated_at_once",
-    "evaluation_shapes",
-    "make_programs",
-    "parted",
-    "starting_state",
-]
-
 
 class Parted(NamedTuple):
     """A network in parts that a program can take."""

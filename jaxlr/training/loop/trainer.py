@@ -13,18 +13,17 @@ import numpy as np
 import optax
 from flax import nnx
 
+from jaxlr.errors import TrainingDiverged
 from jaxlr.schedules import leaves, updates
 from jaxlr.training.data.splits import Dataset, Split
 from jaxlr.training.loop import hosts
 from jaxlr.training.loop.chunk import TrainChunk, recorded
 from jaxlr.training.loop.feed import Feed, Resident, Streamed, are_resident, memory_of
-from jaxlr.training.loop.items import Chunk, EpochEnd, Item, TrainingDiverged, Updates
+from jaxlr.training.loop.items import Chunk, EpochEnd, Item, Updates
 from jaxlr.training.loop.mesh import DataMesh, choose_devices
 from jaxlr.training.loop.programs import check_order, evaluated_at_once, make_programs, parted, starting_state
 from jaxlr.training.loop.update import State, padded
 from jaxlr.training.network.losses import loss_by_name
-
-__all__ = ["Trainer"]
 
 _CHUNK_SECONDS = 0.7  # of work between two reports, so that a progress bar moves
 

@@ -16,8 +16,6 @@ from jaxlr.training.data.splits import Split
 from jaxlr.training.loop.mesh import DataMesh
 from jaxlr.training.network.losses import l1_penalty, l2_penalty
 
-__all__ = ["EVALUATION_BATCH", "State", "make_evaluate_batch", "make_objective", "make_update", "padded"]
-
 EVALUATION_BATCH = 256
 
 

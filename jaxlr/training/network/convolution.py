@@ -12,8 +12,6 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-__all__ = ["compiler_options", "convolve", "max_pool"]
-
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 # Up to here a product with the pixels under the kernel, written out, takes a third of the time of a convolution.
 _FEW_CHANNELS = 4

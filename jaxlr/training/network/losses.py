@@ -12,8 +12,6 @@ import optax
 from jaxlr.arguments import nearest
 from jaxlr.typing import PyTree
 
-__all__ = ["LOSSES", "l1_penalty", "l2_penalty", "loss_by_name"]
-
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 
 

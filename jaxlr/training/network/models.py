@@ -13,8 +13,6 @@ from jax.typing import DTypeLike
 
 from jaxlr.training.network.convolution import convolve, max_pool
 
-__all__ = ["CNN", "Block", "Downsample"]
-
 Downsample = Literal["pool", "stride"]
 
 _KERNEL = (3, 3)

@@ -14,20 +14,6 @@ from typing import Any, Literal
 from jaxlr.arguments import unknown
 from jaxlr.training.runs.records.schema import COUNT, read_json
 
-__all__ = [
-    "Data",
-    "Execution",
-    "Network",
-    "Optimization",
-    "Saving",
-    "ScheduledTask",
-    "Task",
-    "TrainConfig",
-    "default_schedule",
-    "load_config",
-    "to_json",
-]
-
 
 class _Checked:
     """Options that are checked when they are made, each by its type and its bounds."""

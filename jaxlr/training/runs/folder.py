@@ -15,8 +15,6 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None
 
-__all__ = ["FolderLock", "begun", "check_folder", "discard", "make_folder", "was_left", "write_json"]
-
 # Stands in a folder from its making to its config.json: whatever ended the process between may be made anew.
 _STARTING = ".starting"
 _MADE = (_STARTING, "metrics.jsonl", "checkpoints", "config.part", "range_test.json", "range_test.part")

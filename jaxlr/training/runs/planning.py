@@ -34,8 +34,6 @@ from jaxlr.training.network.losses import loss_by_name
 from jaxlr.training.runs.config import TrainConfig, default_schedule
 from jaxlr.training.runs.starting.assembly import load_data, make_model, make_optimizer
 
-__all__ = ["Plan", "plan"]
-
 
 @dataclass(frozen=True)
 class Plan:

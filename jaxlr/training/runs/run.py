@@ -44,8 +44,6 @@ from jaxlr.training.runs.starting.resuming import (
     schedule_of,
 )
 
-__all__ = ["Run", "Stopped", "TrainConfig", "execute", "prepare", "resume", "train"]
-
 
 @dataclass(frozen=True)
 class Run:

@@ -19,8 +19,6 @@ from jaxlr.training.runs.config import Task
 from jaxlr.training.runs.starting.assembly import make_model, make_optimizer
 from jaxlr.training.searches.sweep import batches_of, in_batches, steps_per_epoch
 
-__all__ = ["make_steps"]
-
 
 def make_steps(
     config: Task, data: Dataset

@@ -18,8 +18,6 @@ from jaxlr.training.network.losses import loss_by_name
 from jaxlr.training.runs.config import Task, default_schedule
 from jaxlr.training.runs.starting.assembly import make_model, make_optimizer
 
-__all__ = ["find_rates", "initial_network", "schedule_of"]
-
 
 def initial_network(config: Task, data: Dataset) -> Any:
     """The parameters and the other variables that a run with these options starts from: nested dictionaries.

@@ -23,8 +23,6 @@ from jaxlr.training.network.losses import loss_by_name
 from jaxlr.training.runs.config import Task
 from jaxlr.training.runs.starting.assembly import make_model, make_optimizer
 
-__all__ = ["batches_of", "in_batches", "make_training", "steps_per_epoch"]
-
 
 def steps_per_epoch(config: Task, data: Dataset) -> float:
     """Updates in an epoch; not whole where an accumulation goes on across an epoch's end.

@@ -7,8 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["EventFile", "crc32c"]
-
 # The wire types of protocol buffers.
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _START = 1  # SessionLog.START: what an earlier process wrote from this step on no longer holds

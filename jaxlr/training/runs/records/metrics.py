@@ -18,8 +18,6 @@ from jaxlr.training.runs.records.position import Position
 from jaxlr.training.runs.records.schema import Check, check_fields, integer, number, optional, parse_json
 from jaxlr.training.runs.records.writers import Writer, scalars_of
 
-__all__ = ["Curves", "NoRecords", "Record", "Records", "curves", "decode", "encode", "parse_records", "read_start"]
-
 FILE = "metrics.jsonl"
 Record: TypeAlias = Mapping[str, Any]  # what a line holds: numbers, null for one that is not finite
 

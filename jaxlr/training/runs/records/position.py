@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jaxlr.errors import CheckpointError
+from jaxlr.errors import CheckpointError as CheckpointError
 from jaxlr.training.runs.records.schema import check_fields, integer, listed, number, optional, text
-
-__all__ = ["CheckpointError", "Position", "to_position"]
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-__all__ = [
-    "COUNT",
-    "Check",
-    "check_fields",
-    "integer",
-    "listed",
-    "number",
-    "optional",
-    "parse_json",
-    "read_json",
-    "text",
-]
-
 Check = Callable[[Any], bool]
 
 COUNT = 2**31 - 1  # the largest number of updates: counts are int32

@@ -15,8 +15,6 @@ from jaxlr.schedules import Schedule
 from jaxlr.training.loop.items import EpochEnd, Item
 from jaxlr.training.runs.records.metrics import finite
 
-__all__ = ["Tally", "end_entries", "finite", "horizon_note", "machine", "parameters_sha256"]
-
 _PACKAGES = ("jaxlr", "jax", "jaxlib", "optax", "flax", "numpy")
 
 

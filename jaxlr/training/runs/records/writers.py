@@ -14,8 +14,6 @@ from typing import Any, Protocol, TypeAlias
 from jaxlr.training.loop.items import EpochEnd, Item
 from jaxlr.training.runs.records.events import EventFile
 
-__all__ = ["CLIENTS", "Scalars", "Writer", "check_client", "open_writer", "scalars_of"]
-
 Scalars: TypeAlias = tuple[int, Mapping[str, float]]  # the count of an update, and figures by name
 CLIENTS = {"wandb": "wandb", "mlflow": "mlflow"}  # the package that a kind of records needs
 _FIGURES = ("learning_rate", "train/loss", "train/accuracy", "train/gradient_norm")

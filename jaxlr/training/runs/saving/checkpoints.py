@@ -25,8 +25,6 @@ from jaxlr.training.runs.saving.checksums import FILE as CHECKSUMS
 from jaxlr.training.runs.saving.checksums import changed_file, write_checksums
 from jaxlr.training.runs.saving.layout import check_layout, layout_of, named_arrays
 
-__all__ = ["Checkpoints", "has_checkpoint", "load_network", "load_state", "read_position", "read_shapes"]
-
 FOLDER = "checkpoints"
 _NEWER_OF_A_RATE = ("base", "factor", "share", "written")
 _PARTS = ("network", "optimizer")

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from jaxlr.training.runs.records.schema import check_fields, read_json, text
 
-__all__ = ["FILE", "changed_file", "write_checksums"]
-
 FILE = "checksums.json"
 
 

@@ -9,8 +9,6 @@ import jax
 
 from jaxlr.errors import CheckpointError
 
-__all__ = ["check_layout", "layout_of", "named_arrays"]
-
 
 def named_arrays(tree: Any) -> dict[str, Any]:
     """The arrays of a tree by their paths: what is kept knows no classes of ours.

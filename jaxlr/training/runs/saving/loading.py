@@ -13,8 +13,6 @@ from jaxlr.training.runs.config import load_config
 from jaxlr.training.runs.saving import checkpoints, weights
 from jaxlr.training.runs.starting.assembly import make_network
 
-__all__ = ["load_network", "read_network"]
-
 
 def load_network(folder: str | Path) -> CNN:
     """The network of a run with the weights of its end, or of its last checkpoint, in evaluation mode.

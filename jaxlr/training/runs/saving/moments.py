@@ -18,8 +18,6 @@ from jaxlr.training.runs.records.position import Position
 if TYPE_CHECKING:
     from jaxlr.training.runs.saving.checkpoints import Checkpoints
 
-__all__ = ["Clock", "Saving"]
-
 _UNASKED_SECONDS = 60.0  # between two checkpoints that nobody asked for
 
 

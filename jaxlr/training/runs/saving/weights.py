@@ -15,8 +15,6 @@ import numpy as np
 from jaxlr.errors import CheckpointError
 from jaxlr.training.runs.saving.layout import check_layout, layout_of, named_arrays
 
-__all__ = ["FILE", "read_weights", "weight_shapes", "write_weights"]
-
 FILE = "weights.npz"
 _COUNT = "count"
 

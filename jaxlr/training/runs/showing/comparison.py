@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["moving_mean", "plot_runs"]
-
 _POINTS = 1000
 _WINDOWS = 12  # in the longest run
 _FAR_APART = 5  # highest rates

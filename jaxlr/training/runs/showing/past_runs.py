@@ -13,8 +13,6 @@ import numpy as np
 from jaxlr.training.runs.config import TrainConfig, load_config, to_json
 from jaxlr.training.runs.records import metrics
 
-__all__ = ["UNFINISHED", "PastRun", "read_run", "split_options"]
-
 ENDS = ("done", "stopped", "interrupted", "diverged")
 UNFINISHED = "unfinished"  # it goes on, or was killed
 

@@ -17,8 +17,6 @@ from rich.table import Table
 from jaxlr.training.loop.items import EpochEnd, Updates
 from jaxlr.training.runs.saving.weights import FILE as WEIGHTS
 
-__all__ = ["print_summary", "show_progress"]
-
 Watch = Callable[[Updates | EpochEnd], None]
 
 
