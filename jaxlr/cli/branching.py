@@ -21,7 +21,7 @@ from jaxlr.cli.parsing import CommandError
 from jaxlr.cli.searching import searched
 from jaxlr.cli.sweep_options import SweepOptions
 from jaxlr.cli.writing import say
-from jaxlr.schedules import Schedule, updates
+from jaxlr.schedules import Schedule
 from jaxlr.training.loop.hosts import is_first
 from jaxlr.training.runs.config import TrainConfig, to_json
 from jaxlr.training.runs.folder import write_json
@@ -61,7 +61,7 @@ def _prepare(options: SweepOptions, stack: ExitStack) -> _Branches:
     from jaxlr.training.runs.starting.assembly import load_data
     from jaxlr.training.runs.starting.rates import check_rates
     from jaxlr.training.searches.branching import make_steps
-    from jaxlr.training.searches.sweep import steps_per_epoch
+    from jaxlr.training.searches.pure import order_of
 
     assert options.budgets is not None
     task = options.task
@@ -70,15 +70,11 @@ def _prepare(options: SweepOptions, stack: ExitStack) -> _Branches:
     kept = {**to_json(config), "budgets": options.budgets, "cooldown": options.cooldown}
     check_kept(options.out, kept, "budgets", "branches")
     data = load_data(config)
-
-    def made(epochs: int) -> int:
-        examples = len(data.train.labels)
-        return updates(epochs, examples=examples, batch_size=config.batch_size, accumulate=config.accumulate)
-
-    wanted = _budgets(options.budgets, made)
-    epochs = next(number for number in range(1, 2**31) if made(number) >= max(wanted))
+    order = order_of(config, data)
+    wanted = _budgets(options.budgets, order.updates)
+    epochs = next(number for number in range(1, 2**31) if order.updates(number) >= max(wanted))
     config = TrainConfig(**{**vars(config), "epochs": epochs})
-    trunk = parse_schedule(text, steps_per_epoch=steps_per_epoch(config, data))
+    trunk = parse_schedule(text, steps_per_epoch=order.steps_per_epoch(epochs))
     plan_of(trunk, wanted, options.cooldown, "1-sqrt", 0.0)  # raises what is wrong before there is a folder
     check_rates(repr(trunk), trunk, 0, max(wanted), instead=None)
     parts = make_steps(config, data)

@@ -22,7 +22,7 @@ from jaxlr.cli.parsing import CommandError, parse
 from jaxlr.cli.searching import searched
 from jaxlr.cli.sweep_options import SweepOptions
 from jaxlr.cli.writing import say
-from jaxlr.schedules import Schedule, updates
+from jaxlr.schedules import Schedule
 from jaxlr.schedules.leaves import length
 from jaxlr.schedules.printing import whole
 from jaxlr.training.loop.hosts import is_first
@@ -66,6 +66,7 @@ def _prepare(options: SweepOptions, stack: ExitStack) -> _Sweep:
     from jaxlr.search.sweeps.variations import variations
     from jaxlr.training.runs.starting.assembly import load_data
     from jaxlr.training.runs.starting.rates import check_rates
+    from jaxlr.training.searches.pure import order_of
     from jaxlr.training.searches.sweep import make_training, steps_per_epoch
 
     task = options.task
@@ -82,12 +83,7 @@ def _prepare(options: SweepOptions, stack: ExitStack) -> _Sweep:
     check_kept(options.out, kept, "vary", "a sweep")
     data = load_data(config)
     schedules = _variations(variations, text, numbers, steps_per_epoch(config, data))
-    made = updates(
-        config.epochs,
-        examples=len(data.train.labels),
-        batch_size=config.batch_size,
-        accumulate=config.accumulate,
-    )
+    made = order_of(config, data).updates(config.epochs)
     for schedule in schedules:
         check_rates(repr(schedule), schedule, 0, made, instead=None)  # a rate of 0 is something to compare with
     train_fn = make_training(config, data)

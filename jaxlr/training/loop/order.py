@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaxlr.schedules import leaves, updates
+
 
 @functools.lru_cache(maxsize=2)
 def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
@@ -41,6 +43,10 @@ class BatchOrder:
       accumulate: batches in an update; their row runs on over the ends of epochs.
       seed: of the run.
 
+    Raises:
+      ValueError: a number is out of range, or a batch larger than all images.
+      TypeError: a number is of the wrong kind.
+
     Example:
       >>> BatchOrder(examples=5, batch_size=2, accumulate=1, seed=0).indices(1, 2).tolist()
       [[[1, 0]], [[4, 1]]]
@@ -51,17 +57,40 @@ class BatchOrder:
     accumulate: int
     seed: int
 
+    def __post_init__(self) -> None:
+        self.updates(1)  # raises where a number is wrong
+        leaves.length("seed", self.seed, minimum=0)
+
+    @property
+    def batches(self) -> int:
+        """The batches of an epoch."""
+        return self.examples // self.batch_size
+
+    def updates(self, epochs: int) -> int:
+        """The updates in some epochs: floor(epochs * batches / accumulate)."""
+        return updates(epochs, examples=self.examples, batch_size=self.batch_size, accumulate=self.accumulate)
+
+    def steps_per_epoch(self, epochs: int) -> float:
+        """Updates in an epoch of a run; not whole where an accumulation goes on across an epoch's end.
+
+        Raises:
+          ValueError: the run of so many epochs has no update.
+        """
+        if not self.updates(epochs):
+            batches = epochs * self.batches
+            raise ValueError(f"accumulate must be at most the {batches} batches of the run, got {self.accumulate}")
+        return self.batches / self.accumulate
+
     @property
     def updates_in_epoch(self) -> int:
         """The updates that an epoch has, or has begun."""
-        return -(-(self.examples // self.batch_size) // self.accumulate)
+        return -(-self.batches // self.accumulate)
 
     def indices(self, first: int, length: int) -> np.ndarray:
         """The images of `length` updates from `first` on: (length, accumulate, batch_size) int32."""
-        batches = self.examples // self.batch_size
         rows = np.empty((length * self.accumulate, self.batch_size), np.int32)
         for row, batch in enumerate(range(first * self.accumulate, (first + length) * self.accumulate)):
-            epoch, place = divmod(batch, batches)
+            epoch, place = divmod(batch, self.batches)
             order = epoch_order(self.examples, self.seed, epoch)
             rows[row] = order[place * self.batch_size : (place + 1) * self.batch_size]
         return rows.reshape(length, self.accumulate, self.batch_size)

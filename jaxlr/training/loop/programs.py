@@ -10,7 +10,6 @@ import numpy as np
 import optax
 from flax import nnx
 
-from jaxlr.schedules import leaves, updates
 from jaxlr.training.data.splits import Dataset
 from jaxlr.training.loop.chunk import make_train_chunk, state_shardings
 from jaxlr.training.loop.feed import Resident, Streamed
@@ -80,15 +79,11 @@ def check_order(data: Dataset, *, batch_size: int, accumulate: int, seed: int) -
       ValueError: a number is out of range, a batch larger than the training part, or a part has no images.
       TypeError: a number is of the wrong kind.
     """
-    examples = len(data.train.labels)
-    if batch_size > examples:
-        raise ValueError(f"batch_size must be at most the {examples} training images, got {batch_size}")
-    # Also leaves the numbers.
-    updates(1, examples=examples, batch_size=batch_size, accumulate=accumulate)
-    leaves.length("seed", seed, minimum=0)
-    if not len(data.validation.labels):
+    if batch_size > len(data.train):
+        raise ValueError(f"batch_size must be at most the {len(data.train)} training images, got {batch_size}")
+    if not len(data.validation):
         raise ValueError("data.validation must have at least one image, got none")
-    return BatchOrder(examples, batch_size, accumulate, seed)
+    return BatchOrder(len(data.train), batch_size, accumulate, seed)
 
 
 def evaluated_at_once(mesh: DataMesh) -> int:

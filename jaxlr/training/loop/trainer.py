@@ -14,7 +14,7 @@ import optax
 from flax import nnx
 
 from jaxlr.errors import TrainingDiverged
-from jaxlr.schedules import leaves, updates
+from jaxlr.schedules import leaves
 from jaxlr.training.data.splits import Dataset, Split
 from jaxlr.training.loop import hosts
 from jaxlr.training.loop.chunk import TrainChunk, recorded
@@ -197,8 +197,7 @@ class Trainer:
 
     def updates_total(self, epochs: int) -> int:
         """The updates in some epochs: floor(epochs * batches / accumulate)."""
-        order = self._order
-        return updates(epochs, examples=order.examples, batch_size=order.batch_size, accumulate=order.accumulate)
+        return self._order.updates(epochs)
 
     def run(self, epochs: int, *, stop_every: int | None = None) -> Iterator[Item]:
         """Trains for some epochs; run again, it goes on where it stands.
@@ -219,9 +218,7 @@ class Trainer:
         last = self._epoch + epochs
         if epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {epochs}")
-        if self.updates_total(last) == 0:
-            batches, accumulate = last * (self._order.examples // self._order.batch_size), self._order.accumulate
-            raise ValueError(f"accumulate must be at most the {batches} batches of the run, got {accumulate}")
+        self._order.steps_per_epoch(last)  # raises where there is no update
         return self._run(last, stop_every)
 
     def evaluate(self, split: Split) -> tuple[float, float]:

@@ -196,7 +196,7 @@ def _programs(
 ) -> tuple[State, Programs]:
     """The state as shapes in their places, and the programs, as a `Trainer` makes them."""
     text = default_schedule(config.epochs) if config.schedule is None else config.schedule
-    schedule = parse(text, steps_per_epoch=order.examples // order.batch_size / order.accumulate)
+    schedule = parse(text, steps_per_epoch=order.batches / order.accumulate)
     optimizer = make_optimizer(config, schedule)
     network = parted(nnx.eval_shape(lambda: make_model(config, data)))
     state = jax.eval_shape(

@@ -12,7 +12,6 @@ from typing import Any
 import jax
 import numpy as np
 
-import jaxlr
 from jaxlr import plotting
 from jaxlr.errors import CheckpointError, DataError, Stopped, TrainingDiverged
 from jaxlr.schedules import Schedule, parse
@@ -20,6 +19,7 @@ from jaxlr.training.data.datasets import Dataset
 from jaxlr.training.data.fingerprint import fingerprint
 from jaxlr.training.loop import hosts
 from jaxlr.training.loop.items import Chunk, EpochEnd, Item, Updates
+from jaxlr.training.loop.order import BatchOrder
 from jaxlr.training.loop.trainer import Trainer
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
 from jaxlr.training.runs.folder import FolderLock, begun, check_folder, make_folder, was_left, write_json
@@ -313,14 +313,8 @@ def _items(run: Run, stop_every: int | None) -> Iterator[Item]:
 
 
 def _steps_per_epoch(config: TrainConfig, data: Dataset) -> float:
-    examples = len(data.train.labels)
-    updates = jaxlr.updates(
-        config.epochs, examples=examples, batch_size=config.batch_size, accumulate=config.accumulate
-    )
-    if updates < 1:
-        batches = config.epochs * (examples // config.batch_size)
-        raise ValueError(f"accumulate must be at most the {batches} batches of the run, got {config.accumulate}")
-    return examples // config.batch_size / config.accumulate
+    order = BatchOrder(len(data.train), config.batch_size, config.accumulate, config.seed)
+    return order.steps_per_epoch(config.epochs)
 
 
 def _make_trainer(config: TrainConfig, data: Dataset, schedule: Schedule) -> Trainer:

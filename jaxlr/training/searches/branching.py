@@ -6,18 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-from flax import nnx
-from jax import lax
 
 import jaxlr
 from jaxlr.schedules import Schedule
 from jaxlr.training.data.datasets import Dataset
-from jaxlr.training.loop.update import State, make_evaluate_batch, make_update
-from jaxlr.training.network.losses import loss_by_name
+from jaxlr.training.loop.update import State
 from jaxlr.training.runs.config import Task
-from jaxlr.training.runs.starting.assembly import make_model, make_optimizer
-from jaxlr.training.searches.sweep import batches_of, in_batches, steps_per_epoch
+from jaxlr.training.searches.pure import PureTraining
 
 
 def make_steps(
@@ -46,25 +41,13 @@ def make_steps(
       >>> sorted(score(jax.jit(step)(state, jaxlr.constant(0.01), 0)))
       ['validation_accuracy', 'validation_loss']
     """
-    steps_per_epoch(config, data)
-    model, loss = make_model(config, data), loss_by_name(config.loss)
-    model.eval()
-    evaluate_batch = make_evaluate_batch(nnx.graphdef(model), loss)
-    model.train()
-    graph, *states = nnx.split(model, nnx.Param, ...)
-    parameters, variables = map(nnx.to_pure_dict, states)
-    images, labels = jnp.asarray(data.train.images), jnp.asarray(data.train.labels)
-    batches = jnp.asarray(batches_of(config, len(labels)))
-    validation = jax.tree.map(jnp.asarray, in_batches(data.validation))
+    training = PureTraining(config, data)
 
     def step(state: State, schedule: Schedule, count: jax.Array) -> State:
-        update = make_update(graph, make_optimizer(config, schedule), loss, config.l1, config.l2, config.accumulate)
-        return update(state, images[batches[count]], labels[batches[count]])[0]
+        return training.update(training.optimizer(schedule))(state, count)[0]
 
     def score(state: State) -> dict[str, jax.Array]:
-        sums = lax.map(lambda batch: jnp.stack(evaluate_batch(*state[:2], *batch)), validation).sum(axis=0)
-        means = sums / len(data.validation.labels)
+        means = training.validate(state) / training.validated
         return {"validation_loss": means[0], "validation_accuracy": means[1]}
 
-    optimizer = make_optimizer(config, jaxlr.constant(0.0))
-    return step, State(parameters, variables, optimizer.init(parameters)), score
+    return step, training.start(training.optimizer(jaxlr.constant(0.0))), score

@@ -11,12 +11,13 @@ from jaxlr.errors import NoSuggestion
 from jaxlr.schedules import leaves
 from jaxlr.search import RangeTest, constant_rate_test, lr_range_test
 from jaxlr.training.data.datasets import Dataset
-from jaxlr.training.loop.order import BatchOrder
+from jaxlr.training.loop.programs import parted
 from jaxlr.training.loop.update import make_objective
 from jaxlr.training.network.convolution import compiler_options
 from jaxlr.training.network.losses import loss_by_name
 from jaxlr.training.runs.config import Task, default_schedule
 from jaxlr.training.runs.starting.assembly import make_model, make_optimizer
+from jaxlr.training.searches.pure import order_of
 
 
 def initial_network(config: Task, data: Dataset) -> Any:
@@ -26,8 +27,8 @@ def initial_network(config: Task, data: Dataset) -> Any:
       config: the options.
       data: the images.
     """
-    _, parameters, variables = nnx.split(make_model(config, data), nnx.Param, ...)
-    return nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables)
+    network = parted(make_model(config, data))
+    return network.parameters, network.variables
 
 
 def find_rates(
@@ -72,11 +73,7 @@ def find_rates(
       [0.0001, 0.001, 0.01, 0.1, 1.0]
     """
     leaves.choice("mode", mode, ("ramp", "constant"))
-    examples = len(data.train.labels)
-    if config.batch_size > examples:
-        raise ValueError(f"batch_size must be at most the {examples} training images, got {config.batch_size}")
-    updates = num_rates if mode == "ramp" else hold
-    rows = BatchOrder(examples, config.batch_size, config.accumulate, config.seed).indices(0, updates)
+    rows = order_of(config, data).indices(0, num_rates if mode == "ramp" else hold)
     rows = rows.reshape(-1, config.batch_size)
     batches = data.train.images[rows], data.train.labels[rows]
     parameters, variables = initial_network(config, data) if network is None else network

@@ -8,6 +8,7 @@ from typing import Any
 
 from flax import nnx
 
+from jaxlr.training.loop.programs import parted
 from jaxlr.training.network.models import CNN
 from jaxlr.training.runs.config import load_config
 from jaxlr.training.runs.saving import checkpoints, weights
@@ -41,11 +42,9 @@ def load_network(folder: str | Path) -> CNN:
     first, hidden, output = (shapes[f"{layer}.kernel"] for layer in ("blocks.layers.0", "hidden", "output"))
     # Of the images' sides the weights tell the product alone, which is all that the network needs.
     pixels = hidden[0] // (config.width << config.depth - 1)
-    model = make_network(config, (pixels << config.depth, 1 << config.depth, first[2]), output[1])
-    model.eval()
-    graph, *states = nnx.split(model, nnx.Param, ...)
-    network, _ = read_network(folder, tuple(map(nnx.to_pure_dict, states)))
-    return nnx.merge(graph, *network)
+    model = parted(make_network(config, (pixels << config.depth, 1 << config.depth, first[2]), output[1]))
+    network, _ = read_network(folder, (model.parameters, model.variables))
+    return nnx.merge(model.evaluated_graph, *network)
 
 
 def read_network(folder: Path, network: Any) -> tuple[Any, int]:
