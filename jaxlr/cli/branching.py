@@ -61,7 +61,7 @@ def _prepare(options: SweepOptions, stack: ExitStack) -> _Branches:
     from jaxlr.training.runs.starting.assembly import load_data
     from jaxlr.training.runs.starting.rates import check_rates
     from jaxlr.training.searches.branching import make_steps
-    from jaxlr.training.searches.pure import order_of
+    from jaxlr.training.searches.sweep import order_of
 
     assert options.budgets is not None
     task = options.task

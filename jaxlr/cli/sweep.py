@@ -66,8 +66,7 @@ def _prepare(options: SweepOptions, stack: ExitStack) -> _Sweep:
     from jaxlr.search.sweeps.variations import variations
     from jaxlr.training.runs.starting.assembly import load_data
     from jaxlr.training.runs.starting.rates import check_rates
-    from jaxlr.training.searches.pure import order_of
-    from jaxlr.training.searches.sweep import make_training, steps_per_epoch
+    from jaxlr.training.searches.sweep import make_training, order_of
 
     task = options.task
     if task.schedule is not None and not options.vary:
@@ -82,8 +81,9 @@ def _prepare(options: SweepOptions, stack: ExitStack) -> _Sweep:
     kept = {**to_json(config), "vary": [list(pair) for pair in numbers]}
     check_kept(options.out, kept, "vary", "a sweep")
     data = load_data(config)
-    schedules = _variations(variations, text, numbers, steps_per_epoch(config, data))
-    made = order_of(config, data).updates(config.epochs)
+    order = order_of(config, data)
+    schedules = _variations(variations, text, numbers, order.steps_per_epoch(config.epochs))
+    made = order.updates(config.epochs)
     for schedule in schedules:
         check_rates(repr(schedule), schedule, 0, made, instead=None)  # a rate of 0 is something to compare with
     train_fn = make_training(config, data)

@@ -12,7 +12,8 @@ from jaxlr.schedules import Schedule
 from jaxlr.training.data.datasets import Dataset
 from jaxlr.training.loop.update import State
 from jaxlr.training.runs.config import Task
-from jaxlr.training.searches.pure import PureTraining
+from jaxlr.training.runs.starting.assembly import make_optimizer
+from jaxlr.training.searches.sweep import PureTraining
 
 
 def make_steps(
@@ -44,10 +45,10 @@ def make_steps(
     training = PureTraining(config, data)
 
     def step(state: State, schedule: Schedule, count: jax.Array) -> State:
-        return training.update(training.optimizer(schedule))(state, count)[0]
+        return training.update(make_optimizer(config, schedule))(state, count)[0]
 
     def score(state: State) -> dict[str, jax.Array]:
         means = training.validate(state) / training.validated
         return {"validation_loss": means[0], "validation_accuracy": means[1]}
 
-    return step, training.start(training.optimizer(jaxlr.constant(0.0))), score
+    return step, training.start(make_optimizer(config, jaxlr.constant(0.0))), score

@@ -17,7 +17,7 @@ from jaxlr.training.network.convolution import compiler_options
 from jaxlr.training.network.losses import loss_by_name
 from jaxlr.training.runs.config import Task, default_schedule
 from jaxlr.training.runs.starting.assembly import make_model, make_optimizer
-from jaxlr.training.searches.pure import order_of
+from jaxlr.training.searches.sweep import order_of
 
 
 def initial_network(config: Task, data: Dataset) -> Any:
