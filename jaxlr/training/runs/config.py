@@ -27,13 +27,16 @@ class _Checked:
                 raise ValueError(f"{name} must be finite, got {shortened(value)}")
             if isinstance(value, str) and len(value) > _LONGEST:
                 raise ValueError(f"{name} must have at most {_LONGEST:,} letters, got {len(value):,}")
-        for name, value in vars(self).items():
-            if value is not None and name in _LOWEST and value < _LOWEST[name]:
-                raise ValueError(f"{name} must be at least {_LOWEST[name]}, got {shortened(value)}")
-            if value is not None and name in _BELOW and value >= _BELOW[name]:
-                raise ValueError(f"{name} must be below {_BELOW[name]}, got {shortened(value)}")
-            if value is not None and name in _HIGHEST and value > _HIGHEST[name]:
-                raise ValueError(f"{name} must be at most {_HIGHEST[name]}, got {shortened(value)}")
+        for name, (least, most) in _BOUNDS.items():
+            value = getattr(self, name, None)
+            if value is None:
+                continue
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {shortened(value)}")
+            if most is None and value >= 1:
+                raise ValueError(f"{name} must be below 1, got {shortened(value)}")
+            if most is not None and value > most:
+                raise ValueError(f"{name} must be at most {most}, got {shortened(value)}")
 
 
 @dataclass(frozen=True)
@@ -190,36 +193,22 @@ class TrainConfig(Saving, Execution, ScheduledTask):
 
 
 _INTERVAL = re.compile(r"(?P<number>0{0,9}[1-9][0-9]{0,9})(?P<epochs>ep)?")
-_LOWEST = {
-    "momentum": 0,
-    "weight_decay": 0,
-    "epochs": 1,
-    "batch_size": 1,
-    "accumulate": 1,
-    "l1": 0,
-    "l2": 0,
-    "width": 1,
-    "depth": 1,
-    "dropout": 0,
-    "validation": 0,
-    "seed": 0,
-    "devices": 1,
-    "keep_checkpoints": 1,
-}
-_BELOW = {"momentum": 1, "dropout": 1, "validation": 1}
 _FLOAT32 = 3.4e38
-_HIGHEST = {
-    "weight_decay": _FLOAT32,
-    "l1": _FLOAT32,
-    "l2": _FLOAT32,
-    "epochs": COUNT,
-    "batch_size": COUNT,
-    "accumulate": COUNT,
-    "width": 2**16,
-    "depth": 30,  # an image of 2**30 pixels a side
-    "seed": COUNT,
-    "devices": COUNT,
-    "keep_checkpoints": COUNT,
+_BOUNDS: dict[str, tuple[float, float | None]] = {  # the least and the most; None: below 1
+    "momentum": (0, None),
+    "weight_decay": (0, _FLOAT32),
+    "epochs": (1, COUNT),
+    "batch_size": (1, COUNT),
+    "accumulate": (1, COUNT),
+    "l1": (0, _FLOAT32),
+    "l2": (0, _FLOAT32),
+    "width": (1, 2**16),
+    "depth": (1, 30),  # an image of 2**30 pixels a side
+    "dropout": (0, None),
+    "validation": (0, None),
+    "seed": (0, COUNT),
+    "devices": (1, COUNT),
+    "keep_checkpoints": (1, COUNT),
 }
 _LONGEST = 100_000  # letters of a text
 _KINDS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,13 +54,25 @@ class Run:
     data: Dataset
     schedule: Schedule
     trainer: Trainer
-    parameters: int  # how many numbers the network learns
-    updates: int
     folder: Path
     lock: FolderLock | None  # None where another host holds the folder
     start: Position  # where it goes on
     notes: tuple[str, ...] = ()  # what is to be said of its start
     save_start: bool = False  # whether its start is known to nobody else
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network learns."""
+        return sum(leaf.size for leaf in jax.tree.leaves(self.trainer.state[0][0]))
+
+    @property
+    def updates(self) -> int:
+        """The updates of the whole run."""
+        return self.trainer.updates_total(self.config.epochs)
+
+    def images_seen(self, tally: Tally) -> int:
+        """The images that went into updates, those that were left out too."""
+        return (tally.updates + tally.skipped) * self.config.accumulate * self.config.batch_size
 
 
 def train(
@@ -124,8 +137,10 @@ def prepare(config: TrainConfig, *, out: Path | None = None, weights: Path | Non
         trainer.load_network(network)
         notes = (*notes, f"weights of {weights} at count {count:,}")
     folder = Path(hosts.first_host(lambda: str(make_folder(out, Path(config.data).stem))))
-    run = _run(config, data, schedule, trainer, folder, _hold(folder), _beginning(text, mark), notes)
-    return dataclasses.replace(run, save_start=weights is not None)
+    lock = _hold(folder)
+    hosts.wait_for_all()  # until all have read what the first is going to write
+    start = _beginning(text, mark)
+    return Run(config, data, schedule, trainer, folder, lock, start, notes, save_start=weights is not None)
 
 
 def resume(folder: Path, config: TrainConfig | None = None) -> Run:
@@ -200,7 +215,8 @@ def resume(folder: Path, config: TrainConfig | None = None) -> Run:
         position, schedules=tuple(history), resumed=(*position.resumed, position.count), data=mark
     )
     config = dataclasses.replace(config, schedule=text)
-    return _run(config, data, schedule, trainer, folder, lock, start, tuple(notes))
+    hosts.wait_for_all()  # until all have read what the first is going to write
+    return Run(config, data, schedule, trainer, folder, lock, start, tuple(notes))
 
 
 def _load_again(config: TrainConfig, kept: TrainConfig) -> Dataset:
@@ -271,8 +287,7 @@ def execute(
                 begun(run.folder)
             for item in _items(run, saving.updates):
                 tally.take(item)
-                images = (tally.updates + tally.skipped) * run.config.accumulate * run.config.batch_size
-                records.write(item, images_per_second=images / clock.seconds())
+                records.write(item, images_per_second=run.images_seen(tally) / clock.seconds())
                 seen = item.updates if isinstance(item, Chunk) else item
                 if watch is not None and np.size(seen.count):
                     watch(seen)
@@ -318,37 +333,8 @@ def _steps_per_epoch(config: TrainConfig, data: Dataset) -> float:
 
 
 def _make_trainer(config: TrainConfig, data: Dataset, schedule: Schedule) -> Trainer:
-    return Trainer(
-        make_model(config, data),
-        make_optimizer(config, schedule),
-        data,
-        batch_size=config.batch_size,
-        accumulate=config.accumulate,
-        loss=config.loss,
-        l1=config.l1,
-        l2=config.l2,
-        seed=config.seed,
-        nonfinite=config.nonfinite,
-        devices=config.devices,
-        zero=config.zero,
-        images_on=config.images_on,
-    )
-
-
-def _run(
-    config: TrainConfig,
-    data: Dataset,
-    schedule: Schedule,
-    trainer: Trainer,
-    folder: Path,
-    lock: FolderLock | None,
-    start: Position,
-    notes: tuple[str, ...],
-) -> Run:
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(trainer.state[0][0]))
-    updates = trainer.updates_total(config.epochs)
-    hosts.wait_for_all()  # until all have read what the first is going to write
-    return Run(config, data, schedule, trainer, parameters, updates, folder, lock, start, notes)
+    options = {name: vars(config)[name] for name in inspect.getfullargspec(Trainer).kwonlyargs}
+    return Trainer(make_model(config, data), make_optimizer(config, schedule), data, **options)
 
 
 def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseException | None) -> dict[str, Any]:
@@ -358,7 +344,6 @@ def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseExc
     if failure is None:
         test_loss, test_accuracy = trainer.evaluate(run.data.test)
         digest = parameters_sha256(trainer.parameters)
-    images = (tally.updates + tally.skipped) * config.accumulate * config.batch_size
     return {
         "status": _status(failure),
         "failure": None if failure is None else str(failure) or "stopped by the user",
@@ -380,7 +365,7 @@ def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseExc
         ),
         "seconds": training_seconds,
         "compile_seconds": trainer.compile_seconds,
-        "images_per_second": images / training_seconds,
+        "images_per_second": run.images_seen(tally) / training_seconds,
         "parameters": run.parameters,
         "parameters_sha256": digest,
         **machine(trainer.devices),

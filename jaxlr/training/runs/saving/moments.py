@@ -46,13 +46,8 @@ class Saving:
     def __init__(self, config: TrainConfig, trainer: Trainer, folder: Path, start: Position, clock: Clock):
         self.updates: int | None
         self.updates, self._epochs = config.checkpoint_interval()
-        self._keep, self._trainer, self._folder, self._start, self._clock = (
-            config.keep_checkpoints,
-            trainer,
-            folder,
-            start,
-            clock,
-        )
+        self._keep, self._trainer, self._folder = config.keep_checkpoints, trainer, folder
+        self._start, self._clock = start, clock
         self._started = self._saved = time.monotonic()
         self._checkpoints: Checkpoints | None = None
 
@@ -63,13 +58,11 @@ class Saving:
     def is_due(self, item: Item) -> bool:
         """Whether to save after this item of the loop."""
         if isinstance(item, EpochEnd):
-            if not self._asked:
-                return hosts.any_host(time.monotonic() - self._saved >= _UNASKED_SECONDS)
-            return (
-                item.epoch % self._epochs == 0
-                if self._epochs is not None
-                else self._trainer.count % (self.updates or 1) == 0
-            )
+            if self._epochs is not None:
+                return item.epoch % self._epochs == 0
+            if self.updates is not None:
+                return self._trainer.count % self.updates == 0
+            return hosts.any_host(time.monotonic() - self._saved >= _UNASKED_SECONDS)
         if item.diverged or self.updates is None or self._trainer.count % self.updates:
             return False
         # Where an epoch ends here too, its evaluation comes first: the checkpoint then knows how good it is.
