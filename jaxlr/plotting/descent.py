@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxlr.plotting.styles import COLOURS, INK, PALE, make_logarithmic, style
+from jaxlr.plotting.styles import COLOURS, INK, PALE, drawing, look, make_logarithmic, positive, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LINES: tuple[Any, ...] = ("-", "--", ":", "-.")
 _GRID = 241  # points on a side of the landscape
 _LEVELS = 14
 
@@ -104,20 +103,16 @@ def plot_curves(
     for title in log:
         if title not in panels:
             raise ValueError(f"log must name panels ({', '.join(panels)}), got {title!r}")
-    looks = {label: (COLOURS[i % len(COLOURS)], _LINES[i // len(COLOURS) % 4]) for i, label in enumerate(labels)}
-    with style():
-        from matplotlib.figure import Figure
+    looks = {label: look(index) for index, label in enumerate(labels)}
+    with drawing(0.9 + 2.5 * len(panels), len(panels)) as (figure, stack):
         from matplotlib.lines import Line2D
 
-        figure = Figure(figsize=(7.2, 0.9 + 2.5 * len(panels)), layout="constrained")
-        stack = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
         for axes, (title, curves) in zip(stack, panels.items(), strict=True):
             for label, curve in curves.items():
                 places, values = curve if isinstance(curve, tuple) else (np.arange(len(curve)), curve)
                 values = np.asarray(values, np.float64)
-                shown = np.where(values > 0.0, values, np.nan) if title in log else values
-                colour, line = looks[label]
-                axes.plot(places, shown, color=colour, linestyle=line, marker="o" if len(values) <= 12 else "")
+                shown = positive(values) if title in log else values
+                axes.plot(places, shown, marker="o" if len(values) <= 12 else "", **looks[label])
             if title in log:
                 make_logarithmic(axes)
             axes.set_title(title)
@@ -125,7 +120,7 @@ def plot_curves(
         stack[-1].set_xlabel(xlabel)
         stack[-1].xaxis.get_major_locator().set_params(integer=True)
         if len(labels) > 1:
-            handles = [Line2D([], [], color=colour, linestyle=line) for colour, line in looks.values()]
+            handles = [Line2D([], [], **each) for each in looks.values()]
             figure.legend(handles, labels, loc="outside upper left", ncols=2, frameon=False)
     return figure
 

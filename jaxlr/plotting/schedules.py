@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxlr.plotting.styles import COLOURS, make_logarithmic, positive, style, thinned
+from jaxlr.plotting.styles import drawing, look, make_logarithmic, positive, thinned
 from jaxlr.schedules.schedule import Schedule, as_schedule
 
 if TYPE_CHECKING:
@@ -53,23 +53,12 @@ def plot_schedules(
         raise ValueError(f"steps_per_epoch must be at least 1, got {steps_per_epoch}")
     counts = thinned(steps + 1)
     labels = ["\n".join(textwrap.wrap(label, 76, subsequent_indent="  ")) for label in labelled]
-    with style():
-        from matplotlib.figure import Figure
-
-        lines = "\n".join(labels).count("\n") + 1
-        figure = Figure(
-            figsize=(7.2, 4.2 + 0.2 * max(0, lines - 2)), layout="constrained"
-        )  # the curves keep their room
-        axes = figure.add_subplot()
+    lines = "\n".join(labels).count("\n") + 1
+    with drawing(4.2 + 0.2 * max(0, lines - 2)) as (figure, (axes,)):  # the curves keep their room
         for index, (label, schedule) in enumerate(zip(labels, labelled.values(), strict=True)):
             rates = np.asarray(schedule(counts), np.float64)
-            axes.plot(
-                counts / (steps_per_epoch or 1),
-                positive(rates) if log else rates,
-                color=COLOURS[index % len(COLOURS)],
-                linestyle=("-", "--", ":", "-.")[index // len(COLOURS) % 4],
-                label=label,
-            )
+            shown = positive(rates) if log else rates
+            axes.plot(counts / (steps_per_epoch or 1), shown, label=label, **look(index))
         axes.set_title("learning rate")
         axes.set_xlabel("updates" if steps_per_epoch is None else f"epochs of {steps_per_epoch} updates")
         axes.margins(x=0.01)

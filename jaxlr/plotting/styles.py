@@ -24,6 +24,7 @@ FORMATS = (".png", ".svg", ".pdf")
 
 # Okabe and Ito's palette without the yellow, orange and sky blue darker: each line has a contrast of 3:1 with white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B37900", "#2E93CC", "#000000")
+_LINES = ("-", "--", ":", "-.")
 INK, PALE, EDGE, GRID, PAPER = "#222222", "#6B6B6B", "#8C8C8C", "#E3E3E3", "#FFFFFF"
 # What each colour becomes on a dark page: lines, then the ink and the paper.
 _LINES_ON_DARK = ("#4CB5F5", "#FF8A3D", "#2FCFA0", "#E59CC4", "#F5B841", "#A5DBFF", "#F2F2F2")
@@ -79,6 +80,30 @@ def style() -> Iterator[None]:
         raise ModuleNotFoundError(f"pictures need matplotlib: {INSTALL}", name=error.name) from error
     with matplotlib.rc_context(STYLE):
         yield
+
+
+@contextmanager
+def drawing(height: float, panels: int = 1, **layout: Any) -> Iterator[tuple[Figure, np.ndarray]]:
+    """A new figure, to be drawn in this style inside a `with` block, and its axes above one another.
+
+    Args:
+      height: in inches.
+      panels: how many axes, over one horizontal axis.
+      **layout: what else `Figure.subplots` takes.
+
+    Raises:
+      ModuleNotFoundError: Matplotlib is missing.
+    """
+    with style():
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7.2, height), layout="constrained")
+        yield figure, figure.subplots(panels, sharex=True, squeeze=False, **layout)[:, 0]
+
+
+def look(index: int) -> dict[str, Any]:
+    """Colour and line of a curve among others: every colour once, then all of them with another line."""
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": _LINES[index // len(COLOURS) % len(_LINES)]}
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, dark: bool = False) -> None:

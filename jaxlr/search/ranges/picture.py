@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from jaxlr.plotting import COLOURS, INK, PALE, style
+from jaxlr.plotting.styles import COLOURS, INK, PALE, drawing, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,17 +50,14 @@ def draw(picture: Picture, ax: Any = None) -> Figure:
       >>> figure.axes[0].get_xscale(), figure.get_suptitle()
       ('log', 'learning rate 0.05')
     """
-    with style():
-        if ax is not None:
+    if ax is not None:
+        with style():
             _draw_loss(ax, picture)
             ax.set_xlabel("learning rate")
             ax.legend(frameon=False, fontsize=11)
             return ax.figure
-        from matplotlib.figure import Figure
-
-        panels = 1 if picture.metrics is None else 2
-        figure = Figure(figsize=(7.2, 3.4 + 2.2 * panels), layout="constrained")
-        axes = figure.subplots(panels, sharex=True, squeeze=False)[:, 0]
+    panels = 1 if picture.metrics is None else 2
+    with drawing(3.4 + 2.2 * panels, panels) as (figure, axes):
         _draw_loss(axes[0], picture)
         if picture.metrics is not None:
             _draw_metric(axes[1], picture)

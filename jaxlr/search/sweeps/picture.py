@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlr import plotting
+from jaxlr.plotting.styles import drawing, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,11 +52,7 @@ def plot_scores(
     tied = losses is not None and np.count_nonzero(scores == scores[best]) > 1
     panels = {label: scores, "loss": losses} if losses is not None and tied else {label: scores}
     numbers = ", ".join(f"{name} {values[best]:.4g}" for name, values in varied.items())
-    with plotting.style():
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(7.2, 4.6 if len(panels) == 1 else 6.6), layout="constrained")
-        drawn = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+    with drawing(4.6 if len(panels) == 1 else 6.6, len(panels)) as (figure, drawn):
         for axes, (name, values) in zip(drawn, panels.items(), strict=True):
             _draw_members(axes, places, values, _lines(dict(others), len(scores)))
             if np.isfinite(values[best]):
@@ -74,15 +71,7 @@ def plot_scores(
 def _draw_members(axes: Axes, places: np.ndarray, values: np.ndarray, lines: Mapping[str, np.ndarray]) -> None:
     for index, (name, members) in enumerate(lines.items()):
         members = members[np.argsort(places[members], kind="stable")]
-        axes.plot(
-            places[members],
-            values[members],
-            color=plotting.COLOURS[index % len(plotting.COLOURS)],
-            linestyle=("-", "--", ":", "-.")[index // len(plotting.COLOURS) % 4],
-            marker="o",
-            markersize=5.5,
-            label=name,
-        )
+        axes.plot(places[members], values[members], marker="o", markersize=5.5, label=name, **look(index))
     _scale(axes, places)
 
 
@@ -110,23 +99,7 @@ def _mark_best(axes: Axes, place: float, score: float, text: str) -> None:
 def _mark_missing(axes: Axes, places: np.ndarray) -> None:
     """Crosses at the bottom, where a score is missing because the loss diverged."""
     if len(places):
-        heights = np.zeros(len(places))
-        axes.plot(
-            places,
-            heights + 0.03,
-            marker="x",
-            markersize=9,
-            markeredgewidth=2.2,
-            color=plotting.COLOURS[3],
-            linestyle="none",
-            transform=axes.get_xaxis_transform(),
-        )
-        axes.text(
-            places.max(),
-            0.09,
-            "diverged",
-            color=plotting.COLOURS[3],
-            ha="right" if len(places) < 3 else "center",
-            transform=axes.get_xaxis_transform(),
-            fontsize=11.5,
-        )
+        own: dict[str, Any] = {"color": plotting.COLOURS[3], "transform": axes.get_xaxis_transform()}
+        cross: dict[str, Any] = {"marker": "x", "markersize": 9, "markeredgewidth": 2.2, "linestyle": "none"}
+        axes.plot(places, np.full(len(places), 0.03), **cross, **own)
+        axes.text(places.max(), 0.09, "diverged", ha="right" if len(places) < 3 else "center", fontsize=11.5, **own)

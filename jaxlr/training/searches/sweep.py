@@ -62,7 +62,7 @@ def make_training(config: Task, data: Dataset) -> Callable[[Schedule], dict[str,
       ValueError: an option does not fit the images.
 
     Example:
-      >>> import jax, jax.numpy as jnp
+      >>> import jax, jaxlr
       >>> from jaxlr.training.data.datasets import load_dataset
       >>> config = Task(width=2, depth=1, batch_size=256, epochs=1, optimizer="sgd")
       >>> training = make_training(config, load_dataset("digits"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlr import plotting
-from jaxlr.plotting.styles import positive, thinned
+from jaxlr.plotting.styles import drawing, look, positive, thinned
 from jaxlr.training.runs.showing.past_runs import PastRun
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _POINTS = 1000
 _WINDOWS = 12  # in the longest run
 _FAR_APART = 5  # highest rates
-_STYLES = ("-", "--", ":", "-.")
 
 
 def plot_runs(runs: Sequence[tuple[str, PastRun]]) -> Figure:
@@ -35,28 +34,21 @@ def plot_runs(runs: Sequence[tuple[str, PastRun]]) -> Figure:
       ModuleNotFoundError: Matplotlib is missing.
     """
     window = max(1, max(len(run.count) for _, run in runs) // _WINDOWS)
-    with plotting.style():
-        from matplotlib.figure import Figure
-
-        labels = [textwrap.wrap(label, 76, subsequent_indent="  ") for label, _ in runs]
-        figure = Figure(figsize=(7.2, 7.4 + 0.22 * sum(map(len, labels))), layout="constrained")
-        rate, loss, accuracy = figure.subplots(3, sharex=True, height_ratios=(1.0, 1.3, 1.3))
+    labels = [textwrap.wrap(label, 76, subsequent_indent="  ") for label, _ in runs]
+    height = 7.4 + 0.22 * sum(map(len, labels))
+    with drawing(height, 3, height_ratios=(1.0, 1.3, 1.3)) as (figure, (rate, loss, accuracy)):
         for index, (_, run) in enumerate(runs):
-            look = {
-                "color": plotting.COLOURS[index % len(plotting.COLOURS)],
-                "linestyle": _STYLES[index // len(plotting.COLOURS) % len(_STYLES)],
-                "zorder": 3.0 - index / len(runs),  # the first, which is the best, lies on top
-            }
+            own = look(index) | {"zorder": 3.0 - index / len(runs)}  # the first, which is the best, lies on top
             places = thinned(len(run.count), _POINTS)
             counts, losses = run.count[places], moving_mean(run.loss, places, window)
-            rate.plot(counts, run.learning_rate[places], label="\n".join(labels[index]), **look)
-            loss.plot(counts, positive(losses), **look)
+            rate.plot(counts, run.learning_rate[places], label="\n".join(labels[index]), **own)
+            loss.plot(counts, positive(losses), **own)
             dots = {"marker": "o", "markersize": 4.5} if len(run.epoch_end) <= 40 else {}
-            accuracy.plot(run.epoch_end, run.validation_accuracy, **dots, **look)
+            accuracy.plot(run.epoch_end, run.validation_accuracy, **dots, **own)
             if run.status != "done":
-                _mark_end(rate, counts, run.learning_rate[places], look)
-                _mark_end(loss, counts, losses, look)
-                _mark_end(accuracy, run.epoch_end, run.validation_accuracy, look)
+                _mark_end(rate, counts, run.learning_rate[places], own)
+                _mark_end(loss, counts, losses, own)
+                _mark_end(accuracy, run.epoch_end, run.validation_accuracy, own)
         rate.set_title("learning rate")
         _scale_rate(rate, [run.learning_rate for _, run in runs])
         loss.set_title("training loss" if window == 1 else f"training loss, mean of {window} updates")
@@ -84,18 +76,9 @@ def moving_mean(values: np.ndarray, places: np.ndarray, window: int) -> np.ndarr
     return np.array(means)
 
 
-def _mark_end(axes: Axes, counts: np.ndarray, values: np.ndarray, look: Mapping[str, Any]) -> None:
-    axes.plot(
-        counts[-1:],
-        values[-1:],
-        marker="o",
-        markersize=9,
-        markerfacecolor=plotting.PAPER,
-        markeredgewidth=2.2,
-        clip_on=False,
-        color=look["color"],
-        zorder=look["zorder"] + 1.0,
-    )
+def _mark_end(axes: Axes, counts: np.ndarray, values: np.ndarray, own: Mapping[str, Any]) -> None:
+    ring: dict[str, Any] = {"marker": "o", "markersize": 9, "markerfacecolor": plotting.PAPER, "markeredgewidth": 2.2}
+    axes.plot(counts[-1:], values[-1:], clip_on=False, color=own["color"], zorder=own["zorder"] + 1.0, **ring)
 
 
 def _scale_rate(axes: Axes, rates: Sequence[np.ndarray]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxlr import plotting
-from jaxlr.plotting.styles import positive, thinned
+from jaxlr.plotting.styles import drawing, positive, thinned
 from jaxlr.training.runs.records.metrics import Record, curves
 
 if TYPE_CHECKING:
@@ -47,11 +47,7 @@ def plot_run(
     """
     (counts, rates, losses, *_), ends, *of_epochs = curves(metrics)
     train_accuracy, validation_accuracy, validation_loss = of_epochs
-    with plotting.style():
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(7.2, 8.0), layout="constrained")
-        rate, loss, accuracy = figure.subplots(3, sharex=True, height_ratios=(1.0, 1.3, 1.3))
+    with drawing(8.0, 3, height_ratios=(1.0, 1.3, 1.3)) as (figure, (rate, loss, accuracy)):
         _draw_rate(rate, counts, rates)
         _draw_loss(loss, counts, losses, ends, validation_loss)
         _draw_accuracy(accuracy, ends, {"train": train_accuracy, "validation": validation_accuracy}, test_accuracy)
