@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable, Iterator
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_BEFORE = "nothing has been begun"
 
 
 class _Ear:
@@ -24,7 +23,7 @@ class _Ear:
 
     def __init__(self, command: str):
         self.command, self.came, self.patient, self.stderr, self.spoken = command, 0, False, 2, False
-        self.stands: Callable[[], str] = lambda: _BEFORE
+        self.stands: Callable[[], str] = lambda: "nothing has been begun"
 
     def listen(self, signals: socket.socket) -> None:
         """Reads the numbers of the signals as they come; ends where the other side is closed."""
@@ -39,14 +38,13 @@ class _Ear:
         if first and self.patient:
             return
         if sys.stdout.isatty():
-            os.write(
-                sys.stdout.fileno(), b"\x1b[?25h\r\x1b[K"
-            )  # the cursor, which a bar has hidden, and the bar's line
+            # The cursor, which a bar has hidden, and the bar's line.
+            os.write(sys.stdout.fileno(), b"\x1b[?25h\r\x1b[K")
         os.write(self.stderr, f"jaxlr {self.command}: {name_of(number)}; {self.stands()}\n".encode(errors="replace"))
         os._exit(128 + number)
 
 
-_ear: _Ear | None = None
+_deaf = _ear = _Ear("")  # where nobody listens, nothing ever comes
 
 
 def name_of(number: int) -> str:
@@ -69,7 +67,7 @@ def listening(command: str, *, last: bool = False) -> Iterator[None]:
         apart would end it without a word.
     """
     global _ear
-    if threading.current_thread() is not threading.main_thread() or _ear is not None:
+    if threading.current_thread() is not threading.main_thread() or _ear is not _deaf:
         yield
         return
     ear, (heard, told) = _Ear(command), socket.socketpair()
@@ -82,7 +80,7 @@ def listening(command: str, *, last: bool = False) -> Iterator[None]:
     try:
         yield
     finally:
-        _ear = None
+        _ear = _deaf
         signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if last else handler)
@@ -95,9 +93,6 @@ def listening(command: str, *, last: bool = False) -> Iterator[None]:
 def patience() -> Iterator[Callable[[], bool]]:
     """Lets a run save itself on the first signal; gives a function that says whether one has come."""
     ear = _ear
-    if ear is None:
-        yield lambda: False
-        return
     ear.patient = True
     try:
         yield lambda: bool(ear.came)
@@ -107,25 +102,24 @@ def patience() -> Iterator[Callable[[], bool]]:
 
 def hear_again() -> None:
     """Takes the signals back from jax.distributed, which puts a handler of its own in the place of Python's."""
-    if _ear is not None:
+    if _ear is not _deaf:
         for number in _SIGNALS:
             signal.signal(number, _nothing)
 
 
 def came() -> int:
     """The number of the first signal; 0 where none has come."""
-    return 0 if _ear is None else _ear.came
+    return _ear.came
 
 
 def spoke() -> None:
     """Keeps that the one line of a command that fails has been said."""
-    if _ear is not None:
-        _ear.spoken = True
+    _ear.spoken = True
 
 
 def has_spoken() -> bool:
     """Whether it has."""
-    return _ear is not None and _ear.spoken
+    return _ear.spoken
 
 
 def stands(how: Callable[[], str]) -> None:
@@ -134,13 +128,12 @@ def stands(how: Callable[[], str]) -> None:
     Args:
       how: gives the words, when they are needed.
     """
-    if _ear is not None:
-        _ear.stands = how
+    _ear.stands = how
 
 
 def how_it_stands() -> str:
     """What `stands` has kept to be said."""
-    return _BEFORE if _ear is None else _ear.stands()
+    return _ear.stands()
 
 
 @contextlib.contextmanager
@@ -150,13 +143,11 @@ def speaking_to(descriptor: int) -> Iterator[None]:
     Args:
       descriptor: of an open file.
     """
-    if _ear is not None:
-        _ear.stderr = descriptor
+    ear, _ear.stderr = _ear, descriptor
     try:
         yield
     finally:
-        if _ear is not None:
-            _ear.stderr = 2
+        ear.stderr = 2
 
 
 def _nothing(*_: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,28 +14,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Picture(NamedTuple):
-    """What is drawn of a range test."""
-
-    rates: np.ndarray
-    losses: np.ndarray
-    smoothed: np.ndarray
-    metrics: np.ndarray | None
-    recommendation: float | None
-    max_stable: float | None
-    title: str
-    subtitle: str  # what was tested
-    why: str  # of the answer
-    ramp: bool = True  # whether the rate rose from update to update
-    seeds: tuple[tuple[np.ndarray, np.ndarray, np.ndarray | None], ...] = ()  # rates, losses, metrics of each
-
-
-def draw(picture: Picture, ax: Any = None) -> Figure:
+def draw(test: Any, ax: Any = None, subtitle: str = "") -> Figure:
     """Draws a range test into a new figure, or its loss on given axes.
 
     Args:
-      picture: what to draw.
+      test: the `RangeTest` to draw.
       ax: Matplotlib axes, or None.
+      subtitle: what was tested.
 
     Returns:
       The figure.
@@ -44,67 +29,77 @@ def draw(picture: Picture, ax: Any = None) -> Figure:
       ModuleNotFoundError: Matplotlib is missing.
 
     Example:
-      >>> rates = np.geomspace(1e-3, 1.0, 4)
-      >>> losses = np.array([2.0, 1.0, 0.5, 4.0])
-      >>> figure = draw(Picture(rates, losses, losses, None, 0.05, 0.1, "learning rate 0.05", "", "why"))
+      >>> from jaxlr.search.ranges.result import Curve, RangeTest
+      >>> rates, losses = np.geomspace(1e-3, 1.0, 4), np.array([2.0, 1.0, 0.5, 4.0])
+      >>> curve = Curve(rates, losses, losses, None, np.ones(4), "end: by hand", None, None, 4)
+      >>> figure = draw(RangeTest.from_curves([curve]))
       >>> figure.axes[0].get_xscale(), figure.get_suptitle()
-      ('log', 'learning rate 0.05')
+      ('log', 'no recommendation')
     """
     if ax is not None:
         with style():
-            _draw_loss(ax, picture)
+            _draw_loss(ax, test)
             ax.set_xlabel("learning rate")
             ax.legend(frameon=False, fontsize=11)
             return ax.figure
-    panels = 1 if picture.metrics is None else 2
+    panels = 1 if test.metrics is None else 2
     with drawing(3.4 + 2.2 * panels, panels) as (figure, axes):
-        _draw_loss(axes[0], picture)
-        if picture.metrics is not None:
-            _draw_metric(axes[1], picture)
+        _draw_loss(axes[0], test)
+        if test.metrics is not None:
+            _draw_metric(axes[1], test)
         axes[-1].set_xlabel("learning rate")
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower left", ncols=2, frameon=False, fontsize=11)
-        figure.suptitle(picture.title, x=0.015, ha="left", fontsize=15, fontweight="bold", color=INK)
-        axes[0].set_title("\n".join(_notes(picture)), fontsize=10.5, fontweight="normal", color=PALE)
+        rate = test.recommendation
+        title = "no recommendation" if rate is None else f"learning rate {rate:.2g}"
+        figure.suptitle(title, x=0.015, ha="left", fontsize=15, fontweight="bold", color=INK)
+        axes[0].set_title("\n".join(_notes(subtitle, test.why)), fontsize=10.5, fontweight="normal", color=PALE)
     return figure
 
 
-def _notes(picture: Picture) -> list[str]:
+def _notes(*notes: str) -> list[str]:
     """The smaller lines under the title."""
-    found = [textwrap.fill(each, 88) for each in (picture.subtitle, picture.why) if each]
+    found = [textwrap.fill(each, 88) for each in notes if each]
     return [*found, ""] if found else []
 
 
-def _draw_loss(axes: Axes, picture: Picture) -> None:
-    for rates, losses, _ in picture.seeds:
-        axes.plot(rates, losses, color=COLOURS[0], alpha=0.2, linewidth=0.7)
-    if picture.ramp:
-        axes.plot(picture.rates, picture.losses, color=COLOURS[0], alpha=0.45, linewidth=1.0, label="loss of a batch")
-        axes.plot(picture.rates, picture.smoothed, color=COLOURS[0], label="running mean")
+def _seeds(test: Any) -> tuple[Any, ...]:
+    """The curves that are drawn beside their median."""
+    return test.curves if len(test.curves) > 1 else ()
+
+
+def _draw_loss(axes: Axes, test: Any) -> None:
+    for curve in _seeds(test):
+        axes.plot(curve.learning_rates, curve.losses, color=COLOURS[0], alpha=0.2, linewidth=0.7)
+    if test.curves[0].start_loss is None:  # a ramp
+        axes.plot(
+            test.learning_rates, test.losses, color=COLOURS[0], alpha=0.45, linewidth=1.0, label="loss of a batch"
+        )
+        axes.plot(test.learning_rates, test.smoothed, color=COLOURS[0], label="running mean")
     else:
-        axes.plot(picture.rates, picture.losses, color=COLOURS[0], label="loss after training at this rate")
+        axes.plot(test.learning_rates, test.losses, color=COLOURS[0], label="loss after training at this rate")
     axes.set_ylabel("loss")
-    _mark(axes, picture, labelled=True)
-    _show_below_explosion(axes, picture)
+    _mark(axes, test, labelled=True)
+    _show_below_explosion(axes, test)
 
 
-def _draw_metric(axes: Axes, picture: Picture) -> None:
-    assert picture.metrics is not None
-    for rates, _, metrics in picture.seeds:
-        if metrics is not None:
-            axes.plot(rates, metrics, color=COLOURS[2], alpha=0.25, linewidth=0.7)
-    axes.plot(picture.rates, picture.metrics, color=COLOURS[2])
+def _draw_metric(axes: Axes, test: Any) -> None:
+    assert test.metrics is not None
+    for curve in _seeds(test):
+        if curve.metrics is not None:
+            axes.plot(curve.learning_rates, curve.metrics, color=COLOURS[2], alpha=0.25, linewidth=0.7)
+    axes.plot(test.learning_rates, test.metrics, color=COLOURS[2])
     axes.set_ylabel("metric")
-    _mark(axes, picture, labelled=False)
+    _mark(axes, test, labelled=False)
 
 
-def _mark(axes: Axes, picture: Picture, *, labelled: bool) -> None:
+def _mark(axes: Axes, test: Any, *, labelled: bool) -> None:
     """The answer and the largest stable rate as upright lines, told apart without colour."""
-    axes.set_xscale("linear" if picture.rates[0] <= 0.0 else "log")
+    axes.set_xscale("linear" if test.learning_rates[0] <= 0.0 else "log")
     axes.margins(x=0.01)
     marks = [
-        (picture.recommendation, "recommendation", COLOURS[1], "-", 2.2),
-        (picture.max_stable, "stable up to", INK, "--", 1.4),
+        (test.recommendation, "recommendation", COLOURS[1], "-", 2.2),
+        (test.max_stable, "stable up to", INK, "--", 1.4),
     ]
     for rate, name, colour, line, width in marks:
         if rate is not None:
@@ -112,13 +107,13 @@ def _mark(axes: Axes, picture: Picture, *, labelled: bool) -> None:
             axes.axvline(rate, color=colour, linestyle=line, linewidth=width, label=label)
 
 
-def _show_below_explosion(axes: Axes, picture: Picture) -> None:
+def _show_below_explosion(axes: Axes, test: Any) -> None:
     """Cuts off what is far above the start: a loss of 1e9 at the end would flatten everything before."""
-    finite = picture.losses[np.isfinite(picture.losses)]
+    finite = test.losses[np.isfinite(test.losses)]
     if not len(finite):
         return
     early = finite[: max(2, len(finite) // 4)].max()
-    low = float(min(finite.min(), np.nanmin(np.where(np.isfinite(picture.smoothed), picture.smoothed, np.nan))))
+    low = float(min(finite.min(), np.nanmin(np.where(np.isfinite(test.smoothed), test.smoothed, np.nan))))
     height = float(early) - low
     high = float(early) + 0.4 * height
     if height > 0.0 and finite.max() > high:

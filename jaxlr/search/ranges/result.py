@@ -329,22 +329,7 @@ class RangeTest:
         Raises:
           ModuleNotFoundError: Matplotlib is missing.
         """
-        picture = pictures.Picture(
-            rates=self.learning_rates,
-            losses=self.losses,
-            smoothed=self.smoothed,
-            metrics=self.metrics,
-            recommendation=self.recommendation,
-            max_stable=self.max_stable,
-            title=f"learning rate {self.recommendation:.2g}"
-            if self.recommendation is not None
-            else "no recommendation",
-            subtitle=subtitle,
-            why=self.why,
-            ramp=self.curves[0].start_loss is None,
-            seeds=tuple((c.learning_rates, c.losses, c.metrics) for c in self.curves) if len(self.curves) > 1 else (),
-        )
-        return pictures.draw(picture, ax)
+        return pictures.draw(self, ax, subtitle)
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON-able data: the curves, every suggestion, and None in place of what has no answer."""
