@@ -9,11 +9,13 @@ import io
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from jaxlr.files import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,15 +134,8 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], *, dark: bool = Fa
     with style():
         figure.savefig(content, format=path.suffix[1:].lower(), metadata={"Date": None} if is_svg else None)
     written = darkened(content.getvalue().decode()).encode() if dark else content.getvalue()
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with whole(path) as part:
         part.write_bytes(written)
-        part.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def darkened(svg: str) -> str:

@@ -19,6 +19,7 @@ ORDER = [
     "typing",
     "errors",
     "arguments",
+    "files",
     "hints",
     "numerics.wide",
     "loops",

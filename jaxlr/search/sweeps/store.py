@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
@@ -10,12 +9,14 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxlr.files import whole
 from jaxlr.schedules import Schedule
 
 _MANIFEST = "sweep.json"
@@ -55,7 +56,8 @@ class Store:
         elif any(self._files()):
             raise ValueError(f"folder {str(folder)!r} holds results but no {_MANIFEST}: give another folder")
         else:
-            _write(path, (json.dumps(manifest, indent=2) + "\n").encode())
+            with _whole(path) as part:
+                part.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
     def load(self, shapes: Sequence[jax.ShapeDtypeStruct]) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """The finished groups: their members and their results.
@@ -90,10 +92,9 @@ class Store:
         Raises:
           OSError: it cannot be written; it has the file's name.
         """
-        content = io.BytesIO()
         arrays: dict[str, Any] = {str(index): result for index, result in enumerate(results)}
-        np.savez(content, members=members, **arrays)
-        _write(self._folder / f"members-{members[0]:06}.npz", content.getvalue())
+        with _whole(self._folder / f"members-{members[0]:06}.npz") as part, part.open("wb") as file:
+            np.savez(file, members=members, **arrays)
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("members-*.npz"))
@@ -126,12 +127,5 @@ def _viewed(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return array.view(dtype) if array.dtype.kind == "V" else array
 
 
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.{jax.process_index()}.part")  # several processes may write the same file
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise OSError(error.errno, error.strerror, str(path)) from None
+def _whole(path: Path) -> AbstractContextManager[Path]:
+    return whole(path, f".{jax.process_index()}.part")  # several processes may write the same file

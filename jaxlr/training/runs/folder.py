@@ -1,6 +1,5 @@
 """A run's folder: always a new or an empty one, made whole or not at all."""
 
-import contextlib
 import errno
 import itertools
 import json
@@ -10,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxlr.files import whole
+
 try:
     import fcntl
 except ModuleNotFoundError:  # Windows
@@ -17,8 +18,8 @@ except ModuleNotFoundError:  # Windows
 
 # Stands in a folder from its making to its config.json: whatever ended the process between may be made anew.
 _STARTING = ".starting"
-_MADE = (_STARTING, "metrics.jsonl", "checkpoints", "config.part", "range_test.json", "range_test.part")
-_MADE += ("range_test.png", "events.out.tfevents.*.jaxlr", "wandb", "wandb.id", "mlflow.id")
+_MADE = (_STARTING, "metrics.jsonl", "checkpoints", "*.part", "range_test.json", "range_test.png")
+_MADE += ("events.out.tfevents.*.jaxlr", "wandb", "wandb.id", "mlflow.id")
 
 
 class FolderLock:
@@ -151,11 +152,5 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     Raises:
       OSError: it cannot be written; it has the file's name.
     """
-    part = path.with_suffix(".part")
-    try:
+    with whole(path) as part:
         part.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise OSError(error.errno, error.strerror, str(path)) from None

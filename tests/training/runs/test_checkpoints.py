@@ -144,6 +144,15 @@ def test_what_tensorstore_answers_too_late_is_dropped_and_nothing_else(tmp_path,
     assert told == ["another"] * 3
 
 
+def test_the_hook_is_given_back_where_no_read_has_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
+    before = sys.unraisablehook
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(CheckpointError, match="holds no complete checkpoint"):
+        read_position(tmp_path)
+    assert sys.unraisablehook == before
+
+
 def test_a_folder_without_a_checkpoint_is_named(tmp_path):
     with pytest.raises(CheckpointError) as caught:
         read_position(tmp_path)

@@ -261,14 +261,14 @@ def _read_notes(folder: Path, count: int | None = None) -> tuple[Position, dict[
         raise CheckpointError(f"{folder}: holds no checkpoint; a run writes them with --checkpoint-every")
     with _errors(f"{place}: cannot be read"), _reader(place) as manager:
         count = manager.latest_step() if count is None else count
-        if count is None:
-            raise CheckpointError(f"{place}: holds no complete checkpoint")
-        _verify(place / str(count))
-        with _errors(_unreadable(place / str(count))):
-            restored = manager.restore(count, args=ocp.args.Composite(position=ocp.args.JsonRestore()))  # pyright: ignore[reportCallIssue]
-            notes: dict[str, Any] = dict(restored["position"])
-            check_fields(notes, {"layout": _is_layout}, what="a checkpoint")
-            return to_position(notes), notes["layout"]
+        if count is not None:
+            _verify(place / str(count))
+            with _errors(_unreadable(place / str(count))):
+                restored = manager.restore(count, args=ocp.args.Composite(position=ocp.args.JsonRestore()))  # pyright: ignore[reportCallIssue]
+                notes: dict[str, Any] = dict(restored["position"])
+                check_fields(notes, {"layout": _is_layout}, what="a checkpoint")
+                return to_position(notes), notes["layout"]
+    raise CheckpointError(f"{place}: holds no complete checkpoint")  # no read has failed: after its context
 
 
 def _is_layout(layout: Any) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from jaxlr.files import whole
 from jaxlr.training.runs.records.schema import check_fields, read_json, text
 
 FILE = "checksums.json"
@@ -35,9 +36,8 @@ def write_checksums(folder: Path, pattern: str = "**/*") -> None:
     known = read_json(folder / FILE)["sha256"] if (folder / FILE).exists() else {}
     names = (path.relative_to(folder).as_posix() for path in folder.glob(pattern) if path.is_file())
     new = {name: _sha256(folder / name) for name in sorted(names) if name not in known and not name.startswith(FILE)}
-    part = folder / f"{FILE}.part"
-    part.write_text(json.dumps({"sha256": {**known, **new}}, indent=1) + "\n", encoding="utf-8")
-    part.replace(folder / FILE)
+    with whole(folder / FILE) as part:
+        part.write_text(json.dumps({"sha256": {**known, **new}}, indent=1) + "\n", encoding="utf-8")
 
 
 def changed_file(folder: Path) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxlr.errors import CheckpointError
+from jaxlr.files import whole
 from jaxlr.training.runs.saving.layout import check_layout, layout_of, named_arrays
 
 FILE = "weights.npz"
@@ -30,17 +30,9 @@ def write_weights(folder: Path, network: Any, count: int) -> None:
     Raises:
       OSError: it cannot be written; it has the file's name.
     """
-    path = folder / FILE
-    part = path.with_suffix(".part")
     arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in _weights(network).items()}
-    try:
-        with part.open("wb") as file:
-            np.savez(file, **{_COUNT: np.int64(count), **arrays})
-        part.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise OSError(error.errno, error.strerror, str(path)) from None
+    with whole(folder / FILE) as part, part.open("wb") as file:
+        np.savez(file, **{_COUNT: np.int64(count), **arrays})
 
 
 def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
