@@ -108,8 +108,7 @@ def _gpus(name: str, chip: Chip, topology: str) -> tuple[tuple[Any, ...], int]:
     return tuple(found), int(fraction * chip.memory)
 
 
-def _cpus(name: str, chip: Chip, topology: str) -> tuple[tuple[Any, ...], int]:
-    del chip
+def _cpus(name: str, _: Chip, topology: str) -> tuple[tuple[Any, ...], int]:
     there, wanted = jax.devices("cpu"), math.prod(map(int, topology.split("x")))
     if wanted > len(there):
         raise TargetError(

@@ -2,7 +2,6 @@
 
 import gzip
 import tarfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxlr.errors import DataError
-from jaxlr.training.data.idx import check_regular, read_bytes
+from jaxlr.training.data.idx import opened, read_bytes
 from jaxlr.training.data.pickled import PickledArray, unpickle
 from jaxlr.training.data.splits import Split
 
@@ -78,22 +77,20 @@ def load_cifar10_archive(archive: Path) -> tuple[Split, Split]:
     """
     wanted = {f"{name}.bin": name for name in (*_TRAIN, _TEST)}
     batches: dict[str, Batch] = {}
-    try:
-        check_regular(archive)
-        # One pass from front to back: going back in a compressed archive means decompressing it again.
-        with gzip.open(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r|") as members:
-            for member in members:
-                if member.offset_data + member.size > _LARGEST_ARCHIVE:
-                    raise DataError(f"{archive}: unpacks to more than {_LARGEST_ARCHIVE:,} bytes")
-                name = wanted.get(PurePosixPath(member.name).name)
-                content = members.extractfile(member) if name and member.isfile() else None
-                if name and content:
-                    batches[name] = _parse_binary(content.read(), origin=f"{archive}: {name}.bin")
-            unpacked.read(_PADDING)  # to the end, where the checksum is
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{archive}: truncated or damaged archive ({error})") from error
-    except OSError as error:
-        raise DataError(f"{archive}: {error.strerror or error}") from error
+    # One pass from front to back: going back in a compressed archive means decompressing it again.
+    with (
+        opened(archive, "archive") as file,
+        gzip.open(file) as unpacked,
+        tarfile.open(fileobj=unpacked, mode="r|") as members,
+    ):
+        for member in members:
+            if member.offset_data + member.size > _LARGEST_ARCHIVE:
+                raise DataError(f"{archive}: unpacks to more than {_LARGEST_ARCHIVE:,} bytes")
+            name = wanted.get(PurePosixPath(member.name).name)
+            content = members.extractfile(member) if name and member.isfile() else None
+            if name and content:
+                batches[name] = _parse_binary(content.read(), origin=f"{archive}: {name}.bin")
+        unpacked.read(_PADDING)  # to the end, where the checksum is
     missing = [f"{name}.bin" for name in (*_TRAIN, _TEST) if name not in batches]
     if missing:
         raise DataError(f"{archive}: no {', '.join(missing)} in it")

@@ -8,8 +8,6 @@ import numpy as np
 
 from jaxlr.training.data.splits import Dataset, MappedRows
 
-_ROWS = 1024  # of images in a mapped file; the others are not read
-
 
 def fingerprint(data: Dataset) -> str:
     """The SHA-256 of the three parts: number, shape and dtype of the images, their bytes, and the labels.
@@ -36,7 +34,7 @@ def fingerprint(data: Dataset) -> str:
         images = part.images
         digest.update(f"{images.shape} {np.dtype(images.dtype).name}\n".encode())
         if isinstance(images, MappedRows):
-            images = images[np.unique(np.linspace(0, len(images) - 1, _ROWS).astype(np.int64))]
+            images = images.some()
         digest.update(np.ascontiguousarray(images).data)
         digest.update(np.ascontiguousarray(part.labels, "<i4").data)
     return digest.hexdigest()

@@ -3,9 +3,12 @@
 import gzip
 import math
 import stat
+import tarfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -33,28 +36,33 @@ def read_bytes(path: Path, most: int = LARGEST) -> bytes:
       Traceback (most recent call last):
       jaxlr.errors.DataError: absent: No such file or directory
     """
-    try:
-        check_regular(path)
-        with path.open("rb") as file:
-            # Browsers and proxies unpack a .gz without renaming it, so the bytes decide; no IDX file begins like gzip.
-            packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-            file.seek(0)
-            return gzip.GzipFile(fileobj=file).read(most) if packed else file.read(most)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{path}: truncated or damaged gzip file ({error})") from error
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
+    with opened(path, "gzip file") as file:
+        # Browsers and proxies unpack a .gz without renaming it, so the bytes decide; no IDX file begins like gzip.
+        packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        file.seek(0)
+        return gzip.GzipFile(fileobj=file).read(most) if packed else file.read(most)
 
 
-def check_regular(path: Path) -> None:
-    """Refuses a pipe, a device or a folder, of which a reader might wait for ever.
+@contextmanager
+def opened(path: Path, kind: str = "file") -> Iterator[IO[bytes]]:
+    """Opens a file to be read; a pipe, a device or a folder is refused, of which a reader might wait for ever.
+
+    Args:
+      path: the file.
+      kind: what a file is that turns out to be cut off or damaged.
 
     Raises:
-      OSError: there is no such file.
-      DataError: it is no regular file.
+      DataError: it is no regular file, or cannot be read, here or inside the `with` block.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise DataError(f"{path}: no regular file")
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(f"{path}: no regular file")
+        with path.open("rb") as file:
+            yield file
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path}: truncated or damaged {kind} ({error})") from error
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
 
 
 def read_idx(path: Path, *, dimensions: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 
 from jaxlr.errors import DataError
-from jaxlr.training.data.idx import LARGEST, check_regular
+from jaxlr.training.data.idx import LARGEST, opened
 from jaxlr.training.data.splits import MappedRows, Split, hold_out_test
 
 _KERAS = ("x_train", "y_train", "x_test", "y_test")
@@ -41,12 +41,8 @@ def load_npz(path: Path) -> tuple[Split, Split, bool]:
       >>> train.images.shape, len(test), drawn_here
       ((8, 8, 8, 1), 2, True)
     """
-    try:
-        check_regular(path)
-        with path.open("rb") as file:
-            arrays = _read_arrays(file, origin=str(path))
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
+    with opened(path) as file:
+        arrays = _read_arrays(file, origin=str(path))
     return _to_parts(arrays, origin=str(path))
 
 
@@ -80,15 +76,13 @@ def load_npy_folder(folder: Path) -> tuple[Split, Split, bool]:
     arrays = {}
     for name in _KERAS if set(_KERAS) <= set(there) else _WHOLE:
         path = folder / f"{name}.npy"
-        try:
-            check_regular(path)
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except DataError:
-            raise
-        except OSError as error:
-            raise DataError(f"{path}: {error.strerror or error}") from error
-        except Exception as error:  # NumPy raises many kinds over a damaged header
-            raise DataError(f"{path}: unreadable ({error})") from error
+        with opened(path):
+            try:
+                array = np.load(path, mmap_mode="r", allow_pickle=False)
+            except OSError:
+                raise
+            except Exception as error:  # NumPy raises many kinds over a damaged header
+                raise DataError(f"{path}: unreadable ({error})") from error
         if hasattr(array, "close"):  # an archive under the name of an array
             array.close()
         if not isinstance(array, np.memmap):
