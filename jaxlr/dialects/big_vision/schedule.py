@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict, Unpack
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.big_vision.durations import UNITS, Durations
 from jaxlr.dialects.common import Number, Updates
-from jaxlr.schedules import (
-    Schedule,
-    constant,
-    cosine,
-    inverse_sqrt,
-    leaves,
-    linear,
-    piecewise_constant,
-    polynomial,
-    warmup,
-)
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Lengths, Scalar, Scalars
 
 
@@ -111,7 +102,7 @@ def create_learning_rate_schedule(
         raise ValueError(f"{name} must be below total_steps, {total}, got {warm} updates")
     if decay_type == "stair":
         stairs = _stairs(rate, kw)
-        schedule = stairs if common.equals(warm, 0) else warmup(stairs, warm, overlap=True)
+        schedule = stairs if common.equals(warm, 0) else core.warmup(stairs, warm, overlap=True)
     else:
         schedule = common.warmed(_decay(decay_type, rate, total - warm, durations, kw), warm)
     return schedule if common.equals(cool, 0) else schedule * _cooling(total, cool)
@@ -121,15 +112,15 @@ def _decay(kind: str, rate: Number, steps: Updates, durations: Durations, kw: An
     """What follows the warm-up."""
     steps = common.at_least_one(steps)
     if kind == "cosine":
-        return cosine(rate, steps)
+        return core.cosine(rate, steps)
     if kind == "rsqrt":
         scale = durations.updates("timescale", kw.get("timescale", 10_000))
         if common.equals(scale, 0):
             raise ValueError("timescale must be at least 1, got 0")
-        return inverse_sqrt(rate, timescale=scale).shift(scale + durations.updates("shift", kw.get("shift", 0)))
+        return core.inverse_sqrt(rate, timescale=scale).shift(scale + durations.updates("shift", kw.get("shift", 0)))
     name = "end" if "end" in kw else "linear_end"
     end, power = common.number(name, kw.get(name, 0.0)), kw.get("power", 1)
-    return linear(rate, end, steps) if common.equals(power, 1) else polynomial(rate, end, power, steps)
+    return core.linear(rate, end, steps) if common.equals(power, 1) else core.polynomial(rate, end, power, steps)
 
 
 def _stairs(rate: Number, kw: Any) -> Schedule:
@@ -138,11 +129,11 @@ def _stairs(rate: Number, kw: Any) -> Schedule:
     if len(steps) != len(mults):
         raise ValueError(f"mults must be one for each of steps, got {len(mults)} for {len(steps)} steps")
     rates = [rate * common.number(f"mults[{i}]", mult) for i, mult in enumerate(mults)]
-    return piecewise_constant([rate, *rates], leaves.lengths("steps", steps)) if steps else constant(rate)
+    return core.piecewise_constant([rate, *rates], leaves.lengths("steps", steps)) if steps else core.constant(rate)
 
 
 def _cooling(total: Updates, steps: Updates) -> Schedule:
     """The factor of the cooldown, which ends where the run does."""
     if common.known(total, steps) and total >= steps:
-        return linear(1.0, 0.0, steps, transition_begin=total - steps)
-    return linear(1.0, 0.0, steps).shift(steps - total)
+        return core.linear(1.0, 0.0, steps, transition_begin=total - steps)
+    return core.linear(1.0, 0.0, steps).shift(steps - total)

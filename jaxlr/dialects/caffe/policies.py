@@ -8,19 +8,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxlr import schedules as core
 from jaxlr.arguments import meant
 from jaxlr.dialects import common
-from jaxlr.schedules import (
-    Schedule,
-    constant,
-    custom,
-    exponential,
-    inverse_time,
-    leaves,
-    multi_step,
-    polynomial,
-    step_decay,
-)
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Lengths, Scalar
 
 # What each policy reads beside base_lr.
@@ -91,25 +82,25 @@ def learning_rate(
 
 
 def _step(base: Any, gamma: Any, stepsize: Any) -> Schedule:
-    return step_decay(base, leaves.factor("gamma", gamma), common.length("stepsize", stepsize, minimum=1))
+    return core.step_decay(base, leaves.factor("gamma", gamma), common.length("stepsize", stepsize, minimum=1))
 
 
 def _multistep(base: Any, gamma: Any, stepvalue: Any) -> Schedule:
     steps = [common.length(f"stepvalue[{i}]", each) for i, each in enumerate(leaves.sequence("stepvalue", stepvalue))]
-    return multi_step(base, sorted(steps), leaves.factor("gamma", gamma)) if steps else constant(base)
+    return core.multi_step(base, sorted(steps), leaves.factor("gamma", gamma)) if steps else core.constant(base)
 
 
 def _inv(base: Any, gamma: Any, power: Any) -> Schedule:
-    return inverse_time(1.0, common.number("gamma", gamma)) ** leaves.positive("power", power) * base
+    return core.inverse_time(1.0, common.number("gamma", gamma)) ** leaves.positive("power", power) * base
 
 
 def _poly(base: Any, power: Any, max_iter: Any) -> Schedule:
-    return polynomial(base, 0.0, leaves.positive("power", power), common.length("max_iter", max_iter, minimum=1))
+    return core.polynomial(base, 0.0, leaves.positive("power", power), common.length("max_iter", max_iter, minimum=1))
 
 
 def _sigmoid(base: Any, gamma: Any, stepsize: Any) -> Schedule:
     middle = common.length("stepsize", stepsize, minimum=1)
-    return custom(sigmoid, gamma=common.signed("gamma", gamma), stepsize=middle) * base
+    return core.custom(sigmoid, gamma=common.signed("gamma", gamma), stepsize=middle) * base
 
 
 def sigmoid(count: jax.Array, gamma: jax.Array, stepsize: jax.Array) -> jax.Array:
@@ -118,9 +109,9 @@ def sigmoid(count: jax.Array, gamma: jax.Array, stepsize: jax.Array) -> jax.Arra
 
 
 _POLICIES: dict[str, Callable[..., Schedule]] = {
-    "fixed": constant,
+    "fixed": core.constant,
     "step": _step,
-    "exp": lambda base, gamma: exponential(base, leaves.factor("gamma", gamma)),
+    "exp": lambda base, gamma: core.exponential(base, leaves.factor("gamma", gamma)),
     "inv": _inv,
     "multistep": _multistep,
     "poly": _poly,

@@ -5,19 +5,10 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number, Updates
-from jaxlr.schedules import (
-    Schedule,
-    constant,
-    cosine,
-    inverse_time,
-    leaves,
-    linear,
-    per_epoch,
-    piecewise_constant,
-    warmup,
-)
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Scalar
 
 Rise: TypeAlias = Literal["log", "linear"]
@@ -56,7 +47,7 @@ def LRRangeTest(
     steps = common.length("lr_range_test_step_size", lr_range_test_step_size, minimum=1)
     growth = common.number("lr_range_test_step_rate", lr_range_test_step_rate)
     stairs = leaves.flag("lr_range_test_staircase", lr_range_test_staircase)
-    divisor = inverse_time(1.0, growth, transition_steps=steps, staircase=stairs)
+    divisor = core.inverse_time(1.0, growth, transition_steps=steps, staircase=stairs)
     return _from(divisor**-1 * first, last_batch_iteration, lag=0)
 
 
@@ -107,7 +98,7 @@ def OneCycle(
     decay = common.number("decay_lr_rate", decay_lr_rate)
     unit = common.length("decay_step_size", decay_step_size)
     still = common.equals(unit, 0) or common.equals(decay, 0)
-    after = constant(low) if still else inverse_time(low, decay, transition_steps=unit)
+    after = core.constant(low) if still else core.inverse_time(low, decay, transition_steps=unit)
     sizes = _sizes(cycle_first_step_size, cycle_second_step_size)
     stairs = _stairs(cycle_first_stair_count, cycle_second_stair_count)
     return _from(_cycle(low, peak, *sizes, *stairs, after), last_batch_iteration, lag=0)
@@ -159,9 +150,9 @@ def one_cycle_momentum(
     growth = common.number("decay_mom_rate", decay_mom_rate)
     unit = common.length("decay_step_size", decay_step_size)
     if common.equals(unit, 0) or common.equals(growth, 0):
-        after = constant(high)
+        after = core.constant(high)
     else:
-        after = (inverse_time(1.0, growth, transition_steps=unit) ** -1 * high).clip(0.0, _LARGEST_MOMENTUM)
+        after = (core.inverse_time(1.0, growth, transition_steps=unit) ** -1 * high).clip(0.0, _LARGEST_MOMENTUM)
     sizes = _sizes(cycle_first_step_size, cycle_second_step_size)
     stairs = _stairs(cycle_first_stair_count, cycle_second_stair_count)
     return _from(_cycle(high, low, *sizes, *stairs, after), last_batch_iteration, lag=0)
@@ -196,7 +187,7 @@ def WarmupLR(
     rate = common.number("lr", lr)
     low = common.number("warmup_min_lr", warmup_min_lr)
     peak = rate if warmup_max_lr is None else common.number("warmup_max_lr", warmup_max_lr)
-    return _from(_warmed(constant(peak), low, _warm_up(warmup_num_steps), warmup_type), last_batch_iteration)
+    return _from(_warmed(core.constant(peak), low, _warm_up(warmup_num_steps), warmup_type), last_batch_iteration)
 
 
 def WarmupDecayLR(
@@ -233,7 +224,7 @@ def WarmupDecayLR(
     if common.known(left) and left <= 0:
         return _from(_cut(low, peak, warm, warmup_type), last_batch_iteration)
     begin = 1 if leaves.choice("warmup_type", warmup_type, RISES) == "log" else 0  # the peak comes twice
-    fall = linear(peak, low, left, transition_begin=begin)
+    fall = core.linear(peak, low, left, transition_begin=begin)
     return _from(_warmed(fall, low, warm, warmup_type), last_batch_iteration)
 
 
@@ -269,14 +260,14 @@ def WarmupCosineLR(
     total = common.length("total_num_steps", total_num_steps, minimum=1)
     share = common.number("warmup_min_ratio", warmup_min_ratio)
     low, end = share * peak, common.number("cos_min_ratio", cos_min_ratio) * peak
-    fall = cosine(peak, common.at_least_one(total - warm), end_value=end)
+    fall = core.cosine(peak, common.at_least_one(total - warm), end_value=end)
     if leaves.choice("warmup_type", warmup_type, RISES) == "log":
         whole = _warmed(fall, low, warm, "log")
     else:
         whole = common.up_and(fall.shift(1), peak, warm, low)
     if common.equals(share, 0) or not common.equals(last_batch_iteration, -1):
         return _from(whole, last_batch_iteration)
-    return common.in_turn((constant(0.0), 1), last=whole)
+    return common.in_turn((core.constant(0.0), 1), last=whole)
 
 
 def _from(schedule: Schedule, last_batch_iteration: Length, lag: int = 1) -> Schedule:
@@ -294,15 +285,15 @@ def _warmed(after: Schedule, low: Number, steps: Updates, kind: str) -> Schedule
     """The warm-up to where what follows starts; the logarithm is there an update before its end."""
     first = None if common.equals(low, 0) else low
     if leaves.choice("warmup_type", kind, RISES) == "log":
-        return warmup(after, steps - 1, init_value=first, kind="log")
-    return warmup(after, steps, init_value=first)
+        return core.warmup(after, steps - 1, init_value=first, kind="log")
+    return core.warmup(after, steps, init_value=first)
 
 
 def _cut(low: Number, peak: Number, steps: Updates, kind: str) -> Schedule:
     """A warm-up that is the whole run or more, and the lowest rate."""
     if leaves.choice("warmup_type", kind, RISES) == "linear":
-        return common.up_and(constant(low), peak, steps, low)
-    return common.in_turn((_warmed(constant(peak), low, steps, kind), steps), last=constant(low))
+        return common.up_and(core.constant(low), peak, steps, low)
+    return common.in_turn((_warmed(core.constant(peak), low, steps, kind), steps), last=core.constant(low))
 
 
 def _sizes(first: Length, second: Length | None) -> tuple[Updates, Updates]:
@@ -321,10 +312,10 @@ def _cycle(
     start: Number, peak: Number, up: Updates, down: Updates, stairs_up: Updates, stairs_down: Updates, after: Schedule
 ) -> Schedule:
     """There and back, and what follows."""
-    rise = linear(start, peak, up)
+    rise = core.linear(start, peak, up)
     if not common.equals(stairs_up, 0):
         rise = _staircase("cycle_first_stair_count", start, peak, up, stairs_up)
-    fall = linear(peak, start, common.at_least_one(down))
+    fall = core.linear(peak, start, common.at_least_one(down))
     if not common.equals(stairs_down, 0) and not common.equals(down, 0):
         fall = _staircase("cycle_second_stair_count", peak, start, down, stairs_down, late=False)
     return common.in_turn((rise, up), (fall, down), last=after)
@@ -346,8 +337,8 @@ def _staircase(
         raise ValueError(f"{name} must be at most the updates of its way, {updates}, got {stairs}")
     width, rest = divmod(updates, stairs)
     if late:
-        return per_epoch(linear(start, stop, stairs), updates / stairs if rest else width)
+        return core.per_epoch(core.linear(start, stop, stairs), updates / stairs if rest else width)
     if not rest:
-        return per_epoch(linear(start, stop, stairs), width).shift(width - 1)
+        return core.per_epoch(core.linear(start, stop, stairs), width).shift(width - 1)
     heights = [start + (stop - start) * (i / stairs) for i in range(stairs + 1)]
-    return piecewise_constant(heights, [i * updates // stairs + 1 for i in range(stairs)])
+    return core.piecewise_constant(heights, [i * updates // stairs + 1 for i in range(stairs)])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
-from jaxlr.schedules import Schedule, constant, exponential, leaves, linear, polynomial
-from jaxlr.schedules import inverse_sqrt as inverse_root
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Scalar
 
 
@@ -49,11 +49,11 @@ def tri_stage(
     fall = common.length("decay_steps", decay_steps, minimum=1)
     first = peak * common.number("init_lr_scale", init_lr_scale)
     share = common.positive("final_lr_scale", final_lr_scale)
-    down = exponential(peak, share, transition_steps=fall, end_value=peak * share)
+    down = core.exponential(peak, share, transition_steps=fall, end_value=peak * share)
     if common.equals(share, 1.0):
-        down = constant(peak)
-    rise = linear(first, peak, common.at_least_one(warm))
-    return common.in_turn((rise, warm), (constant(peak), hold), last=down)
+        down = core.constant(peak)
+    rise = core.linear(first, peak, common.at_least_one(warm))
+    return common.in_turn((rise, warm), (core.constant(peak), hold), last=down)
 
 
 def polynomial_decay(
@@ -93,7 +93,7 @@ def polynomial_decay(
     left = common.length("total_num_update", total_num_update, minimum=1) - warm
     if common.known(left) and left < 1:
         raise ValueError(f"total_num_update must be above warmup_updates, {warmup_updates}, got {total_num_update}")
-    return common.warmed(polynomial(peak, end, leaves.positive("power", power), left), warm)
+    return common.warmed(core.polynomial(peak, end, leaves.positive("power", power), left), warm)
 
 
 def inverse_sqrt(lr: Scalar, warmup_updates: Length = 4000, warmup_init_lr: Scalar = -1) -> Schedule:
@@ -119,7 +119,7 @@ def inverse_sqrt(lr: Scalar, warmup_updates: Length = 4000, warmup_init_lr: Scal
     if common.known(first) and first < 0:
         first = 0.0
     warm = common.length("warmup_updates", warmup_updates, minimum=1)
-    return common.up_and(inverse_root(peak, timescale=warm).shift(warm), peak, warm, first)
+    return common.up_and(core.inverse_sqrt(peak, timescale=warm).shift(warm), peak, warm, first)
 
 
 def _phases(phase_ratio: Sequence[float], max_update: Length | None) -> tuple[int, int, int]:

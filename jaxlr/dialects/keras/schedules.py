@@ -16,20 +16,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number, Updates
-from jaxlr.schedules import (
-    Schedule,
-    cosine,
-    cosine_restarts,
-    exponential,
-    inverse_time,
-    leaves,
-    piecewise_constant,
-    polynomial,
-    polynomial_cycles,
-    warmup,
-)
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Number as Known
 from jaxlr.transforms.hyperparameters import NumberOrSchedule
@@ -64,7 +54,7 @@ def ExponentialDecay(
       [1.0, 0.5, 0.25, 0.0625]
     """
     del name
-    return exponential(
+    return core.exponential(
         leaves.number("initial_learning_rate", initial_learning_rate),
         decay_rate,
         transition_steps=_updates("decay_steps", decay_steps),
@@ -93,7 +83,7 @@ def PiecewiseConstantDecay(
     items = enumerate(leaves.sequence("boundaries", boundaries))
     last = [_updates(f"boundaries[{i}]", item, minimum=0) for i, item in items]
     leaves.lengths("boundaries", last, minimum=0)
-    return piecewise_constant(values, [count + 1 for count in last])
+    return core.piecewise_constant(values, [count + 1 for count in last])
 
 
 def PolynomialDecay(
@@ -128,7 +118,7 @@ def PolynomialDecay(
     del name
     first = leaves.number("initial_learning_rate", initial_learning_rate)
     last = leaves.number("end_learning_rate", end_learning_rate)
-    family = polynomial_cycles if leaves.flag("cycle", cycle) else polynomial
+    family = core.polynomial_cycles if leaves.flag("cycle", cycle) else core.polynomial
     return family(first, last, power, _updates("decay_steps", decay_steps))
 
 
@@ -158,7 +148,7 @@ def InverseTimeDecay(
       [1.0, 0.5, 0.25]
     """
     del name
-    return inverse_time(
+    return core.inverse_time(
         leaves.number("initial_learning_rate", initial_learning_rate),
         decay_rate,
         transition_steps=_updates("decay_steps", decay_steps),
@@ -205,9 +195,11 @@ def CosineDecay(
     steps = _updates("decay_steps", decay_steps)
     before = _updates("warmup_steps", warmup_steps, minimum=0)
     if warmup_target is None:
-        return cosine(first, steps, end_value=_share("alpha", alpha, initial_learning_rate))
+        return core.cosine(first, steps, end_value=_share("alpha", alpha, initial_learning_rate))
     peak = leaves.number("warmup_target", warmup_target)
-    return warmup(cosine(peak, steps, end_value=_share("alpha", alpha, warmup_target)), before, init_value=first)
+    return core.warmup(
+        core.cosine(peak, steps, end_value=_share("alpha", alpha, warmup_target)), before, init_value=first
+    )
 
 
 def CosineDecayRestarts(
@@ -244,7 +236,7 @@ def CosineDecayRestarts(
       Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, arXiv:1608.03983
     """
     del name
-    return cosine_restarts(
+    return core.cosine_restarts(
         leaves.number("initial_learning_rate", initial_learning_rate),
         _updates("first_decay_steps", first_decay_steps),
         t_mul=common.number("t_mul", t_mul, minimum=1),

@@ -6,21 +6,11 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jaxlr import schedules as core
 from jaxlr.arguments import meant
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number, Updates
-from jaxlr.schedules import (
-    Schedule,
-    at_speed,
-    constant,
-    cosine,
-    inverse_sqrt,
-    inverse_time,
-    join,
-    k_decay,
-    linear,
-    power,
-)
+from jaxlr.schedules import Schedule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,37 +55,37 @@ def _hint(kind: str, name: str) -> str:
 def falling(kind: str, arguments: Mapping[str, Any], fall: Fall) -> Schedule:
     """The curve; the peak where it has no updates."""
     if common.equals(fall.steps, 0):
-        return constant(fall.peak)
+        return core.constant(fall.peak)
     return _KINDS[kind](dataclasses.replace(fall, steps=common.at_least_one(fall.steps)), **arguments)
 
 
 def _constant(fall: Fall) -> Schedule:
-    return constant(fall.peak)
+    return core.constant(fall.peak)
 
 
 def _cosine(fall: Fall, exponent: Number = 1.0) -> Schedule:
     if common.equals(exponent, 1):
-        return cosine(fall.peak, fall.steps, end_value=fall.low)
-    return k_decay(fall.peak, fall.steps, power=common.positive("exponent", exponent), end_value=fall.low)
+        return core.cosine(fall.peak, fall.steps, end_value=fall.low)
+    return core.k_decay(fall.peak, fall.steps, power=common.positive("exponent", exponent), end_value=fall.low)
 
 
 def _linear(fall: Fall) -> Schedule:
-    return linear(fall.peak, fall.low, fall.steps)
+    return core.linear(fall.peak, fall.low, fall.steps)
 
 
 def _inv_sqrt(fall: Fall, timescale: Number = 10_000) -> Schedule:
     scale = common.number("timescale", timescale, minimum=1.0)
     if common.known(scale) and float(scale).is_integer():
-        curve = inverse_sqrt(fall.peak, timescale=int(scale))
+        curve = core.inverse_sqrt(fall.peak, timescale=int(scale))
     else:
-        curve = at_speed(inverse_sqrt(fall.peak, timescale=1), 1 / scale)
+        curve = core.at_speed(core.inverse_sqrt(fall.peak, timescale=1), 1 / scale)
     return curve.shift(fall.warm).clip(min=fall.low)
 
 
 def _inv(fall: Fall) -> Schedule:
     if common.known(fall.ratio) and not 0 < fall.ratio <= 1:
         raise ValueError(f"min_lr_ratio must be above 0 and at most 1 for lr_schedule 'inv', got {fall.ratio}")
-    curve = inverse_time(fall.peak, 1 / fall.ratio - 1, transition_steps=fall.steps)
+    curve = core.inverse_time(fall.peak, 1 / fall.ratio - 1, transition_steps=fall.steps)
     return curve.shift(1).shift(-1).clip(min=fall.low)  # its first two updates have the rate of the second
 
 
@@ -107,9 +97,9 @@ def _power(fall: Fall, batch_size: Any, seq_length: Any, a: Number = 4.6, b: Num
         raise ValueError(f"b must be below 0, got {b}")
     first = batch * common.positive("a", a) * tokens**exponent
     if common.known(first, fall.peak) and first >= fall.peak:
-        return power(first, exponent).clip(max=fall.peak)
+        return core.power(first, exponent).clip(max=fall.peak)
     # No token has been seen at the first update.
-    return join([constant(fall.peak), power(first, exponent).shift(1).clip(max=fall.peak)], [1])
+    return core.join([core.constant(fall.peak), core.power(first, exponent).shift(1).clip(max=fall.peak)], [1])
 
 
 _KINDS: Mapping[str, Callable[..., Schedule]] = {

@@ -7,19 +7,10 @@ import dataclasses
 import math
 from typing import Literal, TypeAlias
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number, Updates
-from jaxlr.schedules import (
-    Schedule,
-    constant,
-    cosine,
-    exponential,
-    inverse_sqrt,
-    k_decay,
-    leaves,
-    linear,
-    warmup_stable_decay,
-)
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Scalar
 
 Style: TypeAlias = Literal["constant", "linear", "cosine", "inverse-square-root", "WSD"]
@@ -129,10 +120,10 @@ def weight_decay(
     if wd_incr_style == "constant":
         if common.known(first, last) and first != last:
             raise ValueError(f"end_wd must be start_wd, {start_wd}, where wd_incr_style is 'constant', got {end_wd}")
-        return constant(last)
+        return core.constant(last)
     if common.equals(steps, 0):
-        return constant(last)
-    return linear(first, last, steps) if wd_incr_style == "linear" else cosine(first, steps, end_value=last)
+        return core.constant(last)
+    return core.linear(first, last, steps) if wd_incr_style == "linear" else core.cosine(first, steps, end_value=last)
 
 
 def _warm_up(steps: Length | float) -> Number:
@@ -164,20 +155,20 @@ class _Curve:
     def _rise(self) -> tuple[Schedule, Updates]:
         """The warm-up, its last step included."""
         if not isinstance(self.warm, float):
-            return linear(self.first, self.peak, common.at_least_one(self.warm)), self.warm + 1
+            return core.linear(self.first, self.peak, common.at_least_one(self.warm)), self.warm + 1
         steps = max(1, math.floor(self.warm))
-        return linear(self.first, self.first + (self.peak - self.first) * (steps / self.warm), steps), self._after
+        return core.linear(self.first, self.first + (self.peak - self.first) * (steps / self.warm), steps), self._after
 
     def to_the_end(self, style: str) -> Schedule:
         """A curve from the end of the warm-up to that of the run, or none."""
         if style == "constant":
-            fall = constant(self.peak)
+            fall = core.constant(self.peak)
         elif isinstance(self.warm, float):
             return common.in_turn(self._rise(), last=self._begun(style, self.warm))
         elif style == "linear":
-            fall = linear(self.peak, self.low, self.end - self.warm)
+            fall = core.linear(self.peak, self.low, self.end - self.warm)
         else:
-            fall = cosine(self.peak, self.end - self.warm, end_value=self.low)
+            fall = core.cosine(self.peak, self.end - self.warm, end_value=self.low)
         if isinstance(self.warm, float):
             return common.in_turn(self._rise(), last=fall)
         return common.warmed(fall, self.warm, None if common.equals(self.first, 0) else self.first)
@@ -186,29 +177,29 @@ class _Curve:
         """The curve from the first whole step past a warm-up that ends between two."""
         left = self.end - self._after
         if common.equals(left, 0):
-            return constant(self.low)
+            return core.constant(self.low)
         if style == "linear":
-            return linear(self.low + (self.peak - self.low) * (left / (self.end - warm)), self.low, left)
-        return cosine(self.peak, left, end_value=self.low, begin_phase=(self._after - warm) / (self.end - warm))
+            return core.linear(self.low + (self.peak - self.low) * (left / (self.end - warm)), self.low, left)
+        return core.cosine(self.peak, left, end_value=self.low, begin_phase=(self._after - warm) / (self.end - warm))
 
     def inverse_sqrt(self) -> Schedule:
         """One over the root of the step, until the end; then the lowest rate."""
         if self._whole:
             scale = common.at_least_one(self.warm)  # pyright: ignore[reportArgumentType], a length
-            fall, start = inverse_sqrt(self.peak, timescale=scale), self.warm
-            rise = linear(self.first, self.peak, scale), start
+            fall, start = core.inverse_sqrt(self.peak, timescale=scale), self.warm
+            rise = core.linear(self.first, self.peak, scale), start
         else:
-            fall, start = inverse_sqrt(self.peak * max(self.warm, 1.0) ** 0.5), self._after
+            fall, start = core.inverse_sqrt(self.peak * max(self.warm, 1.0) ** 0.5), self._after
             rise = self._rise()
         falling = fall if common.equals(start, 0) else fall.shift(start)  # pyright: ignore[reportArgumentType]
         kept = falling if common.equals(self.low, 0) else falling.clip(self.low)
-        return common.in_turn(rise, (kept, self.end + 1 - start), last=constant(self.low))  # pyright: ignore[reportArgumentType]
+        return common.in_turn(rise, (kept, self.end + 1 - start), last=core.constant(self.low))  # pyright: ignore[reportArgumentType]
 
     def wsd(self, fall: Updates, style: str) -> Schedule:
         """The peak, and a fall in the last steps."""
         stable = self.end - fall
         if self._whole and style in _TRAPEZOIDS and common.known(self.warm, fall) and 0 < fall <= self.end - self.warm:
-            return warmup_stable_decay(
+            return core.warmup_stable_decay(
                 self.peak,
                 self.warm,  # pyright: ignore[reportArgumentType], a length
                 stable - self.warm,  # pyright: ignore[reportArgumentType]
@@ -218,22 +209,22 @@ class _Curve:
                 decay=_TRAPEZOIDS[style],  # pyright: ignore[reportArgumentType]
             )
         if common.equals(fall, 0):
-            whole = common.in_turn((constant(self.peak), self.end + 1), last=constant(self.low))
+            whole = common.in_turn((core.constant(self.peak), self.end + 1), last=core.constant(self.low))
         elif common.known(stable) and stable < 0:
             whole = self._annealed(fall, style).shift(-stable)
         else:
-            whole = common.in_turn((constant(self.peak), stable), last=self._annealed(fall, style))
+            whole = common.in_turn((core.constant(self.peak), stable), last=self._annealed(fall, style))
         if common.equals(self.warm, 0):
             return whole
         return common.in_turn(self._rise(), last=whole.shift(self._after))
 
     def _annealed(self, steps: Updates, style: str) -> Schedule:
         if style == "linear":
-            return linear(self.peak, self.low, steps)
+            return core.linear(self.peak, self.low, steps)
         if style == "cosine":
-            return cosine(self.peak, steps, end_value=self.low)
+            return core.cosine(self.peak, steps, end_value=self.low)
         if style == "minus_sqrt":
-            return k_decay(self.peak, steps, k=0.5, end_value=self.low, shape="linear")
+            return core.k_decay(self.peak, steps, k=0.5, end_value=self.low, shape="linear")
         height = self.peak - self.low  # 2 * 0.5 ** x - 1 comes to 0 at x = 1
-        fall = exponential(2 * height, 0.5, transition_steps=steps) + (self.low - height)
-        return common.in_turn((fall, steps), last=constant(self.low))
+        fall = core.exponential(2 * height, 0.5, transition_steps=steps) + (self.low - height)
+        return common.in_turn((fall, steps), last=core.constant(self.low))

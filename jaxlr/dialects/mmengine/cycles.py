@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number
 from jaxlr.dialects.mmengine.shared import INF, counts, windowed
-from jaxlr.schedules import Schedule, cosine, join, leaves, one_cycle
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Lengths, Scalar
 
 
@@ -43,7 +44,7 @@ def CosineAnnealingLR(
     base = common.signed("value", value)
     first, length = counts(begin, end, needed="CosineAnnealingLR without T_max" if T_max is None else None)
     steps = length if T_max is None else common.length("T_max", T_max, minimum=1)
-    curve = cosine(base, steps, end_value=_low(base, eta_min, eta_min_ratio, 0.0), after="rise")  # pyright: ignore
+    curve = core.cosine(base, steps, end_value=_low(base, eta_min, eta_min_ratio, 0.0), after="rise")  # pyright: ignore
     return windowed(curve, base, first, length, last_step, by_epoch)
 
 
@@ -82,9 +83,9 @@ def CosineRestartLR(
     weights = [common.number(f"restart_weights[{i}]", each) for i, each in enumerate(restart_weights)]
     if not steps or len(steps) != len(weights):
         raise ValueError(f"restart_weights must be as many as periods, got {len(weights)} and {len(steps)}")
-    cosines = [cosine(base * weight, each, end_value=low) for weight, each in zip(weights, steps, strict=True)]
+    cosines = [core.cosine(base * weight, each, end_value=low) for weight, each in zip(weights, steps, strict=True)]
     ends = [sum(steps[: i + 1]) for i in range(len(steps))]
-    curve = join([*cosines, cosines[-1].shift(steps[-1] - 1).repeat(1)], ends)
+    curve = core.join([*cosines, cosines[-1].shift(steps[-1] - 1).repeat(1)], ends)
     first, length = counts(begin, end)
     return windowed(curve, base, first, length, last_step, by_epoch)
 
@@ -123,7 +124,7 @@ def OneCycleLR(
     base = common.signed("value", value)
     first, length = counts(begin, end, needed="OneCycleLR without total_steps" if total_steps is None else None)
     steps = length if total_steps is None else common.length("total_steps", total_steps, minimum=1)
-    curve = one_cycle(
+    curve = core.one_cycle(
         common.number("eta_max", eta_max),
         steps,  # pyright: ignore[reportArgumentType], there is an end
         pct_start=pct_start,

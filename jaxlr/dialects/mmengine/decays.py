@@ -6,19 +6,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.mmengine.shared import INF, counts, windowed
-from jaxlr.schedules import (
-    Schedule,
-    constant,
-    exponential,
-    leaves,
-    linear,
-    multi_step,
-    piecewise_constant,
-    polynomial,
-    step_decay,
-)
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.transforms import hyperparameters, reduce_on_plateau
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
@@ -50,8 +41,8 @@ def ConstantLR(
     base, share = common.signed("value", value), common.number("factor", factor)
     leaves.share("factor", factor)
     first, length = counts(begin, end, least=2)
-    low = constant(base * share)
-    curve = low if length is None else piecewise_constant([base * share, base], [length - 1])
+    low = core.constant(base * share)
+    curve = low if length is None else core.piecewise_constant([base * share, base], [length - 1])
     return windowed(curve, base, first, length, last_step, by_epoch)
 
 
@@ -83,7 +74,7 @@ def LinearLR(
     leaves.share("end_factor", end_factor)
     first, length = counts(begin, end, least=2, needed="LinearLR")
     low, high = base * common.number("start_factor", start_factor), base * common.number("end_factor", end_factor)
-    return windowed(linear(low, high, _after(length)), base, first, length, last_step, by_epoch)
+    return windowed(core.linear(low, high, _after(length)), base, first, length, last_step, by_epoch)
 
 
 def PolyLR(
@@ -112,7 +103,7 @@ def PolyLR(
     del verbose
     base, low = common.signed("value", value), common.signed("eta_min", eta_min)
     first, length = counts(begin, end, least=2, needed="PolyLR")
-    curve = polynomial(base, low, leaves.positive("power", power), _after(length))
+    curve = core.polynomial(base, low, leaves.positive("power", power), _after(length))
     return windowed(curve, base, first, length, last_step, by_epoch)
 
 
@@ -141,7 +132,7 @@ def StepLR(
     del verbose
     base = common.signed("value", value)
     first, length = counts(begin, end)
-    curve = step_decay(base, leaves.factor("gamma", gamma), step_size)
+    curve = core.step_decay(base, leaves.factor("gamma", gamma), step_size)
     return windowed(curve, base, first, length, last_step, by_epoch)
 
 
@@ -171,7 +162,7 @@ def MultiStepLR(
     base = common.signed("value", value)
     first, length = counts(begin, end)
     marks = sorted(leaves.sequence("milestones", milestones))
-    curve = multi_step(base, marks, leaves.factor("gamma", gamma)) if marks else constant(base)
+    curve = core.multi_step(base, marks, leaves.factor("gamma", gamma)) if marks else core.constant(base)
     return windowed(curve, base, first, length, last_step, by_epoch)
 
 
@@ -199,7 +190,7 @@ def ExponentialLR(
     del verbose
     base = common.signed("value", value)
     first, length = counts(begin, end)
-    curve = exponential(base, leaves.factor("gamma", gamma))
+    curve = core.exponential(base, leaves.factor("gamma", gamma))
     return windowed(curve, base, first, length, last_step, by_epoch)
 
 

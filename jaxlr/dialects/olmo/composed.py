@@ -7,10 +7,11 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
+from jaxlr import schedules as core
 from jaxlr.arguments import meant
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number
-from jaxlr.schedules import Schedule, constant, cooldown, cosine, leaves, linear
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Scalar
 
 Shape: TypeAlias = Literal["linear", "cosine"]
@@ -47,7 +48,7 @@ class OverrideDecay:
         """The schedule with this decay."""
         leaves.choice("shape", self.shape, SHAPES)
         end = _rate("end_lr", self.end_lr, self.end_lr_fraction, initial_lr)
-        return cooldown(schedule, self.start, self.duration, shape=self.shape, end_value=end)
+        return core.cooldown(schedule, self.start, self.duration, shape=self.shape, end_value=end)
 
 
 def SequentialScheduler(
@@ -132,10 +133,12 @@ def ComposableScheduler(
             start = _rate(f"stages[{i}].start_lr", stage.get("start_lr"), stage.get("start_lr_fraction"), peak)
         end = _rate(f"stages[{i}].end_lr", stage.get("end_lr"), stage.get("end_lr_fraction"), peak)
         shape = leaves.choice(f"stages[{i}].shape", stage.get("shape", "linear"), SHAPES)
-        pieces.append((linear(start, end, steps) if shape == "linear" else cosine(start, steps, end_value=end), steps))
+        pieces.append(
+            (core.linear(start, end, steps) if shape == "linear" else core.cosine(start, steps, end_value=end), steps)
+        )
     if not pieces:
         raise ValueError("stages must hold one stage at least, got none")
-    whole = common.in_turn(*pieces, last=constant(end))
+    whole = common.in_turn(*pieces, last=core.constant(end))
     return whole if override_decay is None else override_decay.over(whole, peak)
 
 

@@ -5,20 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number
-from jaxlr.schedules import (
-    Schedule,
-    constant,
-    cooldown,
-    cosine,
-    exponential,
-    inverse_sqrt,
-    leaves,
-    linear,
-    power,
-    warmup_stable_decay,
-)
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Scalar
 
 
@@ -34,7 +24,7 @@ def ConstantScheduler(initial_lr: Scalar, max_steps: int) -> Schedule:
       0.5
     """
     del max_steps
-    return constant(common.number("initial_lr", initial_lr))
+    return core.constant(common.number("initial_lr", initial_lr))
 
 
 def ConstantWithWarmup(
@@ -60,7 +50,7 @@ def ConstantWithWarmup(
     """
     peak = common.number("initial_lr", initial_lr)
     warm = _part("warmup", warmup, warmup_fraction, _run(max_steps))
-    return _warmed(constant(peak), warm, peak, warmup_min_lr)
+    return _warmed(core.constant(peak), warm, peak, warmup_min_lr)
 
 
 def WSD(
@@ -95,11 +85,11 @@ def WSD(
     first, last = _low("warmup_min_lr", warmup_min_lr, peak), _low("decay_min_lr", decay_min_lr, peak)
     stable = total - fall
     if fall and warm <= stable:
-        return warmup_stable_decay(peak, warm, stable - warm, fall, init_value=first, end_value=last)
+        return core.warmup_stable_decay(peak, warm, stable - warm, fall, init_value=first, end_value=last)
     if not fall:
-        flat = common.in_turn((constant(peak), max(total - warm, 0)), last=constant(last))
-        return _warmed(flat, warm, peak, first) if warm < total else _cut(constant(last), warm, peak, first)
-    return _cut(linear(peak, last, fall).shift(warm + 1 - stable), warm, peak, first)
+        flat = common.in_turn((core.constant(peak), max(total - warm, 0)), last=core.constant(last))
+        return _warmed(flat, warm, peak, first) if warm < total else _cut(core.constant(last), warm, peak, first)
+    return _cut(core.linear(peak, last, fall).shift(warm + 1 - stable), warm, peak, first)
 
 
 def PowerLR(
@@ -143,8 +133,8 @@ def PowerLR(
     start = peak * ((total - fall) / scale) ** exponent
     _low("decay_min_lr", decay_min_lr, start)
     if warm > total - fall:
-        return _cut(linear(start, last, fall).shift(warm + 1 - total + fall), warm, peak, first)
-    falling = power(peak, exponent, timescale=scale)
+        return _cut(core.linear(start, last, fall).shift(warm + 1 - total + fall), warm, peak, first)
+    falling = core.power(peak, exponent, timescale=scale)
     whole = common.up_and(falling.shift(warm), peak, warm, first) if warm else falling
     return _ended(whole, total, fall, last)
 
@@ -174,8 +164,8 @@ def LinearWithWarmup(
     warm = _part("warmup", warmup, warmup_fraction, total)
     last = common.number("alpha_f", alpha_f) * peak
     if warm >= total:
-        return common.up_and(constant(last), peak, warm, _low("warmup_min_lr", warmup_min_lr, peak))
-    return _warmed(linear(peak, last, total - warm), warm, peak, warmup_min_lr)
+        return common.up_and(core.constant(last), peak, warm, _low("warmup_min_lr", warmup_min_lr, peak))
+    return _warmed(core.linear(peak, last, total - warm), warm, peak, warmup_min_lr)
 
 
 def InvSqrtWithWarmup(
@@ -204,8 +194,8 @@ def InvSqrtWithWarmup(
     warm = _part("warmup", warmup, warmup_fraction, _run(max_steps))
     low = common.number("alpha_f", alpha_f) * peak
     if not warm:
-        return constant(low)
-    falling = inverse_sqrt(peak - low, timescale=warm).shift(warm)
+        return core.constant(low)
+    falling = core.inverse_sqrt(peak - low, timescale=warm).shift(warm)
     return _warmed(falling if common.equals(low, 0) else falling + low, warm, peak, warmup_min_lr)
 
 
@@ -234,8 +224,8 @@ def CosWithWarmup(
     warm = _part("warmup", warmup, warmup_fraction, total)
     last = common.number("alpha_f", alpha_f) * peak
     if warm >= total:
-        return common.up_and(constant(last), peak, warm, _low("warmup_min_lr", warmup_min_lr, peak))
-    return _warmed(cosine(peak, total - warm, end_value=last), warm, peak, warmup_min_lr)
+        return common.up_and(core.constant(last), peak, warm, _low("warmup_min_lr", warmup_min_lr, peak))
+    return _warmed(core.cosine(peak, total - warm, end_value=last), warm, peak, warmup_min_lr)
 
 
 def HalfCosWithWarmup(
@@ -265,8 +255,8 @@ def HalfCosWithWarmup(
     last = common.number("alpha_f", alpha_f) * peak
     middle = last + (peak - last) / 2
     if warm >= total:
-        return common.up_and(constant(last), middle, warm, _low("warmup_min_lr", warmup_min_lr, middle))
-    half = cosine(peak, 2 * (total - warm), end_value=last).shift(total - warm)
+        return common.up_and(core.constant(last), middle, warm, _low("warmup_min_lr", warmup_min_lr, middle))
+    half = core.cosine(peak, 2 * (total - warm), end_value=last).shift(total - warm)
     return _warmed(half, warm, middle, warmup_min_lr)
 
 
@@ -360,18 +350,18 @@ def WSDS(
     for i, (length, fall) in enumerate(zip(lengths, falls, strict=True)):
         if fall > length - (0 if i else warm):
             raise ValueError(f"warmup and decay must fit into period_lengths[{i}], {length}, got a decay of {fall}")
-    pieces = [(linear(first, peaks[0], max(warm, 1)), warm)]
+    pieces = [(core.linear(first, peaks[0], max(warm, 1)), warm)]
     for i, (length, fall, top) in enumerate(zip(lengths, falls, peaks, strict=True)):
         gone = 1 if i else 0  # a period's first count is the last one's end
         flat = length - fall - (0 if i else warm)
-        pieces += [(constant(top), max(flat - gone, 0))]
+        pieces += [(core.constant(top), max(flat - gone, 0))]
         if fall:
             begun = max(gone - flat, 0)
-            down = linear(top, last, fall)
+            down = core.linear(top, last, fall)
             pieces += [(down.shift(begun) if begun else down, fall + 1 - begun)]
         else:
-            pieces += [(constant(top), 1)]
-    return common.in_turn(*pieces[:-1], (pieces[-1][0], pieces[-1][1] - 1), last=constant(last))
+            pieces += [(core.constant(top), 1)]
+    return common.in_turn(*pieces[:-1], (pieces[-1][0], pieces[-1][1] - 1), last=core.constant(last))
 
 
 def ExponentialScheduler(initial_lr: Scalar, max_steps: int, *, lr_min: Scalar = 1e-9) -> Schedule:
@@ -392,8 +382,8 @@ def ExponentialScheduler(initial_lr: Scalar, max_steps: int, *, lr_min: Scalar =
     """
     first, last = common.positive("lr_min", lr_min), common.positive("initial_lr", initial_lr)
     total = _run(max_steps)
-    rise = exponential(first, last / first, transition_steps=total)
-    return common.in_turn((rise, total), last=constant(last))
+    rise = core.exponential(first, last / first, transition_steps=total)
+    return common.in_turn((rise, total), last=core.constant(last))
 
 
 def _run(max_steps: int, t_max: int | None = None) -> int:
@@ -430,9 +420,9 @@ def _warmed(schedule: Schedule, warm: int, peak: Number, warmup_min_lr: Scalar) 
 
 def _cut(schedule: Schedule, warm: int, peak: Number, first: Number) -> Schedule:
     """A warm-up with the peak at its end, and the schedule right after that."""
-    return common.in_turn((linear(first, peak, max(warm, 1)), warm + 1), last=schedule)
+    return common.in_turn((core.linear(first, peak, max(warm, 1)), warm + 1), last=schedule)
 
 
 def _ended(schedule: Schedule, total: int, fall: int, last: Number) -> Schedule:
     """The schedule with a straight line to the last rate at its end."""
-    return cooldown(schedule, total - fall, fall, shape="linear", end_value=last) if fall else schedule
+    return core.cooldown(schedule, total - fall, fall, shape="linear", end_value=last) if fall else schedule

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common, torch
 from jaxlr.dialects.common import resumed
 from jaxlr.dialects.torch.arguments import Function
-from jaxlr.schedules import Schedule, constant
+from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters, reduce_on_plateau
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.rate.controller import Controller
@@ -54,7 +55,7 @@ def LinearWarmup(
             "the warm-up, as ReduceOnPlateau(LinearWarmup(...))"
         )
     if not isinstance(learning_rate, Schedule):
-        learning_rate = constant(common.number("learning_rate", learning_rate))
+        learning_rate = core.constant(common.number("learning_rate", learning_rate))
     steps = common.length("warmup_steps", warmup_steps, minimum=1)
     first, peak = common.signed("start_lr", start_lr), common.signed("end_lr", end_lr)
     return resumed(common.up_and(learning_rate, peak, steps, first), last_epoch)

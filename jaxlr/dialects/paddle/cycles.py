@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common, torch
 from jaxlr.dialects.common import Number, resumed
 from jaxlr.dialects.torch.arguments import Function
-from jaxlr.schedules import Schedule, cosine, cosine_restarts, leaves, one_cycle
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Scalar
 
 
@@ -33,7 +34,7 @@ def CosineAnnealingDecay(
     """
     del verbose
     rate, low = common.number("learning_rate", learning_rate), common.signed("eta_min", eta_min)
-    return resumed(cosine(rate, common.length("T_max", T_max, minimum=1), end_value=low, after="rise"), last_epoch)
+    return resumed(core.cosine(rate, common.length("T_max", T_max, minimum=1), end_value=low, after="rise"), last_epoch)
 
 
 def CosineAnnealingWarmRestarts(
@@ -61,7 +62,7 @@ def CosineAnnealingWarmRestarts(
     del verbose
     rate, low = common.number("learning_rate", learning_rate), common.signed("eta_min", eta_min)
     first, growth = common.length("T_0", T_0, minimum=1), leaves.integer("T_mult", T_mult, minimum=1)
-    return resumed(cosine_restarts(rate, first, t_mul=growth, end_value=low), last_epoch)
+    return resumed(core.cosine_restarts(rate, first, t_mul=growth, end_value=low), last_epoch)
 
 
 def OneCycleLR(
@@ -107,7 +108,7 @@ def OneCycleLR(
     leaves.share("phase_pct", phase_pct, maximum=0.5 if leaves.flag("three_phase", three_phase) else 1.0)
 
     def ending(over_last: Number) -> Schedule:
-        return one_cycle(
+        return core.one_cycle(
             peak,
             steps,
             pct_start=phase_pct,

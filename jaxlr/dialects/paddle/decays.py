@@ -6,23 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import resumed
-from jaxlr.schedules import (
-    Schedule,
-    constant,
-    exponential,
-    inverse_time,
-    leaves,
-    linear,
-    multi_step,
-    natural_exponential,
-    noam,
-    piecewise_constant,
-    polynomial,
-    polynomial_cycles,
-    step_decay,
-)
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Array, Length, Lengths, Scalar
 
 
@@ -46,8 +33,8 @@ def NoamDecay(
       [0.0, 0.0625, 0.25, 0.125]
     """
     del verbose
-    curve = noam(d_model, warmup_steps, factor=common.number("learning_rate", learning_rate))
-    return resumed(common.in_turn((constant(0.0), 1), last=curve), last_epoch)
+    curve = core.noam(d_model, warmup_steps, factor=common.number("learning_rate", learning_rate))
+    return resumed(common.in_turn((core.constant(0.0), 1), last=curve), last_epoch)
 
 
 def PiecewiseDecay(
@@ -66,7 +53,7 @@ def PiecewiseDecay(
       piecewise_constant(values=[0.1, 0.05, 0.01], boundaries=[30, 60])
     """
     del verbose
-    return resumed(piecewise_constant(values, boundaries), last_epoch)
+    return resumed(core.piecewise_constant(values, boundaries), last_epoch)
 
 
 def NaturalExpDecay(learning_rate: Scalar, gamma: Scalar, last_epoch: Length = -1, verbose: object = False) -> Schedule:
@@ -86,7 +73,7 @@ def NaturalExpDecay(learning_rate: Scalar, gamma: Scalar, last_epoch: Length = -
     """
     del verbose
     rate = common.number("learning_rate", learning_rate)
-    return resumed(natural_exponential(rate, common.number("gamma", gamma)), last_epoch)
+    return resumed(core.natural_exponential(rate, common.number("gamma", gamma)), last_epoch)
 
 
 def InverseTimeDecay(
@@ -108,7 +95,7 @@ def InverseTimeDecay(
     """
     del verbose
     rate = common.number("learning_rate", learning_rate)
-    return resumed(inverse_time(rate, common.number("gamma", gamma)), last_epoch)
+    return resumed(core.inverse_time(rate, common.number("gamma", gamma)), last_epoch)
 
 
 def PolynomialDecay(
@@ -141,7 +128,7 @@ def PolynomialDecay(
     """
     del verbose
     rate, low = common.number("learning_rate", learning_rate), common.signed("end_lr", end_lr)
-    family = polynomial_cycles if leaves.flag("cycle", cycle) else polynomial
+    family = core.polynomial_cycles if leaves.flag("cycle", cycle) else core.polynomial
     return resumed(family(rate, low, power, common.length("decay_steps", decay_steps, minimum=1)), last_epoch)
 
 
@@ -164,7 +151,7 @@ def ExponentialDecay(
     """
     del verbose
     rate = common.number("learning_rate", learning_rate)
-    return resumed(exponential(rate, leaves.factor("gamma", gamma)), last_epoch)
+    return resumed(core.exponential(rate, leaves.factor("gamma", gamma)), last_epoch)
 
 
 def MultiStepDecay(
@@ -186,7 +173,7 @@ def MultiStepDecay(
     del verbose
     rate, factor = common.number("learning_rate", learning_rate), leaves.factor("gamma", gamma)
     none = not leaves.is_traced(milestones) and not len(leaves.sequence("milestones", milestones))
-    return resumed(constant(rate) if none else multi_step(rate, milestones, factor), last_epoch)
+    return resumed(core.constant(rate) if none else core.multi_step(rate, milestones, factor), last_epoch)
 
 
 def StepDecay(
@@ -207,7 +194,7 @@ def StepDecay(
     """
     del verbose
     rate = common.number("learning_rate", learning_rate)
-    return resumed(step_decay(rate, leaves.factor("gamma", gamma), step_size), last_epoch)
+    return resumed(core.step_decay(rate, leaves.factor("gamma", gamma), step_size), last_epoch)
 
 
 def LinearLR(
@@ -238,4 +225,4 @@ def LinearLR(
     leaves.share("start_factor", start_factor)
     leaves.share("end_factor", end_factor)
     low, high = rate * common.number("start_factor", start_factor), rate * common.number("end_factor", end_factor)
-    return resumed(linear(low, high, common.length("total_steps", total_steps, minimum=1)), last_epoch)
+    return resumed(core.linear(low, high, common.length("total_steps", total_steps, minimum=1)), last_epoch)

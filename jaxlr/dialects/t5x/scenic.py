@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Updates
 from jaxlr.dialects.t5x.factors import Factor, as_schedule, begun, read_factors, times
-from jaxlr.schedules import (
-    Schedule,
-    cosine_restarts,
-    exponential,
-    inverse_sqrt,
-    join,
-    leaves,
-    linear,
-    piecewise_constant,
-    polynomial,
-    step_decay,
-)
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Lengths, Scalar, Scalars
 
 
@@ -134,7 +124,7 @@ def _constant(so_far: Factor, a: _Given) -> Factor:
 
 def _polynomial(so_far: Factor, a: _Given) -> Factor:
     return times(
-        so_far, polynomial(1.0, common.number("end_factor", a["end_factor"]), a["power"], a.length("decay_steps"))
+        so_far, core.polynomial(1.0, common.number("end_factor", a["end_factor"]), a["power"], a.length("decay_steps"))
     )
 
 
@@ -151,35 +141,35 @@ def _events(a: _Given) -> tuple[list[Any], list[Any]]:
 
 def _piecewise_constant(so_far: Factor, a: _Given) -> Factor:
     events, shares = _events(a)
-    return times(so_far, piecewise_constant([1.0, *shares], [event + 1 for event in events]))
+    return times(so_far, core.piecewise_constant([1.0, *shares], [event + 1 for event in events]))
 
 
 def _piecewise_linear(so_far: Factor, a: _Given) -> Factor:
     events, shares = _events(a)
     starts, ends = [0, *events], [1.0, *shares]
-    lines = [linear(ends[i], ends[i + 1], starts[i + 1] - starts[i]) for i in range(len(events))]
-    return times(so_far, join(lines, events[:-1]) if len(lines) > 1 else lines[0])
+    lines = [core.linear(ends[i], ends[i + 1], starts[i + 1] - starts[i]) for i in range(len(events))]
+    return times(so_far, core.join(lines, events[:-1]) if len(lines) > 1 else lines[0])
 
 
 def _linear_warmup(so_far: Factor, a: _Given) -> Factor:
     warm = a.length("warmup_steps", minimum=0)
     leaves.share("warmup_alpha", a["warmup_alpha"])
-    return so_far if common.equals(warm, 0) else times(so_far, linear(a["warmup_alpha"], 1.0, warm))
+    return so_far if common.equals(warm, 0) else times(so_far, core.linear(a["warmup_alpha"], 1.0, warm))
 
 
 def _rsqrt_decay(so_far: Factor, a: _Given) -> Factor:
     scale = a.length("timescale")
-    return times(so_far, inverse_sqrt(1.0, timescale=scale).shift(scale - a.length_or("warmup_steps", 0)))
+    return times(so_far, core.inverse_sqrt(1.0, timescale=scale).shift(scale - a.length_or("warmup_steps", 0)))
 
 
 def _decay_every(so_far: Factor, a: _Given) -> Factor:
     factor = common.number("decay_factor", a["decay_factor"])
-    return times(so_far, step_decay(1.0, factor, a.length("steps_per_decay")))
+    return times(so_far, core.step_decay(1.0, factor, a.length("steps_per_decay")))
 
 
 def _exponential_decay(so_far: Factor, a: _Given) -> Factor:
     steps = a.length("decay_steps")
-    return times(so_far, exponential(1.0, a["decay_rate"], transition_steps=steps, staircase=a["staircase"]))
+    return times(so_far, core.exponential(1.0, a["decay_rate"], transition_steps=steps, staircase=a["staircase"]))
 
 
 def _cosine_decay(so_far: Factor, a: _Given) -> Factor:
@@ -190,7 +180,7 @@ def _cosine_decay(so_far: Factor, a: _Given) -> Factor:
         return so_far
     start = warm + a.length("start_decay_step", minimum=0)
     growth = common.number("t_mul", a["t_mul"], minimum=1)
-    waves = cosine_restarts(1.0, common.at_least_one(cycle), t_mul=growth, m_mul=a["m_mul"], end_value=floor)
+    waves = core.cosine_restarts(1.0, common.at_least_one(cycle), t_mul=growth, m_mul=a["m_mul"], end_value=floor)
     return times(so_far, begun(waves, start))
 
 
@@ -199,7 +189,7 @@ def _linear_decay(so_far: Factor, a: _Given) -> Factor:
     if common.known(total, warm) and total <= warm:
         raise ValueError(f"total_steps must be above warmup_steps, {warm}, for the factor 'linear_decay', got {total}")
     end = common.number("end_learning_rate", a["end_learning_rate"])
-    line = begun(linear(1.0, 0.0, common.at_least_one(total - warm)), warm)
+    line = begun(core.linear(1.0, 0.0, common.at_least_one(total - warm)), warm)
     if common.equals(end, 0):
         return times(so_far, line)
     return as_schedule(times(so_far - end, line)) + end
@@ -208,9 +198,9 @@ def _linear_decay(so_far: Factor, a: _Given) -> Factor:
 def _linear_cooldown(so_far: Factor, a: _Given) -> Factor:
     total, steps, warm = a.length("total_steps"), a.length("cooldown_steps"), a.length_or("warmup_steps", 0)
     if common.known(total, steps, warm) and total - steps >= warm:
-        return times(so_far, linear(1.0, 0.0, steps, transition_begin=total - steps))
+        return times(so_far, core.linear(1.0, 0.0, steps, transition_begin=total - steps))
     # Within the warm-up it stands where it will be at its end.
-    return times(so_far, begun(linear(1.0, 0.0, steps).shift(steps - total + warm), warm))
+    return times(so_far, begun(core.linear(1.0, 0.0, steps).shift(steps - total + warm), warm))
 
 
 _FACTORS: dict[str, Callable[[Factor, _Given], Factor]] = {

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Unpack
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number, Updates
 from jaxlr.dialects.timm.shared import Others, refuse, warmed, warmed_to_its_start
-from jaxlr.schedules import Schedule, constant, cosine, leaves, polynomial, step_decay, tanh, with_restarts
-from jaxlr.schedules import k_decay as decay_with_k  # two functions have an argument of this name
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Scalar
 
 
@@ -58,8 +58,8 @@ def CosineLRScheduler(
 
     def curve(first: Number, last: Number) -> Schedule:
         if common.equals(k, 1):
-            return cosine(first, steps, end_value=last)
-        return decay_with_k(first, steps, k=k, end_value=last)
+            return core.cosine(first, steps, end_value=last)
+        return core.k_decay(first, steps, k=k, end_value=last)
 
     cycles = _cycles(curve, lr, steps, lr_min, cycle_mul, cycle_decay, cycle_limit)
     return warmed_to_its_start(cycles, lr, warmup_t, warmup_lr_init, warmup_prefix)
@@ -105,8 +105,8 @@ def TanhLRScheduler(
         raise ValueError(f"lb must be below ub, got lb={lb} and ub={ub}")
 
     def curve(first: Number, last: Number) -> Schedule:
-        fall = tanh(first, steps, end_value=last, lower=lb, upper=ub)
-        return common.in_turn((fall, steps), last=constant(last)) if common.equals(cycle_limit, 1) else fall
+        fall = core.tanh(first, steps, end_value=last, lower=lb, upper=ub)
+        return common.in_turn((fall, steps), last=core.constant(last)) if common.equals(cycle_limit, 1) else fall
 
     cycles = _cycles(curve, lr, steps, lr_min, cycle_mul, cycle_decay, cycle_limit)
     if leaves.flag("warmup_prefix", warmup_prefix):
@@ -152,8 +152,8 @@ def PolyLRScheduler(
 
     def curve(first: Number, last: Number) -> Schedule:
         if common.equals(k, 1):
-            return polynomial(first, last, power, steps)
-        return decay_with_k(first, steps, k=k, end_value=last, power=power, shape="linear")
+            return core.polynomial(first, last, power, steps)
+        return core.k_decay(first, steps, k=k, end_value=last, power=power, shape="linear")
 
     cycles = _cycles(curve, lr, steps, lr_min, cycle_mul, cycle_decay, cycle_limit)
     return warmed_to_its_start(cycles, lr, warmup_t, warmup_lr_init, warmup_prefix)
@@ -174,20 +174,22 @@ def _cycles(
     longer = common.positive("cycle_mul", cycle_mul)
     limit = common.length("cycle_limit", cycle_limit)
     if common.equals(limit, 0):
-        return constant(last)
+        return core.constant(last)
     if common.equals(limit, 1):
         return curve(first, last)
     if common.known(longer) and longer < 1:
         raise ValueError(f"cycle_mul must be at least 1 where there is more than one cycle, got {cycle_mul}")
     if common.equals(longer, 1) and isinstance(t_initial, int) and isinstance(limit, int):
         end = min(t_initial * limit, leaves.LARGEST_LENGTH)
-        return common.in_turn((_equal_cycles(curve, first, t_initial, last, cycle_decay), end), last=constant(last))
+        return common.in_turn(
+            (_equal_cycles(curve, first, t_initial, last, cycle_decay), end), last=core.constant(last)
+        )
     if common.equals(cycle_decay, 1) or common.equals(last, 0):
-        return with_restarts(
+        return core.with_restarts(
             curve(first, last), t_initial, t_mul=longer, m_mul=cycle_decay, limit=limit, end_value=last
         )
-    peaks = with_restarts(curve(first, 0.0), t_initial, t_mul=longer, m_mul=cycle_decay, limit=limit)
-    floor = with_restarts(curve(0.0, last), t_initial, t_mul=longer, limit=limit, end_value=last)
+    peaks = core.with_restarts(curve(first, 0.0), t_initial, t_mul=longer, m_mul=cycle_decay, limit=limit)
+    floor = core.with_restarts(curve(0.0, last), t_initial, t_mul=longer, limit=limit, end_value=last)
     return peaks + floor
 
 
@@ -197,5 +199,5 @@ def _equal_cycles(
     """The same without end, for cycles of one length: a smaller program."""
     if common.equals(cycle_decay, 1):
         return curve(first, last).repeat(t_initial)
-    peaks = curve(first, 0.0).repeat(t_initial) * step_decay(1.0, cycle_decay, t_initial)
+    peaks = curve(first, 0.0).repeat(t_initial) * core.step_decay(1.0, cycle_decay, t_initial)
     return peaks if common.equals(last, 0) else peaks + curve(0.0, last).repeat(t_initial)

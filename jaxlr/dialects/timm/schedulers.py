@@ -8,24 +8,11 @@ from typing import Literal, Unpack
 import jax
 import jax.numpy as jnp
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number, Updates
 from jaxlr.dialects.timm.shared import Others, PlateauOthers, refuse, warmed, warmed_to_its_start
-from jaxlr.schedules import (
-    Schedule,
-    at_speed,
-    constant,
-    cosine,
-    exponential,
-    inverse_sqrt,
-    k_decay,
-    leaves,
-    linear,
-    multi_step,
-    power,
-    step_decay,
-    warmup_stable_decay,
-)
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.transforms.hyperparameters import Number as Known
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau, reduce_on_plateau
 from jaxlr.typing import Length, Lengths, Scalar
@@ -63,9 +50,9 @@ def StepLRScheduler(
     refuse(StepLRScheduler, others)
     peak, between = common.number("lr", lr), common.positive("decay_t", decay_t)
     if _is_whole(between):
-        steps = step_decay(peak, decay_rate, int(between) if common.known(between) else jnp.asarray(between))
+        steps = core.step_decay(peak, decay_rate, int(between) if common.known(between) else jnp.asarray(between))
     else:
-        steps = at_speed(step_decay(peak, decay_rate, 1), 1 / between)
+        steps = core.at_speed(core.step_decay(peak, decay_rate, 1), 1 / between)
     return warmed_to_its_start(steps, lr, warmup_t, warmup_lr_init, warmup_prefix)
 
 
@@ -96,7 +83,7 @@ def MultiStepLRScheduler(
     """
     refuse(MultiStepLRScheduler, others)
     milestones = leaves.lengths("decay_t", decay_t, minimum=0)
-    drops = multi_step(common.number("lr", lr), milestones, decay_rate)
+    drops = core.multi_step(common.number("lr", lr), milestones, decay_rate)
     return warmed(drops.shift(1), lr, warmup_t, warmup_lr_init, warmup_prefix)
 
 
@@ -151,22 +138,22 @@ def WSDLRScheduler(
     leaves.choice("stable_fn", stable_fn, ("constant", "rsqrt", "power"))
     leaves.choice("decay_fn", decay_fn, ("linear", "1-sqrt", "cosine", "power", "exp"))
     if stable_fn == "constant" and decay_fn in ("linear", "1-sqrt", "cosine"):
-        return warmup_stable_decay(peak, warm, stable, fall, init_value=first, end_value=low, decay=decay_fn)
+        return core.warmup_stable_decay(peak, warm, stable, fall, init_value=first, end_value=low, decay=decay_fn)
     down = {
-        "linear": linear(1.0, 0.0, fall),
-        "1-sqrt": k_decay(1.0, fall, k=0.5, shape="linear"),
-        "cosine": cosine(1.0, fall),
-        "power": k_decay(1.0, fall, k=decay_power, shape="linear"),
+        "linear": core.linear(1.0, 0.0, fall),
+        "1-sqrt": core.k_decay(1.0, fall, k=0.5, shape="linear"),
+        "cosine": core.cosine(1.0, fall),
+        "power": core.k_decay(1.0, fall, k=decay_power, shape="linear"),
         "exp": _exponential_to_0(decay_ratio, fall),
     }
-    weight = common.in_turn((constant(1.0), stable), last=down[decay_fn])
+    weight = common.in_turn((core.constant(1.0), stable), last=down[decay_fn])
     if stable_fn == "constant":
-        after = constant(peak - low) * weight + low
+        after = core.constant(peak - low) * weight + low
     else:
         scale = common.length("stable_timescale", warm if stable_timescale is None else stable_timescale, minimum=1)
-        falling = inverse_sqrt(peak, timescale=scale).shift(scale)
+        falling = core.inverse_sqrt(peak, timescale=scale).shift(scale)
         if stable_fn == "power":
-            falling = power(peak, -common.signed("stable_power", stable_power), timescale=scale, shift=scale)
+            falling = core.power(peak, -common.signed("stable_power", stable_power), timescale=scale, shift=scale)
         after = (falling.clip(low, _LARGEST) - low) * weight + low
     return common.up_and(after, peak, warm, first)
 
@@ -213,7 +200,7 @@ def PlateauLRScheduler(
     """
     refuse(PlateauLRScheduler, others, PlateauOthers)
     rate = common.number("lr", lr)
-    base = warmed_to_its_start(constant(rate), rate, warmup_t, warmup_lr_init, True)
+    base = warmed_to_its_start(core.constant(rate), rate, warmup_t, warmup_lr_init, True)
     return reduce_on_plateau(
         rate if common.equals(warmup_t, 0) else base,
         mode=mode,
@@ -237,5 +224,5 @@ def _exponential_to_0(decay_ratio: Scalar, steps: Updates) -> Schedule:
     ratio: Number = common.positive("decay_ratio", decay_ratio)
     if common.known(ratio) and ratio >= 1:
         raise ValueError(f"decay_ratio must be below 1, got {ratio}")
-    fall = (exponential(1.0, ratio, transition_steps=steps) - ratio) * (1 / (1 - ratio))
-    return common.in_turn((fall, steps), last=constant(0.0))
+    fall = (core.exponential(1.0, ratio, transition_steps=steps) - ratio) * (1 / (1 - ratio))
+    return common.in_turn((fall, steps), last=core.constant(0.0))

@@ -10,19 +10,11 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import resumed
 from jaxlr.dialects.torch.arguments import Function, named, require_function, require_traceable
-from jaxlr.schedules import (
-    Schedule,
-    cyclic,
-    exp_range,
-    leaves,
-    one_cycle,
-    triangular,
-    triangular2,
-)
-from jaxlr.schedules import one_cycle_momentum as momentum_of_one_cycle
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Scalar
 
 Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
@@ -179,7 +171,7 @@ def OneCycleLR(
       one_cycle(max_lr=1.0, total_steps=1000)
     """
     leaves.flag("cycle_momentum", cycle_momentum)
-    cycle = one_cycle(
+    cycle = core.one_cycle(
         max_lr,
         _total(total_steps, epochs, steps_per_epoch),
         pct_start=pct_start,
@@ -232,7 +224,7 @@ def one_cycle_momentum(
       one_cycle_momentum(total_steps=1000)
     """
     _require_cycled(cycle_momentum)
-    cycle = momentum_of_one_cycle(
+    cycle = core.one_cycle_momentum(
         _total(total_steps, epochs, steps_per_epoch),
         base_momentum=base_momentum,
         max_momentum=max_momentum,
@@ -258,11 +250,11 @@ def _cycle(
         require_function("scale_fn", scale_fn)
         require_traceable("scale_fn", scale_fn, "write it with jax.numpy")
         scale_by = "cycle" if leaves.choice("scale_mode", scale_mode, ("cycle", "iterations")) == "cycle" else "update"
-        return cyclic(base_lr, max_lr, up, named(scale_fn), scale_by=scale_by, step_size_down=step_size_down)
+        return core.cyclic(base_lr, max_lr, up, named(scale_fn), scale_by=scale_by, step_size_down=step_size_down)
     leaves.choice("mode", mode, ("triangular", "triangular2", "exp_range"))
     if mode == "exp_range":
-        return exp_range(base_lr, max_lr, up, gamma, step_size_down=step_size_down)
-    shape = triangular if mode == "triangular" else triangular2
+        return core.exp_range(base_lr, max_lr, up, gamma, step_size_down=step_size_down)
+    shape = core.triangular if mode == "triangular" else core.triangular2
     return shape(base_lr, max_lr, up, step_size_down=step_size_down)
 
 

@@ -16,24 +16,11 @@ from typing import Literal
 
 import numpy as np
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import resumed
 from jaxlr.dialects.torch.arguments import Function, named, recorded_steps, require_function, require_traceable
-from jaxlr.schedules import (
-    Schedule,
-    constant,
-    cosine,
-    cosine_restarts,
-    custom,
-    exponential,
-    leaves,
-    linear,
-    multi_step,
-    piecewise_constant,
-    polynomial,
-    step_decay,
-    table,
-)
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.transforms import reduce_on_plateau
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
@@ -75,9 +62,9 @@ def LambdaLR(
     require_function("lr_lambda", lr_lambda)
     if total_steps is not None:
         rate = common.signed("lr", lr)
-        return resumed(table([rate * float(lr_lambda(n)) for n in range(recorded_steps(total_steps))]), last_epoch)
+        return resumed(core.table([rate * float(lr_lambda(n)) for n in range(recorded_steps(total_steps))]), last_epoch)
     require_traceable("lr_lambda", lr_lambda, "choose with jnp.where, or give total_steps to record it")
-    return resumed(custom(named(lr_lambda)) * leaves.number("lr", lr), last_epoch)
+    return resumed(core.custom(named(lr_lambda)) * leaves.number("lr", lr), last_epoch)
 
 
 def MultiplicativeLR(
@@ -115,7 +102,7 @@ def MultiplicativeLR(
             "as a formula, or ExponentialLR for a constant factor"
         )
     factors = [1.0, *(float(lr_lambda(n)) for n in range(1, recorded_steps(total_steps)))]
-    return resumed(table(np.cumprod(factors)) * leaves.number("lr", lr), last_epoch)
+    return resumed(core.table(np.cumprod(factors)) * leaves.number("lr", lr), last_epoch)
 
 
 def StepLR(
@@ -135,7 +122,7 @@ def StepLR(
       >>> torch.StepLR(0.1, 30)
       step_decay(init_value=0.1, decay_rate=0.1, step_size=30)
     """
-    return resumed(step_decay(leaves.number("lr", lr), leaves.factor("gamma", gamma), step_size), last_epoch)
+    return resumed(core.step_decay(leaves.number("lr", lr), leaves.factor("gamma", gamma), step_size), last_epoch)
 
 
 def MultiStepLR(
@@ -158,7 +145,7 @@ def MultiStepLR(
     if not leaves.is_traced(milestones):
         counts = leaves.sequence("milestones", milestones)
         milestones = sorted(counts) if common.known(*counts) else counts
-    return resumed(multi_step(leaves.number("lr", lr), milestones, leaves.factor("gamma", gamma)), last_epoch)
+    return resumed(core.multi_step(leaves.number("lr", lr), milestones, leaves.factor("gamma", gamma)), last_epoch)
 
 
 def ConstantLR(
@@ -183,7 +170,7 @@ def ConstantLR(
     """
     share = leaves.share("factor", factor)
     total_iters = leaves.length("total_iters", total_iters)
-    return resumed(piecewise_constant([share, 1.0], [total_iters]) * leaves.number("lr", lr), last_epoch)
+    return resumed(core.piecewise_constant([share, 1.0], [total_iters]) * leaves.number("lr", lr), last_epoch)
 
 
 def LinearLR(
@@ -215,7 +202,7 @@ def LinearLR(
     start = leaves.positive("start_factor", leaves.share("start_factor", start_factor))
     end = leaves.share("end_factor", end_factor)
     total_iters = leaves.length("total_iters", total_iters)
-    return resumed(linear(start, end, total_iters) * leaves.number("lr", lr), last_epoch)
+    return resumed(core.linear(start, end, total_iters) * leaves.number("lr", lr), last_epoch)
 
 
 def ExponentialLR(lr: Scalar, gamma: Scalar, last_epoch: int = -1, verbose: object = None) -> Schedule:
@@ -232,7 +219,7 @@ def ExponentialLR(lr: Scalar, gamma: Scalar, last_epoch: int = -1, verbose: obje
       >>> torch.ExponentialLR(0.1, gamma=0.9)
       exponential(init_value=0.1, decay_rate=0.9)
     """
-    return resumed(exponential(leaves.number("lr", lr), leaves.factor("gamma", gamma)), last_epoch)
+    return resumed(core.exponential(leaves.number("lr", lr), leaves.factor("gamma", gamma)), last_epoch)
 
 
 def PolynomialLR(
@@ -253,7 +240,7 @@ def PolynomialLR(
       polynomial(init_value=0.1, end_value=0.0, power=2.0, transition_steps=100)
     """
     rate, total_iters = leaves.number("lr", lr), leaves.length("total_iters", total_iters)
-    return resumed(polynomial(rate, 0.0, power, total_iters), last_epoch)
+    return resumed(core.polynomial(rate, 0.0, power, total_iters), last_epoch)
 
 
 def CosineAnnealingLR(
@@ -276,7 +263,7 @@ def CosineAnnealingLR(
       cosine(init_value=0.1, decay_steps=100, after='rise')
     """
     rate, lowest = leaves.number("lr", lr), leaves.number("eta_min", eta_min)
-    return resumed(cosine(rate, leaves.length("T_max", T_max), end_value=lowest, after="rise"), last_epoch)
+    return resumed(core.cosine(rate, leaves.length("T_max", T_max), end_value=lowest, after="rise"), last_epoch)
 
 
 def CosineAnnealingWarmRestarts(
@@ -302,7 +289,7 @@ def CosineAnnealingWarmRestarts(
     """
     first, growth = leaves.length("T_0", T_0), leaves.integer("T_mult", T_mult, minimum=1)
     rate, lowest = leaves.number("lr", lr), leaves.number("eta_min", eta_min)
-    return resumed(cosine_restarts(rate, first, t_mul=growth, end_value=lowest), last_epoch)
+    return resumed(core.cosine_restarts(rate, first, t_mul=growth, end_value=lowest), last_epoch)
 
 
 def SWALR(
@@ -334,9 +321,9 @@ def SWALR(
     steps = common.length("anneal_epochs", anneal_epochs)
     leaves.choice("anneal_strategy", anneal_strategy, ("cos", "linear"))
     if common.equals(steps, 0):
-        return constant(last)
+        return core.constant(last)
     steps = common.at_least_one(steps)
-    curve = cosine(first, steps, end_value=last) if anneal_strategy == "cos" else linear(first, last, steps)
+    curve = core.cosine(first, steps, end_value=last) if anneal_strategy == "cos" else core.linear(first, last, steps)
     return resumed(curve, last_epoch)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number
 from jaxlr.dialects.transformers.shared import lengths, wave
-from jaxlr.schedules import Schedule, at_speed, constant, cosine, linear
+from jaxlr.schedules import Schedule
 from jaxlr.typing import Length, Scalar
 
 
@@ -59,9 +60,9 @@ def get_cosine_with_hard_restarts_schedule_with_warmup(
     warm, left = lengths(num_warmup_steps, num_training_steps)
     left = common.at_least_one(left)
     if common.equals(cycles, 1):
-        return common.resumed(common.warmed(cosine(peak, left), warm), last_epoch)
-    waves = at_speed(cosine(peak, left).repeat(left), cycles)
-    return common.resumed(common.warmed(common.in_turn((waves, left), last=constant(0.0)), warm), last_epoch)
+        return common.resumed(common.warmed(core.cosine(peak, left), warm), last_epoch)
+    waves = core.at_speed(core.cosine(peak, left).repeat(left), cycles)
+    return common.resumed(common.warmed(common.in_turn((waves, left), last=core.constant(0.0)), warm), last_epoch)
 
 
 def get_cosine_with_min_lr_schedule_with_warmup(
@@ -131,9 +132,9 @@ def get_cosine_with_min_lr_schedule_with_warmup_lr_rate(
     peak, low = _ends(lr, min_lr, min_lr_rate)
     warm, left = lengths(num_warmup_steps, num_training_steps)
     if warmup_lr_rate is None:
-        up = linear(0.0, peak, common.at_least_one(warm)).shift(1)
+        up = core.linear(0.0, peak, common.at_least_one(warm)).shift(1)
     else:
-        up = linear(common.number("warmup_lr_rate", warmup_lr_rate) * peak, peak, common.at_least_one(warm - 1))
+        up = core.linear(common.number("warmup_lr_rate", warmup_lr_rate) * peak, peak, common.at_least_one(warm - 1))
     down = wave(peak, common.at_least_one(left), num_cycles, low).shift(1)
     return common.resumed(common.in_turn((up, warm), last=down), last_epoch)
 

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Updates
 from jaxlr.dialects.torch.schedulers import ReduceLROnPlateau
 from jaxlr.dialects.transformers.shared import lengths, wave
-from jaxlr.schedules import (
-    Schedule,
-    constant,
-    cosine,
-    inverse_sqrt,
-    k_decay,
-    leaves,
-    linear,
-    polynomial,
-    power,
-    warmup_stable_decay,
-)
+from jaxlr.schedules import Schedule, leaves
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.rate.greedy import Greedy, greedy
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
@@ -43,7 +33,7 @@ def get_constant_schedule(lr: Scalar, last_epoch: Length = -1) -> Schedule:
       >>> float(transformers.get_constant_schedule(0.5)(7))
       0.5
     """
-    return common.resumed(constant(common.number("lr", lr)), last_epoch)
+    return common.resumed(core.constant(common.number("lr", lr)), last_epoch)
 
 
 def get_constant_schedule_with_warmup(lr: Scalar, num_warmup_steps: Length, last_epoch: Length = -1) -> Schedule:
@@ -61,7 +51,7 @@ def get_constant_schedule_with_warmup(lr: Scalar, num_warmup_steps: Length, last
       [0.0, 0.5, 1.0, 1.0]
     """
     steps = common.length("num_warmup_steps", num_warmup_steps)
-    return common.resumed(common.warmed(constant(common.number("lr", lr)), steps), last_epoch)
+    return common.resumed(common.warmed(core.constant(common.number("lr", lr)), steps), last_epoch)
 
 
 def get_linear_schedule_with_warmup(
@@ -83,8 +73,8 @@ def get_linear_schedule_with_warmup(
     peak = common.number("lr", lr)
     warm, left = lengths(num_warmup_steps, num_training_steps)
     if common.known(left) and left <= 0:
-        return common.resumed(common.up_and(constant(0.0), peak, warm), last_epoch)
-    return common.resumed(common.warmed(linear(peak, 0.0, left), warm), last_epoch)
+        return common.resumed(common.up_and(core.constant(0.0), peak, warm), last_epoch)
+    return common.resumed(common.warmed(core.linear(peak, 0.0, left), warm), last_epoch)
 
 
 def get_polynomial_decay_schedule_with_warmup(
@@ -120,8 +110,8 @@ def get_polynomial_decay_schedule_with_warmup(
     leaves.positive("power", power)
     warm, left = lengths(num_warmup_steps, num_training_steps)
     if common.known(left) and left <= 0:
-        return common.resumed(common.up_and(constant(end), peak, warm), last_epoch)
-    return common.resumed(common.warmed(polynomial(peak, end, power, left), warm), last_epoch)
+        return common.resumed(common.up_and(core.constant(end), peak, warm), last_epoch)
+    return common.resumed(common.warmed(core.polynomial(peak, end, power, left), warm), last_epoch)
 
 
 def get_inverse_sqrt_schedule(
@@ -146,7 +136,8 @@ def get_inverse_sqrt_schedule(
         timescale = 10_000 if common.equals(warm, 0) else warm
     timescale = common.length("timescale", timescale, minimum=1)
     return common.resumed(
-        common.warmed(inverse_sqrt(common.number("lr", lr), timescale=timescale).shift(timescale), warm), last_epoch
+        common.warmed(core.inverse_sqrt(common.number("lr", lr), timescale=timescale).shift(timescale), warm),
+        last_epoch,
     )
 
 
@@ -299,8 +290,8 @@ def get_adafactor_schedule(
     if not leaves.flag("relative_step", relative_step):
         raise ValueError("relative_step must be True, got False: the rate is then the optimizer's lr, as it is")
     if not leaves.flag("warmup_init", warmup_init):
-        return power(0.01, -0.5, timescale=_PART, shift=1)
-    return common.up_and(power(0.01, -0.5, timescale=_PART, shift=_PART), 0.01, _PART - 1, 1e-6)
+        return core.power(0.01, -0.5, timescale=_PART, shift=1)
+    return common.up_and(core.power(0.01, -0.5, timescale=_PART, shift=_PART), 0.01, _PART - 1, 1e-6)
 
 
 def AdafactorSchedule(  # noqa: N802, transformers' name
@@ -370,21 +361,21 @@ def get_wsd_schedule(
     stable = _stable(warm, decay, num_training_steps, num_stable_steps)
     once = decay_type != "cosine" or common.equals(num_cycles, 0.5)
     if warmup_type == "linear" and once and not common.equals(decay, 0):
-        whole = warmup_stable_decay(peak, warm, stable, decay, init_value=low, end_value=low, decay=decay_type)
+        whole = core.warmup_stable_decay(peak, warm, stable, decay, init_value=low, end_value=low, decay=decay_type)
         return common.resumed(whole, last_epoch)
     up, down = common.at_least_one(warm), common.at_least_one(decay)
     rise = {
-        "linear": linear(low, peak, up),
-        "cosine": cosine(low, up, end_value=peak),
-        "1-sqrt": polynomial(low, peak, 0.5, up),
+        "linear": core.linear(low, peak, up),
+        "cosine": core.cosine(low, up, end_value=peak),
+        "1-sqrt": core.polynomial(low, peak, 0.5, up),
     }
     fall = {
-        "linear": linear(peak, low, down),
+        "linear": core.linear(peak, low, down),
         "cosine": wave(peak, down, num_cycles, low),
-        "1-sqrt": k_decay(peak, down, k=0.5, end_value=low, shape="linear"),
+        "1-sqrt": core.k_decay(peak, down, k=0.5, end_value=low, shape="linear"),
     }
-    phases = (rise[warmup_type], warm), (constant(peak), stable), (fall[decay_type], decay)
-    return common.resumed(common.in_turn(*phases, last=constant(low)), last_epoch)
+    phases = (rise[warmup_type], warm), (core.constant(peak), stable), (fall[decay_type], decay)
+    return common.resumed(common.in_turn(*phases, last=core.constant(low)), last_epoch)
 
 
 def _stable(
