@@ -69,7 +69,6 @@ def _yaml(text: str) -> Any:
 
     def untagged(loader: Any, tag: str, node: Any) -> Any:
         """What stands behind a tag of the application's own, such as `!include data.yaml`: plain data."""
-        del tag
         if isinstance(node, yaml.MappingNode):
             return loader.construct_mapping(node, deep=True)
         if isinstance(node, yaml.SequenceNode):

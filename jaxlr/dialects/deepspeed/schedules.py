@@ -92,7 +92,6 @@ def OneCycle(
       >>> [float(rate(n)) for n in range(6)]
       [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
     """
-    del cycle_momentum, cycle_min_mom, cycle_max_mom, decay_mom_rate
     common.number("lr", lr)
     low, peak = common.number("cycle_min_lr", cycle_min_lr), common.number("cycle_max_lr", cycle_max_lr)
     decay = common.number("decay_lr_rate", decay_lr_rate)
@@ -140,7 +139,6 @@ def one_cycle_momentum(
       >>> [float(momentum(n)) for n in range(6)]
       [0.75, 0.625, 0.5, 0.625, 0.75, 0.75]
     """
-    del lr, cycle_min_lr, cycle_max_lr, decay_lr_rate
     if not leaves.flag("cycle_momentum", cycle_momentum):
         raise ValueError("cycle_momentum must be True where the momentum is asked for, got False")
     low, high = common.number("cycle_min_mom", cycle_min_mom), common.number("cycle_max_mom", cycle_max_mom)

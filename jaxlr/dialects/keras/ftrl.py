@@ -100,7 +100,6 @@ def Ftrl(
         }
 
     def direction(step: Step, moments: FtrlState, gradients: PyTree) -> PyTree:
-        del gradients
         over = _over(rate(step.count))
 
         def leaf(z: jax.Array, n: jax.Array, p: jax.Array) -> jax.Array:

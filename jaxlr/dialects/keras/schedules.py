@@ -53,7 +53,6 @@ def ExponentialDecay(
       >>> [float(rate(n)) for n in (0, 1, 2, 4)]
       [1.0, 0.5, 0.25, 0.0625]
     """
-    del name
     return core.exponential(
         leaves.number("initial_learning_rate", initial_learning_rate),
         decay_rate,
@@ -79,7 +78,6 @@ def PiecewiseConstantDecay(
       >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
       [1.0, 1.0, 1.0, 0.5, 0.125]
     """
-    del name
     items = enumerate(leaves.sequence("boundaries", boundaries))
     last = [_updates(f"boundaries[{i}]", item, minimum=0) for i, item in items]
     leaves.lengths("boundaries", last, minimum=0)
@@ -115,7 +113,6 @@ def PolynomialDecay(
       >>> [round(float(rate(n)), 4) for n in (0, 1, 3, 4, 5)]
       [1.0, 0.866, 0.5, 0.0, 0.0]
     """
-    del name
     first = leaves.number("initial_learning_rate", initial_learning_rate)
     last = leaves.number("end_learning_rate", end_learning_rate)
     family = core.polynomial_cycles if leaves.flag("cycle", cycle) else core.polynomial
@@ -147,7 +144,6 @@ def InverseTimeDecay(
       >>> [float(rate(n)) for n in (0, 1, 3)]
       [1.0, 0.5, 0.25]
     """
-    del name
     return core.inverse_time(
         leaves.number("initial_learning_rate", initial_learning_rate),
         decay_rate,
@@ -190,7 +186,6 @@ def CosineDecay(
     References:
       Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, arXiv:1608.03983
     """
-    del name
     first = leaves.number("initial_learning_rate", initial_learning_rate)
     steps = _updates("decay_steps", decay_steps)
     before = _updates("warmup_steps", warmup_steps, minimum=0)
@@ -235,7 +230,6 @@ def CosineDecayRestarts(
     References:
       Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, arXiv:1608.03983
     """
-    del name
     return core.cosine_restarts(
         leaves.number("initial_learning_rate", initial_learning_rate),
         _updates("first_decay_steps", first_decay_steps),
@@ -290,7 +284,6 @@ def ReduceLROnPlateau(
       ...   print(float(updates[0]), end=" ")
       -1.0 -1.0 -0.5
     """
-    del verbose
     return reduce_on_plateau(
         learning_rate,
         mode="max" if _direction(monitor, mode) == "max" else "min",

@@ -102,7 +102,6 @@ def of_decayed(
     rate = known_rate(learning_rate, "with a weight_decay, Keras measures the parameters after it")
 
     def direction(step: Step, moments: object, gradients: PyTree) -> PyTree:
-        del moments
         params = decayed("the optimizer", step, rate, weight_decay, mask)
         return inner.update(gradients, optax.EmptyState(), params)[0]
 
@@ -141,7 +140,6 @@ def _one_by_one(link: optax.GradientTransformation) -> optax.GradientTransformat
     """A link without state, on every array by itself."""
 
     def update(updates: optax.Updates, params: optax.Params | None) -> optax.Updates:
-        del params
         return jax.tree.map(lambda leaf: link.update(leaf, optax.EmptyState())[0], updates)
 
     return optax.stateless(update)

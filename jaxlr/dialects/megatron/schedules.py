@@ -68,7 +68,6 @@ def OptimizerParamScheduler(
       >>> rate
       warmup(schedule=linear(init_value=1.0, end_value=0.5, transition_steps=2), warmup_steps=2)
     """
-    del start_wd, end_wd, wd_incr_steps, wd_incr_style, use_checkpoint_opt_param_scheduler, override_opt_param_scheduler
     curve = _Curve(
         common.number("init_lr", init_lr),
         common.number("max_lr", max_lr),

@@ -40,7 +40,6 @@ def CosineAnnealingLR(
       >>> [float(rate(n)) for n in range(5)]
       [1.0, 0.5, 0.0, 0.0, 0.0]
     """
-    del verbose
     base = common.signed("value", value)
     first, length = counts(begin, end, needed="CosineAnnealingLR without T_max" if T_max is None else None)
     steps = length if T_max is None else common.length("T_max", T_max, minimum=1)
@@ -74,7 +73,6 @@ def CosineRestartLR(
       >>> [round(float(rate(n)), 4) for n in range(6)]
       [1.0, 0.5, 0.5, 0.25, 0.25, 0.25]
     """
-    del verbose
     base = common.signed("value", value)
     low = _low(base, eta_min, eta_min_ratio, None)
     steps = [
@@ -120,7 +118,6 @@ def OneCycleLR(
       >>> [round(float(rate(n)), 4) for n in range(5)]
       [0.25, 1.0, 0.75, 0.25, 0.0]
     """
-    del verbose
     base = common.signed("value", value)
     first, length = counts(begin, end, needed="OneCycleLR without total_steps" if total_steps is None else None)
     steps = length if total_steps is None else common.length("total_steps", total_steps, minimum=1)

@@ -37,7 +37,6 @@ def ConstantLR(
       >>> [float(rate(n)) for n in range(5)]
       [0.25, 0.25, 0.25, 1.0, 1.0]
     """
-    del verbose
     base, share = common.signed("value", value), common.number("factor", factor)
     leaves.share("factor", factor)
     first, length = counts(begin, end, least=2)
@@ -68,7 +67,6 @@ def LinearLR(
       >>> [float(rate(n)) for n in range(5)]
       [0.25, 0.5, 0.75, 1.0, 1.0]
     """
-    del verbose
     base = common.signed("value", value)
     leaves.share("start_factor", start_factor)
     leaves.share("end_factor", end_factor)
@@ -100,7 +98,6 @@ def PolyLR(
       >>> [float(rate(n)) for n in range(4)]
       [1.0, 0.25, 0.0, 0.0]
     """
-    del verbose
     base, low = common.signed("value", value), common.signed("eta_min", eta_min)
     first, length = counts(begin, end, least=2, needed="PolyLR")
     curve = core.polynomial(base, low, leaves.positive("power", power), _after(length))
@@ -129,7 +126,6 @@ def StepLR(
       >>> mmengine.StepLR(0.1, 30)
       step_decay(init_value=0.1, decay_rate=0.1, step_size=30)
     """
-    del verbose
     base = common.signed("value", value)
     first, length = counts(begin, end)
     curve = core.step_decay(base, leaves.factor("gamma", gamma), step_size)
@@ -158,7 +154,6 @@ def MultiStepLR(
       >>> mmengine.MultiStepLR(0.1, [9, 4], gamma=0.5)
       multi_step(init_value=0.1, milestones=[4, 9], decay_rate=0.5)
     """
-    del verbose
     base = common.signed("value", value)
     first, length = counts(begin, end)
     marks = sorted(leaves.sequence("milestones", milestones))
@@ -187,7 +182,6 @@ def ExponentialLR(
       >>> [float(rate(n)) for n in range(6)]
       [1.0, 1.0, 0.5, 0.25, 0.25, 0.25]
     """
-    del verbose
     base = common.signed("value", value)
     first, length = counts(begin, end)
     curve = core.exponential(base, leaves.factor("gamma", gamma))
@@ -228,7 +222,6 @@ def ReduceOnPlateauLR(
       >>> type(mmengine.ReduceOnPlateauLR(0.1, rule="greater")).__name__
       'ReduceOnPlateau'
     """
-    del monitor, verbose
     given = {"begin": (begin, 0), "end": (end, INF), "last_step": (last_step, -1), "by_epoch": (by_epoch, True)}
     for name, (argument, default) in given.items():
         if argument != default:

@@ -120,7 +120,6 @@ def ComposableScheduler(
       >>> [float(rate(n)) for n in range(6)]
       [0.0, 0.5, 1.0, 0.75, 0.5, 0.5]
     """
-    del max_steps
     peak = end = common.number("initial_lr", initial_lr)
     pieces = []
     for i, stage in enumerate(leaves.sequence("stages", stages)):

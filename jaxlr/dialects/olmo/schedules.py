@@ -23,7 +23,6 @@ def ConstantScheduler(initial_lr: Scalar, max_steps: int) -> Schedule:
       >>> float(olmo.ConstantScheduler(0.5, 10)(7))
       0.5
     """
-    del max_steps
     return core.constant(common.number("initial_lr", initial_lr))
 
 
@@ -333,7 +332,6 @@ def WSDS(
       >>> [float(rate(n)) for n in range(10)]
       [0.0, 1.0, 1.0, 0.5, 0.0, 1.0, 1.0, 0.5, 0.0, 0.0]
     """
-    del max_steps
     peak, lengths = common.number("initial_lr", initial_lr), list(leaves.sequence("period_lengths", period_lengths))
     lengths = [common.known_length(f"period_lengths[{i}]", each, minimum=1) for i, each in enumerate(lengths)]
     if not lengths:

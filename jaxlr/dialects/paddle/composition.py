@@ -48,7 +48,6 @@ def LinearWarmup(
       >>> [float(rate(n)) for n in range(8)]
       [0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 0.5, 0.5]
     """
-    del verbose
     if isinstance(learning_rate, Controller):
         raise TypeError(
             f"learning_rate must be a number or a schedule, got a rule, {learning_rate.name}; write the rule around "
@@ -86,7 +85,6 @@ def LambdaDecay(
       >>> [float(rate(n)) for n in (0, 1, 3)]
       [0.5, 0.25, 0.125]
     """
-    del verbose
     rate = common.number("learning_rate", learning_rate)
     return resumed(torch.LambdaLR(rate, lr_lambda, total_steps=total_steps), last_epoch)
 
@@ -121,7 +119,6 @@ def MultiplicativeDecay(
       >>> [float(rate(n)) for n in (0, 1, 3, 9)]
       [1.0, 0.5, 0.125, 0.125]
     """
-    del verbose
     if total_steps is None:
         raise ValueError(
             "total_steps must be given for MultiplicativeDecay, got None: it is recorded; write LambdaDecay with the "
@@ -162,7 +159,6 @@ def ReduceOnPlateau(
       >>> from jaxlr.dialects import paddle
       >>> optimizer = jaxlr.sgd(paddle.ReduceOnPlateau(0.1, factor=0.5, patience=2))
     """
-    del verbose
     return reduce_on_plateau(
         learning_rate,
         mode=mode,

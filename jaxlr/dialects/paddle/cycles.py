@@ -32,7 +32,6 @@ def CosineAnnealingDecay(
       >>> paddle.CosineAnnealingDecay(0.5, T_max=100)
       cosine(init_value=0.5, decay_steps=100, after='rise')
     """
-    del verbose
     rate, low = common.number("learning_rate", learning_rate), common.signed("eta_min", eta_min)
     return resumed(core.cosine(rate, common.length("T_max", T_max, minimum=1), end_value=low, after="rise"), last_epoch)
 
@@ -59,7 +58,6 @@ def CosineAnnealingWarmRestarts(
       >>> paddle.CosineAnnealingWarmRestarts(0.5, T_0=10, T_mult=2)
       cosine_restarts(init_value=0.5, first_decay_steps=10, t_mul=2)
     """
-    del verbose
     rate, low = common.number("learning_rate", learning_rate), common.signed("eta_min", eta_min)
     first, growth = common.length("T_0", T_0, minimum=1), leaves.integer("T_mult", T_mult, minimum=1)
     return resumed(core.cosine_restarts(rate, first, t_mul=growth, end_value=low), last_epoch)
@@ -97,7 +95,6 @@ def OneCycleLR(
       >>> [round(float(rate(n)), 4) for n in range(6)]
       [0.25, 1.0, 0.75, 0.25, 0.0, 0.0]
     """
-    del verbose
     peak, last = (
         common.positive("max_learning_rate", max_learning_rate),
         common.number("end_learning_rate", end_learning_rate),
@@ -152,7 +149,6 @@ def CyclicLR(
       >>> paddle.CyclicLR(0.001, 0.006, 2000, mode="exp_range", exp_gamma=0.999)
       exp_range(base_lr=0.001, max_lr=0.006, step_size=2000, gamma=0.999)
     """
-    del verbose
     low = leaves.number("base_learning_rate", base_learning_rate, minimum=0.0)
     high = leaves.number("max_learning_rate", max_learning_rate)
     leaves.ordered("base_learning_rate", low, "max_learning_rate", high)

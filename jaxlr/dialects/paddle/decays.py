@@ -32,7 +32,6 @@ def NoamDecay(
       >>> [round(float(rate(n)), 4) for n in (0, 1, 4, 16)]
       [0.0, 0.0625, 0.25, 0.125]
     """
-    del verbose
     curve = core.noam(d_model, warmup_steps, factor=common.number("learning_rate", learning_rate))
     return resumed(common.in_turn((core.constant(0.0), 1), last=curve), last_epoch)
 
@@ -52,7 +51,6 @@ def PiecewiseDecay(
       >>> paddle.PiecewiseDecay([30, 60], [0.1, 0.05, 0.01])
       piecewise_constant(values=[0.1, 0.05, 0.01], boundaries=[30, 60])
     """
-    del verbose
     return resumed(core.piecewise_constant(values, boundaries), last_epoch)
 
 
@@ -71,7 +69,6 @@ def NaturalExpDecay(learning_rate: Scalar, gamma: Scalar, last_epoch: Length = -
       >>> paddle.NaturalExpDecay(0.5, 0.1)
       natural_exponential(init_value=0.5, decay_rate=0.1)
     """
-    del verbose
     rate = common.number("learning_rate", learning_rate)
     return resumed(core.natural_exponential(rate, common.number("gamma", gamma)), last_epoch)
 
@@ -93,7 +90,6 @@ def InverseTimeDecay(
       >>> paddle.InverseTimeDecay(0.5, 0.1)
       inverse_time(init_value=0.5, decay_rate=0.1)
     """
-    del verbose
     rate = common.number("learning_rate", learning_rate)
     return resumed(core.inverse_time(rate, common.number("gamma", gamma)), last_epoch)
 
@@ -126,7 +122,6 @@ def PolynomialDecay(
       >>> [float(rate(n)) for n in (0, 2, 4, 5, 8)]
       [1.0, 0.5, 0.0, 0.375, 0.0]
     """
-    del verbose
     rate, low = common.number("learning_rate", learning_rate), common.signed("end_lr", end_lr)
     family = core.polynomial_cycles if leaves.flag("cycle", cycle) else core.polynomial
     return resumed(family(rate, low, power, common.length("decay_steps", decay_steps, minimum=1)), last_epoch)
@@ -149,7 +144,6 @@ def ExponentialDecay(
       >>> paddle.ExponentialDecay(0.5, 0.9)
       exponential(init_value=0.5, decay_rate=0.9)
     """
-    del verbose
     rate = common.number("learning_rate", learning_rate)
     return resumed(core.exponential(rate, leaves.factor("gamma", gamma)), last_epoch)
 
@@ -170,7 +164,6 @@ def MultiStepDecay(
       >>> paddle.MultiStepDecay(0.5, [30, 50])
       multi_step(init_value=0.5, milestones=[30, 50], decay_rate=0.1)
     """
-    del verbose
     rate, factor = common.number("learning_rate", learning_rate), leaves.factor("gamma", gamma)
     none = not leaves.is_traced(milestones) and not len(leaves.sequence("milestones", milestones))
     return resumed(core.constant(rate) if none else core.multi_step(rate, milestones, factor), last_epoch)
@@ -192,7 +185,6 @@ def StepDecay(
       >>> paddle.StepDecay(0.5, 30)
       step_decay(init_value=0.5, decay_rate=0.1, step_size=30)
     """
-    del verbose
     rate = common.number("learning_rate", learning_rate)
     return resumed(core.step_decay(rate, leaves.factor("gamma", gamma), step_size), last_epoch)
 
@@ -220,7 +212,6 @@ def LinearLR(
       >>> [float(rate(n)) for n in (0, 1, 2, 4, 5)]
       [0.5, 0.625, 0.75, 1.0, 1.0]
     """
-    del verbose
     rate = common.number("learning_rate", learning_rate)
     leaves.share("start_factor", start_factor)
     leaves.share("end_factor", end_factor)

@@ -52,7 +52,6 @@ def natural_exp_decay(
       >>> tf_keras.natural_exp_decay(0.1, 10, 0.5)
       natural_exponential(init_value=0.1, decay_rate=0.5, transition_steps=10)
     """
-    del name
     first, steps = common.signed("learning_rate", learning_rate), common.length("decay_steps", decay_steps, minimum=1)
     return natural_exponential(first, decay_rate, transition_steps=steps, staircase=staircase)
 
@@ -172,7 +171,6 @@ def linear_cosine_decay(
     References:
       Bello and others, Neural Optimizer Search with Reinforcement Learning, 2017, arXiv:1709.07417
     """
-    del name
     rate = common.signed("learning_rate", learning_rate)
     steps = common.length("decay_steps", decay_steps, minimum=1)
     last = common.signed("alpha", alpha)

@@ -257,7 +257,6 @@ def GreedyLR(  # noqa: N802, transformers' name
       >>> type(transformers.GreedyLR(0.01, patience=3)).__name__
       'Greedy'
     """
-    del verbose
     limits = {"cooldown": cooldown, "warmup": warmup, "min_lr": min_lr, "max_lr": max_lr, "eps": eps}
     means = {"smooth": smooth, "window_size": window_size, "reset_start": reset_start}
     return get_greedy_schedule(lr, mode, factor, patience, threshold, threshold_mode, **limits, **means)
