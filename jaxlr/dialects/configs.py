@@ -10,8 +10,6 @@ from typing import Any
 
 from jaxlr.arguments import meant, nearest
 
-__all__ = ["Keys", "by_last_name", "flat", "sections", "shown"]
-
 _ALIKE = 0.83  # of difflib: one letter wrong in six, or two in their order
 _DEEPEST, _MOST_KEYS = 32, 10_000
 # What a key must look like for a misspelling of it to matter: it speaks of rates, their shape or the optimizer.

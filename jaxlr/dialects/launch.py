@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["arguments_of"]
-
 _LONGEST = 100_000  # characters of a word with its variables filled in
 _VARIABLE = r"\$\{[^{}]{0,200}\}|\$\w{1,200}"
 _UNSAID = r"\$\([^()]{0,500}(?:\([^()]{0,500}\)[^()]{0,500}){0,3}\)|`[^`]{0,500}`"  # what only a shell can say

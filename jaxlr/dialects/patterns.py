@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["glob"]
-
 _TOKEN = re.compile(r"(?P<any>\.\*)|(?P<one>\.)|\\(?P<escaped>[^A-Za-z0-9])|(?P<plain>[\w/ -])")
 
 

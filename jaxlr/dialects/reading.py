@@ -11,8 +11,6 @@ from typing import Any
 
 from jaxlr.dialects.launch import arguments_of
 
-__all__ = ["read_arguments", "read_file"]
-
 _LARGEST_FILE = 1_000_000  # bytes
 
 

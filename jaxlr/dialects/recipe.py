@@ -16,8 +16,6 @@ from jaxlr.schedules import FAMILIES, Schedule
 from jaxlr.schedules.printing import whole
 from jaxlr.transforms.groups.patterns import ParameterGroups
 
-__all__ = ["Recipe", "qualified"]
-
 Argument: TypeAlias = "float | bool | str | Schedule | None"
 _MODULES: Mapping[str, ModuleType] = MappingProxyType({"jaxlr": jaxlr, "optax": optax})
 

@@ -18,8 +18,6 @@ from jaxlr.dialects.torch.parameters import Names, grouped_parameters, nearest, 
 from jaxlr.transforms.groups.paths import Path
 from jaxlr.transforms.hyperparameters import NumberOrSchedule
 
-__all__ = ["from_optimizer", "one_for_each", "settings"]
-
 
 def from_optimizer(
     optimizer: LiveOptimizer,

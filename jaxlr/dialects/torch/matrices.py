@@ -24,8 +24,6 @@ from jaxlr.transforms.moments.orthogonal import orthogonalize, scale_by_shape
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.wrappers.precision import widened
 
-__all__ = ["Adafactor", "Muon"]
-
 _CAPPED = (
     "torch's Adafactor caps the rate at 1 / sqrt(t), and decays by the rate that is not capped; give the schedule alone"
 )

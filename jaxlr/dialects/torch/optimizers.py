@@ -24,8 +24,6 @@ from jaxlr.transforms import (
 from jaxlr.transforms.assembly import unless_zero
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, number, number_or_schedule
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop"]
-
 
 @factory
 def SGD(

@@ -18,8 +18,6 @@ from jaxlr.transforms.moments.rprop import scale_by_rprop
 from jaxlr.transforms.penalties import add_decay_of_all
 from jaxlr.transforms.wrappers.precision import widened
 
-__all__ = ["ASGD", "Adadelta", "Rprop"]
-
 
 @factory
 def Adadelta(

@@ -31,8 +31,6 @@ from jaxlr.transforms.hyperparameters import NumberOrSchedule
 from jaxlr.transforms.state import search as states
 from jaxlr.typing import PyTree
 
-__all__ = ["load_optimizer_state", "optimizer_state_dict"]
-
 _SCALING = tuple({kind: None for row in LINKS.values() for kind, _ in row.values()})
 _COUNTED = (*_SCALING, AddWeightDecayState, ScaleByLearningRateState)
 _MOMENTUM: dict[type, str] = {
