@@ -51,6 +51,12 @@ def signed(name: str, value: Scalar) -> Number:
     return number(name, value, minimum=-math.inf)
 
 
+def share(name: str, value: Scalar) -> Number:
+    """A number in [0, 1] as it is."""
+    leaves.share(name, value)
+    return value  # pyright: ignore[reportReturnType], computed with like a float
+
+
 def positive(name: str, value: Scalar) -> Number:
     """A number above 0 as it is."""
     leaves.positive(name, value)
@@ -69,11 +75,11 @@ def select(condition: bool | jax.Array, this: Number, other: Number) -> Number:
     return this if condition else other
 
 
-def cut(share: Number, steps: Updates) -> Updates:
+def cut(part: Number, steps: Updates) -> Updates:
     """A share of so many updates, without its fraction; in float32 where one of them is traced."""
-    if known(share, steps):
-        return int(float(share) * int(steps))
-    return jnp.floor(jnp.asarray(share, jnp.float32) * jnp.asarray(steps, jnp.float32)).astype(jnp.int32)
+    if known(part, steps):
+        return int(float(part) * int(steps))
+    return jnp.floor(jnp.asarray(part, jnp.float32) * jnp.asarray(steps, jnp.float32)).astype(jnp.int32)
 
 
 def positive_part(steps: Updates) -> Updates:
@@ -115,6 +121,11 @@ def resumed(schedule: Schedule, last_epoch: Length) -> Schedule:
     """The schedule from `last_epoch + 1` on."""
     start = length("last_epoch", last_epoch, minimum=-1) + 1
     return schedule if equals(start, 0) else schedule.shift(start)
+
+
+def begun(schedule: Schedule, start: Updates) -> Schedule:
+    """The schedule from a count on, and its first value before."""
+    return schedule if equals(start, 0) else schedule.shift(-start)
 
 
 def refuse_unknown(make: Function, others: Mapping[str, object], options: frozenset[str]) -> None:

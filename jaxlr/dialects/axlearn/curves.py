@@ -47,7 +47,7 @@ def polynomial(
     exponent = common.positive("power", power)
     if common.equals(steps, 0):
         return core.constant(first)
-    return begun(line(first, last, common.at_least_one(steps), exponent), start)
+    return common.begun(line(first, last, common.at_least_one(steps), exponent), start)
 
 
 def line(first: Number, last: Number, steps: Updates, power: Number = 1) -> Schedule:
@@ -88,7 +88,7 @@ def exponential(
         raise ValueError(f"end_step must be above begin_step, {begin_step}, got {end_step}")
     first, last = common.positive("begin_value", begin_value), common.positive("end_value", end_value)
     steps = common.at_least_one(steps)
-    return begun(core.exponential(first, last / first, transition_steps=steps, end_value=last), start)
+    return common.begun(core.exponential(first, last / first, transition_steps=steps, end_value=last), start)
 
 
 def inverse_sqrt(warmup_steps: Length = 1) -> Schedule:
@@ -171,7 +171,7 @@ def adafactor_decay_rate(c: Scalar = 0.8, step_offset: Length = 0) -> Schedule:
       [0.0, 0.0, 0.5, 0.75]
     """
     falling = core.power(1.0, -common.signed("c", c))
-    return 1.0 - begun(falling, common.length("step_offset", step_offset, minimum=-leaves.LARGEST_LENGTH))
+    return 1.0 - common.begun(falling, common.length("step_offset", step_offset, minimum=-leaves.LARGEST_LENGTH))
 
 
 def decay_bias_correction(decay: Scalar) -> Schedule:
@@ -226,12 +226,7 @@ def ema_schedule(decay: Scalar = 0.9999, *, warmup_steps: Length = 1, step_offse
     warm = common.length("warmup_steps", warmup_steps, minimum=1)
     rising = 1.0 - core.inverse_time(1.0, 1.0)
     schedule = common.in_turn((rising, warm), last=core.constant(common.number("decay", decay)))
-    return begun(schedule, common.length("step_offset", step_offset, minimum=-leaves.LARGEST_LENGTH))
-
-
-def begun(schedule: Schedule, start: Updates) -> Schedule:
-    """A schedule that begins at a step, and has its first value before."""
-    return schedule if common.equals(start, 0) else schedule.shift(-start)
+    return common.begun(schedule, common.length("step_offset", step_offset, minimum=-leaves.LARGEST_LENGTH))
 
 
 def _span(begin_step: Length, end_step: Length) -> tuple[Updates, Updates]:

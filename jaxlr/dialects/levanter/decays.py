@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -110,11 +111,4 @@ _KINDS: Mapping[str, Callable[..., Schedule]] = {
     "inv": _inv,
     "power": _power,
 }
-ARGUMENTS: Mapping[str, frozenset[str]] = {
-    "constant": frozenset(),
-    "linear": frozenset(),
-    "inv": frozenset(),
-    "cosine": frozenset({"exponent"}),
-    "inv_sqrt": frozenset({"timescale"}),
-    "power": frozenset({"a", "b", "batch_size", "seq_length"}),
-}
+ARGUMENTS = {kind: inspect.signature(make).parameters.keys() - {"fall"} for kind, make in _KINDS.items()}

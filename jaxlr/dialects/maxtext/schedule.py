@@ -63,11 +63,11 @@ def create_learning_rate_schedule(
     wsd = leaves.choice("lr_schedule_type", lr_schedule_type, ("cosine", "wsd")) == "wsd"
     style = leaves.choice("wsd_decay_style", wsd_decay_style, ("linear", "cosine")) if wsd else "cosine"
     length, run = _lengths(learning_rate_schedule_steps, steps)
-    rising = _share("warmup_steps_fraction", warmup_steps_fraction)
+    rising = common.share("warmup_steps_fraction", warmup_steps_fraction)
     warm = common.cut(rising, length)
     fall = length - warm
     if wsd:
-        falling = _share("wsd_decay_steps_fraction", wsd_decay_steps_fraction)
+        falling = common.share("wsd_decay_steps_fraction", wsd_decay_steps_fraction)
         if common.known(rising, falling) and rising + falling > 1:
             raise ValueError(
                 "warmup_steps_fraction and wsd_decay_steps_fraction must be at most 1 together, got "
@@ -91,11 +91,6 @@ def _lengths(schedule: Length, run: Length) -> tuple[Updates, Updates]:
     length, steps = (steps if common.equals(length, -1) else length), (length if common.equals(steps, -1) else steps)
     name = "steps" if common.equals(schedule, -1) else "learning_rate_schedule_steps"
     return common.length(name, length, minimum=1), steps
-
-
-def _share(name: str, value: Scalar) -> Number:
-    leaves.share(name, value)
-    return value  # pyright: ignore[reportReturnType], computed with like a float
 
 
 def _phases(peak: Number, last: Number, style: str, warm: Updates, stable: Updates, fall: Updates) -> Schedule:

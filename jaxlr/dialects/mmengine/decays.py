@@ -37,8 +37,7 @@ def ConstantLR(
       >>> [float(rate(n)) for n in range(5)]
       [0.25, 0.25, 0.25, 1.0, 1.0]
     """
-    base, share = common.signed("value", value), common.number("factor", factor)
-    leaves.share("factor", factor)
+    base, share = common.signed("value", value), common.share("factor", factor)
     first, length = counts(begin, end, least=2)
     low = core.constant(base * share)
     curve = low if length is None else core.piecewise_constant([base * share, base], [length - 1])
@@ -68,10 +67,8 @@ def LinearLR(
       [0.25, 0.5, 0.75, 1.0, 1.0]
     """
     base = common.signed("value", value)
-    leaves.share("start_factor", start_factor)
-    leaves.share("end_factor", end_factor)
+    low, high = base * common.share("start_factor", start_factor), base * common.share("end_factor", end_factor)
     first, length = counts(begin, end, least=2, needed="LinearLR")
-    low, high = base * common.number("start_factor", start_factor), base * common.number("end_factor", end_factor)
     return windowed(core.linear(low, high, _after(length)), base, first, length, last_step, by_epoch)
 
 

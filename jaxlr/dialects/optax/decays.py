@@ -96,7 +96,7 @@ def exponential_decay(
     if common.equals(steps, 0):
         return constant(init_value)
     decay = exponential(init_value, decay_rate, transition_steps=steps, staircase=staircase, end_value=end_value)
-    return decay if common.equals(begin, 0) else decay.shift(-begin)
+    return common.begun(decay, begin)
 
 
 def cosine_decay_schedule(

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxlr.dialects import common
@@ -92,7 +91,8 @@ def linear_onecycle_schedule(
     """
     total = common.length("transition_steps", transition_steps, minimum=1)
     first, peak, last = _one_cycle_values(peak_value, div_factor, final_div_factor)
-    rise, fall = _part("pct_start", pct_start, total), _part("pct_final", pct_final, total)
+    rise = common.cut(common.share("pct_start", pct_start), total)
+    fall = common.cut(common.share("pct_final", pct_final), total)
     if common.known(rise, fall) and fall < rise:
         raise ValueError(f"pct_final must be at least pct_start, {pct_start}, got {pct_final}")
     return _through("linear", first, [(rise, peak), (fall, first), (total, last)])
@@ -121,7 +121,8 @@ def cosine_onecycle_schedule(
     """
     total = common.length("transition_steps", transition_steps, minimum=1)
     first, peak, last = _one_cycle_values(peak_value, div_factor, final_div_factor)
-    return _through("cosine", first, [(_part("pct_start", pct_start, total), peak), (total, last)])
+    rise = common.cut(common.share("pct_start", pct_start), total)
+    return _through("cosine", first, [(rise, peak), (total, last)])
 
 
 def warmup_constant_schedule(init_value: Scalar, peak_value: Scalar, warmup_steps: Length) -> Schedule:
@@ -270,13 +271,6 @@ def _through(shape: Shape, first: Number, borders: list[tuple[Updates, Number]])
         segments.append((segment, end - start))
         start, value = end, then
     return common.in_turn(*segments, last=constant(value))
-
-
-def _part(name: str, share: Scalar, total: Updates) -> Updates:
-    """The whole updates in a share of a run."""
-    leaves.share(name, share)
-    whole = common.number(name, share) * total
-    return int(whole) if common.known(whole) else jnp.floor(whole).astype(jnp.int32)
 
 
 def _one_cycle_values(

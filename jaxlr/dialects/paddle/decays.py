@@ -213,7 +213,5 @@ def LinearLR(
       [0.5, 0.625, 0.75, 1.0, 1.0]
     """
     rate = common.number("learning_rate", learning_rate)
-    leaves.share("start_factor", start_factor)
-    leaves.share("end_factor", end_factor)
-    low, high = rate * common.number("start_factor", start_factor), rate * common.number("end_factor", end_factor)
+    low, high = rate * common.share("start_factor", start_factor), rate * common.share("end_factor", end_factor)
     return resumed(core.linear(low, high, common.length("total_steps", total_steps, minimum=1)), last_epoch)

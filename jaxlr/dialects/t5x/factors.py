@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from jaxlr.arguments import meant
 from jaxlr.dialects import common
-from jaxlr.dialects.common import Number, Updates
+from jaxlr.dialects.common import Number
 from jaxlr.schedules import Schedule, constant
 
 Factor: TypeAlias = "Schedule | Number"
@@ -54,8 +54,3 @@ def times(left: Factor, right: Factor) -> Factor:
 def as_schedule(factor: Factor) -> Schedule:
     """A product that may be a number as a schedule."""
     return factor if isinstance(factor, Schedule) else constant(factor)
-
-
-def begun(schedule: Schedule, start: Updates) -> Schedule:
-    """A schedule that begins at a count, and has its first rate before."""
-    return schedule if common.equals(start, 0) else schedule.shift(-start)

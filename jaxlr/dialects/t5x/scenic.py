@@ -8,7 +8,7 @@ from typing import Any, Literal
 from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Updates
-from jaxlr.dialects.t5x.factors import Factor, as_schedule, begun, read_factors, times
+from jaxlr.dialects.t5x.factors import Factor, as_schedule, read_factors, times
 from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Lengths, Scalar, Scalars
 
@@ -181,7 +181,7 @@ def _cosine_decay(so_far: Factor, a: _Given) -> Factor:
     start = warm + a.length("start_decay_step", minimum=0)
     growth = common.number("t_mul", a["t_mul"], minimum=1)
     waves = core.cosine_restarts(1.0, common.at_least_one(cycle), t_mul=growth, m_mul=a["m_mul"], end_value=floor)
-    return times(so_far, begun(waves, start))
+    return times(so_far, common.begun(waves, start))
 
 
 def _linear_decay(so_far: Factor, a: _Given) -> Factor:
@@ -189,7 +189,7 @@ def _linear_decay(so_far: Factor, a: _Given) -> Factor:
     if common.known(total, warm) and total <= warm:
         raise ValueError(f"total_steps must be above warmup_steps, {warm}, for the factor 'linear_decay', got {total}")
     end = common.number("end_learning_rate", a["end_learning_rate"])
-    line = begun(core.linear(1.0, 0.0, common.at_least_one(total - warm)), warm)
+    line = common.begun(core.linear(1.0, 0.0, common.at_least_one(total - warm)), warm)
     if common.equals(end, 0):
         return times(so_far, line)
     return as_schedule(times(so_far - end, line)) + end
@@ -200,7 +200,7 @@ def _linear_cooldown(so_far: Factor, a: _Given) -> Factor:
     if common.known(total, steps, warm) and total - steps >= warm:
         return times(so_far, core.linear(1.0, 0.0, steps, transition_begin=total - steps))
     # Within the warm-up it stands where it will be at its end.
-    return times(so_far, begun(core.linear(1.0, 0.0, steps).shift(steps - total + warm), warm))
+    return times(so_far, common.begun(core.linear(1.0, 0.0, steps).shift(steps - total + warm), warm))
 
 
 _FACTORS: dict[str, Callable[[Factor, _Given], Factor]] = {

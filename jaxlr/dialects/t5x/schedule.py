@@ -6,7 +6,7 @@ import functools
 
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number, Updates
-from jaxlr.dialects.t5x.factors import Factor, as_schedule, begun, read_factors, times
+from jaxlr.dialects.t5x.factors import Factor, as_schedule, read_factors, times
 from jaxlr.schedules import Schedule, at_speed, constant, cosine_restarts, inverse_sqrt, leaves, linear, step_decay
 from jaxlr.typing import Length, Scalar
 
@@ -79,9 +79,9 @@ def create_learning_rate_scheduler(
         "rsqrt_decay": lambda: inverse_sqrt(scale**-0.5, timescale=scale),
         "rsqrt_normalized_decay": lambda: inverse_sqrt(1.0, timescale=scale),
         "decay_every": lambda: step_decay(1.0, slope(), common.length("steps_per_decay", steps_per_decay, minimum=1)),
-        "cosine_decay": lambda: begun(cosine_restarts(1.0, cycle()), warm),
+        "cosine_decay": lambda: common.begun(cosine_restarts(1.0, cycle()), warm),
     }
     parts = [made[name]() for name in read_factors(factors, list(made))]
     schedule = as_schedule(functools.reduce(times, parts))
     start = common.length("step_offset", step_offset, minimum=-leaves.LARGEST_LENGTH)
-    return begun(schedule, start).clip(min=common.number("min_learning_rate", min_learning_rate))
+    return common.begun(schedule, start).clip(min=common.number("min_learning_rate", min_learning_rate))
