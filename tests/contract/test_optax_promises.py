@@ -227,7 +227,7 @@ def test_a_number_as_a_schedule_stores_it_is_refused_in_words():
 
 def test_what_must_be_known_says_how_it_stays_so_in_inject_hyperparams():
     make = FACTORIES["Muon"]
-    with pytest.raises(TypeError, match='ns_steps must be known.*static_args="ns_steps"'):
+    with pytest.raises(TypeError, match=r'ns_steps must be known.*static_args="ns_steps"'):
         optax.inject_hyperparams(make)(0.1).init(PARAMS)
     matrices = {"w": jnp.eye(2), "b": jnp.ones((1, 2))}
     injected, _ = after(optax.inject_hyperparams(make, static_args="ns_steps")(0.1), 2, matrices, matrices)

@@ -196,6 +196,17 @@ CORRECTED = {
     "radam": lambda: jaxlr.dialects.torch.RAdam(0.1),
     "rmsprop": lambda: jaxlr.rmsprop(0.1, bias_correction=True),
     "adafactor": lambda: jaxlr.dialects.torch.Adafactor(0.1),
+    "Optax' adam": lambda: optax.adam(0.1),
+    "Optax' nadam": lambda: optax.chain(optax.clip(1.0), optax.nadam(0.1)),
+    "Optax' amsgrad": lambda: optax.amsgrad(0.1),
+    "Optax' adabelief": lambda: optax.adabelief(0.1),
+    "Optax' adan": lambda: optax.adan(0.1),
+    "Optax' yogi, jaxlr's rate": lambda: optax.chain(optax.scale_by_yogi(), jaxlr.scale_by_learning_rate(0.1)),
+    "Optax' rmsprop": lambda: optax.rmsprop(0.1, bias_correction=True),
+    "Optax' novograd": lambda: optax.novograd(0.1),
+    "Optax' ema": lambda: optax.chain(optax.ema(0.9), jaxlr.scale_by_learning_rate(0.1)),
+    "Optax' adam inside": lambda: optax.MultiSteps(optax.partition({"all": optax.adam(0.1)}, "all"), 1),
+    "two labels deep": lambda: optax.partition({"a": optax.partition({"b": jaxlr.adam(0.1)}, "b")}, "a"),
     "inside": lambda: jaxlr.accumulate(optax.partition({"all": jaxlr.adamw(0.1)}, "all"), 2),
 }
 
@@ -209,9 +220,46 @@ def test_a_parameter_without_moments_does_not_join_under_a_count_that_corrects_t
     jaxlr.load_state_dict(optimizer.init(new), saved)  # before its first update none has come from 0
     _, state = walk(optimizer, optimizer.init(old), old, 2)
     with pytest.raises(
-        ValueError, match=r"saved has no .*scale_by_\w+/\w+(/b)? that fits, and .* has made [12] updates"
+        ValueError, match=r"saved has no .*(scale_by_\w+|ema)/\w+(/b)? that fits, and .* has made [12] updates"
     ):
         jaxlr.load_state_dict(optimizer.init(new), jaxlr.state_dict(state))
+
+
+def test_what_was_frozen_joins_as_a_new_parameter_does():
+    frozen = jaxlr.ParameterGroups(frozen=["b"])
+    for make, refused in ((lambda: jaxlr.sgd(0.1, 0.9), False), (lambda: jaxlr.adam(0.1), True)):
+        optimizer, all_of_it = frozen.wrap(make()), make()
+        _, state = walk(optimizer, optimizer.init(PARAMS), PARAMS, 3)
+        if refused:
+            with pytest.raises(ValueError, match="saved has no scale_by_adam/mu/b that fits"):
+                jaxlr.load_state_dict(all_of_it.init(PARAMS), jaxlr.state_dict(state))
+            continue
+        loaded, report = jaxlr.load_state_dict(all_of_it.init(PARAMS), jaxlr.state_dict(state))
+        assert report.missing == ("scale_by_momentum/buffer/b",)
+        steps, _ = all_of_it.update(PARAMS, loaded, PARAMS)
+        np.testing.assert_allclose(steps["b"], -0.1 * PARAMS["b"], rtol=1e-6)
+        back, report = jaxlr.load_state_dict(optimizer.init(PARAMS), jaxlr.state_dict(loaded))
+        assert (int(jaxlr.update_count(back)), report.missing) == (3, ())
+
+
+UNCORRECTED = {
+    "momentum": lambda: jaxlr.sgd(0.1, 0.9),
+    "lion": lambda: optax.chain(optax.scale_by_lion(), jaxlr.scale_by_learning_rate(0.1)),
+    "Optax' lion": lambda: optax.lion(0.1, weight_decay=0.0),
+    "MultiSteps": lambda: optax.MultiSteps(jaxlr.sgd(0.1), 1),
+    "guard": lambda: jaxlr.guard(jaxlr.sgd(0.1)),
+    "injected": lambda: optax.inject_hyperparams(optax.sgd)(lambda n: 0.1, momentum=0.9),
+}
+
+
+@pytest.mark.parametrize("make", UNCORRECTED.values(), ids=UNCORRECTED)
+def test_a_parameter_that_joins_where_no_count_matters_steps_by_the_rate(make):
+    optimizer = make()
+    _, state = walk(optimizer, optimizer.init({"w": PARAMS["w"]}), {"w": PARAMS["w"]}, 3)
+    state, report = jaxlr.load_state_dict(optimizer.init(PARAMS), jaxlr.state_dict(state))
+    assert not report.misshapen
+    steps, _ = optimizer.update(PARAMS, state, PARAMS)
+    np.testing.assert_allclose(steps["b"], -0.1 * PARAMS["b"], rtol=1e-6)
 
 
 def test_a_parameter_joins_where_all_moments_begin_anew_or_with_a_link_of_its_own():

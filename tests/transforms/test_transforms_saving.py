@@ -1,5 +1,6 @@
 """A saved state fits the optimizer again, also when the chain around it has changed."""
 
+import flax.serialization
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +11,7 @@ from flax import nnx
 
 from jaxlr import optimizers
 from jaxlr.transforms import (
+    ParameterGroups,
     clip_by_global_norm,
     current_learning_rate,
     load_state_dict,
@@ -105,13 +107,54 @@ def test_the_report_tells_what_is_missing_extra_and_misshapen():
     np.testing.assert_array_equal(buffer["kernel"], np.zeros((4, 2)))
 
 
-def test_moments_of_optax_are_taken_over():
+OF_OPTAX = {
+    "constant": lambda: optax.adamw(0.1),
+    "scheduled": lambda: optax.adamw(optax.linear_schedule(0.1, 0.0, 20)),
+    "injected": lambda: optax.inject_hyperparams(optax.adamw)(0.1),
+    "momentum": lambda: optax.sgd(0.1, 0.9),
+    "rmsprop": lambda: optax.rmsprop(0.1),
+    "amsgrad": lambda: optax.amsgrad(0.1),
+}
+
+
+@pytest.mark.parametrize("make", OF_OPTAX.values(), ids=OF_OPTAX)
+def test_the_dictionary_of_an_optax_state_is_refused_for_what_takes_it_over(make):
+    """Its count of Adam would stand beside schedules that begin at 0."""
+    optimizer = make()
+    _, state = steps(optimizer, optimizer.init(PARAMS), PARAMS, GRADIENTS)
+    ours = optimizers.adamw(lambda count: 0.1 / (1 + count)).init(PARAMS)
+    for saved in (state_dict(state), flax.serialization.to_state_dict(state)):
+        with pytest.raises(ValueError, match=r"jaxlr\.from_optax_state takes over a state"):
+            load_state_dict(ours, saved)
+
+
+def test_the_count_of_a_schedule_that_the_dictionary_lacks_is_asked_for():
+    schedule = optax.linear_schedule(0.1, 0.0, 20)
     _, state = steps(optax.adamw(0.1), optax.adamw(0.1).init(PARAMS), PARAMS, GRADIENTS)
-    loaded, report = load_state_dict(optimizers.adamw(0.1).init(PARAMS), state_dict(state))
-    assert "scale_by_adam/mu/dense/kernel" in report.restored
-    assert "scale_by_learning_rate/count" in report.missing
-    np.testing.assert_array_equal(loaded[0].mu["dense"]["kernel"], state[0].mu["dense"]["kernel"])
-    assert loaded[0].count == 7
+    for optimizer, name in (
+        (optimizers.adamw(schedule), "scale_by_learning_rate/count"),
+        (optax.adamw(schedule), "scale_by_schedule/count"),
+        (ParameterGroups({"dense/bias": 0.5}).wrap(optimizers.adamw(schedule)), "others:scale_by_learning_rate/count"),
+        (optax.masked(optimizers.adamw(schedule), True), "scale_by_learning_rate/count"),
+    ):
+        with pytest.raises(ValueError, match=f"saved has no (dense/bias:|{name}).*adam/count is 7: the schedule would"):
+            load_state_dict(optimizer.init(PARAMS), state_dict(state))
+        names = [name, "dense/bias:scale_by_learning_rate/count"]
+        loaded, report = load_state_dict(optimizer.init(PARAMS), state_dict(state) | dict.fromkeys(names, 7))
+        assert name in report.restored
+        moments = [each for each in state_dict(loaded) if each.endswith("mu/dense/kernel")]
+        np.testing.assert_array_equal(state_dict(loaded)[moments[0]], state[0].mu["dense"]["kernel"])
+        assert int(state_dict(loaded)[name]) == 7
+        load_state_dict(optimizer.init(PARAMS), state_dict(state) | dict.fromkeys(names, 0))
+
+
+def test_a_new_part_of_a_partition_begins_with_a_schedule_of_its_own():
+    make = lambda label: optax.partition({"a": optimizers.adamw(0.1), "b": optimizers.adamw(0.1)}, label)  # noqa: E731
+    optimizer = make("a")
+    _, state = steps(optimizer, optimizer.init(PARAMS), PARAMS, GRADIENTS)
+    saved = {name: each for name, each in state_dict(state).items() if not name.startswith("b:")}
+    _, report = load_state_dict(make({"dense": {"kernel": "a", "bias": "b"}}).init(PARAMS), saved)
+    assert "b:scale_by_learning_rate/count" in report.missing
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,11 @@ from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.trees import like
 
-__all__ = ["set_update_count", "update_count"]
+__all__ = ["COUNTS", "set_update_count", "update_count"]
 
-_COUNTS = ("count", "gradient_step")  # of links, and of optax.MultiSteps
+COUNTS = ("count", "gradient_step")  # of links, and of optax.MultiSteps
 _INJECTED = GetAttrKey("hyperparams_states")  # of `optax.inject_hyperparams`
-_WINDOWS = (
-    GetAttrKey("micro_step"),
-    GetAttrKey("mini_step"),
-)  # where windows are counted
+_WINDOWS = (GetAttrKey("micro_step"), GetAttrKey("mini_step"))  # where windows are counted
 # Moments and means by the names that jaxlr's states and Optax' have for them.
 _MOMENTS = frozenset(
     {"mu", "nu", "nu_max", "buffer", "total", "trace", "mean", "acc_grads", "largest", "sum_of_squares"}
@@ -119,7 +116,7 @@ def _text(path: Any) -> str:
 
 def _is_count(path: Any, leaf: Any) -> bool:
     names = _fields(path)
-    return bool(names) and path[-1] == GetAttrKey(names[-1]) and names[-1] in _COUNTS and _is_integer(leaf)
+    return bool(names) and path[-1] == GetAttrKey(names[-1]) and names[-1] in COUNTS and _is_integer(leaf)
 
 
 def _fields(path: Any) -> list[str]:

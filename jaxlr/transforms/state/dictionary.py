@@ -6,7 +6,7 @@ import collections
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,10 +16,29 @@ from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 from jaxlr.transforms.groups import paths
 from jaxlr.transforms.groups.paths import Path
 from jaxlr.transforms.state import search as states
+from jaxlr.transforms.state.counts import COUNTS
 from jaxlr.transforms.waiting import CORRECTED, RECORDS
 
 VERSION = 1
 _VERSION_NAME = "jaxlr_state_version"
+_TRAINED = "trained:"
+# The links whose count a schedule is asked for, of jaxlr and of Optax.
+_CLOCKS = ("scale_by_learning_rate", "scale_by_schedule", "inject_hyperparams", "inject_stateful_hyperparams")
+# Optax' states in which a parameter may begin with what `init` gives it, whatever their integers say.
+_OPEN = ("MultiStepsState", "ScaleByLionState", "ScheduleFreeState")
+
+
+class _Entry(NamedTuple):
+    """A leaf of an optimizer state."""
+
+    name: str
+    leaf: Any
+    link: str  # the beginning of its name
+    kind: str  # of the link, without its label and number
+    scope: str  # the label of the link, or of all groups of parameters where it is that of one
+    state: Any  # the innermost state that holds it
+    field: str  # of that state
+    is_field: bool  # whether it is the field itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +89,7 @@ def state_dict(x: Any) -> dict[str, Any]:
       scale_by_learning_rate/share 1.0
     """
     opt_state = states.as_arrays(states.opt_state_of(x))
-    return {_VERSION_NAME: np.asarray(VERSION, np.int32), **dict(_named_once(opt_state))}
+    return {_VERSION_NAME: np.asarray(VERSION, np.int32), **{name: leaf for name, leaf, *_ in _entries_once(opt_state)}}
 
 
 def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
@@ -86,8 +105,10 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
       The container that was given (a new one, or an `nnx.Optimizer` itself, written in place), and a report.
 
     Raises:
-      ValueError: `saved` is not from `state_dict`, or from a newer version of it; or it has no moments for a parameter
-        whose link, such as Adam, has made updates: under its count, moments of 0 make steps of up to 3 times the rate.
+      ValueError: `saved` is not from `state_dict`, or from a newer version of it; or nothing in it fits, as where it is
+        of an Optax optimizer; or it has counts but not that of a schedule, which would begin at 0 beside them; or it
+        has no moments for a parameter whose link, such as Adam, has made updates: under its count, moments of 0 make
+        steps of up to 3 times the rate.
 
     Example:
       >>> import jax.numpy as jnp, optax
@@ -102,15 +123,22 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
       3 missing: scale_by_momentum/count, scale_by_momentum/momentum, scale_by_momentum/buffer/w
     """
     if _VERSION_NAME not in saved:
-        raise ValueError(f"saved must come from jaxlr.state_dict: it has no {_VERSION_NAME}")
+        raise ValueError(f"saved must come from jaxlr.state_dict: it has no {_VERSION_NAME}; {_FROM_OPTAX}")
     if int(saved[_VERSION_NAME]) > VERSION:
         raise ValueError(f"saved is of version {int(saved[_VERSION_NAME])}; this jaxlr knows versions up to {VERSION}")
     opt_state = states.as_arrays(states.opt_state_of(x))
-    named = _named_once(opt_state)
-    saved = _as_now(saved, named)
-    fits = {name: name in saved and np.shape(saved[name]) == np.shape(leaf) for name, leaf in named}
-    _require_no_latecomer(opt_state, fits, saved)
-    leaves = [_like(leaf, saved[name]) if fits[name] else leaf for name, leaf in named]
+    entries = _entries_once(opt_state)
+    saved = _as_now(saved, [entry.name for entry in entries])
+    fits = {name: name in saved and np.shape(saved[name]) == np.shape(leaf) for name, leaf, *_ in entries}
+    if fits and not any(fits.values()) and len(saved) > 1:
+        theirs = next(name for name in saved if name != _VERSION_NAME)
+        raise ValueError(
+            f"nothing in saved fits this optimizer: it has {theirs} and such, the optimizer {entries[0].name}; "
+            f"{_FROM_OPTAX}"
+        )
+    _require_clocks(entries, fits, saved)
+    _require_no_latecomer(entries, fits, saved)
+    leaves = [_like(leaf, saved[name]) if fits[name] else leaf for name, leaf, *_ in entries]
     report = LoadReport(
         restored=tuple(name for name in fits if fits[name]),
         missing=tuple(name for name in fits if name not in saved),
@@ -121,80 +149,118 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
     return states.with_opt_state(x, new), report
 
 
-def _require_no_latecomer(opt_state: Any, fits: Mapping[str, bool], saved: Mapping[str, Any]) -> None:
-    """Raises where a parameter would begin with moments of 0 under a count that corrects for more than none."""
-    for link, names in _corrected_links(opt_state).items():
-        count = f"{link}/count"
-        made = int(saved[count]) if fits.get(count) else 0
-        late = [name for name in names if not fits[name]]
-        if made and late:
+_FROM_OPTAX = "jaxlr.from_optax_state takes over a state of Optax' optimizers, and to_optax_state gives one back"
+
+
+def _require_clocks(entries: list[_Entry], fits: Mapping[str, bool], saved: Mapping[str, Any]) -> None:
+    """Raises where a schedule would begin at 0 beside what has made updates."""
+    for clock in entries:
+        if clock.kind not in _CLOCKS or clock.field != "count" or fits[clock.name]:
+            continue
+        made = {
+            other.name: int(saved[other.name])
+            for other in entries
+            if other.field in COUNTS and _is_number(other) and fits[other.name] and _is_within(other, clock.scope)
+        }
+        if count := max(made.values(), default=0):
+            name = max(made, key=lambda each: made[each])
             raise ValueError(
-                f"saved has no {late[0]} that fits, and {link} has made {made:,} updates, so the first steps of that "
-                "parameter would be too long by up to sqrt(1 / (1 - b2)) times: give it a link of its own with "
-                f"optax.partition, or leave out of saved what begins with {link!r}, so that all its moments begin anew"
+                f"saved has no {clock.name}, and {name} is {count:,}: the schedule would begin at 0 beside it; "
+                f"{_FROM_OPTAX}; else give the count, as dict(saved) | {{{clock.name!r}: {count}}}, or 0 "
+                "where the schedule is to begin anew"
             )
 
 
-def _corrected_links(opt_state: Any) -> dict[str, list[str]]:
-    """The names of the moments, by the name of their link, where the count corrects them."""
-    found: dict[str, list[str]] = {}
-    for (path, _), (name, _) in zip(
-        jax.tree_util.tree_leaves_with_path(opt_state), _named_leaves(opt_state), strict=True
-    ):
-        depth, _ = _innermost_state(opt_state, path)
-        kind = type(_at(opt_state, path[:depth]))
-        if kind in CORRECTED and path[depth].name not in ("count", *RECORDS[kind]):
-            found.setdefault(name.split("/")[0], []).append(name)
-    return found
+def _is_within(entry: _Entry, scope: str) -> bool:
+    return not scope or entry.scope == scope or entry.scope.startswith(f"{scope}/")
 
 
-def _at(node: Any, path: Path) -> Any:
-    for entry in path:
-        node = _child(node, entry)
-    return node
+def _require_no_latecomer(entries: list[_Entry], fits: Mapping[str, bool], saved: Mapping[str, Any]) -> None:
+    """Raises where a parameter would begin with moments of 0 under a count that corrects for more than none."""
+    late = {entry.link: entry.name for entry in reversed(entries) if not fits[entry.name] and _is_moment(entry)}
+    for link, name in late.items():
+        counts = (entry.name for entry in entries if entry.link == link and _is_number(entry) and fits[entry.name])
+        if made := max((int(saved[count]) for count in counts), default=0):
+            raise ValueError(
+                f"saved has no {name} that fits, and {link} has made {made:,} updates, so the first steps of that "
+                "parameter would be too long, of Adam by up to sqrt(1 / (1 - b2)) times: give it a link of its own "
+                f"with optax.partition, or leave out of saved what begins with {link!r}, so that all its moments begin "
+                "anew"
+            )
 
 
-def _as_now(saved: Mapping[str, Any], named: list[tuple[str, Any]]) -> Mapping[str, Any]:
-    """A dictionary of before rates were kept twice: the record is what the link wrote."""
-    rates = {name: f"{name.removesuffix('written')}learning_rate" for name, _ in named if name.endswith("/written")}
+def _is_number(entry: _Entry) -> bool:
+    """Whether it is an integer of the link itself, such as its count."""
+    return entry.is_field and jnp.ndim(entry.leaf) == 0 and jnp.issubdtype(jnp.result_type(entry.leaf), jnp.integer)
+
+
+def _is_moment(entry: _Entry) -> bool:
+    """Whether a count beside it tells how far it has come from 0; of other people's states, every count may."""
+    kind = type(entry.state)
+    if kind in CORRECTED:
+        return entry.field not in ("count", *RECORDS[kind])
+    if kind in RECORDS or kind.__module__.startswith("jaxlr.") or kind.__name__ in _OPEN:
+        return False
+    is_array = jnp.issubdtype(jnp.result_type(entry.leaf), jnp.inexact) and (jnp.ndim(entry.leaf) or not entry.is_field)
+    return bool(is_array) and not entry.field.startswith("hyperparams")
+
+
+def _as_now(saved: Mapping[str, Any], names: list[str]) -> Mapping[str, Any]:
+    """The dictionary in the names of this state: with or without groups of parameters, whose links are `trained:`.
+
+    In one of before rates were kept twice, the record is what the link wrote.
+    """
+    own = set(names)
+
+    def now(name: str) -> str:
+        others = (name.removeprefix(_TRAINED), f"{_TRAINED}{name}")
+        return name if name in own else next((other for other in others if other in own and other not in saved), name)
+
+    saved = {now(name): saved[name] for name in saved}
+    rates = {name: f"{name.removesuffix('written')}learning_rate" for name in names if name.endswith("/written")}
     return {**saved, **{name: saved[rate] for name, rate in rates.items() if name not in saved and rate in saved}}
 
 
-def _named_once(opt_state: Any) -> list[tuple[str, Any]]:
+def _entries_once(opt_state: Any) -> list[_Entry]:
     """The leaves by name; an error where two have one name."""
-    named = list(_named_leaves(opt_state))
-    uses = collections.Counter(name for name, _ in named)
+    entries = list(_entries(opt_state))
+    uses = collections.Counter(entry.name for entry in entries)
     if twice := [name for name, many in uses.items() if many > 1]:
         raise ValueError(
             f"two parameters have the name {twice[0]}, as the keys 'a/b' and 'a' with 'b' in it do: rename one of them"
         )
-    return named
+    return entries
 
 
-def _named_leaves(opt_state: Any) -> Iterator[tuple[str, Any]]:
+def _entries(opt_state: Any) -> Iterator[_Entry]:
     """The leaves in order; the second link of a kind, in one group, is named `kind#2`, and so on."""
     links: dict[str, list[Path]] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(opt_state):
-        depth, kind = _innermost_state(opt_state, path)
+        depth, kind, state = _innermost_state(opt_state, path)
         label = states.label_of(path[:depth])
         link = f"{label}:{kind}" if label else kind
         same = links.setdefault(link, [])
         if path[:depth] not in same:
             same.append(path[:depth])
         number = same.index(path[:depth]) + 1
-        yield paths.text((link if number == 1 else f"{link}#{number}", *paths.names(path[depth:]))), leaf
+        link = link if number == 1 else f"{link}#{number}"
+        fields = paths.names(path[depth:])
+        scope = states.label_of(path[: depth - 2]) if GetAttrKey("groups") in path[:depth][-2:] else label
+        field = fields[0] if fields else ""
+        yield _Entry(paths.text((link, *fields)), leaf, link, kind, scope, state, field, len(fields) == 1)
 
 
-def _innermost_state(node: Any, path: Path) -> tuple[int, str]:
-    """How deep on a path the last state stands, and its kind: `ScaleByAdamState` is `scale_by_adam`."""
-    depth, kind = 0, "state"
+def _innermost_state(node: Any, path: Path) -> tuple[int, str, Any]:
+    """How deep on a path the last state stands, its kind, as `ScaleByAdamState` is `scale_by_adam`, and itself."""
+    depth, kind, state = 0, "state", node
     for position in range(len(path) + 1):
         name = type(node).__name__
         if isinstance(node, tuple) and name.endswith("State"):
-            depth, kind = position, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.removesuffix("State")).lower()
+            depth, state = position, node
+            kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.removesuffix("State")).lower()
         if position < len(path):
             node = _child(node, path[position])
-    return depth, kind
+    return depth, kind, state
 
 
 def _child(node: Any, entry: Any) -> Any:
