@@ -16,6 +16,7 @@ from jaxlr.transforms.exporting import exportable
 
 _Arguments = ParamSpec("_Arguments")
 _State = TypeVar("_State")
+STATES: list[Any] = []  # every class marked with `telling`
 _SHOWN = 4  # arrays of a tree with their shapes; more are counted
 
 
@@ -78,6 +79,7 @@ def telling(*quiet: str) -> Callable[[type[_State]], type[_State]]:
             return f"{type(self).__name__}({', '.join(words)})"
 
         state.__repr__ = told
+        STATES.append(state)
         return exportable(state)
 
     return mark

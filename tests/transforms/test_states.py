@@ -144,6 +144,77 @@ def test_the_rate_is_read_and_set_in_the_state_of_an_nnx_optimizer():
     assert jaxlr.current_learning_rate(optimizer) == 0.25
 
 
+IN_NNX = {
+    "adamw": lambda: jaxlr.adamw(jaxlr.linear(0.5, 0.0, 10)),
+    "plateau": lambda: jaxlr.adamw(jaxlr.reduce_on_plateau(0.5, factor=0.5, patience=0)),
+    "greedy": lambda: jaxlr.sgd(jaxlr.greedy(0.5, patience=0), 0.9),
+    "kl": lambda: jaxlr.sgd(jaxlr.kl_adaptive(0.5)),
+    "held": lambda: jaxlr.sgd(jaxlr.held(jaxlr.linear(0.5, 0.0, 10))),
+    "groups": lambda: jaxlr.ParameterGroups({"bias": 0.5}).wrap(jaxlr.adamw(jaxlr.reduce_on_plateau(0.5))),
+    "accumulate": lambda: jaxlr.accumulate(jaxlr.sgd(jaxlr.reduce_on_plateau(0.5, patience=0), 0.9), 1),
+    "MultiSteps": lambda: optax.MultiSteps(jaxlr.guard(jaxlr.adam(0.5)), 1),
+    "partition": lambda: optax.partition({"a": jaxlr.adam(0.5)}, lambda params: jax.tree.map(lambda _: "a", params)),
+    "Optax' adam": lambda: optax.chain(optax.scale_by_adam(), jaxlr.scale_by_learning_rate(0.5)),
+    "one link": lambda: jaxlr.scale_by_learning_rate(0.5),
+}
+SET_IN_NNX = {
+    "set_learning_rate": lambda x: jaxlr.set_learning_rate(x, 0.25),
+    "factor": lambda x: jaxlr.set_learning_rate(x, factor=0.5),
+    "set_update_count": lambda x: jaxlr.set_update_count(x, 4, moments="zero"),
+    "observe": lambda x: jaxlr.observe(jaxlr.observe(x, 3.0), 3.0),
+}
+
+
+def pure(state):
+    return nnx.to_pure_dict(state)
+
+
+@pytest.mark.parametrize("kept", [nnx.state, lambda each: nnx.split(each)[1], lambda each: pure(nnx.state(each))])
+@pytest.mark.parametrize("change", SET_IN_NNX.values(), ids=SET_IN_NNX)
+@pytest.mark.parametrize("make", IN_NNX.values(), ids=IN_NNX)
+def test_what_nnx_leaves_of_an_optimizer_is_read_and_set_as_the_optimizer(make, change, kept):
+    optimizers = []
+    for _ in range(2):
+        model = nnx.Linear(2, 2, rngs=nnx.Rngs(0))
+        optimizers.append(nnx.Optimizer(model, make(), wrt=nnx.Param))
+        for each in (0.5, 1.0):
+            optimizers[-1].update(model, jax.tree.map(lambda p, by=each: p + by, nnx.state(model, nnx.Param)))
+    direct, through = optimizers
+    state = kept(through)
+    try:
+        change(direct)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=str(error)[:40]):
+            change(state)
+        return
+    new = change(state)
+    assert type(new) is type(state)
+    for read in (jaxlr.learning_rates, jaxlr.update_count, jaxlr.current_hyperparameters):
+        jax.tree.map(np.testing.assert_array_equal, read(new), read(direct))
+    if isinstance(new, dict):
+        replaced = nnx.state(through)
+        nnx.replace_by_pure_dict(replaced, new)
+        new = replaced
+    nnx.update(through, new)
+    for one, other in zip(*(jax.tree.leaves(nnx.state(each)) for each in optimizers), strict=True):
+        np.testing.assert_array_equal(one, other)
+    if make is IN_NNX["held"]:
+        with pytest.raises(ValueError, match=r"without its form, as nnx\.state leaves them: give the nnx\.Optimizer"):
+            jaxlr.current_schedule(state)
+        with pytest.raises(ValueError, match="without its form"):
+            jaxlr.set_schedule(state, jaxlr.linear(0.25, 0.0, 5))
+
+
+def test_the_dictionary_of_what_nnx_leaves_fits_itself_alone():
+    optimizer = nnx.Optimizer(nnx.Linear(2, 2, rngs=nnx.Rngs(0)), jaxlr.adam(0.5), wrt=nnx.Param)
+    wider = nnx.Optimizer(nnx.Linear(3, 2, rngs=nnx.Rngs(0)), jaxlr.adam(0.5), wrt=nnx.Param)
+    saved = jaxlr.state_dict(nnx.state(optimizer))
+    _, report = jaxlr.load_state_dict(nnx.state(optimizer), saved)
+    assert len(report.restored) == len(saved) - 1
+    with pytest.raises(ValueError, match="kinds of links are not known in this state"):
+        jaxlr.load_state_dict(nnx.state(wider), saved)
+
+
 def test_names_that_collide_are_refused():
     params = {"a/b": jnp.ones(1), "a": {"b": jnp.ones(1)}}
     with pytest.raises(ValueError, match="two parameters have the name scale_by_momentum/buffer/a/b"):

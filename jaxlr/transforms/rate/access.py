@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -38,6 +39,11 @@ def current_schedule(x: Any) -> Schedule:
       constant(value=0.5)
     """
     found = {label: each.held for label, each in _states(x).items() if isinstance(each.held, Schedule)}
+    if any(isinstance(each.held, Mapping) for each in _states(x).values()):
+        raise ValueError(
+            "the numbers of the held schedule are here without its form, as nnx.state leaves them: give the "
+            "nnx.Optimizer itself"
+        )
     if not found:
         raise ValueError("no schedule is held in this optimizer state: give the learning rate as jaxlr.held(schedule)")
     texts = {repr(schedule) for schedule in found.values()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.core import Tracer
-from jax.tree_util import GetAttrKey, tree_map_with_path
+from jax.tree_util import DictKey, GetAttrKey, tree_map_with_path
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.state import search as states
@@ -18,8 +19,8 @@ from jaxlr.transforms.trees import like
 __all__ = ["COUNTS", "set_update_count", "update_count"]
 
 COUNTS = ("count", "gradient_step")  # of links, and of optax.MultiSteps
-_INJECTED = GetAttrKey("hyperparams_states")  # of `optax.inject_hyperparams`
-_WINDOWS = (GetAttrKey("micro_step"), GetAttrKey("mini_step"))  # where windows are counted
+_INJECTED = "hyperparams_states"  # of `optax.inject_hyperparams`
+_WINDOWS = frozenset({"micro_step", "mini_step"})  # where windows are counted
 # Moments and means by the names that jaxlr's states and Optax' have for them.
 _MOMENTS = frozenset(
     {"mu", "nu", "nu_max", "buffer", "total", "trace", "mean", "acc_grads", "largest", "sum_of_squares"}
@@ -86,10 +87,12 @@ def set_update_count(x: Any, count: Any, *, moments: Literal["keep", "zero"] = "
     if not counted:
         raise ValueError("no updates are counted in this optimizer state: there is nothing to set")
 
+    fields = _fields_of(x)
+
     def change(path: Any, leaf: Any) -> Any:
         if _text(path) in counted:
             return like(leaf, count)
-        if moments == "zero" and not _MOMENTS.isdisjoint(_fields(path)):
+        if moments == "zero" and not _MOMENTS.isdisjoint(fields(path)):
             return jnp.zeros_like(leaf)
         return leaf
 
@@ -99,9 +102,11 @@ def set_update_count(x: Any, count: Any, *, moments: Literal["keep", "zero"] = "
 def counts_of(x: Any) -> dict[str, jax.Array]:
     """Every count by its path; those of the numbers that `optax.inject_hyperparams` schedules are among them."""
     leaves = jax.tree_util.tree_leaves_with_path(states.as_arrays(states.opt_state_of(x)))
-    counts = {path: leaf for path, leaf in leaves if _is_count(path, leaf)}
-    windows = [path[:-1] for path, _ in leaves if path and path[-1] in _WINDOWS]
-    scheduled = {path[: path.index(_INJECTED)] for path in counts if _INJECTED in path}  # by micro-steps, if there are
+    fields = _fields_of(x)
+    counts = {path: leaf for path, leaf in leaves if _is_count(fields(path), leaf)}
+    windows = [path[:-1] for path, _ in leaves if not _WINDOWS.isdisjoint(fields(path)[-1:])]
+    # Numbers that are scheduled go by micro-steps, if there are.
+    scheduled = {path[: fields(path).index(_INJECTED)] for path in counts if _INJECTED in fields(path)}
 
     def stands_around(path: Any) -> bool:
         own = path[:-1]
@@ -114,15 +119,19 @@ def _text(path: Any) -> str:
     return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
-def _is_count(path: Any, leaf: Any) -> bool:
-    names = _fields(path)
-    return bool(names) and path[-1] == GetAttrKey(names[-1]) and names[-1] in COUNTS and _is_integer(leaf)
+def _is_count(fields: list[str], leaf: Any) -> bool:
+    return bool(fields) and fields[-1] in COUNTS and _is_integer(leaf)
 
 
-def _fields(path: Any) -> list[str]:
-    """The fields on a path; none within a held schedule, whose lengths are counts too, and of no updates."""
-    names = [key.name for key in path if isinstance(key, GetAttrKey)]
-    return [] if "held" in names else names
+def _fields_of(x: Any) -> Callable[[Any], list[str]]:
+    """The fields on a path, "" for what is none; no fields within a held schedule, whose lengths count no updates."""
+    kind = DictKey if states.is_unnamed(states.opt_state_of(x)) else GetAttrKey
+
+    def fields(path: Any) -> list[str]:
+        names = [str(states.name_of(key)) if isinstance(key, kind) else "" for key in path]
+        return [] if "held" in names else names
+
+    return fields
 
 
 def _is_integer(leaf: Any) -> bool:

@@ -136,6 +136,11 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
             f"nothing in saved fits this optimizer: it has {theirs} and such, the optimizer {entries[0].name}; "
             f"{_FROM_OPTAX}"
         )
+    if states.is_unnamed(opt_state) and not all(fits.values()):
+        raise ValueError(
+            "not all of saved fits, and the kinds of links are not known in this state, as nnx.state leaves it: give "
+            "the nnx.Optimizer itself to state_dict and load_state_dict"
+        )
     _require_clocks(entries, fits, saved)
     _require_no_latecomer(entries, fits, saved)
     leaves = [_like(leaf, saved[name]) if fits[name] else leaf for name, leaf, *_ in entries]

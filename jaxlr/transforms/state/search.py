@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, cast
@@ -15,8 +16,10 @@ from typing import Any, TypeVar, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import DictKey, GetAttrKey, SequenceKey, keystr
+from jax.tree_util import DictKey, GetAttrKey, SequenceKey, keystr, tree_leaves_with_path
 
+from jaxlr.numerics.wide import Wide
+from jaxlr.transforms.describing import STATES
 from jaxlr.transforms.groups.paths import Path
 from jaxlr.transforms.waiting import RECORDS
 
@@ -30,7 +33,7 @@ def find_states(x: Any, kind: type[State] | tuple[type[State], ...]) -> dict[str
     The label is that of `optax.partition` and of `ParameterGroups`. Where there is none, or several states share it,
     the path stands instead.
     """
-    found = list(_walk((), opt_state_of(x), kind))
+    found = list(_walk((), named_state_of(x), kind))
     uses = collections.Counter(label_of(path) for path, _ in found)
     return {label if (label := label_of(path)) and uses[label] == 1 else _text(path): node for path, node in found}
 
@@ -41,18 +44,32 @@ def change_states(x: Any, kind: Kind, change: Callable[[Any], Any], *, group: st
     def on_state(path: Path, node: Any) -> Any:
         return change(as_arrays(node)) if group in (None, label_of(path), _text(path)) else node
 
-    return with_opt_state(x, _changed((), opt_state_of(x), kind, on_state))
+    return with_opt_state(x, _changed((), named_state_of(x), kind, on_state))
 
 
 def groups_of(x: Any, kind: Kind) -> set[str]:
     """The labels and paths by which `change_states` knows the states of one kind."""
-    found = list(_walk((), opt_state_of(x), kind))
+    found = list(_walk((), named_state_of(x), kind))
     return {name(path) for path, _ in found for name in (label_of, _text)} - {""}
 
 
 def opt_state_of(x: Any) -> Any:
     """The optimizer state in a container, or `x` itself if it has none."""
+    if isinstance(x, Mapping):  # such as `nnx.state(optimizer)`, or that as a dictionary
+        return x["opt_state"] if {"opt_state", "step"} <= set(x) else x
     return getattr(x, "opt_state", x)
+
+
+def named_state_of(x: Any) -> Any:
+    """The optimizer state in a container, in jaxlr's classes where mappings of their fields stand for them."""
+    return _named(opt_state_of(x))
+
+
+def is_unnamed(opt_state: Any) -> bool:
+    """Whether it has lost the classes of its states, as in `nnx.state(optimizer)`."""
+    if not isinstance(opt_state, Mapping):
+        return False
+    return all(isinstance(key, DictKey) for path, _ in tree_leaves_with_path(as_arrays(opt_state)) for key in path)
 
 
 def with_opt_state(x: Any, new: Any) -> Any:
@@ -65,6 +82,7 @@ def with_opt_state(x: Any, new: Any) -> Any:
       TypeError: the container can be neither copied nor written.
     """
     old = opt_state_of(x)
+    new = _unnamed(new, old)
     if _is_variable(_first_leaf(old)):  # then all are
         holders = jax.tree.leaves(old, is_leaf=_is_variable)
         for holder, leaf in zip(holders, jax.tree.leaves(new, is_leaf=_is_variable), strict=True):
@@ -73,6 +91,8 @@ def with_opt_state(x: Any, new: Any) -> Any:
         return x
     if old is x:
         return new
+    if isinstance(x, Mapping):
+        return _with_children(x, {key: new if name_of(key) == "opt_state" else child for key, child in _children(x)})
     for name in ("replace", "_replace"):  # a Flax TrainState, a NamedTuple
         if callable(replace := getattr(x, name, None)):
             return replace(opt_state=new)
@@ -99,13 +119,18 @@ def as_arrays(tree: Any) -> Any:
 def label_of(path: Path) -> str:
     """The labels of `optax.partition` on a path, and the name of the group of parameters if there is one."""
     labels = [
-        (before.name, str(key.key))
+        (name_of(before), str(key.key))
         for before, key in itertools.pairwise(path)
-        if isinstance(before, GetAttrKey) and before.name in ("inner_states", "groups") and isinstance(key, DictKey)
+        if name_of(before) in ("inner_states", "groups") and isinstance(key, DictKey)
     ]
     if labels and labels[-1][0] == "groups":  # whose own partition, into trained and frozen, says nothing more
         labels = [(kind, label) for kind, label in labels if (kind, label) != ("inner_states", "trained")]
     return "/".join(label for _, label in labels)
+
+
+def name_of(key: Any) -> Any:
+    """A field's or an entry's name; None for a place in a sequence."""
+    return getattr(key, "name", getattr(key, "key", None))
 
 
 _LEAVES = (jax.Array, np.ndarray, np.generic, str, int, float)
@@ -114,8 +139,6 @@ _LEAVES = (jax.Array, np.ndarray, np.generic, str, int, float)
 def _walk(path: Path, node: Any, kind: Kind) -> Iterator[tuple[Path, Any]]:
     if isinstance(node, kind):
         yield path, node
-    elif (rebuilt := _named_again(node, kind)) is not None:
-        yield path, rebuilt
     else:
         for key, child in _children(node):
             yield from _walk((*path, key), child, kind)
@@ -124,9 +147,6 @@ def _walk(path: Path, node: Any, kind: Kind) -> Iterator[tuple[Path, Any]]:
 def _changed(path: Path, node: Any, kind: Kind, change: Callable[[Path, Any], Any]) -> Any:
     if isinstance(node, kind):
         return change(path, node)
-    if (rebuilt := _named_again(node, kind)) is not None:
-        changed = change(path, rebuilt)
-        return _with_children(node, {key: getattr(changed, _name(key)) for key, _ in _children(node)})
     new = {key: _changed((*path, key), child, kind, change) for key, child in _children(node)}
     old = dict(_children(node))
     return node if all(new[key] is old[key] for key in new) else _with_children(node, new)
@@ -157,19 +177,26 @@ def _with_children(node: Any, new: Mapping[Any, Any]) -> Any:
     return jax.tree.unflatten(tree, list(new.values()))
 
 
-def _named_again(node: Any, kind: Kind) -> Any:
-    """The state that a mapping of its fields stands for, as `nnx.state` of an optimizer has it."""
+def _named(node: Any) -> Any:
+    """Mappings of the fields of jaxlr's states as these; those that hold nothing are left out in `nnx.state`."""
     if not isinstance(node, Mapping):
-        return None
-    for each in kind if isinstance(kind, tuple) else (kind,):
-        fields = each._fields  # those that hold nothing are left out there
-        if set(fields[:2]) <= set(node) <= set(fields):
-            return each(**{name: node.get(name, ()) for name in fields})
-    return None
+        return node
+    children = {key: _named(child) for key, child in node.items()}
+    if set(children) == {"high", "low"}:
+        return Wide(**children)
+    kinds = [kind for kind in STATES if set(kind._fields[:2]) <= set(children) <= set(kind._fields)]
+    if not kinds:
+        return children
+    kind = min(kinds, key=lambda each: len(each._fields))
+    return kind(**{name: children.get(name, ()) for name in kind._fields})
 
 
-def _name(key: Any) -> str:
-    return getattr(key, "name", None) or str(key.key)
+def _unnamed(new: Any, old: Any) -> Any:
+    """A state in the mappings that stood for it before it was named."""
+    if not isinstance(old, Mapping):
+        return new
+    get = new.__getitem__ if isinstance(new, Mapping) else functools.partial(getattr, new)
+    return _with_children(old, {key: _unnamed(get(key.key), child) for key, child in _children(old)})
 
 
 def _first_leaf(node: Any) -> Any:
