@@ -15,6 +15,8 @@ from jaxlr.dialects.reading import read_arguments, read_file
 from jaxlr.dialects.recipe import Recipe
 from jaxlr.hints import CONFIGURED
 
+__all__ = ["from_arguments", "from_file"]
+
 
 def from_file(
     path: str | os.PathLike[str], framework: str | None = None, *, steps_per_epoch: float | None = None
