@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import sys
 import types
 
 import jax
@@ -428,3 +429,64 @@ def test_a_schedule_of_micro_steps_is_no_count_of_updates():
         _, state = optimizer.update(jnp.ones(1), state)
     with pytest.raises(ValueError, match="the counts of this state differ"):
         jaxlr.update_count(state)
+
+
+ASKED = {
+    "current_learning_rate": jaxlr.current_learning_rate,
+    "learning_rates": jaxlr.learning_rates,
+    "current_hyperparameters": jaxlr.current_hyperparameters,
+    "update_count": jaxlr.update_count,
+    "current_schedule": jaxlr.current_schedule,
+    "set_learning_rate": lambda state: jaxlr.set_learning_rate(state, 0.25),
+    "an array": lambda state: jaxlr.set_learning_rate(state, np.float32(0.25)),
+    "factor": lambda state: jaxlr.set_learning_rate(state, None, factor=0.5),
+    "set_update_count": lambda state: jaxlr.set_update_count(state, 5),
+    "observe": lambda state: jaxlr.observe(state, 3.0),
+    "set_schedule": lambda state: jaxlr.set_schedule(state, jaxlr.linear(0.2, 0.0, 5)),
+}
+IN_STATES = {
+    "held": lambda: jaxlr.adamw(jaxlr.held(jaxlr.linear(0.5, 0.0, 10))),
+    "plateau": lambda: optax.chain(jaxlr.clip_by_global_norm(1.0), jaxlr.adamw(jaxlr.reduce_on_plateau(0.5))),
+    "greedy": lambda: jaxlr.sgd(jaxlr.greedy(0.5), 0.9),
+    "kl": lambda: jaxlr.guard(jaxlr.rmsprop(jaxlr.kl_adaptive(0.5), momentum=0.9)),
+    "partition": lambda: optax.partition({"a": jaxlr.adam(jaxlr.reduce_on_plateau(0.5))}, "a"),
+}
+
+
+def calls_of(function, argument):
+    made = []
+    sys.setprofile(lambda frame, event, what: made.append(event))
+    try:
+        function(argument)
+    finally:
+        sys.setprofile(None)
+    return len(made)
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+@pytest.mark.parametrize("make", IN_STATES.values(), ids=IN_STATES)
+def test_it_is_asked_where_transfers_are_not_allowed_and_looks_into_no_parameter(make, ask):
+    """jax's guard stops what is put on a device in passing, on a CPU too; calls are the same for 2 and 2,000 arrays."""
+    calls = []
+    for many in (2, 2_000):
+        optimizer = make()
+        state = jax.tree.map(jnp.array, optimizer.init({f"p{i:04}": jnp.ones(1) for i in range(many)}))
+        try:
+            ask(state)
+        except ValueError as error:
+            assert "is held" in str(error) or "nothing to observe" in str(error)  # noqa: PT017
+            return
+        with jax.transfer_guard("disallow"):
+            calls.append(calls_of(ask, state))
+    assert calls[1] <= 1.2 * calls[0] + 50
+
+
+def test_moments_begin_anew_and_dictionaries_are_loaded_where_transfers_are_not_allowed():
+    optimizer = jaxlr.adamw(0.5)
+    saved = jax.device_get(jaxlr.state_dict(walk(optimizer, optimizer.init(PARAMS), PARAMS, 2)[1]))
+    fresh = optimizer.init(PARAMS)
+    with jax.transfer_guard("disallow"):
+        loaded, _ = jaxlr.load_state_dict(fresh, saved)
+        zeroed = jaxlr.set_update_count(loaded, 0, moments="zero")
+    assert (int(jaxlr.update_count(loaded)), int(jaxlr.update_count(zeroed))) == (2, 0)
+    assert not np.any(zeroed[0].mu["b"])

@@ -109,8 +109,9 @@ def current_learning_rate(x: Any) -> jax.Array:
         raise ValueError(
             f"several learning rates ({', '.join(rates)}): inside jit, read them with jaxlr.learning_rates"
         )
-    if any(np.any(np.asarray(rate) != np.asarray(first)) for rate in others):
-        listed = ", ".join(f"{label}: {np.asarray(rate)}" for label, rate in rates.items())
+    known = jax.device_get(rates)
+    if len({rate.tobytes() for rate in map(np.asarray, known.values())}) > 1:
+        listed = ", ".join(f"{label}: {known[label]}" for label in rates)
         raise ValueError(f"several learning rates: {listed}; read them with jaxlr.learning_rates")
     return first
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.core import Tracer
 from jax.tree_util import DictKey, GetAttrKey, tree_map_with_path
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.trees import like
+from jaxlr.transforms.waiting import RECORDS
 
 __all__ = ["COUNTS", "set_update_count", "update_count"]
 
@@ -50,9 +49,9 @@ def update_count(x: Any) -> jax.Array:
     if not counts:
         raise ValueError("no updates are counted in this optimizer state: end the chain with scale_by_learning_rate")
     first = next(iter(counts.values()))
-    known = not any(isinstance(count, Tracer) for count in counts.values())
-    if known and any(int(count) != int(first) for count in counts.values()):
-        listed = ", ".join(f"{name}: {int(count)}" for name, count in counts.items())
+    known = {} if any(isinstance(count, Tracer) for count in counts.values()) else jax.device_get(counts)
+    if len({int(count) for count in known.values()}) > 1:
+        listed = ", ".join(f"{name}: {known[name]}" for name in counts)
         raise ValueError(f"the counts of this state differ: {listed}; set_update_count sets them together")
     return jnp.array(first, jnp.int32)
 
@@ -83,56 +82,69 @@ def set_update_count(x: Any, count: Any, *, moments: Literal["keep", "zero"] = "
     """
     count = hyperparameters.integer("count", count, minimum=0)
     hyperparameters.choice("moments", moments, ("keep", "zero"))
-    counted = set(counts_of(x))
+    counted = {path for path, _ in _counts_in(x)}
     if not counted:
         raise ValueError("no updates are counted in this optimizer state: there is nothing to set")
-
-    fields = _fields_of(x)
-
-    def change(path: Any, leaf: Any) -> Any:
-        if _text(path) in counted:
-            return like(leaf, count)
-        if moments == "zero" and not _MOMENTS.isdisjoint(fields(path)):
-            return jnp.zeros_like(leaf)
-        return leaf
-
-    return states.with_opt_state(x, tree_map_with_path(change, states.as_arrays(states.opt_state_of(x))))
+    x = states.change_nodes(x, lambda path, _: path in counted, lambda _, node: _with_count(node, count))
+    return x if moments == "keep" else _without_moments(x)
 
 
 def counts_of(x: Any) -> dict[str, jax.Array]:
     """Every count by its path; those of the numbers that `optax.inject_hyperparams` schedules are among them."""
-    leaves = jax.tree_util.tree_leaves_with_path(states.as_arrays(states.opt_state_of(x)))
-    fields = _fields_of(x)
-    counts = {path: leaf for path, leaf in leaves if _is_count(fields(path), leaf)}
-    windows = [path[:-1] for path, _ in leaves if not _WINDOWS.isdisjoint(fields(path)[-1:])]
-    # Numbers that are scheduled go by micro-steps, if there are.
-    scheduled = {path[: fields(path).index(_INJECTED)] for path in counts if _INJECTED in fields(path)}
-
-    def stands_around(path: Any) -> bool:
-        own = path[:-1]
-        return own not in scheduled and any(own == each[: len(own)] and own != each for each in windows)
-
-    return {_text(path): leaf for path, leaf in counts.items() if not stands_around(path)}
+    found: dict[str, jax.Array] = {}
+    for path, node in _counts_in(x):
+        is_link = type(node) in RECORDS
+        name = jax.tree_util.keystr((*path, GetAttrKey("count")) if is_link else path, simple=True, separator="/")
+        found[name] = states.as_arrays(node.count if is_link else node)
+    return found
 
 
-def _text(path: Any) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator="/")
+def _with_count(node: Any, count: Any) -> Any:
+    if type(node) in RECORDS:
+        return node._replace(count=like(states.as_arrays(node.count), count))
+    return like(states.as_arrays(node), count)
 
 
-def _is_count(fields: list[str], leaf: Any) -> bool:
-    return bool(fields) and fields[-1] in COUNTS and _is_integer(leaf)
-
-
-def _fields_of(x: Any) -> Callable[[Any], list[str]]:
-    """The fields on a path, "" for what is none; no fields within a held schedule, whose lengths count no updates."""
+def _counts_in(x: Any) -> list[tuple[states.Path, Any]]:
+    """The links of jaxlr, which begin with a count, and the counts elsewhere; not those around an accumulation."""
     kind = DictKey if states.is_unnamed(states.opt_state_of(x)) else GetAttrKey
 
-    def fields(path: Any) -> list[str]:
-        names = [str(states.name_of(key)) if isinstance(key, kind) else "" for key in path]
-        return [] if "held" in names else names
+    def field(key: Any) -> str:
+        return str(states.name_of(key)) if isinstance(key, kind | GetAttrKey) else ""
 
-    return fields
+    def wanted(path: Any, node: Any) -> bool:
+        is_named = bool(path) and field(path[-1]) in (*COUNTS, *_WINDOWS)
+        return type(node) in RECORDS or (is_named and _is_integer(states.as_arrays(node)))
+
+    nodes = [(path, path if type(node) in RECORDS else path[:-1], node) for path, node in states.find_nodes(x, wanted)]
+    windows = [place for path, place, _ in nodes if place != path and field(path[-1]) in _WINDOWS]
+    fields = [list(map(field, path)) for path, *_ in nodes]
+    # Numbers that are scheduled go by micro-steps, if there are.
+    scheduled = {nodes[i][0][: names.index(_INJECTED)] for i, names in enumerate(fields) if _INJECTED in names}
+
+    def counts_updates(path: Any, place: Any) -> bool:
+        if place != path and field(path[-1]) in _WINDOWS:
+            return False
+        return place in scheduled or not any(place == each[: len(place)] and place != each for each in windows)
+
+    return [(path, node) for path, place, node in nodes if counts_updates(path, place)]
+
+
+def _without_moments(x: Any) -> Any:
+    opt_state = states.as_arrays(states.opt_state_of(x))
+    kind = DictKey if states.is_unnamed(opt_state) else GetAttrKey
+
+    def zero(path: Any, leaf: Any) -> Any:
+        names = [states.name_of(key) for key in path if isinstance(key, kind)]
+        return leaf if "held" in names or _MOMENTS.isdisjoint(names) else jnp.zeros_like(leaf)
+
+    with jax.transfer_guard_host_to_device("allow"):
+        return states.with_opt_state(x, tree_map_with_path(zero, opt_state))
 
 
 def _is_integer(leaf: Any) -> bool:
-    return not isinstance(leaf, optax.MaskedNode) and np.shape(leaf) == () and jnp.issubdtype(leaf.dtype, jnp.integer)
+    return (
+        isinstance(leaf, jax.Array | np.ndarray | np.generic)
+        and np.shape(leaf) == ()
+        and jnp.issubdtype(leaf.dtype, jnp.integer)
+    )

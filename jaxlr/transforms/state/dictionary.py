@@ -143,7 +143,8 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
         )
     _require_clocks(entries, fits, saved)
     _require_no_latecomer(entries, fits, saved)
-    leaves = [_like(leaf, saved[name]) if fits[name] else leaf for name, leaf, *_ in entries]
+    with jax.transfer_guard_host_to_device("allow"):
+        leaves = [_like(leaf, saved[name]) if fits[name] else leaf for name, leaf, *_ in entries]
     report = LoadReport(
         restored=tuple(name for name in fits if fits[name]),
         missing=tuple(name for name in fits if name not in saved),

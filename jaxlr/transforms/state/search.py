@@ -25,6 +25,7 @@ from jaxlr.transforms.waiting import RECORDS
 
 State = TypeVar("State")
 Kind = type[Any] | tuple[type[Any], ...]
+Wanted = Callable[[Path, Any], bool]
 
 
 def find_states(x: Any, kind: type[State] | tuple[type[State], ...]) -> dict[str, State]:
@@ -33,7 +34,7 @@ def find_states(x: Any, kind: type[State] | tuple[type[State], ...]) -> dict[str
     The label is that of `optax.partition` and of `ParameterGroups`. Where there is none, or several states share it,
     the path stands instead.
     """
-    found = list(_walk((), named_state_of(x), kind))
+    found = find_nodes(x, _of(kind))
     uses = collections.Counter(label_of(path) for path, _ in found)
     return {label if (label := label_of(path)) and uses[label] == 1 else _text(path): node for path, node in found}
 
@@ -44,13 +45,24 @@ def change_states(x: Any, kind: Kind, change: Callable[[Any], Any], *, group: st
     def on_state(path: Path, node: Any) -> Any:
         return change(as_arrays(node)) if group in (None, label_of(path), _text(path)) else node
 
-    return with_opt_state(x, _changed((), named_state_of(x), kind, on_state))
+    return change_nodes(x, _of(kind), on_state)
 
 
 def groups_of(x: Any, kind: Kind) -> set[str]:
     """The labels and paths by which `change_states` knows the states of one kind."""
-    found = list(_walk((), named_state_of(x), kind))
-    return {name(path) for path, _ in found for name in (label_of, _text)} - {""}
+    return {name(path) for path, _ in find_nodes(x, _of(kind)) for name in (label_of, _text)} - {""}
+
+
+def find_nodes(x: Any, wanted: Wanted) -> list[tuple[Path, Any]]:
+    """The outermost nodes of an optimizer state that are wanted, with their paths; none inside a link."""
+    return list(_walk((), named_state_of(x), wanted))
+
+
+def change_nodes(x: Any, wanted: Wanted, change: Callable[[Path, Any], Any]) -> Any:
+    """The same container with `change` applied to these nodes."""
+    with jax.transfer_guard_host_to_device("allow"):  # of the numbers that are set: they are asked for
+        new = _changed((), named_state_of(x), wanted, change)
+    return with_opt_state(x, new)
 
 
 def opt_state_of(x: Any) -> Any:
@@ -136,18 +148,22 @@ def name_of(key: Any) -> Any:
 _LEAVES = (jax.Array, np.ndarray, np.generic, str, int, float)
 
 
-def _walk(path: Path, node: Any, kind: Kind) -> Iterator[tuple[Path, Any]]:
-    if isinstance(node, kind):
+def _of(kind: Kind) -> Wanted:
+    return lambda path, node: isinstance(node, kind)
+
+
+def _walk(path: Path, node: Any, wanted: Wanted) -> Iterator[tuple[Path, Any]]:
+    if wanted(path, node):
         yield path, node
     else:
         for key, child in _children(node):
-            yield from _walk((*path, key), child, kind)
+            yield from _walk((*path, key), child, wanted)
 
 
-def _changed(path: Path, node: Any, kind: Kind, change: Callable[[Path, Any], Any]) -> Any:
-    if isinstance(node, kind):
+def _changed(path: Path, node: Any, wanted: Wanted, change: Callable[[Path, Any], Any]) -> Any:
+    if wanted(path, node):
         return change(path, node)
-    new = {key: _changed((*path, key), child, kind, change) for key, child in _children(node)}
+    new = {key: _changed((*path, key), child, wanted, change) for key, child in _children(node)}
     old = dict(_children(node))
     return node if all(new[key] is old[key] for key in new) else _with_children(node, new)
 
