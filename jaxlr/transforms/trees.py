@@ -23,8 +23,12 @@ def widen(x: jax.typing.ArrayLike) -> jax.Array:
 
 
 def widen_all(tree: PyTree) -> PyTree:
-    """A tree with every leaf widened."""
-    return jax.tree.map(widen, tree)
+    """A tree with every leaf widened, for a state to begin with; zeros where only the shape of a leaf is known."""
+
+    def leaf(x: Any) -> jax.Array:
+        return jnp.zeros_like(x, dtype=_wide(x.dtype)) if isinstance(x, jax.ShapeDtypeStruct) else widen(x)
+
+    return jax.tree.map(leaf, tree)
 
 
 def is_wide(tree: PyTree) -> bool:

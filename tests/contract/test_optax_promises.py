@@ -87,6 +87,28 @@ def test_a_state_is_made_of_shapes_and_where_it_is_wanted(make):
     assert kinds(lowered.out_info) == kinds(wanted)
 
 
+WRAPPED = {
+    "with_master_weights": lambda rate: jaxlr.with_master_weights(jaxlr.adamw(rate)),
+    "accumulate": lambda rate: jaxlr.accumulate(jaxlr.adamw(jaxlr.reduce_on_plateau(rate)), 2),
+    "guard": lambda rate: jaxlr.guard(jaxlr.adamw(jaxlr.greedy(rate))),
+    "small_states": lambda rate: jaxlr.small_states(jaxlr.adamw(rate), least_size=1),
+    "groups": lambda rate: jaxlr.ParameterGroups({"w": 0.5}, decay_from_rank=2, frozen={"b": 3}).wrap(
+        jaxlr.adamw(rate)
+    ),
+}
+
+
+@pytest.mark.parametrize("make", (MAKE | WRAPPED).values(), ids=MAKE | WRAPPED)
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_a_state_made_of_plain_shapes_trains_as_that_of_the_parameters(make, dtype):
+    optimizer = make(0.1)
+    params = jax.tree.map(lambda p: p.astype(dtype), PARAMS)
+    of_shapes = optimizer.init(jax.tree.map(lambda p: jax.ShapeDtypeStruct(p.shape, p.dtype), params))
+    of_params = optimizer.init(params)
+    assert kinds(of_shapes) == kinds(of_params)
+    same(*(optimizer.update(params, state, params) for state in (of_shapes, of_params)))
+
+
 @OPTIMIZERS
 def test_a_state_goes_through_bytes(make):
     optimizer = make(0.1)

@@ -116,18 +116,20 @@ def _counts_in(x: Any) -> list[tuple[states.Path, Any]]:
         is_named = bool(path) and field(path[-1]) in (*COUNTS, *_WINDOWS)
         return type(node) in RECORDS or (is_named and _is_integer(states.as_arrays(node)))
 
-    nodes = [(path, path if type(node) in RECORDS else path[:-1], node) for path, node in states.find_nodes(x, wanted)]
-    windows = [place for path, place, _ in nodes if place != path and field(path[-1]) in _WINDOWS]
-    fields = [list(map(field, path)) for path, *_ in nodes]
+    found = dict(states.find_nodes(x, wanted))
+    place_of = {path: path if type(node) in RECORDS else path[:-1] for path, node in found.items()}
+    names_of = {path: list(map(field, path)) for path in found}
+    windows = [place for path, place in place_of.items() if place != path and names_of[path][-1] in _WINDOWS]
     # Numbers that are scheduled go by micro-steps, if there are.
-    scheduled = {nodes[i][0][: names.index(_INJECTED)] for i, names in enumerate(fields) if _INJECTED in names}
+    scheduled = {path[: names.index(_INJECTED)] for path, names in names_of.items() if _INJECTED in names}
 
-    def counts_updates(path: Any, place: Any) -> bool:
-        if place != path and field(path[-1]) in _WINDOWS:
+    def counts_updates(path: Any) -> bool:
+        place = place_of[path]
+        if place != path and names_of[path][-1] in _WINDOWS:
             return False
         return place in scheduled or not any(place == each[: len(place)] and place != each for each in windows)
 
-    return [(path, node) for path, place, node in nodes if counts_updates(path, place)]
+    return [(path, node) for path, node in found.items() if counts_updates(path)]
 
 
 def _without_moments(x: Any) -> Any:

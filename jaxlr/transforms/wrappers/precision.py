@@ -113,8 +113,9 @@ def with_master_weights(inner: optax.GradientTransformation) -> optax.GradientTr
 
     def init(params: optax.Params) -> MasterWeightsState:
         refuse_followers("with_master_weights")
-        master = jax.tree.map(lambda p: jnp.array(widen(p)), params)  # a copy: both may be donated
-        expected = jax.tree.map(jnp.array, params) if is_conditional() and not is_wide(params) else ()
+        # A copy: both may be donated. Of shapes alone it is 0, and follows the parameters at the first update.
+        master = jax.tree.map(jnp.array, widen_all(params))
+        expected = cast_like(master, params) if is_conditional() and not is_wide(params) else ()
         return MasterWeightsState(master, inner.init(master), expected)
 
     def update(
