@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxlr.transforms.debiasing import one_minus_power
@@ -124,10 +125,15 @@ def link(
 
 
 def _require_unwritten(state: Any, recorded: Mapping[str, Hyperparameter]) -> None:
-    """Raises where a Python number stands in a record, as `optax.tree.set(state, b1=0.5)` leaves it there."""
+    """Raises where a number stands in a record, as `optax.tree.set(state, b1=0.5)` leaves it there.
+
+    An array of float32 is what a record is: one that was written there is not told from it, nor NumPy's inside jit.
+    """
+    # A state taken out of several on the host is made of NumPy's numbers throughout.
+    numbers = int | float if isinstance(state.count, np.generic) else int | float | np.generic
     for field in recorded:
         records = jax.tree.leaves(getattr(state, field))
-        if any(getattr(record, "weak_type", isinstance(record, int | float)) for record in records):
+        if any(getattr(record, "weak_type", isinstance(record, numbers)) for record in records):
             raise TypeError(
                 f"{field} in the optimizer's state is a record, which changes nothing where it is written: give "
                 f"{field}= to the optimizer, as a number, a traced number or a schedule"

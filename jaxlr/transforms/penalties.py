@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.core import Tracer
 
@@ -225,10 +226,10 @@ def _require_positive(decay: Hyperparameter, groups: Any) -> None:
 
 
 def _require_same_groups(groups: Any, record: Any) -> None:
-    """Raises for a state of other groups; a Python number that was written over the record is the link's to refuse."""
+    """Raises for a state of other groups; a number that was written over the record is the link's to refuse."""
     known = set(record) if isinstance(record, Mapping) else None
     now = None if groups is None else {group.name for group in jax.tree.leaves(groups)}
-    if isinstance(record, int | float) or (now is None and known is None):
+    if isinstance(record, int | float | np.generic) or (now is None and known is None):
         return
     if now is None or known is None or not now <= known:
         raise ValueError(

@@ -380,6 +380,18 @@ def test_a_number_written_over_another_record_is_refused(name, jit):
         jit(optimizer.update)(jnp.ones(1), state, jnp.ones(1))
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("name", ["b1", "weight_decay", "momentum", "decay"])
+def test_a_number_of_numpy_written_over_another_record_is_refused(name, kind):
+    make = {"momentum": lambda: optimizers.sgd(0.1, 0.9), "decay": lambda: optimizers.rmsprop(0.1)}
+    optimizer = make.get(name, lambda: optimizers.adamw(0.1))()
+    state = optax.tree.set(optimizer.init(jnp.ones(1)), **{name: kind(0.5)})
+    with pytest.raises(TypeError, match=f"{name} in the optimizer's state is a record"):
+        optimizer.update(jnp.ones(1), state, jnp.ones(1))
+    taken_out = jax.tree.map(lambda leaf: np.stack([leaf, leaf])[1], optimizer.init(jnp.ones(1)))
+    optimizer.update(jnp.ones(1), taken_out, jnp.ones(1))
+
+
 def test_what_is_set_is_said_at_once_and_what_is_given_back_too():
     link = scale_by_learning_rate(schedule)
     state = set_learning_rate(link.init(jnp.ones(2)), 0.25)
