@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,10 +22,17 @@ _SHOWN = 4  # arrays of a tree with their shapes; more are counted
 
 
 class Described(optax.GradientTransformationExtraArgs):
-    """A gradient transformation that prints as the call that made it."""
+    """A gradient transformation that prints as the call that made it, and is pickled as that."""
 
     name: str
     given: Mapping[str, Any]  # what was given beside the defaults, by the name of the parameter
+    made: Callable[..., Any] | None = None  # what was called
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self.made is None:
+            return super().__reduce_ex__(protocol)
+        # By the name under which it is found, as a table of a dialect may have wrapped it.
+        return _called, (getattr(sys.modules[self.made.__module__], self.made.__name__, self.made), self.given)
 
     def __repr__(self) -> str:
         if "name" not in vars(self):  # one that `_replace` or a pytree made of its functions
@@ -47,15 +55,25 @@ def described(
     @functools.wraps(factory)
     def made(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> optax.GradientTransformationExtraArgs:
         plain = factory(*args, **kwargs)
-        return as_call(plain, factory.__name__, _beside_defaults(signature, signature.bind(*args, **kwargs).arguments))
+        given = _beside_defaults(signature, signature.bind(*args, **kwargs).arguments)
+        return as_call(plain, factory.__name__, given, made)
 
     return made
 
 
-def as_call(plain: optax.GradientTransformationExtraArgs, name: str, given: Mapping[str, Any]) -> Described:
+def _called(made: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+    return made(**given)
+
+
+def as_call(
+    plain: optax.GradientTransformationExtraArgs,
+    name: str,
+    given: Mapping[str, Any],
+    made: Callable[..., Any] | None = None,
+) -> Described:
     """A gradient transformation that prints as `name(given)`."""
     described = Described(plain.init, plain.update)
-    described.name, described.given = name, given
+    described.name, described.given, described.made = name, given, made
     return described
 
 

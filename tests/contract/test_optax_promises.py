@@ -1,5 +1,6 @@
 """What Optax promises of its optimizers, asked of every optimizer of jaxlr and of its dialects."""
 
+import copy
 import inspect
 import pickle
 
@@ -116,6 +117,20 @@ def test_a_state_goes_through_bytes(make):
     fresh = optimizer.init(PARAMS)
     same(flax.serialization.from_bytes(fresh, flax.serialization.to_bytes(state)), state)
     same(pickle.loads(pickle.dumps(state)), state)
+
+
+@pytest.mark.parametrize("make", (MAKE | WRAPPED).values(), ids=MAKE | WRAPPED)
+def test_an_optimizer_is_pickled_as_the_call_that_made_it(make):
+    optimizer = make(0.1 if make is FACTORIES["Rprop"] else jaxlr.linear(0.1, 0.0, 9))
+    for again in (pickle.loads(pickle.dumps(optimizer)), copy.deepcopy(optimizer)):
+        assert repr(again) == repr(optimizer)
+        same(after(again), after(optimizer))
+
+
+def test_what_cannot_be_pickled_says_which_function():
+    for optimizer in (jaxlr.adam(lambda count: 0.1), optax.chain(jaxlr.adam(0.1)), jaxlr.adam(0.1)._replace()):
+        with pytest.raises((AttributeError, pickle.PicklingError), match=r"lambda|init"):
+            pickle.dumps(optimizer)
 
 
 @OPTIMIZERS

@@ -158,7 +158,8 @@ class ParameterGroups:
             return self._scaled(steps, heard), new
 
         made = optax.GradientTransformationExtraArgs(init, update)
-        return as_call(made, f"{self!r}.wrap", {"optimizer": optimizer} | ({"own_decay": True} if own_decay else {}))
+        given = {"optimizer": optimizer} | ({"own_decay": True} if own_decay else {})
+        return as_call(made, f"{self!r}.wrap", given, self.wrap)
 
     def __repr__(self) -> str:
         given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
