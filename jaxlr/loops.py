@@ -1,4 +1,4 @@
-"""Many updates in a row inside one compiled program, which end where the loss is no longer finite."""
+"""Loops inside a compiled program: many updates in a row, and the mean over the batches of one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-__all__ = ["while_finite"]
+__all__ = ["mean_over", "while_finite"]
 
 Carried = TypeVar("Carried")
 Columns = TypeVar("Columns")
+Shown = TypeVar("Shown")
 
 
 def while_finite(
@@ -52,3 +53,40 @@ def while_finite(
         return place + 1, finite, state, columns
 
     return lax.while_loop(unfinished, step, (jnp.int32(0), jnp.bool_(finite), state, columns))
+
+
+def mean_over(
+    function: Callable[[Carried, Columns], tuple[Carried, Shown]], carried: Carried, batches: Columns
+) -> tuple[Carried, Shown]:
+    """Goes through batches one after another, and takes the mean of what they show.
+
+    Args:
+      function: what goes on from batch to batch, a batch -> the same, what the batch shows: a tree of floats.
+      carried: before the first batch.
+      batches: a tree of arrays with a leading axis; a single one costs no loop.
+
+    Returns:
+      What has gone on after the last batch, and the mean.
+
+    Example:
+      >>> total, mean = mean_over(lambda total, batch: (total + batch, 2 * batch), jnp.float32(0), jnp.arange(4.0))
+      >>> float(total), float(mean)
+      (6.0, 3.0)
+    """
+    count = len(jax.tree.leaves(batches)[0])
+
+    def of_first(carried, batches):
+        return function(carried, jax.tree.map(lambda leaf: leaf[0], batches))
+
+    if count == 1:
+        return of_first(carried, batches)
+
+    def add(carry, batch):
+        carried, sums = carry
+        carried, shown = function(carried, batch)
+        return (carried, jax.tree.map(jnp.add, sums, shown)), None
+
+    _, shapes = jax.eval_shape(of_first, carried, batches)
+    zeros = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes)
+    (carried, sums), _ = lax.scan(add, (carried, zeros), batches)
+    return carried, jax.tree.map(lambda total: (total / count).astype(total.dtype), sums)

@@ -86,29 +86,25 @@ def constant_rate_test(
     """
     num_rates = arguments.count("num_rates", num_rates, 2)
     num_steps = arguments.count("num_steps", num_steps, 1)
-    accumulate = arguments.count("accumulate", accumulate, 1)
     seeds = arguments.count("seeds", seeds, 1)
     rates = arguments.grid(start, end, num_rates, scale)
-    arguments.require_metric(metric_fn, metric_batch)
     key = arguments.random_key(key)
     problem = arguments.problem(
         loss_fn,
         optimizer,
         metric_fn,
+        metric_batch,
         stateful=model_state is not None or key is not None,
         accumulate=accumulate,
         final_loss=True,
         strategy=strategy,
         compiler_options=compiler_options,
     )
-    needed = num_steps * accumulate
-    batches = arguments.stacked(batches, needed)
-    held = arguments.available(batches)
-    arguments.require_enough(held, needed, repeat, "num_steps * accumulate")
+    batches, order = arguments.in_order(batches, num_steps, problem.accumulate, seeds, repeat=repeat)
 
     # One trial for each seed and rate, and one without a rate.
     tried = np.concatenate(([np.float32(0.0)], rates))
-    order = np.repeat(arguments.orders(held, num_steps, accumulate, seeds), len(tried), axis=0)
+    order = np.repeat(order, len(tried), axis=0)
     keys = arguments.keys_of(key, seeds)
     keys = None if keys is None else keys[np.repeat(np.arange(seeds), len(tried))]
     every = np.tile(np.repeat(tried[:, None], num_steps, axis=1), (seeds, 1))

@@ -40,8 +40,7 @@ def change(rates: np.ndarray, changes: Sequence[np.ndarray], errors: Sequence[np
     kept = [place for place, each in enumerate(changes) if len(each) >= points]
     with np.errstate(invalid="ignore", over="ignore"):
         values = np.mean([np.asarray(changes[place][:points], np.float64) for place in kept], axis=0)
-    finite = np.isfinite(values)
-    points = points if finite.all() else int(finite.argmin())
+    points = finite_points(values)
     values = values[:points]
     if errors is None:
         noise = local_noise(values)
@@ -102,6 +101,12 @@ def _of_past(values: np.ndarray) -> np.ndarray:
     places = np.arange(len(values))
     first = np.maximum(0, places - 2 * _NEIGHBOURS)
     return (sums[places + 1] - sums[first]) / (places + 1 - first)
+
+
+def finite_points(values: np.ndarray) -> int:
+    """How many points there are before the first that is not finite."""
+    finite = np.isfinite(values)
+    return len(values) if finite.all() else int(finite.argmin())
 
 
 def means(values: np.ndarray, half: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -16,11 +16,8 @@ from jaxlr.search.trials.trial import (
     COMPLETED,
     DIVERGED,
     CompilerOption,
-    Limits,
     Optimizer,
-    Problem,
     Record,
-    Start,
     run_sequence,
     run_trials,
 )
@@ -112,16 +109,15 @@ def lr_range_test(
       Gugger, How Do You Find A Good Learning Rate, 2018
     """
     num_steps = arguments.count("num_steps", num_steps, 2)
-    accumulate = arguments.count("accumulate", accumulate, 1)
     seeds = arguments.count("seeds", seeds, 1)
     rates = arguments.grid(start, end, num_steps, scale)
     limits = arguments.limits(num_steps, smoothing, divergence)
-    arguments.require_metric(metric_fn, metric_batch)
     key = arguments.random_key(key)
     problem = arguments.problem(
         loss_fn,
         optimizer,
         metric_fn,
+        metric_batch,
         stateful=model_state is not None or key is not None,
         accumulate=accumulate,
         final_loss=False,
@@ -129,39 +125,19 @@ def lr_range_test(
         compiler_options=compiler_options,
     )
     begin = arguments.start(params, model_state, opt_state)
-    needed = num_steps * accumulate
     if arguments.is_sequence(batches) and seeds == 1:
-        record = _run_on_sequence(problem, rates, limits, key, begin, batches, metric_batch, needed, repeat)
+        if isinstance(batches, list):
+            arguments.require_enough(len(arguments.at_least_one(batches)), num_steps * problem.accumulate, repeat)
+        source = itertools.cycle(batches) if repeat else batches
+        record = run_sequence(problem, rates, limits, key, begin, source, metric_batch)
     else:
-        batches = arguments.stacked(batches, needed)
-        held = arguments.available(batches)
-        arguments.require_enough(held, needed, repeat, "num_steps * accumulate")
-        order = arguments.orders(held, num_steps, accumulate, seeds)
+        batches, order = arguments.in_order(batches, num_steps, problem.accumulate, seeds, repeat=repeat)
         keys = arguments.keys_of(key, seeds)
         every = np.tile(rates, (seeds, 1))
         record = run_trials(problem, every, limits, order, keys, begin, batches, metric_batch)
     record = jax.device_get(record)
     has_metric = metric_fn is not None
     return RangeTest.from_curves([_curve(record, seed, rates, divergence, has_metric) for seed in range(seeds)])
-
-
-def _run_on_sequence(
-    problem: Problem,
-    rates: np.ndarray,
-    limits: Limits,
-    key: jax.Array | None,
-    begin: Start,
-    batches: Iterable[PyTree],
-    metric_batch: PyTree,
-    needed: int,
-    repeat: bool,
-) -> Record:
-    if isinstance(batches, list):
-        if not batches:
-            raise ValueError("batches must hold at least one batch, got none")
-        arguments.require_enough(len(batches), needed, repeat, "num_steps * accumulate")
-    source = itertools.cycle(batches) if repeat else batches
-    return run_sequence(problem, rates, limits, key, begin, source, metric_batch)
 
 
 def _curve(record: Record, seed: int, rates: np.ndarray, divergence: float, has_metric: bool) -> Curve:

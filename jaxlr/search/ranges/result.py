@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ _RULES: dict[str, Callable[..., float]] = {
     "slide": suggestions.slide,
 }
 _NOISY = " by more than its noise from batch to batch, which only the recommendation's rule takes out"
+_Answer = TypeVar("_Answer")
 _LAST_POINTS = 5  # left out by the rules, as fastai and torch-lr-finder do: the loss explodes there
 
 
@@ -97,8 +98,8 @@ class Curve:
             values, level, sign = self.metrics, self.start_metric, 1.0
         else:
             values, level, sign = self.losses, self.start_loss, -1.0
-        finite = self._finite(values)
-        rates, values = self.learning_rates[finite], sign * values[finite].astype(np.float64)
+        points = min(map(evidence.finite_points, (values, self.losses)))
+        rates, values = self.learning_rates[:points], sign * values[:points].astype(np.float64)
         head = values[: max(2, self.ramp_steps // 10)]
         if self.start_loss is not None and level is not None:
             level, noise = sign * level, 0.0
@@ -115,19 +116,13 @@ class Curve:
             what = "accuracy's rise" if self.metrics is not None else "fall of the loss"
             raise NoSuggestion(f"no bounds from the {what}: {error}") from None
 
-    def _finite(self, values: np.ndarray) -> slice:
-        """The points before the first that is not finite."""
-        bad = np.flatnonzero(~(np.isfinite(values) & np.isfinite(self.losses)))
-        return slice(0, int(bad[0]) if len(bad) else len(values))
-
     def _usable(self) -> tuple[np.ndarray, np.ndarray]:
         """What the rules look at: a ramp without its first tenth and its last points, up to the first NaN."""
         first, last = (0, 0) if self.start_loss is not None else (self.ramp_steps // 10, _LAST_POINTS)
         kept = slice(first, max(first, len(self.losses) - last))
         rates, losses = self.learning_rates[kept], self.smoothed[kept]
-        bad = np.flatnonzero(~np.isfinite(losses))
-        stop = int(bad[0]) if len(bad) else len(losses)
-        return rates[:stop], losses[:stop]
+        points = evidence.finite_points(losses)
+        return rates[:points], losses[:points]
 
     def _require_fall(self) -> None:
         _, usable = self._usable()
@@ -138,7 +133,7 @@ class Curve:
                 f"no suggestion: without the first tenth and the last {_LAST_POINTS}, {len(usable)} of the "
                 f"{len(self.losses)} points are left; test more rates, or a smaller start"
             )
-        head = self.losses[: max(2, self.ramp_steps // 10)].astype(np.float64)
+        head = self._head()
         head = head[np.isfinite(head)]
         level, noise = self.start_loss, 0.0
         if level is None:
@@ -238,9 +233,7 @@ class RangeTest:
           ValueError: there is no such method.
           NoSuggestion: a ValueError; the curve supports no answer, and the message says why.
         """
-        leaves.choice("method", method, suggestions.METHODS)
-        self._require_recommendation("suggestion")
-        return float(np.median(self._of_seeds(lambda curve: curve.suggestion(method))))
+        return float(np.median(self._by_rule(method)))
 
     def spread(self, method: str = "steepest") -> tuple[float, float]:
         """The lowest and the highest suggestion of the seeds that have one.
@@ -251,20 +244,13 @@ class RangeTest:
         Raises:
           ValueError, NoSuggestion: as `suggestion` does.
         """
-        leaves.choice("method", method, suggestions.METHODS)
-        self._require_recommendation("suggestion")
-        found = self._of_seeds(lambda curve: curve.suggestion(method))
+        found = self._by_rule(method)
         return float(min(found)), float(max(found))
 
     def suggestions(self) -> dict[str, float]:
         """The suggestion of every method that has one."""
-        found = {}
-        for method in suggestions.METHODS:
-            try:
-                found[method] = self.suggestion(method)
-            except NoSuggestion:
-                continue
-        return found
+        found = {method: _or_none(lambda method=method: self.suggestion(method)) for method in suggestions.METHODS}
+        return {method: rate for method, rate in found.items() if rate is not None}
 
     def bounds(self) -> tuple[float, float]:
         """The bounds for a cyclic schedule: `triangular(*result.bounds(), result.step_size(steps_per_epoch))`.
@@ -333,10 +319,7 @@ class RangeTest:
 
     def to_dict(self) -> dict[str, Any]:
         """The result as JSON-able data: the curves, every suggestion, and None in place of what has no answer."""
-        try:
-            bounds = self.bounds()
-        except NoSuggestion:
-            bounds = None
+        bounds = _or_none(self.bounds)
         return {
             "learning_rates": _numbers(self.learning_rates),
             "losses": _numbers(self.losses),
@@ -346,9 +329,14 @@ class RangeTest:
             "recommendation": None if self.recommendation is None else float(self.recommendation),
             "why": self.why,
             "max_stable": self.max_stable,
-            "suggestions": {method: self.suggestions().get(method) for method in suggestions.METHODS},
+            "suggestions": {**dict.fromkeys(suggestions.METHODS), **self.suggestions()},
             "bounds": None if bounds is None else list(bounds),
         }
+
+    def _by_rule(self, method: str) -> list[float]:
+        leaves.choice("method", method, suggestions.METHODS)
+        self._require_recommendation("suggestion")
+        return self._of_seeds(lambda curve: curve.suggestion(method))
 
     def _require_recommendation(self, what: str) -> None:
         if self.recommendation is None:
@@ -371,15 +359,9 @@ class RangeTest:
 def _recommendation(curves: tuple[Curve, ...]) -> Recommendation:
     """Of all tests together, with the spread of those that have an answer of their own."""
     found = _recommended(curves)
-    alone = []
-    for curve in curves if len(curves) > 1 else ():
-        try:
-            alone.append(float(_recommended((curve,))))
-        except NoSuggestion:
-            continue
-    if not alone:
-        return found
-    return Recommendation(found, found.why, min(*alone, found), max(*alone, found))
+    alone = [_or_none(lambda curve=curve: float(_recommended((curve,)))) for curve in curves if len(curves) > 1]
+    known = [rate for rate in alone if rate is not None]
+    return Recommendation(found, found.why, min(*known, found), max(*known, found)) if known else found
 
 
 def _recommended(curves: tuple[Curve, ...]) -> Recommendation:
@@ -418,6 +400,14 @@ def _median(arrays: Sequence[np.ndarray], missing: float) -> np.ndarray:
         row[: len(values)] = np.where(np.isfinite(values), values, missing)
     # The lower middle one, not the mean of two: no rounding, and no infinity minus infinity.
     return np.sort(padded, axis=0)[(len(arrays) - 1) // 2].astype(np.float32)
+
+
+def _or_none(ask: Callable[[], _Answer]) -> _Answer | None:
+    """What a curve answers; None where it supports no answer."""
+    try:
+        return ask()
+    except NoSuggestion:
+        return None
 
 
 def _numbers(values: np.ndarray) -> list[float | None]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxlr.search.ranges.evidence import local_noise, medians
+from jaxlr.search.ranges.evidence import finite_points, local_noise, medians
 from jaxlr.search.trials.trial import FLAT
 
 TIE = 8.0 * float(np.finfo(np.float32).eps)
@@ -64,8 +64,7 @@ def of_noisy_ramp(ramp: Ramp) -> float | None:
     if growth is not None:
         return growth
     changes = ramp.changes
-    finite = np.isfinite(changes)
-    stop = len(changes) if finite.all() else int(finite.argmin())
+    stop = finite_points(changes)
     if stop < 3:
         return None
     changes = changes[:stop]
@@ -87,8 +86,7 @@ def _of_growth(ramp: Ramp) -> float | None:
     rates, gradients = ramp.rates.astype(np.float64), ramp.gradients.astype(np.float64)
     if ramp.updates is None or len(rates) < _EXPLOSION + 2 or not _is_plain(ramp):
         return None
-    finite = np.isfinite(gradients)
-    stop = len(gradients) if finite.all() else int(finite.argmin())
+    stop = finite_points(gradients)
     growths = gradients[1:stop] / np.maximum(gradients[: stop - 1], np.finfo(np.float64).tiny)
     last = growths[-_EXPLOSION:]
     if len(last) < _EXPLOSION or not np.all(last > 1.0):

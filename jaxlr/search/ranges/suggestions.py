@@ -10,6 +10,7 @@ import bisect
 import numpy as np
 
 from jaxlr.errors import NoSuggestion
+from jaxlr.search.ranges.evidence import means
 
 METHODS = ("steepest", "valley", "minimum", "slide")
 _SLIDE = 15  # points between the ends of the interval of `slide`
@@ -186,12 +187,7 @@ def centred_means(values: np.ndarray) -> np.ndarray:
       >>> centred_means(np.array([0.0] * 32 + [1.0] * 32))[29:35].tolist()
       [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
-    values = np.asarray(values, np.float64)
-    half = window(len(values)) // 2
-    sums = np.concatenate(([0.0], np.cumsum(values)))
-    centres = np.arange(len(values))
-    reach = np.minimum(half, np.minimum(centres, len(values) - 1 - centres))
-    return (sums[centres + reach + 1] - sums[centres - reach]) / (2 * reach + 1)
+    return means(np.asarray(values, np.float64), window(len(values)) // 2)[0]
 
 
 def noise_of(values: np.ndarray) -> float:

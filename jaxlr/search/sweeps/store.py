@@ -9,7 +9,6 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +55,7 @@ class Store:
         elif any(self._files()):
             raise ValueError(f"folder {str(folder)!r} holds results but no {_MANIFEST}: give another folder")
         else:
-            with _whole(path) as part:
-                part.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+            _write(path, (json.dumps(manifest, indent=2) + "\n").encode())
 
     def load(self, shapes: Sequence[jax.ShapeDtypeStruct]) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """The finished groups: their members and their results.
@@ -92,9 +90,10 @@ class Store:
         Raises:
           OSError: it cannot be written; it has the file's name.
         """
+        content = io.BytesIO()
         arrays: dict[str, Any] = {str(index): result for index, result in enumerate(results)}
-        with _whole(self._folder / f"members-{members[0]:06}.npz") as part, part.open("wb") as file:
-            np.savez(file, members=members, **arrays)
+        np.savez(content, members=members, **arrays)
+        _write(self._folder / f"members-{members[0]:06}.npz", content.getvalue())
 
     def _files(self) -> list[Path]:
         return sorted(self._folder.glob("members-*.npz"))
@@ -127,5 +126,6 @@ def _viewed(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return array.view(dtype) if array.dtype.kind == "V" else array
 
 
-def _whole(path: Path) -> AbstractContextManager[Path]:
-    return whole(path, f".{jax.process_index()}.part")  # several processes may write the same file
+def _write(path: Path, content: bytes) -> None:
+    with whole(path, f".{jax.process_index()}.part") as part:  # several processes may write the same file
+        part.write_bytes(content)

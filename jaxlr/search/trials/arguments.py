@@ -66,6 +66,7 @@ def problem(
     loss_fn: Callable[..., Any],
     optimizer: Optimizer,
     metric_fn: Callable[..., Any] | None,
+    metric_batch: PyTree,
     *,
     stateful: bool,
     accumulate: int,
@@ -77,6 +78,8 @@ def problem(
     for name, value in (("loss_fn", loss_fn), ("metric_fn", metric_fn)):
         if not callable(value) and not (name == "metric_fn" and value is None):
             raise TypeError(f"{name} must be a function, got {value!r}")
+    if metric_fn is None and metric_batch is not None:
+        raise ValueError("metric_batch needs metric_fn, which is None")
     if not callable(optimizer) and not isinstance(optimizer, optax.GradientTransformation):
         raise TypeError(
             "optimizer must be a function of the rate, such as jaxlr.sgd, or a gradient transformation, "
@@ -92,7 +95,7 @@ def problem(
         optimizer=comparable(optimizer),
         metric_fn=comparable(metric_fn),
         stateful=stateful,
-        accumulate=accumulate,
+        accumulate=count("accumulate", accumulate, 1),
         final_loss=final_loss,
         strategy=strategy,
         compiler_options=options,
@@ -146,12 +149,6 @@ def start(params: PyTree, model_state: PyTree, opt_state: PyTree) -> Start:
     return Start(params, model_state, opt_state)
 
 
-def require_metric(metric_fn: Callable[..., Any] | None, metric_batch: PyTree) -> None:
-    """A batch for the metric needs a metric."""
-    if metric_fn is None and metric_batch is not None:
-        raise ValueError("metric_batch needs metric_fn, which is None")
-
-
 def is_sequence(batches: PyTree) -> bool:
     """Whether batches come one after another: a list, an iterator or a loader, not arrays with a leading axis."""
     if isinstance(batches, list):
@@ -160,18 +157,14 @@ def is_sequence(batches: PyTree) -> bool:
     return is_one_leaf and not hasattr(batches, "shape") and isinstance(batches, Iterable)
 
 
-def stacked(batches: PyTree, needed: int) -> PyTree:
-    """Batches as arrays with a leading axis; of a sequence, as many as are needed, or all if there are fewer."""
-    if not is_sequence(batches):
-        return batches
-    taken = list(itertools.islice(iter(batches), needed))
-    if not taken:
-        raise ValueError("batches must hold at least one batch, got none")
-    return stack_batches(taken)
+def in_order(batches: PyTree, updates: int, accumulate: int, seeds: int, *, repeat: bool) -> tuple[PyTree, np.ndarray]:
+    """Batches as arrays with a leading axis, and which of them each update of each seed sees, as `orders` has it.
 
-
-def available(batches: PyTree) -> int:
-    """How many batches arrays with a leading axis hold."""
+    Of a sequence as many are taken as are needed, or all if there are fewer.
+    """
+    needed = updates * accumulate
+    if is_sequence(batches):
+        batches = stack_batches(at_least_one(list(itertools.islice(iter(batches), needed))))
     leaves = jax.tree.leaves(batches)
     if not leaves:
         raise ValueError("batches must hold at least one array, got none")
@@ -180,16 +173,23 @@ def available(batches: PyTree) -> int:
     lengths = sorted({len(leaf) for leaf in leaves})
     if len(lengths) > 1:
         raise ValueError(f"batches must all have the same leading axis, got the lengths {', '.join(map(str, lengths))}")
-    if not lengths[0]:
+    require_enough(len(at_least_one(leaves[0])), needed, repeat)
+    return batches, orders(lengths[0], updates, accumulate, seeds)
+
+
+def at_least_one(batches: Any) -> Any:
+    """The batches, of which there are some."""
+    if not len(batches):
         raise ValueError("batches must hold at least one batch, got none")
-    return lengths[0]
+    return batches
 
 
-def require_enough(held: int, needed: int, repeat: bool, what: str) -> None:
+def require_enough(held: int, needed: int, repeat: bool) -> None:
     """There are as many batches as a trial needs."""
     if held < needed and not repeat:
         raise ValueError(
-            f"batches must hold at least {needed} batches ({what}), got {held}; pass repeat=True to reuse them"
+            f"batches must hold at least {needed} batches (num_steps * accumulate), got {held}; "
+            "pass repeat=True to reuse them"
         )
 
 

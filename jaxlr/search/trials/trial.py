@@ -17,7 +17,7 @@ import numpy as np
 import optax
 from jax import lax
 
-from jaxlr.loops import while_finite
+from jaxlr.loops import mean_over, while_finite
 from jaxlr.transforms.rate.access import learning_rates, set_learning_rate
 from jaxlr.typing import Array, PyTree
 
@@ -300,10 +300,9 @@ def _update(
 ) -> tuple[State, Entry]:
     """One update of a trial that began at `begin`: looks at the loss, judges it, and moves on."""
     params, model_state, opt_state = state.start
-    metric = jnp.float32(0)
-    if problem.metric_fn is not None and metric_batch is not None:
-        metric = _metric(problem, params, model_state, metric_batch, key_at(key, state.step))
-    loss, gradients, model_state, of_batches = _gradients(problem, state, key, micro_batches, metric_batch is None)
+    alone = metric_batch is not None
+    metric = _metric(problem, params, model_state, metric_batch, key_at(key, state.step), wanted=alone)
+    loss, gradients, model_state, of_batches = _gradients(problem, state, key, micro_batches, not alone)
     metric = metric + of_batches
 
     smoothed = state.smoothed + limits.weights * (loss - state.smoothed)
@@ -347,18 +346,12 @@ def _reference(problem: Problem, begin: Start, state: State, key: jax.Array | No
     That state may hold random keys that move on, as Flax's dropout does: the same noise must be in both losses.
     """
 
-    def add(carry, inputs):
-        model_state, total = carry
+    def of_batch(model_state, inputs):
         batch, index = inputs
-        loss, model_state = _loss(problem, begin.params, model_state, batch, key_at(key, index))
-        return (jax.tree.map(_as_before, model_state, carry[0]), total + loss), None
+        loss, new_state = _loss(problem, begin.params, model_state, batch, key_at(key, index))
+        return jax.tree.map(_as_before, new_state, model_state), loss
 
-    indices = state.step * problem.accumulate + jnp.arange(problem.accumulate, dtype=jnp.int32)
-    carry = (state.start.model_state, jnp.float32(0))
-    if problem.accumulate == 1:
-        inputs = jax.tree.map(lambda leaf: leaf[0], (micro_batches, indices))
-        return add(carry, inputs)[0][1]
-    return lax.scan(add, carry, (micro_batches, indices))[0][1] / problem.accumulate
+    return mean_over(of_batch, state.start.model_state, _with_places(problem, state, micro_batches))[1]
 
 
 def _gradients(
@@ -366,32 +359,22 @@ def _gradients(
 ) -> tuple[jax.Array, PyTree, PyTree, jax.Array]:
     """The means over an update's batches of loss, gradients and metric, and the model's new state."""
     params = state.start.params
-    first = state.step * problem.accumulate
 
-    def of_batch(model_state, batch, index):
-        metric = jnp.float32(0)
-        if problem.metric_fn is not None and with_metric:
-            metric = _metric(problem, params, model_state, batch, key_at(key, index))
+    def of_batch(model_state, inputs):
+        batch, index = inputs
+        metric = _metric(problem, params, model_state, batch, key_at(key, index), wanted=with_metric)
         value_and_gradients = jax.value_and_grad(functools.partial(_loss, problem), has_aux=True)
         (loss, new_state), gradients = value_and_gradients(params, model_state, batch, key_at(key, index))
         return new_state, (loss, gradients, metric)
 
-    if problem.accumulate == 1:
-        batch = jax.tree.map(lambda leaf: leaf[0], micro_batches)
-        model_state, (loss, gradients, metric) = of_batch(state.start.model_state, batch, first)
-        return loss, gradients, model_state, metric
-
-    def add(carry, inputs):
-        model_state, sums = carry
-        model_state, values = of_batch(model_state, *inputs)
-        return (model_state, jax.tree.map(jnp.add, sums, values)), None
-
-    zeros = (jnp.float32(0), jax.tree.map(jnp.zeros_like, params), jnp.float32(0))
-    indices = first + jnp.arange(problem.accumulate, dtype=jnp.int32)
-    carry = (state.start.model_state, zeros)
-    (model_state, sums), _ = lax.scan(add, carry, (micro_batches, indices))
-    loss, gradients, metric = jax.tree.map(lambda total: (total / problem.accumulate).astype(total.dtype), sums)
+    inputs = _with_places(problem, state, micro_batches)
+    model_state, (loss, gradients, metric) = mean_over(of_batch, state.start.model_state, inputs)
     return loss, gradients, model_state, metric
+
+
+def _with_places(problem: Problem, state: State, micro_batches: PyTree) -> tuple[PyTree, jax.Array]:
+    """An update's batches with their places in the trial."""
+    return micro_batches, state.step * problem.accumulate + jnp.arange(problem.accumulate, dtype=jnp.int32)
 
 
 def _over_all(
@@ -404,16 +387,16 @@ def _over_all(
         position, index = inputs
         batch = jax.tree.map(lambda leaf: lax.dynamic_index_in_dim(leaf, index, keepdims=False), batches)
         loss, _ = _loss(problem, start.params, start.model_state, batch, key_at(key, position))
-        metric = jnp.float32(0)
-        if problem.metric_fn is not None and metric_batch is None:
-            metric = _metric(problem, start.params, start.model_state, batch, key_at(key, position))
+        key_here = key_at(key, position)
+        metric = _metric(problem, start.params, start.model_state, batch, key_here, wanted=metric_batch is None)
         return jax.tree.map(jnp.add, carry, (loss, metric)), None
 
     positions = jnp.arange(len(indices), dtype=jnp.int32)
     sums, _ = lax.scan(add, (jnp.float32(0), jnp.float32(0)), (positions, indices))
     loss, metric = (total / len(indices) for total in sums)
     if problem.metric_fn is not None and metric_batch is not None:
-        metric = _metric(problem, start.params, start.model_state, metric_batch, key_at(key, jnp.int32(0)))
+        first = key_at(key, jnp.int32(0))
+        metric = _metric(problem, start.params, start.model_state, metric_batch, first, wanted=True)
     return loss, metric
 
 
@@ -437,8 +420,12 @@ def _loss(
     return _scalar("loss_fn", loss), new_state
 
 
-def _metric(problem: Problem, params: PyTree, model_state: PyTree, batch: PyTree, key: jax.Array | None) -> jax.Array:
-    assert problem.metric_fn is not None
+def _metric(
+    problem: Problem, params: PyTree, model_state: PyTree, batch: PyTree, key: jax.Array | None, *, wanted: bool
+) -> jax.Array:
+    """The metric on a batch; 0 where there is none, or none is wanted."""
+    if problem.metric_fn is None or not wanted:
+        return jnp.float32(0)
     arguments = (params, _anew(model_state), batch, key) if problem.stateful else (params, batch)
     return _scalar("metric_fn", problem.metric_fn(*arguments))
 

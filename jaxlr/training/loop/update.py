@@ -12,6 +12,7 @@ import optax
 from flax import nnx
 from jax import lax
 
+from jaxlr.loops import mean_over
 from jaxlr.training.data.splits import Split
 from jaxlr.training.loop.mesh import DataMesh
 from jaxlr.training.network.losses import l1_penalty, l2_penalty
@@ -64,26 +65,17 @@ def make_update(
     """
     objective = make_objective(graph, loss, l1, l2)
 
-    def of_batch(parameters, variables, images, labels):
+    def value_and_gradients(parameters, variables, images, labels):
         (value, (variables, accuracy)), gradients = jax.value_and_grad(objective, has_aux=True)(
             parameters, variables, images, labels
         )
         return variables, (gradients, value, accuracy)
 
     def update(state, images, labels):
-        if accumulate == 1:
-            variables, means = of_batch(state.parameters, state.variables, images[0], labels[0])
-        else:
+        def of_batch(variables, batch):
+            return value_and_gradients(state.parameters, variables, *batch)
 
-            def add(carry, batch):
-                variables, sums = carry
-                variables, results = of_batch(state.parameters, variables, *batch)
-                return (variables, jax.tree.map(jnp.add, sums, results)), None
-
-            zeros = (jax.tree.map(jnp.zeros_like, state.parameters), jnp.float32(0), jnp.float32(0))
-            (variables, sums), _ = lax.scan(add, (state.variables, zeros), (images, labels))
-            means = jax.tree.map(lambda total: total / accumulate, sums)
-        gradients, value, accuracy = means
+        variables, (gradients, value, accuracy) = mean_over(of_batch, state.variables, (images, labels))
         if sharers is not None:
             # Whole first, or the order of a sum's terms would depend on which part of it a device needs.
             gradients = sharers.whole(gradients)
