@@ -58,6 +58,13 @@ class Trainer:
         mapped file, and hands them out a few updates ahead; "auto" is "device" where they take at most half of its
         memory.
 
+    Attributes:
+      devices: how many share each batch.
+      count: the updates applied so far.
+      epoch: the epochs completed so far.
+      skipped: the updates left out so far.
+      compile_seconds: spent on compilation.
+
     Raises:
       ValueError: a number is out of range, a batch is larger than the training part or no multiple of the devices, a
         part has no images, or the optimizer does not record its rate.
@@ -98,7 +105,10 @@ class Trainer:
         resident = are_resident(images_on, data.train, memory_of(jax.local_devices()[0]))
         self._feed: Feed = (Resident if resident else Streamed)(data.train, self._order, self._mesh)
         self._validation = data.validation
-        self._count = self._skipped = self._epoch = 0
+        self.devices: int = self._mesh.size
+        self.count: int = 0
+        self.epoch: int = 0
+        self.skipped: int = 0
         self._accuracies: list[np.ndarray] = []  # of the updates since the last epoch's end
         self._seconds_an_update = math.inf
 
@@ -134,26 +144,6 @@ class Trainer:
         """The network (parameters, statistics, dropout's keys) and the optimizer state; gone after the next update."""
         return self._state[:2], self._state.optimizer
 
-    @property
-    def devices(self) -> int:
-        """How many devices share each batch."""
-        return self._mesh.size
-
-    @property
-    def count(self) -> int:
-        """The updates applied so far."""
-        return self._count
-
-    @property
-    def epoch(self) -> int:
-        """The epochs completed so far."""
-        return self._epoch
-
-    @property
-    def skipped(self) -> int:
-        """The updates left out so far."""
-        return self._skipped
-
     def load(
         self,
         state: tuple[Any, optax.OptState],
@@ -174,7 +164,7 @@ class Trainer:
         """
         (parameters, variables), optimizer = state
         self._state = State(parameters, variables, optimizer)
-        self._count, self._skipped, self._epoch = count, skipped, epoch
+        self.count, self.skipped, self.epoch = count, skipped, epoch
         self._accuracies = [np.asarray(accuracies, np.float32)] if len(accuracies) else []
 
     def load_network(self, network: Any) -> None:
@@ -215,7 +205,7 @@ class Trainer:
           TrainingDiverged: while iterating, once the updates before the bad one are out; with "skip", where an epoch
             has no other.
         """
-        last = self._epoch + epochs
+        last = self.epoch + epochs
         if epochs < 1:
             raise ValueError(f"epochs must be at least 1, got {epochs}")
         self._order.steps_per_epoch(last)  # raises where there is no update
@@ -247,11 +237,11 @@ class Trainer:
     def _run(self, last: int, stop_every: int | None) -> Iterator[Item]:
         if self._compiled is None:
             self._compile()
-        while self._epoch < last:
-            first, end = self.updates_total(self._epoch), self.updates_total(self._epoch + 1)
+        while self.epoch < last:
+            first, end = self.updates_total(self.epoch), self.updates_total(self.epoch + 1)
             rate = math.nan
-            while (place := self._count + self._skipped) < end:
-                stop = end - place if stop_every is None else min(end - place, stop_every - self._count % stop_every)
+            while (place := self.count + self.skipped) < end:
+                stop = end - place if stop_every is None else min(end - place, stop_every - self.count % stop_every)
                 made, others = self._run_chunk(min(stop, self._chunk_length()))
                 rate, left_out = float(made.learning_rate[-1]), ~np.isfinite(made.loss)
                 diverged = not self._skip and bool(left_out[-1])
@@ -265,28 +255,28 @@ class Trainer:
                 if good:
                     yield chunk
                 if diverged:
-                    raise TrainingDiverged(self._count, rate, float(made.loss[-1]))
+                    raise TrainingDiverged(self.count, rate, float(made.loss[-1]))
             if first < end and not self._accuracies:
-                raise TrainingDiverged(self._count, rate, math.nan)
-            self._epoch += 1
+                raise TrainingDiverged(self.count, rate, math.nan)
+            self.epoch += 1
             validation_loss, validation_accuracy = self.evaluate(self._validation)
             train_accuracy = float(np.concatenate(self._accuracies).mean()) if self._accuracies else math.nan
             self._accuracies = []
-            yield EpochEnd(self._epoch, self._count, train_accuracy, validation_accuracy, validation_loss)
+            yield EpochEnd(self.epoch, self.count, train_accuracy, validation_accuracy, validation_loss)
 
     def _compile(self) -> None:
         started = time.perf_counter()
-        arguments = (self._state, self._feed.fed(self._count + self._skipped, 0), np.int32(0))
+        arguments = (self._state, self._feed.fed(self.count + self.skipped, 0), np.int32(0))
         self._compiled = self._train_chunk.lower(*arguments).compile()
         self.evaluate(self._validation)
         self.compile_seconds = time.perf_counter() - started
 
     def _chunk_length(self) -> int:
-        return max(1, min(int(_CHUNK_SECONDS / self._seconds_an_update), self._feed.room(self._count + self._skipped)))
+        return max(1, min(int(_CHUNK_SECONDS / self._seconds_an_update), self._feed.room(self.count + self.skipped)))
 
     def _run_chunk(self, length: int) -> tuple[Updates, dict[str, np.ndarray]]:
         assert self._compiled is not None
-        first = self._count + self._skipped
+        first = self.count + self.skipped
         started = time.perf_counter()
         self._state, done, metrics = self._compiled(self._state, self._feed.fed(first, length), np.int32(length))
         self._feed.look_ahead(first)
@@ -295,9 +285,9 @@ class Trainer:
         self._seconds_an_update = hosts.largest(time.perf_counter() - started) / done
         *columns, others = jax.tree.map(lambda buffer: np.asarray(buffer)[:done], tuple(metrics))
         applied = np.isfinite(columns[metrics._fields.index("loss")])
-        count = self._count + np.cumsum(applied, dtype=np.int32) - applied
-        self._count += int(applied.sum())
-        self._skipped += done - int(applied.sum())
+        count = self.count + np.cumsum(applied, dtype=np.int32) - applied
+        self.count += int(applied.sum())
+        self.skipped += done - int(applied.sum())
         return Updates(count.astype(np.int32), *columns), others
 
 

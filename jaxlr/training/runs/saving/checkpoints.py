@@ -262,7 +262,8 @@ def _read_notes(folder: Path, count: int | None = None) -> tuple[Position, dict[
     with _errors(f"{place}: cannot be read"), _reader(place) as manager:
         count = manager.latest_step() if count is None else count
         if count is not None:
-            _verify(place / str(count))
+            if (name := changed_file(place / str(count))) is not None:
+                raise CheckpointError(f"{_unreadable(place / str(count))} ({name} is not what was written)")
             with _errors(_unreadable(place / str(count))):
                 restored = manager.restore(count, args=ocp.args.Composite(position=ocp.args.JsonRestore()))  # pyright: ignore[reportCallIssue]
                 notes: dict[str, Any] = dict(restored["position"])
@@ -276,16 +277,6 @@ def _is_layout(layout: Any) -> bool:
     return isinstance(layout, Mapping) and all(
         isinstance(layout.get(part), Mapping) and all(map(is_text, layout[part].values())) for part in _PARTS
     )
-
-
-def _verify(place: Path) -> None:
-    """Refuses a checkpoint of which a file is not what was written.
-
-    Raises:
-      CheckpointError: it names the file.
-    """
-    if (name := changed_file(place)) is not None:
-        raise CheckpointError(f"{_unreadable(place)} ({name} is not what was written)")
 
 
 def _unreadable(place: Path) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from jaxlr.training.runs.config import TrainConfig, load_config, to_json
 from jaxlr.training.runs.records import metrics
+from jaxlr.training.runs.records.schema import Check, check_fields, parse_json
 
 ENDS = ("done", "stopped", "interrupted", "diverged")
 UNFINISHED = "unfinished"  # it goes on, or was killed
@@ -100,7 +100,7 @@ def split_options(runs: Sequence[PastRun]) -> tuple[dict[str, Any], list[dict[st
     return common, [{name: each[name] for name in differing} for each in options]
 
 
-_SUMMARY: Mapping[str, Callable[[Any], bool]] = {
+_SUMMARY: Mapping[str, Check] = {
     "status": lambda value: value in ENDS,
     "updates": lambda value: isinstance(value, int),
     "test_accuracy": lambda value: value is None or isinstance(value, float),
@@ -123,10 +123,10 @@ def _read(path: Path) -> str:
 def _read_summary(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
+    text = _read(path)
     try:
-        summary = json.loads(_read(path))
-        if all(fits(summary[name]) for name, fits in _SUMMARY.items()):
-            return summary
-    except (KeyError, TypeError, json.JSONDecodeError, RecursionError):
-        pass
-    raise ValueError(f"{path}: damaged: not a run's summary")
+        summary = parse_json(text)
+        check_fields(summary, _SUMMARY, what="a summary")
+    except ValueError:
+        raise ValueError(f"{path}: damaged: not a run's summary") from None
+    return summary
