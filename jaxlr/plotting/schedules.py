@@ -96,7 +96,5 @@ def plot(
       [[100.0, 0.0], [100.0, 0.10000000149011612]]
     """
     checked = [as_schedule("each of schedules", schedule) for schedule in schedules]
-    if not checked:
-        raise ValueError("schedules must hold at least one schedule, got none")
-    last = max(schedule.span() for schedule in checked) if steps is None else steps
+    last = max((schedule.span() for schedule in checked), default=1) if steps is None else steps
     return plot_schedules(checked, last, log=log, steps_per_epoch=steps_per_epoch)

@@ -15,7 +15,7 @@ import numpy as np
 from jaxlr.schedules import Schedule
 from jaxlr.schedules.leaves import choice, flag
 from jaxlr.search.branching.parts import PartDone, Parts, Step, Work, plan_of
-from jaxlr.search.branching.states import PlainState, on_host
+from jaxlr.search.branching.states import PlainState
 from jaxlr.search.sweeps.program import STRATEGIES, choose_strategy, local_devices
 from jaxlr.search.sweeps.store import Store
 from jaxlr.search.trials.trial import CompilerOption
@@ -145,7 +145,7 @@ def branches(
     devices = local_devices(devices)
     plan = plan_of(trunk, budgets, cooldown, shape, end_value)
     plain = PlainState(state)
-    work = Work(step, score or (lambda state: ()), plain, on_host(plain.plain(state)), plan)
+    work = Work(step, score or (lambda state: ()), plain, list(map(np.asarray, plain.plain(state))), plan)
     reason = "as asked"
     if strategy == "auto":
         strategy, reason = choose_strategy(work.program, devices)

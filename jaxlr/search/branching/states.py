@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxlr.typing import PyTree
 
@@ -38,11 +37,6 @@ class PlainState:
             for array, key in zip(arrays, self._keys, strict=True)
         ]
         return jax.tree.unflatten(self._structure, leaves)
-
-
-def on_host(arrays: Sequence[Any]) -> list[np.ndarray]:
-    """Copies in NumPy."""
-    return [np.asarray(array) for array in arrays]
 
 
 def _is_key(leaf: Any) -> bool:

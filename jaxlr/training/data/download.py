@@ -1,9 +1,10 @@
 """Files of data sets from the network: checked against a checksum, kept in a cache."""
 
 import contextlib
+import functools
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,15 +123,15 @@ def _download(url: str, output_file: str, _: object) -> None:
 
     words = {"stream": True, "timeout": _SECONDS_WITHOUT_AN_ANSWER, "headers": {"Accept-Encoding": "identity"}}
     began, size = time.monotonic(), 0
-    with requests.get(url, **words) as answer, _ProgressBar(url) as bar, open(output_file, "wb") as file:
+    with requests.get(url, **words) as answer, _bar(url) as move, open(output_file, "wb") as file:
         answer.raise_for_status()
         # What has come, not what would fill a chunk; urllib3 gives that from 2.0 on.
         read = getattr(answer.raw, "read1", answer.raw.read)
         length = answer.headers.get("content-length", "")
-        bar.total = int(length) if length.isdecimal() else 0
+        move(total=int(length) if length.isdecimal() else None)
         while chunk := read(_CHUNK if hasattr(answer.raw, "read1") else _FEW):
             file.write(chunk)
-            bar.update(len(chunk))
+            move(advance=len(chunk))
             size, seconds = size + len(chunk), time.monotonic() - began
             if size > _LARGEST:
                 raise _GivenUpError(f"more than {_LARGEST:,} bytes")
@@ -140,42 +141,18 @@ def _download(url: str, output_file: str, _: object) -> None:
             raise _GivenUpError(f"it ended after {size:,} of {int(length):,} bytes")
 
 
-class _ProgressBar:
-    """A bar on a terminal that is gone when the download is; what pooch calls of a bar, said to rich."""
+@contextmanager
+def _bar(url: str) -> Iterator[Callable[..., None]]:
+    """A bar on a terminal that is gone when the download is; gives what moves it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    def __init__(self, url: str):
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task(f"downloading {url}", total=None)
-
-    def __enter__(self) -> "_ProgressBar":
-        if self._progress.console.is_terminal:  # elsewhere rich would leave an empty line
-            self._progress.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._progress.console.is_terminal:
-            self._progress.stop()
-
-    @property
-    def total(self) -> int:
-        return int(self._progress.tasks[0].total or 0)
-
-    @total.setter
-    def total(self, size: int) -> None:
-        self._progress.update(self._task, total=size or None)
-
-    def update(self, size: int) -> None:
-        self._progress.update(self._task, advance=size)
-
-    def reset(self) -> None:
-        self._progress.update(self._task, completed=0)
-
-    def close(self) -> None:
-        pass
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = progress.add_task(f"downloading {url}", total=None)
+    # Elsewhere than on a terminal rich would leave an empty line.
+    with progress if progress.console.is_terminal else contextlib.nullcontext():
+        yield functools.partial(progress.update, task)
 
 
 @contextmanager

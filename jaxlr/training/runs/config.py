@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jaxlr.arguments import unknown
-from jaxlr.training.runs.records.schema import COUNT, read_json
+from jaxlr.training.runs.records.schema import COUNT, read_json, shortened
 
 
 class _Checked:
@@ -276,14 +276,6 @@ def load_config(path: Path) -> TrainConfig:
         return TrainConfig(**options)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-def shortened(value: Any) -> str:
-    """A value in a message: a number of thousands of digits cannot be printed, nor would anybody read it."""
-    if isinstance(value, int) and abs(value) >= 10**30:
-        return "a number of more than 30 digits"
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 def _accepts(hint: Any, value: Any) -> bool:

@@ -147,15 +147,38 @@ class _Ready(NamedTuple):
     order: BatchOrder
     mesh: DataMesh
     feed: type[Resident] | type[Streamed]
-    state: State  # shapes in their places
+    state: State
     programs: Programs
 
 
 def _prepared(config: TrainConfig, target: Target, data: Dataset) -> _Ready:
+    """The state as shapes in their places, and the programs, as a `Trainer` makes them."""
     order = check_order(data, batch_size=config.batch_size, accumulate=config.accumulate, seed=config.seed)
     mesh = DataMesh(choose_devices(config.batch_size, config.devices, target.devices))
     feed = Resident if are_resident(config.images_on, data.train, target.memory) else Streamed
-    return _Ready(target, data, order, mesh, feed, *_programs(config, data, order, mesh, feed))
+    text = default_schedule(config.epochs) if config.schedule is None else config.schedule
+    optimizer = make_optimizer(config, parse(text, steps_per_epoch=order.batches / order.accumulate))
+    network = parted(nnx.eval_shape(lambda: make_model(config, data)))
+
+    def start(parameters: Any, variables: Any) -> State:
+        return starting_state(network._replace(parameters=parameters, variables=variables), optimizer)
+
+    state = jax.eval_shape(start, network.parameters, network.variables)
+    programs = make_programs(
+        network,
+        state,
+        optimizer,
+        mesh,
+        feed,
+        capacity=capacity_of(feed, data.train, order),
+        loss=loss_by_name(config.loss),
+        l1=config.l1,
+        l2=config.l2,
+        accumulate=config.accumulate,
+        skip=config.nonfinite == "skip",
+        zero=config.zero,
+    )
+    return _Ready(target, data, order, mesh, feed, placed(state, programs.shardings), programs)
 
 
 def _update(ready: _Ready) -> Report:
@@ -189,38 +212,6 @@ def _windows(ready: _Ready) -> dict[str, int]:
         return {}
     images, labels, _ = ready.feed.shapes(ready.data.train, ready.order, ready.mesh)
     return {"windows to come": AHEAD * (bytes_of(images) + bytes_of(labels))}
-
-
-def _programs(
-    config: TrainConfig, data: Dataset, order: BatchOrder, mesh: DataMesh, feed: type[Resident] | type[Streamed]
-) -> tuple[State, Programs]:
-    """The state as shapes in their places, and the programs, as a `Trainer` makes them."""
-    text = default_schedule(config.epochs) if config.schedule is None else config.schedule
-    schedule = parse(text, steps_per_epoch=order.batches / order.accumulate)
-    optimizer = make_optimizer(config, schedule)
-    network = parted(nnx.eval_shape(lambda: make_model(config, data)))
-    state = jax.eval_shape(
-        lambda parameters, variables: starting_state(
-            network._replace(parameters=parameters, variables=variables), optimizer
-        ),
-        network.parameters,
-        network.variables,
-    )
-    programs = make_programs(
-        network,
-        state,
-        optimizer,
-        mesh,
-        feed,
-        capacity=capacity_of(feed, data.train, order),
-        loss=loss_by_name(config.loss),
-        l1=config.l1,
-        l2=config.l2,
-        accumulate=config.accumulate,
-        skip=config.nonfinite == "skip",
-        zero=config.zero,
-    )
-    return placed(state, programs.shardings), programs
 
 
 def _named(state: Any) -> list[str]:
