@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlr.arguments import meant
-from jaxlr.schedules import Schedule, join, leaves, linear, warmup
+from jaxlr.schedules import Schedule, cosine, join, k_decay, leaves, linear, warmup
 from jaxlr.typing import Length, Scalar
 
 Function: TypeAlias = "Callable[..., object]"
@@ -95,6 +95,15 @@ def equals(value: object, number: float) -> bool:
 def known(*values: object) -> bool:
     """Whether numbers can be compared now."""
     return not any(map(leaves.is_traced, values))
+
+
+def curve(shape: str, first: Number, last: Number, steps: Updates) -> Schedule:
+    """From one value to another, by a word: "linear", "cosine", or "1-sqrt", which is fast at first."""
+    if shape == "linear":
+        return linear(first, last, steps)
+    if shape == "cosine":
+        return cosine(first, steps, end_value=last)
+    return k_decay(first, steps, k=0.5, end_value=last, shape="linear")
 
 
 def in_turn(*pieces: tuple[Schedule, Updates], last: Schedule) -> Schedule:

@@ -116,13 +116,11 @@ def weight_decay(
     leaves.choice("wd_incr_style", wd_incr_style, GROWTHS)
     if common.known(first, last) and first > last:
         raise ValueError(f"end_wd must be at least start_wd, {start_wd}, got {end_wd}")
-    if wd_incr_style == "constant":
-        if common.known(first, last) and first != last:
-            raise ValueError(f"end_wd must be start_wd, {start_wd}, where wd_incr_style is 'constant', got {end_wd}")
+    if wd_incr_style == "constant" and common.known(first, last) and first != last:
+        raise ValueError(f"end_wd must be start_wd, {start_wd}, where wd_incr_style is 'constant', got {end_wd}")
+    if wd_incr_style == "constant" or common.equals(steps, 0):
         return core.constant(last)
-    if common.equals(steps, 0):
-        return core.constant(last)
-    return core.linear(first, last, steps) if wd_incr_style == "linear" else core.cosine(first, steps, end_value=last)
+    return common.curve(wd_incr_style, first, last, steps)
 
 
 def _warm_up(steps: Length | float) -> Number:
@@ -164,10 +162,8 @@ class _Curve:
             fall = core.constant(self.peak)
         elif isinstance(self.warm, float):
             return common.in_turn(self._rise(), last=self._begun(style, self.warm))
-        elif style == "linear":
-            fall = core.linear(self.peak, self.low, self.end - self.warm)
         else:
-            fall = core.cosine(self.peak, self.end - self.warm, end_value=self.low)
+            fall = common.curve(style, self.peak, self.low, self.end - self.warm)
         if isinstance(self.warm, float):
             return common.in_turn(self._rise(), last=fall)
         return common.warmed(fall, self.warm, None if common.equals(self.first, 0) else self.first)
@@ -218,12 +214,8 @@ class _Curve:
         return common.in_turn(self._rise(), last=whole.shift(self._after))
 
     def _annealed(self, steps: Updates, style: str) -> Schedule:
-        if style == "linear":
-            return core.linear(self.peak, self.low, steps)
-        if style == "cosine":
-            return core.cosine(self.peak, steps, end_value=self.low)
-        if style == "minus_sqrt":
-            return core.k_decay(self.peak, steps, k=0.5, end_value=self.low, shape="linear")
+        if style != "exponential":
+            return common.curve(_TRAPEZOIDS[style], self.peak, self.low, steps)
         height = self.peak - self.low  # 2 * 0.5 ** x - 1 comes to 0 at x = 1
         fall = core.exponential(2 * height, 0.5, transition_steps=steps) + (self.low - height)
         return common.in_turn((fall, steps), last=core.constant(self.low))

@@ -132,9 +132,7 @@ def ComposableScheduler(
             start = _rate(f"stages[{i}].start_lr", stage.get("start_lr"), stage.get("start_lr_fraction"), peak)
         end = _rate(f"stages[{i}].end_lr", stage.get("end_lr"), stage.get("end_lr_fraction"), peak)
         shape = leaves.choice(f"stages[{i}].shape", stage.get("shape", "linear"), SHAPES)
-        pieces.append(
-            (core.linear(start, end, steps) if shape == "linear" else core.cosine(start, steps, end_value=end), steps)
-        )
+        pieces.append((common.curve(shape, start, end, steps), steps))
     if not pieces:
         raise ValueError("stages must hold one stage at least, got none")
     whole = common.in_turn(*pieces, last=core.constant(end))

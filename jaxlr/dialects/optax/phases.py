@@ -11,7 +11,7 @@ import numpy as np
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number, Updates
 from jaxlr.dialects.optax.decays import cosine_with_exponent, exponential_decay
-from jaxlr.schedules import Schedule, constant, cosine, custom, join, leaves, linear, multi_step
+from jaxlr.schedules import Schedule, constant, custom, join, leaves, linear, multi_step
 from jaxlr.typing import Length, Lengths, Scalar
 
 Shape: TypeAlias = Literal["linear", "cosine"]
@@ -267,8 +267,7 @@ def _through(shape: Shape, first: Number, borders: list[tuple[Updates, Number]])
     segments, start, value = [], 0, first
     for end, then in borders:
         steps = common.at_least_one(end - start)
-        segment = linear(value, then, steps) if shape == "linear" else cosine(value, steps, end_value=then)
-        segments.append((segment, end - start))
+        segments.append((common.curve(shape, value, then, steps), end - start))
         start, value = end, then
     return common.in_turn(*segments, last=constant(value))
 

@@ -32,8 +32,7 @@ def CosineAnnealingDecay(
       >>> paddle.CosineAnnealingDecay(0.5, T_max=100)
       cosine(init_value=0.5, decay_steps=100, after='rise')
     """
-    rate, low = common.number("learning_rate", learning_rate), common.signed("eta_min", eta_min)
-    return resumed(core.cosine(rate, common.length("T_max", T_max, minimum=1), end_value=low, after="rise"), last_epoch)
+    return resumed(torch.CosineAnnealingLR(common.number("learning_rate", learning_rate), T_max, eta_min), last_epoch)
 
 
 def CosineAnnealingWarmRestarts(
@@ -58,9 +57,8 @@ def CosineAnnealingWarmRestarts(
       >>> paddle.CosineAnnealingWarmRestarts(0.5, T_0=10, T_mult=2)
       cosine_restarts(init_value=0.5, first_decay_steps=10, t_mul=2)
     """
-    rate, low = common.number("learning_rate", learning_rate), common.signed("eta_min", eta_min)
-    first, growth = common.length("T_0", T_0, minimum=1), leaves.integer("T_mult", T_mult, minimum=1)
-    return resumed(core.cosine_restarts(rate, first, t_mul=growth, end_value=low), last_epoch)
+    rate = common.number("learning_rate", learning_rate)
+    return resumed(torch.CosineAnnealingWarmRestarts(rate, T_0, T_mult, eta_min), last_epoch)
 
 
 def OneCycleLR(
@@ -95,10 +93,8 @@ def OneCycleLR(
       >>> [round(float(rate(n)), 4) for n in range(6)]
       [0.25, 1.0, 0.75, 0.25, 0.0, 0.0]
     """
-    peak, last = (
-        common.positive("max_learning_rate", max_learning_rate),
-        common.number("end_learning_rate", end_learning_rate),
-    )
+    peak = common.positive("max_learning_rate", max_learning_rate)
+    last = common.number("end_learning_rate", end_learning_rate)
     over_first = common.positive("divide_factor", divide_factor)
     steps = common.length("total_steps", total_steps, minimum=1)
     leaves.choice("anneal_strategy", anneal_strategy, ("cos", "linear"))

@@ -139,14 +139,9 @@ def WSDLRScheduler(
     leaves.choice("decay_fn", decay_fn, ("linear", "1-sqrt", "cosine", "power", "exp"))
     if stable_fn == "constant" and decay_fn in ("linear", "1-sqrt", "cosine"):
         return core.warmup_stable_decay(peak, warm, stable, fall, init_value=first, end_value=low, decay=decay_fn)
-    down = {
-        "linear": core.linear(1.0, 0.0, fall),
-        "1-sqrt": core.k_decay(1.0, fall, k=0.5, shape="linear"),
-        "cosine": core.cosine(1.0, fall),
-        "power": core.k_decay(1.0, fall, k=decay_power, shape="linear"),
-        "exp": _exponential_to_0(decay_ratio, fall),
-    }
-    weight = common.in_turn((core.constant(1.0), stable), last=down[decay_fn])
+    powered, exponential = core.k_decay(1.0, fall, k=decay_power, shape="linear"), _exponential_to_0(decay_ratio, fall)
+    down = {"power": powered, "exp": exponential}.get(decay_fn) or common.curve(decay_fn, 1.0, 0.0, fall)
+    weight = common.in_turn((core.constant(1.0), stable), last=down)
     if stable_fn == "constant":
         after = core.constant(peak - low) * weight + low
     else:

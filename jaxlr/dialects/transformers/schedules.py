@@ -293,20 +293,7 @@ def get_adafactor_schedule(
     return common.up_and(core.power(0.01, -0.5, timescale=_PART, shift=_PART), 0.01, _PART - 1, 1e-6)
 
 
-def AdafactorSchedule(  # noqa: N802, transformers' name
-    initial_lr: Scalar = 0.0, *, relative_step: bool = True, warmup_init: bool = False
-) -> Schedule:
-    """`get_adafactor_schedule` by the name of the class.
-
-    Args:
-      initial_lr, relative_step, warmup_init: as there.
-
-    Example:
-      >>> from jaxlr.dialects import transformers
-      >>> f"{float(transformers.AdafactorSchedule()(39_999)):g}"
-      '0.005'
-    """
-    return get_adafactor_schedule(initial_lr, relative_step=relative_step, warmup_init=warmup_init)
+AdafactorSchedule = get_adafactor_schedule  # the class that it reads
 
 
 def get_wsd_schedule(
@@ -363,17 +350,9 @@ def get_wsd_schedule(
         whole = core.warmup_stable_decay(peak, warm, stable, decay, init_value=low, end_value=low, decay=decay_type)
         return common.resumed(whole, last_epoch)
     up, down = common.at_least_one(warm), common.at_least_one(decay)
-    rise = {
-        "linear": core.linear(low, peak, up),
-        "cosine": core.cosine(low, up, end_value=peak),
-        "1-sqrt": core.polynomial(low, peak, 0.5, up),
-    }
-    fall = {
-        "linear": core.linear(peak, low, down),
-        "cosine": wave(peak, down, num_cycles, low),
-        "1-sqrt": core.k_decay(peak, down, k=0.5, end_value=low, shape="linear"),
-    }
-    phases = (rise[warmup_type], warm), (core.constant(peak), stable), (fall[decay_type], decay)
+    rise = core.polynomial(low, peak, 0.5, up) if warmup_type == "1-sqrt" else common.curve(warmup_type, low, peak, up)
+    fall = wave(peak, down, num_cycles, low) if decay_type == "cosine" else common.curve(decay_type, peak, low, down)
+    phases = (rise, warm), (core.constant(peak), stable), (fall, decay)
     return common.resumed(common.in_turn(*phases, last=core.constant(low)), last_epoch)
 
 
