@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,17 +14,6 @@ from jaxlr.arguments import meant
 from jaxlr.dialects import common
 from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Lengths, Scalar
-
-# What each policy reads beside base_lr.
-_FIELDS = {
-    "fixed": (),
-    "step": ("gamma", "stepsize"),
-    "exp": ("gamma",),
-    "inv": ("gamma", "power"),
-    "multistep": ("gamma", "stepvalue"),
-    "poly": ("power", "max_iter"),
-    "sigmoid": ("gamma", "stepsize"),
-}
 
 
 def learning_rate(
@@ -86,7 +76,7 @@ def _step(base: Any, gamma: Any, stepsize: Any) -> Schedule:
 
 
 def _multistep(base: Any, gamma: Any, stepvalue: Any) -> Schedule:
-    steps = [common.length(f"stepvalue[{i}]", each) for i, each in enumerate(leaves.sequence("stepvalue", stepvalue))]
+    steps = common.each(common.length, "stepvalue", stepvalue)
     return core.multi_step(base, sorted(steps), leaves.factor("gamma", gamma)) if steps else core.constant(base)
 
 
@@ -117,3 +107,5 @@ _POLICIES: dict[str, Callable[..., Schedule]] = {
     "poly": _poly,
     "sigmoid": _sigmoid,
 }
+# What each reads beside base_lr, its first argument.
+_FIELDS = {policy: [*inspect.signature(make).parameters][1:] for policy, make in _POLICIES.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from jaxlr.arguments import meant
@@ -17,18 +16,10 @@ SIGNS = [
     *("scheduler.type", "scheduler.params.*", "optimizer.type", "zero_optimization.*", "gradient_clipping"),
     *("train_micro_batch_size_per_gpu", "train_batch_size", "gradient_accumulation_steps"),
 ]
-_SCHEDULERS: Mapping[str, Callable[..., Schedule]] = MappingProxyType(
-    {
-        make.__name__: make
-        for make in (
-            schedules.LRRangeTest,
-            schedules.OneCycle,
-            schedules.WarmupLR,
-            schedules.WarmupDecayLR,
-            schedules.WarmupCosineLR,
-        )
-    }
-)
+_SCHEDULERS: dict[str, Callable[..., Schedule]] = {
+    name: getattr(schedules, name)
+    for name in ("LRRangeTest", "OneCycle", "WarmupLR", "WarmupDecayLR", "WarmupCosineLR")
+}
 _OPTIMIZER = ("lr", "betas", "eps", "weight_decay", "adam_w_mode", "torch_adam", "amsgrad", "bias_correction")
 _OPTIMIZER += ("momentum", "dampening", "nesterov")
 _ARGUMENTS = sorted({name for make in _SCHEDULERS.values() for name in inspect.signature(make).parameters} - {"lr"})
@@ -141,17 +132,14 @@ def _optimizer(keys: Keys, momentum: Schedule | None) -> tuple[str, dict[str, Ar
         others = {each: number(each, 0.0) for each in ("momentum", "dampening", "weight_decay")}
         return "jaxlr.dialects.torch.SGD", {**others, "nesterov": nesterov}, {}
     if name == "Adagrad":
-        return (
-            "jaxlr.dialects.torch.Adagrad",
-            {"weight_decay": number("weight_decay", 0.0), "eps": number("eps", 1e-10)},
-            {},
-        )
+        decay, eps = number("weight_decay", 0.0), number("eps", 1e-10)
+        return "jaxlr.dialects.torch.Adagrad", {"weight_decay": decay, "eps": eps}, {}
     b1, b2 = keys.numbers("optimizer.params.betas", (0.9, 0.99 if name == "Lion" else 0.999), count=2)
     betas: dict[str, Argument] = {"b1": b1, "b2": b2} if momentum is None else {"b1": momentum, "b2": 0.99}
     if name == "Lion":
         return "optax.lion", {"b1": b1, "b2": b2, "weight_decay": number("weight_decay", 0.0)}, {}
-    usual = 0.01 if keys.flag("optimizer.params.torch_adam") else 0.0
     decoupled = keys.flag("optimizer.params.adam_w_mode", True) or name == "AdamW"
+    usual = 0.01 if keys.flag("optimizer.params.torch_adam") else 0.0
     adam = {**betas, "eps": number("eps", 1e-8), "weight_decay": number("weight_decay", usual)}
     if keys.flag("optimizer.params.amsgrad"):
         adam["amsgrad"] = True

@@ -13,6 +13,7 @@ from jaxlr.typing import Length, Scalar
 
 Rise: TypeAlias = Literal["log", "linear"]
 RISES = ("log", "linear")
+_Ways: TypeAlias = "tuple[Length, Length | None]"  # of the way up and of the way down; None for the same
 _LARGEST_MOMENTUM = 0.999
 
 
@@ -98,9 +99,9 @@ def OneCycle(
     unit = common.length("decay_step_size", decay_step_size)
     still = common.equals(unit, 0) or common.equals(decay, 0)
     after = core.constant(low) if still else core.inverse_time(low, decay, transition_steps=unit)
-    sizes = _sizes(cycle_first_step_size, cycle_second_step_size)
-    stairs = _stairs(cycle_first_stair_count, cycle_second_stair_count)
-    return _from(_cycle(low, peak, *sizes, *stairs, after), last_batch_iteration, lag=0)
+    sizes = cycle_first_step_size, cycle_second_step_size
+    stairs = cycle_first_stair_count, cycle_second_stair_count
+    return _from(_cycle(low, peak, sizes, stairs, after), last_batch_iteration, lag=0)
 
 
 def one_cycle_momentum(
@@ -151,9 +152,9 @@ def one_cycle_momentum(
         after = core.constant(high)
     else:
         after = (core.inverse_time(1.0, growth, transition_steps=unit) ** -1 * high).clip(0.0, _LARGEST_MOMENTUM)
-    sizes = _sizes(cycle_first_step_size, cycle_second_step_size)
-    stairs = _stairs(cycle_first_stair_count, cycle_second_stair_count)
-    return _from(_cycle(high, low, *sizes, *stairs, after), last_batch_iteration, lag=0)
+    sizes = cycle_first_step_size, cycle_second_step_size
+    stairs = cycle_first_stair_count, cycle_second_stair_count
+    return _from(_cycle(high, low, sizes, stairs, after), last_batch_iteration, lag=0)
 
 
 def WarmupLR(
@@ -294,22 +295,16 @@ def _cut(low: Number, peak: Number, steps: Updates, kind: str) -> Schedule:
     return common.in_turn((_warmed(core.constant(peak), low, steps, kind), steps), last=core.constant(low))
 
 
-def _sizes(first: Length, second: Length | None) -> tuple[Updates, Updates]:
-    """The updates of the ways up and down."""
-    up = common.length("cycle_first_step_size", first, minimum=1)
-    return up, up if second is None else common.length("cycle_second_step_size", second)
+def _two(what: str, ways: _Ways, *, minimum: int = 0) -> tuple[Updates, Updates]:
+    """The lengths of the ways up and down."""
+    up = common.length(f"cycle_first_{what}", ways[0], minimum=minimum)
+    return up, up if ways[1] is None else common.length(f"cycle_second_{what}", ways[1])
 
 
-def _stairs(first: Length, second: Length | None) -> tuple[Updates, Updates]:
-    """The stairs of the ways up and down; 0 for a slope."""
-    up = common.length("cycle_first_stair_count", first)
-    return up, up if second is None else common.length("cycle_second_stair_count", second)
-
-
-def _cycle(
-    start: Number, peak: Number, up: Updates, down: Updates, stairs_up: Updates, stairs_down: Updates, after: Schedule
-) -> Schedule:
-    """There and back, and what follows."""
+def _cycle(start: Number, peak: Number, sizes: _Ways, stairs: _Ways, after: Schedule) -> Schedule:
+    """There and back, and what follows; 0 stairs are a slope."""
+    up, down = _two("step_size", sizes, minimum=1)
+    stairs_up, stairs_down = _two("stair_count", stairs)
     rise = core.linear(start, peak, up)
     if not common.equals(stairs_up, 0):
         rise = _staircase("cycle_first_stair_count", start, peak, up, stairs_up)

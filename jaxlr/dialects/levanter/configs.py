@@ -12,14 +12,8 @@ from jaxlr.dialects.recipe import Argument, Recipe
 from jaxlr.schedules import Schedule
 
 SIGNS = (
-    "trainer.num_train_steps",
-    "trainer.train_batch_size",
-    "trainer.mp",
-    "optimizer.type",
-    "optimizer.learning_rate",
-    "optimizer.min_lr_ratio",
-    "optimizer.warmup",
-    "optimizer.lr_schedule*",
+    *(f"trainer.{each}" for each in ("num_train_steps", "train_batch_size", "mp")),
+    *(f"optimizer.{each}" for each in ("type", "learning_rate", "min_lr_ratio", "warmup", "lr_schedule*")),
 )
 _STEPS = "trainer.num_train_steps"
 _NUMBERS = ("learning_rate", "min_lr_ratio", "warmup", "decay", "rewarmup", "cooldown")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,61 +14,24 @@ from jaxlr.schedules import Schedule
 from jaxlr.transforms.groups.patterns import ParameterGroups
 
 SIGNS = (
-    "learning_rate_schedule_steps",
-    "warmup_steps_fraction",
-    "lr_schedule_type",
-    "learning_rate_final_fraction",
-    "wsd_decay_*",
-    "gradient_clipping_threshold",
-    "adam_weight_decay",
-    "opt_type",
-    "per_device_batch_size",
-    "base_output_directory",
-    "base_emb_dim",
+    *("learning_rate_schedule_steps", "warmup_steps_fraction", "lr_schedule_type", "learning_rate_final_fraction"),
+    *("wsd_decay_*", "gradient_clipping_threshold", "adam_weight_decay", "opt_type", "per_device_batch_size"),
+    *("base_output_directory", "base_emb_dim"),
 )
 _OPTIMIZERS = ("adamw", "adam_pax", "sgd", "muon")
 _OLDER = "cosine_learning_rate_final_fraction"
 _KEYS = (
-    "learning_rate",
-    "lr_schedule_type",
-    "learning_rate_final_fraction",
-    _OLDER,
-    "wsd_decay_steps_fraction",
-    "wsd_decay_style",
-    "warmup_steps_fraction",
-    "learning_rate_schedule_steps",
-    "steps",
-    "opt_type",
-    "gradient_clipping_threshold",
-    "gradient_accumulation_steps",
-    "adam_b1",
-    "adam_b2",
-    "adam_eps",
-    "adam_eps_root",
-    "adam_weight_decay",
-    "adamw_mask",
-    "mu_dtype",
-    "weight_dtype",
-    "muon_beta",
-    "muon_weight_decay",
-    "muon_consistent_rms",
-    "skip_step_on_spikes",
-    "trainable_parameters_mask",
+    *inspect.signature(create_learning_rate_schedule).parameters,
+    *(f"adam_{each}" for each in ("b1", "b2", "eps", "eps_root", "weight_decay")),
+    *(f"muon_{each}" for each in ("beta", "weight_decay", "consistent_rms")),
+    *(_OLDER, "opt_type", "gradient_clipping_threshold", "gradient_accumulation_steps", "adamw_mask", "mu_dtype"),
+    *("weight_dtype", "skip_step_on_spikes", "trainable_parameters_mask"),
 )
 # What sounds like a rate or an optimizer and is none.
 _ELSEWHERE = (
-    "beta_fast",
-    "beta_slow",
-    "dropout_rate",
-    "enable_model_warmup",
-    "local_use_splash_scheduler",
-    "mhc_expansion_rate",
-    "normalization_layer_epsilon",
-    "optimizer_memory_host_offload",
-    "routed_bias_update_rate",
-    "shard_optimizer_over_data",
-    "use_batch_split_schedule",
-    "use_splash_scheduler",
+    *("beta_fast", "beta_slow", "dropout_rate", "enable_model_warmup", "local_use_splash_scheduler"),
+    *("mhc_expansion_rate", "normalization_layer_epsilon", "optimizer_memory_host_offload", "routed_bias_update_rate"),
+    *("shard_optimizer_over_data", "use_batch_split_schedule", "use_splash_scheduler"),
 )
 _WHY = {
     "opt_type": "which matrices are Muon's MaxText's model says: give optax.contrib.muon muon_weight_dimension_numbers",

@@ -55,17 +55,11 @@ _SCHEDULERS: Mapping[str, Callable[..., Schedule]] = MappingProxyType(
 _OLD = {"warmup_steps": "warmup", "decay_steps": "decay", "schedulers_max_steps": "schedulers_max"}
 _LENGTHS = ("warmup", "decay", "t_max", "period_lengths", "schedulers_max", "duration", "start")
 _CHANGES_NOTHING = ("lr_field", "initial_lr_field", "units")
+# By the names of the class and of the type; those that skip updates are said to do so by theirs.
 _OPTIMIZERS = {
-    "AdamWConfig": "jaxlr.adamw",
-    "adamw": "jaxlr.adamw",
-    "SkipStepAdamWConfig": "jaxlr.adamw",
-    "skip_step_adamw": "jaxlr.adamw",
-    "AdamConfig": "jaxlr.adam",
-    "adam": "jaxlr.adam",
-    "LionConfig": "optax.lion",
-    "lion": "optax.lion",
-    "SkipStepLionConfig": "optax.lion",
-    "skip_step_lion": "optax.lion",
+    name: made
+    for word, made in (("AdamW", "jaxlr.adamw"), ("Adam", "jaxlr.adam"), ("Lion", "optax.lion"))
+    for name in (f"{word}Config", f"SkipStep{word}Config", word.lower(), f"skip_step_{word.lower()}")
 }
 
 

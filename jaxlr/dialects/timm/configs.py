@@ -35,16 +35,8 @@ _WHY = {
 }
 _ELSEWHERE = [
     *("lr_noise_pct", "lr_noise_std", "patience_epochs", "epoch_repeats", "start_epoch", "bn_momentum", "bn_eps"),
-    *(
-        "model_ema_decay",
-        "opt_foreach",
-        "opt_kwargs",
-        "validation_batch_size",
-        "aug_repeats",
-        "sync_bn",
-        "no_resume_opt",
-    ),
-    *("model_ema_warmup", "scheduler_kwargs", "weight_decay_schedule", "drop", "lr_noise_seed"),
+    *("model_ema_decay", "opt_foreach", "opt_kwargs", "validation_batch_size", "aug_repeats", "sync_bn"),
+    *("no_resume_opt", "model_ema_warmup", "scheduler_kwargs", "weight_decay_schedule", "drop", "lr_noise_seed"),
 ]
 _ONE_PROCESS = "the batch is taken for that of one process: times the number of processes, or their root, is yours"
 

@@ -12,22 +12,19 @@ from jaxlr.schedules import Schedule
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.typing import Length, Rate
 
-_WARMUP = {"num_warmup_steps": True}
-_BOTH = {"num_warmup_steps": True, "num_training_steps": True}
-# By name: the function, and the lengths that `get_scheduler` hands on, with whether they are needed.
-_FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, bool]]] = {
-    "linear": (schedules.get_linear_schedule_with_warmup, _BOTH),
-    "cosine": (cosines.get_cosine_schedule_with_warmup, _BOTH),
-    "cosine_with_restarts": (cosines.get_cosine_with_hard_restarts_schedule_with_warmup, _BOTH),
-    "polynomial": (schedules.get_polynomial_decay_schedule_with_warmup, _BOTH),
-    "constant": (schedules.get_constant_schedule, {}),
-    "constant_with_warmup": (schedules.get_constant_schedule_with_warmup, _WARMUP),
-    "inverse_sqrt": (schedules.get_inverse_sqrt_schedule, _WARMUP),
-    "reduce_lr_on_plateau": (schedules.get_reduce_on_plateau_schedule, {}),
-    "greedy": (schedules.get_greedy_schedule, {}),
-    "cosine_with_min_lr": (cosines.get_cosine_with_min_lr_schedule_with_warmup, _BOTH),
-    "cosine_warmup_with_min_lr": (cosines.get_cosine_with_min_lr_schedule_with_warmup_lr_rate, _BOTH),
-    "warmup_stable_decay": (schedules.get_wsd_schedule, {"num_warmup_steps": True, "num_training_steps": False}),
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "linear": schedules.get_linear_schedule_with_warmup,
+    "cosine": cosines.get_cosine_schedule_with_warmup,
+    "cosine_with_restarts": cosines.get_cosine_with_hard_restarts_schedule_with_warmup,
+    "polynomial": schedules.get_polynomial_decay_schedule_with_warmup,
+    "constant": schedules.get_constant_schedule,
+    "constant_with_warmup": schedules.get_constant_schedule_with_warmup,
+    "inverse_sqrt": schedules.get_inverse_sqrt_schedule,
+    "reduce_lr_on_plateau": schedules.get_reduce_on_plateau_schedule,
+    "greedy": schedules.get_greedy_schedule,
+    "cosine_with_min_lr": cosines.get_cosine_with_min_lr_schedule_with_warmup,
+    "cosine_warmup_with_min_lr": cosines.get_cosine_with_min_lr_schedule_with_warmup_lr_rate,
+    "warmup_stable_decay": schedules.get_wsd_schedule,
 }
 
 
@@ -68,15 +65,15 @@ def get_scheduler(
     name = name.value if isinstance(name, enum.Enum) else name
     if name not in _FUNCTIONS:
         raise ValueError(f"name must be one of {', '.join(map(repr, _FUNCTIONS))}, got {name!r}")
-    make, lengths = _FUNCTIONS[name]
-    given = dict(scheduler_specific_kwargs or {})
-    known = [parameter for parameter in inspect.signature(make).parameters if parameter not in ("lr", *lengths)]
+    make, given = _FUNCTIONS[name], dict(scheduler_specific_kwargs or {})
+    parameters = inspect.signature(make).parameters
+    offered = {"num_warmup_steps": num_warmup_steps, "num_training_steps": num_training_steps}
+    known = [parameter for parameter in parameters if parameter not in ("lr", *offered)]
     for argument in given:
         if argument not in known:
             raise TypeError(f"{name!r} has no argument {argument!r}; it has {', '.join(known)}")
-    offered = {"num_warmup_steps": num_warmup_steps, "num_training_steps": num_training_steps}
-    for length, needed in lengths.items():
-        if needed and offered[length] is None:
+    for length in (each for each in offered if each in parameters):
+        if offered[length] is None and parameters[length].default is inspect.Parameter.empty:
             raise ValueError(f"{length} must be given for {name!r}, got None")
         given[length] = offered[length]
     return make(lr, **given)
