@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from jaxlr.typing import Length, Scalar
 Function: TypeAlias = "Callable[..., object]"
 Number: TypeAlias = "float | jax.Array"  # what a dialect computes with: known, or traced
 Updates: TypeAlias = "int | jax.Array"
+Checked = TypeVar("Checked")
 
 
 def length(name: str, value: Length, *, minimum: int = 0) -> Updates:
@@ -75,6 +76,11 @@ def select(condition: bool | jax.Array, this: Number, other: Number) -> Number:
     return this if condition else other
 
 
+def each(check: Callable[..., Checked], name: str, values: object, **limits: object) -> list[Checked]:
+    """Each of several numbers as such a check of its name and value gives it."""
+    return [check(f"{name}[{i}]", value, **limits) for i, value in enumerate(leaves.sequence(name, values))]
+
+
 def cut(part: Number, steps: Updates) -> Updates:
     """A share of so many updates, without its fraction; in float32 where one of them is traced."""
     if known(part, steps):
@@ -126,9 +132,9 @@ def up_and(after: Schedule, peak: Number, steps: Updates, first: Number = 0.0) -
     return in_turn((linear(first, peak, at_least_one(steps)), steps), last=after)
 
 
-def resumed(schedule: Schedule, last_epoch: Length) -> Schedule:
+def resumed(schedule: Schedule, last_epoch: Length, name: str = "last_epoch") -> Schedule:
     """The schedule from `last_epoch + 1` on."""
-    start = length("last_epoch", last_epoch, minimum=-1) + 1
+    start = length(name, last_epoch, minimum=-1) + 1
     return schedule if equals(start, 0) else schedule.shift(start)
 
 

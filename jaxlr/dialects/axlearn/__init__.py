@@ -1,7 +1,9 @@
 """The functions of AXLearn's `schedule` module under their own names, arguments and defaults.
 
 A schedule counts what AXLearn counts in `step`, whose first update is step 1: `schedule.shift(1)` in a jaxlr optimizer
-is the same training. At step 0, which AXLearn never trains, the composites that begin at step 1 are 0 as there.
+is the same training. At step 0, which AXLearn never trains, the composites that begin at step 1 are 0 as there. Every
+function returns a schedule, step (int, any shape) -> rate or decay (float32, same shape); an argument of the wrong kind
+or out of range is a TypeError or ValueError that names it, and a step or length that is no integer a TypeError.
 
 The source's defects, and what is done here instead: `decay_bias_correction` divides by 0 at step 0; here it is 0
 there, as at step 1. A decay of 1, which divides 0 by 0, is refused, and so is a `warmup_steps` of 0 for `adafactor`,

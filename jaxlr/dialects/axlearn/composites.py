@@ -25,12 +25,9 @@ def stepwise(sub: Sequence[Part], start_step: Sequence[Length]) -> Schedule:
       sub: schedules, or numbers; None is 1.
       start_step: the steps at which the second, third, ... starts; integers in rising order.
 
-    Returns:
-      A schedule: step (int, any shape) -> value (float32, same shape).
-
     Raises:
       ValueError: `start_step` is not one fewer than `sub`, or not in rising order.
-      TypeError: a part is neither a schedule nor a number, or a step is no integer.
+      TypeError: a part is neither a schedule nor a number.
 
     Example:
       >>> from jaxlr.dialects import axlearn
@@ -51,12 +48,9 @@ def segment_wise(segments: Sequence[Part], *, segment_steps: Sequence[Length]) -
       segments: schedules, or numbers; None is 1.
       segment_steps: the steps of each but the last one; integers, at least 0.
 
-    Returns:
-      A schedule: step (int, any shape) -> value (float32, same shape).
-
     Raises:
       ValueError: `segment_steps` is not one fewer than `segments`, or one is below 0.
-      TypeError: a segment is neither a schedule nor a number, or its steps are no integer.
+      TypeError: a segment is neither a schedule nor a number.
 
     Example:
       >>> from jaxlr.dialects import axlearn
@@ -64,8 +58,7 @@ def segment_wise(segments: Sequence[Part], *, segment_steps: Sequence[Length]) -
       >>> [float(rate(n)) for n in (0, 1, 2, 3)]
       [0.0, 0.5, 1.0, 0.5]
     """
-    parts, given = _parts("segments", segments), leaves.sequence("segment_steps", segment_steps)
-    steps = [common.length(f"segment_steps[{i}]", each) for i, each in enumerate(given)]
+    parts, steps = _parts("segments", segments), common.each(common.length, "segment_steps", segment_steps)
     leaves.one_fewer("segment_steps", steps, "segments", parts)
     starts = [1 + done for done in itertools.accumulate(steps, initial=0)]
     return core.join([core.constant(0.0), *(part.shift(1) for part in parts)], starts)
@@ -90,12 +83,8 @@ def cosine_with_linear_warmup(
       alpha: last rate over peak.
       decay_begin_step: the last step at the peak; None, or one up to warmup_steps: the fall follows the rise.
 
-    Returns:
-      A schedule: step (int, any shape) -> rate (float32, same shape).
-
     Raises:
       ValueError: a number out of range, or `max_step` before the fall.
-      TypeError: a step is no integer.
 
     Example:
       >>> from jaxlr.dialects import axlearn
@@ -132,12 +121,8 @@ def warmup_stable_decay(
       begin_value: where the rise begins, at step 0.
       alpha: last rate over peak.
 
-    Returns:
-      A schedule: step (int, any shape) -> rate (float32, same shape).
-
     Raises:
       ValueError: a number out of range, or steps out of order.
-      TypeError: a step is no integer.
 
     Example:
       >>> from jaxlr.dialects import axlearn
@@ -162,13 +147,6 @@ def constant_with_linear_warmup(peak_lr: Scalar, *, warmup_steps: Length = 500, 
       peak_lr: the peak, from step `warmup_steps` on.
       warmup_steps: steps of the rise; an integer, at least 0.
       begin_value: where the rise begins, at step 0.
-
-    Returns:
-      A schedule: step (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
-      TypeError: `warmup_steps` is no integer.
 
     Example:
       >>> from jaxlr.dialects import axlearn
@@ -196,12 +174,8 @@ def linear_schedule_with_warmup(
       begin_value: where the rise begins, at step 0.
       end_value: the last rate.
 
-    Returns:
-      A schedule: step (int, any shape) -> rate (float32, same shape).
-
     Raises:
       ValueError: a number out of range, or `max_step` before `warmup_steps`.
-      TypeError: a step is no integer.
 
     Example:
       >>> from jaxlr.dialects import axlearn

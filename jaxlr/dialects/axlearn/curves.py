@@ -29,12 +29,8 @@ def polynomial(
       end_value: the last value.
       power: the power, above 0.
 
-    Returns:
-      A schedule: step (int, any shape) -> value (float32, same shape).
-
     Raises:
       ValueError: `end_step` lies before `begin_step`, or `power` is not above 0.
-      TypeError: a step is no integer.
 
     Example:
       >>> from jaxlr.dialects import axlearn
@@ -70,12 +66,8 @@ def exponential(
       end_step: the step at which it ends, after begin_step.
       end_value: the last value, above 0.
 
-    Returns:
-      A schedule: step (int, any shape) -> value (float32, same shape).
-
     Raises:
       ValueError: a value is not above 0, or `end_step` does not lie behind `begin_step`.
-      TypeError: a step is no integer.
 
     Example:
       >>> from jaxlr.dialects import axlearn
@@ -99,13 +91,6 @@ def inverse_sqrt(warmup_steps: Length = 1) -> Schedule:
     Args:
       warmup_steps: an integer, at least 1.
 
-    Returns:
-      A schedule: step (int, any shape) -> value (float32, same shape).
-
-    Raises:
-      ValueError: `warmup_steps` is below 1.
-      TypeError: it is no integer.
-
     Example:
       >>> from jaxlr.dialects import axlearn
       >>> [float(axlearn.inverse_sqrt(warmup_steps=4)(n)) for n in (0, 4, 16, 64)]
@@ -127,13 +112,6 @@ def adafactor(
       warmup_steps: the step of the peak; an integer, at least 1.
       decay_power: the power, below 1.
       step_offset: steps to count ahead; an integer, at least 0.
-
-    Returns:
-      A schedule: step (int, any shape) -> value (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
-      TypeError: a length is no integer.
 
     Example:
       >>> from jaxlr.dialects import axlearn
@@ -159,12 +137,6 @@ def adafactor_decay_rate(c: Scalar = 0.8, step_offset: Length = 0) -> Schedule:
       c: the exponent.
       step_offset: the step after which it begins; an integer.
 
-    Returns:
-      A schedule: step (int, any shape) -> decay (float32, same shape).
-
-    Raises:
-      TypeError: `step_offset` is no integer.
-
     Example:
       >>> from jaxlr.dialects import axlearn
       >>> [float(axlearn.adafactor_decay_rate(0.5)(n)) for n in (0, 1, 4, 16)]
@@ -181,12 +153,6 @@ def decay_bias_correction(decay: Scalar) -> Schedule:
 
     Args:
       decay: what it comes to, at least 0 and below 1.
-
-    Returns:
-      A schedule: step (int, any shape) -> decay (float32, same shape).
-
-    Raises:
-      ValueError: `decay` is out of range.
 
     Example:
       >>> from jaxlr.dialects import axlearn
@@ -210,13 +176,6 @@ def ema_schedule(decay: Scalar = 0.9999, *, warmup_steps: Length = 1, step_offse
       decay: the decay after the warm-up.
       warmup_steps: an integer, at least 1.
       step_offset: the step at which it begins; an integer.
-
-    Returns:
-      A schedule: step (int, any shape) -> decay (float32, same shape).
-
-    Raises:
-      ValueError: `warmup_steps` is below 1.
-      TypeError: a length is no integer.
 
     Example:
       >>> from jaxlr.dialects import axlearn

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -41,10 +42,10 @@ def CosineAnnealingLR(
       [1.0, 0.5, 0.0, 0.0, 0.0]
     """
     base = common.signed("value", value)
-    first, length = counts(begin, end, needed="CosineAnnealingLR without T_max" if T_max is None else None)
-    steps = length if T_max is None else common.length("T_max", T_max, minimum=1)
+    window = counts(begin, end, needed="CosineAnnealingLR without T_max" if T_max is None else None)
+    steps = window.length if T_max is None else common.length("T_max", T_max, minimum=1)
     curve = core.cosine(base, steps, end_value=_low(base, eta_min, eta_min_ratio, 0.0), after="rise")  # pyright: ignore
-    return windowed(curve, base, first, length, last_step, by_epoch)
+    return windowed(curve, base, window, last_step, by_epoch)
 
 
 def CosineRestartLR(
@@ -75,17 +76,13 @@ def CosineRestartLR(
     """
     base = common.signed("value", value)
     low = _low(base, eta_min, eta_min_ratio, None)
-    steps = [
-        common.length(f"periods[{i}]", each, minimum=1) for i, each in enumerate(leaves.sequence("periods", periods))
-    ]
-    weights = [common.number(f"restart_weights[{i}]", each) for i, each in enumerate(restart_weights)]
+    steps = common.each(common.length, "periods", periods, minimum=1)
+    weights = common.each(common.number, "restart_weights", restart_weights)
     if not steps or len(steps) != len(weights):
         raise ValueError(f"restart_weights must be as many as periods, got {len(weights)} and {len(steps)}")
     cosines = [core.cosine(base * weight, each, end_value=low) for weight, each in zip(weights, steps, strict=True)]
-    ends = [sum(steps[: i + 1]) for i in range(len(steps))]
-    curve = core.join([*cosines, cosines[-1].shift(steps[-1] - 1).repeat(1)], ends)
-    first, length = counts(begin, end)
-    return windowed(curve, base, first, length, last_step, by_epoch)
+    curve = core.join([*cosines, cosines[-1].shift(steps[-1] - 1).repeat(1)], list(itertools.accumulate(steps)))
+    return windowed(curve, base, counts(begin, end), last_step, by_epoch)
 
 
 def OneCycleLR(
@@ -119,8 +116,8 @@ def OneCycleLR(
       [0.25, 1.0, 0.75, 0.25, 0.0]
     """
     base = common.signed("value", value)
-    first, length = counts(begin, end, needed="OneCycleLR without total_steps" if total_steps is None else None)
-    steps = length if total_steps is None else common.length("total_steps", total_steps, minimum=1)
+    window = counts(begin, end, needed="OneCycleLR without total_steps" if total_steps is None else None)
+    steps = window.length if total_steps is None else common.length("total_steps", total_steps, minimum=1)
     curve = core.one_cycle(
         common.number("eta_max", eta_max),
         steps,  # pyright: ignore[reportArgumentType], there is an end
@@ -130,7 +127,7 @@ def OneCycleLR(
         anneal=leaves.choice("anneal_strategy", anneal_strategy, ("cos", "linear")),
         three_phase=three_phase,
     )
-    return windowed(curve, base, first, length, last_step, by_epoch)
+    return windowed(curve, base, window, last_step, by_epoch)
 
 
 def _low(base: Number, eta_min: Scalar | None, ratio: Scalar | None, default: float | None) -> Number:

@@ -38,10 +38,10 @@ def ConstantLR(
       [0.25, 0.25, 0.25, 1.0, 1.0]
     """
     base, share = common.signed("value", value), common.share("factor", factor)
-    first, length = counts(begin, end, least=2)
-    low = core.constant(base * share)
-    curve = low if length is None else core.piecewise_constant([base * share, base], [length - 1])
-    return windowed(curve, base, first, length, last_step, by_epoch)
+    window = counts(begin, end, least=2)
+    low = base * share
+    curve = core.constant(low) if window.length is None else core.piecewise_constant([low, base], [window.last])
+    return windowed(curve, base, window, last_step, by_epoch)
 
 
 def LinearLR(
@@ -68,8 +68,8 @@ def LinearLR(
     """
     base = common.signed("value", value)
     low, high = base * common.share("start_factor", start_factor), base * common.share("end_factor", end_factor)
-    first, length = counts(begin, end, least=2, needed="LinearLR")
-    return windowed(core.linear(low, high, _after(length)), base, first, length, last_step, by_epoch)
+    window = counts(begin, end, least=2, needed="LinearLR")
+    return windowed(core.linear(low, high, window.last), base, window, last_step, by_epoch)
 
 
 def PolyLR(
@@ -96,9 +96,9 @@ def PolyLR(
       [1.0, 0.25, 0.0, 0.0]
     """
     base, low = common.signed("value", value), common.signed("eta_min", eta_min)
-    first, length = counts(begin, end, least=2, needed="PolyLR")
-    curve = core.polynomial(base, low, leaves.positive("power", power), _after(length))
-    return windowed(curve, base, first, length, last_step, by_epoch)
+    window = counts(begin, end, least=2, needed="PolyLR")
+    curve = core.polynomial(base, low, leaves.positive("power", power), window.last)
+    return windowed(curve, base, window, last_step, by_epoch)
 
 
 def StepLR(
@@ -124,9 +124,8 @@ def StepLR(
       step_decay(init_value=0.1, decay_rate=0.1, step_size=30)
     """
     base = common.signed("value", value)
-    first, length = counts(begin, end)
     curve = core.step_decay(base, leaves.factor("gamma", gamma), step_size)
-    return windowed(curve, base, first, length, last_step, by_epoch)
+    return windowed(curve, base, counts(begin, end), last_step, by_epoch)
 
 
 def MultiStepLR(
@@ -152,10 +151,9 @@ def MultiStepLR(
       multi_step(init_value=0.1, milestones=[4, 9], decay_rate=0.5)
     """
     base = common.signed("value", value)
-    first, length = counts(begin, end)
     marks = sorted(leaves.sequence("milestones", milestones))
     curve = core.multi_step(base, marks, leaves.factor("gamma", gamma)) if marks else core.constant(base)
-    return windowed(curve, base, first, length, last_step, by_epoch)
+    return windowed(curve, base, counts(begin, end), last_step, by_epoch)
 
 
 def ExponentialLR(
@@ -180,9 +178,8 @@ def ExponentialLR(
       [1.0, 1.0, 0.5, 0.25, 0.25, 0.25]
     """
     base = common.signed("value", value)
-    first, length = counts(begin, end)
     curve = core.exponential(base, leaves.factor("gamma", gamma))
-    return windowed(curve, base, first, length, last_step, by_epoch)
+    return windowed(curve, base, counts(begin, end), last_step, by_epoch)
 
 
 def ReduceOnPlateauLR(
@@ -237,8 +234,3 @@ def ReduceOnPlateauLR(
         min_lr=min_value,
         eps=eps,
     )
-
-
-def _after(length: object) -> common.Updates:
-    """The counts from the first to the last of a window that has an end."""
-    return length - 1  # pyright: ignore[reportOperatorIssue]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from jaxlr import schedules as core
 from jaxlr.dialects import common
 from jaxlr.dialects.common import Number
-from jaxlr.schedules import Schedule, leaves
+from jaxlr.schedules import Schedule
 from jaxlr.typing import Scalar
 
 
@@ -332,8 +332,8 @@ def WSDS(
       >>> [float(rate(n)) for n in range(10)]
       [0.0, 1.0, 1.0, 0.5, 0.0, 1.0, 1.0, 0.5, 0.0, 0.0]
     """
-    peak, lengths = common.number("initial_lr", initial_lr), list(leaves.sequence("period_lengths", period_lengths))
-    lengths = [common.known_length(f"period_lengths[{i}]", each, minimum=1) for i, each in enumerate(lengths)]
+    peak = common.number("initial_lr", initial_lr)
+    lengths = common.each(common.known_length, "period_lengths", period_lengths, minimum=1)
     if not lengths:
         raise ValueError("period_lengths must hold one length at least, got none")
     factors = [1.0] * len(lengths) if period_lr_multipliers is None else list(period_lr_multipliers)
