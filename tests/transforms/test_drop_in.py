@@ -198,7 +198,7 @@ def test_strict_promotion_has_nothing_to_object_to(name, dtype):
         jaxlr.ParameterGroups(rates={"w": 0.5}).wrap(jaxlr.scale_by_learning_rate(0.1)),
         jaxlr.with_master_weights(jaxlr.scale_by_learning_rate(0.1)),
     ],
-    ids=repr,
+    ids=["sgd", "l1", "rate", "groups", "master weights"],
 )
 def test_an_integer_parameter_is_named(optimizer):
     params = {"steps": jnp.ones(2, jnp.int32), "w": jnp.ones(2)}
