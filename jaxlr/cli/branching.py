@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.kept import check_kept, kept_folder
 from jaxlr.cli.parsing import CommandError
-from jaxlr.cli.searching import searched
+from jaxlr.cli.searching import print_table, searched
 from jaxlr.cli.sweep_options import SweepOptions
 from jaxlr.cli.writing import say
 from jaxlr.schedules import Schedule
@@ -162,17 +160,12 @@ def _write(ready: _Branches, result: BranchesResult) -> None:
 
 
 def _print(ready: _Branches, result: BranchesResult) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("updates", "cools from", "trunk", "validation", "loss"):
-        table.add_column(name, justify="right")
-    for row in _rows(result):
-        scores = (f"{row[name]:.4f}" for name in ("trunk_accuracy", "validation_accuracy", "validation_loss"))
-        table.add_row(f"{row['updates']:,}", f"{row['start']:,}", *scores)
-    console = Console(highlight=False, markup=False)
-    console.print()
-    console.print(table)
+    scores = ("trunk_accuracy", "validation_accuracy", "validation_loss")
+    cells = (
+        (f"{row['updates']:,}", f"{row['start']:,}", *(f"{row[name]:.4f}" for name in scores)) for row in _rows(result)
+    )
+    print_table(("updates", "cools from", "trunk", "validation", "loss"), cells)
     done = f"{result.loaded:,} were done before; " if result.loaded else ""
-    print()
     say(
         f"{result.updates:,} updates instead of {result.updates_alone:,}; {result.strategy}, {result.reason}; "
         f"{done}{result.seconds:.1f} s, of them {result.compile_seconds:.1f} s to compile"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from rich.console import Console
+from rich.table import Table
 
 from jaxlr.cli import stopping
 from jaxlr.cli.kept import again
@@ -59,6 +60,16 @@ def searched(
         with disk_errors(lambda: again(ready.folder)):
             write(ready, result)
     return ready, result
+
+
+def print_table(names: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
+    """Prints figures in columns, an empty line above and below; a column without a name holds words."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in names:
+        table.add_column(name, justify="right" if name else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False, markup=False).print("", table, "", sep="\n")
 
 
 @contextmanager

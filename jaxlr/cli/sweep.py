@@ -13,13 +13,12 @@ import jax
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from jaxlr.cli import branching
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.kept import check_kept, kept_folder
 from jaxlr.cli.parsing import CommandError, parse
-from jaxlr.cli.searching import searched
+from jaxlr.cli.searching import print_table, searched
 from jaxlr.cli.sweep_options import SweepOptions
 from jaxlr.cli.writing import say
 from jaxlr.schedules import Schedule
@@ -205,17 +204,9 @@ def _write_results(sweep: _Sweep, result: "SweepResult") -> None:
 
 def _print_results(sweep: _Sweep, result: "SweepResult") -> None:
     order = _order(result)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in (*result.varied, "validation", "loss", "train"):
-        table.add_column(name, justify="right")
-    table.add_column()
-    for member in order:
-        table.add_row(*(f"{values[member]:.4g}" for values in result.varied.values()), *_cells(result, member))
-    console = Console(highlight=False, markup=False)
-    console.print()
-    console.print(table)
+    rows = ([*(f"{each[member]:.4g}" for each in result.varied.values()), *_cells(result, member)] for member in order)
+    print_table([*result.varied, "validation", "loss", "train", ""], rows)
     done = f"{result.loaded} were done before; " if result.loaded else ""
-    print()
     took = f"{result.seconds:.1f} s, of them {result.compile_seconds:.1f} s to compile once"
     say(f"{result.strategies[0]}, {result.reasons[0]}; {done}{took}")
     print(f"files {sweep.folder}/")

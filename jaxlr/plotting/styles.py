@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,6 +177,22 @@ def make_logarithmic(axes: Axes) -> None:
         axes.yaxis.set_minor_formatter("{x:g}")
     else:
         axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def show_late(axes: Axes, curves: Iterable[np.ndarray], *, below: float, above: float) -> None:
+    """Lets the first quarters of curves come in from below the frame, so that their ends can be told apart.
+
+    Args:
+      axes: of the finished curves.
+      curves: their values.
+      below: room under the rest, as a share of its height.
+      above: room over it.
+    """
+    late = np.concatenate([each[len(each) // 4 :] for each in curves])
+    late = late[np.isfinite(late)]
+    if len(late) and late.max() > late.min():
+        height = late.max() - late.min()
+        axes.set_ylim(max(axes.get_ylim()[0], late.min() - below * height), late.max() + above * height)
 
 
 def positive(values: np.ndarray) -> np.ndarray:

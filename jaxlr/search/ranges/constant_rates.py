@@ -12,7 +12,7 @@ import numpy as np
 from jaxlr.optimizers import sgd
 from jaxlr.search.ranges.result import Curve, RangeTest
 from jaxlr.search.trials import arguments
-from jaxlr.search.trials.trial import COMPLETED, CompilerOption, Optimizer, run_trials
+from jaxlr.search.trials.trial import COMPLETED, CompilerOption, Optimizer, compiled_trials
 from jaxlr.typing import PyTree
 
 _DIVERGENCE = 4.0  # as in `lr_range_test`
@@ -110,7 +110,7 @@ def constant_rate_test(
     every = np.tile(np.repeat(tried[:, None], num_steps, axis=1), (seeds, 1))
     limits = arguments.limits(num_steps, smoothing=0.0, divergence=_DIVERGENCE)
     begin = arguments.start(params, model_state, opt_state)
-    record = jax.device_get(run_trials(problem, every, limits, order, keys, begin, batches, metric_batch))
+    record = jax.device_get(compiled_trials(problem)(every, limits, order, keys, begin, batches, metric_batch))
 
     shape = (seeds, len(tried))
     losses, metrics = np.reshape(record.final_loss, shape), np.reshape(record.final_metric, shape)

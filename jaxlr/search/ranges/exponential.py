@@ -18,8 +18,8 @@ from jaxlr.search.trials.trial import (
     CompilerOption,
     Optimizer,
     Record,
+    compiled_trials,
     run_sequence,
-    run_trials,
 )
 from jaxlr.typing import PyTree
 
@@ -134,7 +134,7 @@ def lr_range_test(
         batches, order = arguments.in_order(batches, num_steps, problem.accumulate, seeds, repeat=repeat)
         keys = arguments.keys_of(key, seeds)
         every = np.tile(rates, (seeds, 1))
-        record = run_trials(problem, every, limits, order, keys, begin, batches, metric_batch)
+        record = compiled_trials(problem)(every, limits, order, keys, begin, batches, metric_batch)
     record = jax.device_get(record)
     has_metric = metric_fn is not None
     return RangeTest.from_curves([_curve(record, seed, rates, divergence, has_metric) for seed in range(seeds)])

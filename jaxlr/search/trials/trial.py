@@ -129,31 +129,6 @@ def smoothing_weights(smoothing: float, updates: int) -> np.ndarray:
     return (np.expm1(np.log(smoothing)) / np.expm1(steps * np.log(smoothing))).astype(np.float32)
 
 
-def run_trials(
-    problem: Problem,
-    rates: np.ndarray,
-    limits: Limits,
-    order: np.ndarray,
-    keys: jax.Array | None,
-    start: Start,
-    batches: PyTree,
-    metric_batch: PyTree,
-) -> Record:
-    """Runs all trials in one program, on arrays of batches.
-
-    Args:
-      problem: what is trained.
-      rates: float32, (trials, updates).
-      limits: when to stop.
-      order: int32, (trials, updates, accumulate): which batches each update sees.
-      keys: a random key for each trial, or None.
-      start: where all trials begin.
-      batches: a tree of arrays with a leading axis of batches.
-      metric_batch: what the metric is measured on; None: the batches.
-    """
-    return _compiled(problem)(rates, limits, order, keys, start, batches, metric_batch)
-
-
 def run_sequence(
     problem: Problem,
     rates: np.ndarray,
@@ -223,11 +198,40 @@ def stack_batches(batches: list[PyTree]) -> PyTree:
 
 
 @functools.lru_cache(maxsize=_KEPT_PROGRAMS)
-def _compiled(problem: Problem) -> Callable[..., Record]:
+def compiled_trials(problem: Problem) -> Callable[..., Record]:
+    """The program that runs all trials of a search, on arrays of batches.
+
+    Args:
+      problem: what is trained.
+
+    Returns:
+      A function of
+        rates: float32, (trials, updates);
+        limits: when to stop;
+        order: int32, (trials, updates, accumulate): which batches each update sees;
+        keys: a random key for each trial, or None;
+        start: where all trials begin;
+        batches: a tree of arrays with a leading axis of batches;
+        metric_batch: what the metric is measured on; None: the batches.
+    """
+
     def program(rates, limits, order, keys, start, batches, metric_batch):
         def trial(inputs):
             rates, order, key = inputs
-            return _trial(problem, rates, limits, order, key, start, batches, metric_batch)
+            initial = _initial(problem, rates[0], start)
+
+            def one(at: jax.Array, state: State) -> tuple[State, Entry, jax.Array]:
+                now = limits._replace(weights=limits.weights[at])
+                micro_batches = _taken(batches, order[at])
+                state, entry = _update(problem, initial.start, state, rates[at], now, key, micro_batches, metric_batch)
+                return state, entry, state.reason == COMPLETED
+
+            columns = Entry(*(jnp.zeros(len(rates), jnp.float32) for _ in Entry._fields))
+            _, _, state, entries = while_finite(one, initial, columns, len(rates))
+            final_loss = final_metric = jnp.float32(0)
+            if problem.final_loss:
+                final_loss, final_metric = _over_all(problem, state.start, order, key, batches, metric_batch)
+            return Record(entries, state.step, state.reason, final_loss, final_metric)
 
         inputs = (rates, order, keys)
         if len(rates) == 1:  # neither a loop around it nor its conditions batched
@@ -242,39 +246,11 @@ def _compiled_step(problem: Problem) -> tuple[Callable[..., State], Callable[...
     def initialize(rate, start):
         return _initial(problem, rate, start)
 
-    def step(begin, state, rate, limits, key, micro_batches, metric_batch):
-        return _update(problem, begin, state, rate, limits, key, micro_batches, metric_batch)
+    def step(*inputs):
+        return _update(problem, *inputs)
 
     compile_ = functools.partial(jax.jit, compiler_options=dict(problem.compiler_options))
     return compile_(initialize), compile_(step)
-
-
-def _trial(
-    problem: Problem,
-    rates: jax.Array,
-    limits: Limits,
-    order: jax.Array,
-    key: jax.Array | None,
-    start: Start,
-    batches: PyTree,
-    metric_batch: PyTree,
-) -> Record:
-    """One trial: updates until the rates are used up or the loss is out of bounds."""
-    updates = len(rates)
-    initial = _initial(problem, rates[0], start)
-
-    def one(at: jax.Array, state: State) -> tuple[State, Entry, jax.Array]:
-        now = limits._replace(weights=limits.weights[at])
-        micro_batches = _taken(batches, order[at])
-        state, entry = _update(problem, initial.start, state, rates[at], now, key, micro_batches, metric_batch)
-        return state, entry, state.reason == COMPLETED
-
-    columns = Entry(*(jnp.zeros(updates, jnp.float32) for _ in Entry._fields))
-    _, _, state, entries = while_finite(one, initial, columns, updates)
-    final_loss = final_metric = jnp.float32(0)
-    if problem.final_loss:
-        final_loss, final_metric = _over_all(problem, state.start, order, key, batches, metric_batch)
-    return Record(entries, state.step, state.reason, final_loss, final_metric)
 
 
 def _initial(problem: Problem, rate: jax.Array, start: Start) -> State:
@@ -381,22 +357,19 @@ def _over_all(
     problem: Problem, start: Start, order: jax.Array, key: jax.Array | None, batches: PyTree, metric_batch: PyTree
 ) -> tuple[jax.Array, jax.Array]:
     """The mean loss and the metric over all batches of a trial, nothing changed."""
-    indices = order.reshape(-1)
+    params, model_state = start.params, start.model_state
 
-    def add(carry, inputs):
+    def of_batch(_, inputs):
         position, index = inputs
         batch = jax.tree.map(lambda leaf: lax.dynamic_index_in_dim(leaf, index, keepdims=False), batches)
-        loss, _ = _loss(problem, start.params, start.model_state, batch, key_at(key, position))
         key_here = key_at(key, position)
-        metric = _metric(problem, start.params, start.model_state, batch, key_here, wanted=metric_batch is None)
-        return jax.tree.map(jnp.add, carry, (loss, metric)), None
+        loss, _ = _loss(problem, params, model_state, batch, key_here)
+        return (), (loss, _metric(problem, params, model_state, batch, key_here, wanted=metric_batch is None))
 
-    positions = jnp.arange(len(indices), dtype=jnp.int32)
-    sums, _ = lax.scan(add, (jnp.float32(0), jnp.float32(0)), (positions, indices))
-    loss, metric = (total / len(indices) for total in sums)
-    if problem.metric_fn is not None and metric_batch is not None:
-        first = key_at(key, jnp.int32(0))
-        metric = _metric(problem, start.params, start.model_state, metric_batch, first, wanted=True)
+    indices = order.reshape(-1)
+    _, (loss, metric) = mean_over(of_batch, (), (jnp.arange(len(indices), dtype=jnp.int32), indices))
+    if metric_batch is not None:
+        metric = _metric(problem, params, model_state, metric_batch, key_at(key, jnp.int32(0)), wanted=True)
     return loss, metric
 
 

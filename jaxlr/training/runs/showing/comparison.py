@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlr import plotting
-from jaxlr.plotting.styles import drawing, look, positive, thinned
+from jaxlr.plotting.styles import drawing, look, positive, show_late, thinned
 from jaxlr.training.runs.showing.past_runs import PastRun
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def plot_runs(runs: Sequence[tuple[str, PastRun]]) -> Figure:
         loss.set_title("training loss" if window == 1 else f"training loss, mean of {window} updates")
         plotting.make_logarithmic(loss)
         accuracy.set_title("validation accuracy")
-        _show_late(accuracy, [run for _, run in runs])
+        show_late(accuracy, [run.validation_accuracy for _, run in runs], below=0.5, above=0.1)
         accuracy.set_xlabel("updates")
         accuracy.margins(x=0.01)
         figure.legend(loc="outside upper left", frameon=False, prop={"family": "monospace", "size": 10.5})
@@ -89,12 +89,3 @@ def _scale_rate(axes: Axes, rates: Sequence[np.ndarray]) -> None:
         return
     axes.set_ylim(min(highest) / 30, max(highest) * 2)
     plotting.make_logarithmic(axes)
-
-
-def _show_late(axes: Axes, runs: list[PastRun]) -> None:
-    """Lets the first epochs come in from below the frame, so that the last ones can be told apart."""
-    late = np.concatenate([run.validation_accuracy[len(run.validation_accuracy) // 4 :] for run in runs])
-    late = late[np.isfinite(late)]
-    if len(late) and late.max() > late.min():
-        height = late.max() - late.min()
-        axes.set_ylim(max(axes.get_ylim()[0], late.min() - 0.5 * height), late.max() + 0.1 * height)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxlr import plotting
-from jaxlr.plotting.styles import drawing, positive, thinned
+from jaxlr.plotting.styles import drawing, positive, show_late, thinned
 from jaxlr.training.runs.records.metrics import Record, curves
 
 if TYPE_CHECKING:
@@ -96,13 +96,7 @@ def _draw_accuracy(axes: Axes, ends: np.ndarray, curves: Mapping[str, np.ndarray
     if test is not None and len(ends):
         axes.plot(ends[-1:], [test], color=plotting.COLOURS[2], marker="D", markersize=8, linestyle="none", zorder=3)
         labels.append((f"test {test:.3f}", test, plotting.COLOURS[2]))
-    late = [each[len(each) // 4 :] for each in curves.values()]
-    shown = np.concatenate([*late, [end for _, end, _ in labels]])
-    shown = shown[np.isfinite(shown)]
-    if len(shown) and shown.max() > shown.min():
-        # The first epochs may come in from below the frame, so that the last ones can be told apart.
-        height = shown.max() - shown.min()
-        axes.set_ylim(max(axes.get_ylim()[0], shown.min() - height), shown.max() + 0.3 * height)
+    show_late(axes, [*curves.values(), *(np.array([end]) for _, end, _ in labels)], below=1.0, above=0.3)
     _label_ends(axes, labels)
 
 
