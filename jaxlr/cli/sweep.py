@@ -218,13 +218,8 @@ def _print_results(sweep: _Sweep, result: "SweepResult") -> None:
     print(f"best validation accuracy {score:.4f}")
 
 
-def _cells(result: "SweepResult", member: int) -> Iterator[str]:
+def _cells(result: "SweepResult", member: int) -> list[str]:
     """The figures of one member in the table."""
-    score = result.scores(SCORE)[member]
-    if math.isnan(score):
-        yield from ("", "", "", f"diverged at count {result.results['updates'][member]}")
-        return
-    yield f"{score:.4f}"
-    yield f"{result.scores('validation_loss')[member]:.4f}"
-    yield f"{result.scores('train_accuracy')[member]:.4f}"
-    yield ""
+    if math.isnan(result.scores(SCORE)[member]):
+        return ["", "", "", f"diverged at count {result.results['updates'][member]}"]
+    return [*(f"{result.scores(name)[member]:.4f}" for name in (SCORE, "validation_loss", "train_accuracy")), ""]

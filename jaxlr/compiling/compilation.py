@@ -100,17 +100,18 @@ def compile_placed(
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         return report(None, None, refusal=" ".join(str(error).split())[:400])
-    stats, cost = compiled.memory_analysis(), _cost(compiled)
+    stats, cost = compiled.memory_analysis(), compiled.cost_analysis()
+    cost = cost if isinstance(cost, dict) else {}
     memory = Memory(
         stats.argument_size_in_bytes,
         stats.output_size_in_bytes,
         stats.alias_size_in_bytes,
         stats.temp_size_in_bytes,
         stats.generated_code_size_in_bytes,
-        getattr(stats, "peak_memory_in_bytes", 0),  # since jaxlib 0.8
+        getattr(stats, "peak_memory_in_bytes", 0),  # not every jaxlib says it
     )
     return report(
-        _formats(compiled),
+        jax.tree.leaves(compiled.input_formats, is_leaf=lambda leaf: hasattr(leaf, "layout")),
         memory,
         program=read_program(compiled.as_text()),
         flops=cost.get("flops"),
@@ -177,18 +178,6 @@ def _part(path: tuple[Any, ...]) -> str:
         return "state"
     name = getattr(inner[0], "name", getattr(inner[0], "key", None))
     return f"state[{inner[0].idx}]" if name is None else str(name)
-
-
-def _formats(compiled: Any) -> list[Any]:
-    def is_format(leaf: Any) -> bool:
-        return hasattr(leaf, "layout")
-
-    return jax.tree.leaves(compiled.input_formats, is_leaf=is_format)
-
-
-def _cost(compiled: Any) -> dict[str, float]:
-    found = compiled.cost_analysis()
-    return found if isinstance(found, dict) else {}
 
 
 @contextlib.contextmanager

@@ -77,6 +77,11 @@ class Report:
         return None if self.memory is None else self.memory.peak + sum(self.beside.values())
 
     @property
+    def seconds(self) -> float:
+        """Until it was compiled."""
+        return self.trace_seconds + self.compile_seconds
+
+    @property
     def fits(self) -> bool:
         """Whether each device has memory for it."""
         return self.peak is not None and self.peak <= self.available
@@ -87,7 +92,7 @@ class Report:
 
 def _lines(report: Report) -> list[str]:
     devices = f"{report.devices} device{'s' * (report.devices > 1)}"
-    lines = [f"{report.target}: {devices}, compiled in {report.trace_seconds + report.compile_seconds:.1f} s"]
+    lines = [f"{report.target}: {devices}, compiled in {report.seconds:.1f} s"]
     rows = [(name, size) for name, size in report.parts.items() if size]
     if report.memory is not None:
         memory = report.memory

@@ -86,17 +86,13 @@ def recommend(change: Change, setting: Setting) -> Recommendation:
     # With what follows: where an explosion is near, that is a reason to stay lower too.
     one_batch = change.errors[place] * np.sqrt(setting.tests) / -smooth[lowest]
     margin = max(_LEAST, 1.0 / (1.0 + one_batch / _NOISY)) if setting.ramp else 1.0
-    rate, low, high = (_digits(margin * each) for each in (change.rates[place], low, high))
+    # With the two digits that are printed everywhere.
+    rate, low, high = (float(f"{margin * each:.2g}") for each in (change.rates[place], low, high))
     return Recommendation(rate, why, low, high)
 
 
 def _first(flags: np.ndarray, otherwise: int = 0) -> int:
     return int(flags.argmax()) if flags.any() else otherwise
-
-
-def _digits(rate: float) -> float:
-    """The rate with the two digits that are printed everywhere."""
-    return float(f"{rate:.2g}")
 
 
 def _require_points(change: Change, setting: Setting) -> None:

@@ -15,7 +15,6 @@ from jaxlr.training.data.npz import load_digits, load_npy_folder, load_npz
 from jaxlr.training.data.splits import (
     HELD_OUT_NOTE,
     Dataset,
-    Split,
     check_split_arguments,
     count_classes,
     split_dataset,
@@ -144,7 +143,8 @@ Known are digits, ... a path that ends in .npz, and a folder of .npy files
     elif source is None:
         raise DataError(_unknown(name, ("digits", *sources)))
     elif ARCHIVE in source.checksums:
-        train, test = _load_cifar10(source, data_dir, cache_dir)
+        folder = _local_folder(source, data_dir)
+        train, test = load_cifar10(folder) if folder else load_cifar10_archive(fetch(ARCHIVE, source, cache_dir))
     else:
         train, test = load_idx(lambda file: _find_idx(file, source, data_dir, cache_dir), classes=source.classes)
     classes = count_classes(train, test, origin=name) if source is None else source.classes
@@ -191,8 +191,3 @@ def _find_idx(file: str, source: Source, data_dir: Path | None, cache_dir: Path 
             if (place / name).exists() and not (place / name).is_dir():
                 return place / name
     raise DataError(f"{folder}: no {file} and no {file}.gz; {source.how_to_get}{source.or_install}")
-
-
-def _load_cifar10(source: Source, data_dir: Path | None, cache_dir: Path | None) -> tuple[Split, Split]:
-    folder = _local_folder(source, data_dir)
-    return load_cifar10(folder) if folder else load_cifar10_archive(fetch(ARCHIVE, source, cache_dir))

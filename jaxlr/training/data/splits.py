@@ -1,5 +1,6 @@
 """What a data set is made of, and how its parts are drawn: each class in proportion, by a seed."""
 
+import math
 import operator
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the images."""
+        return math.prod(self.images.shape) * self.images.dtype.itemsize
 
     def __getitem__(self, chosen: np.ndarray) -> "Split":
         images = self.images.take(chosen) if isinstance(self.images, MappedRows) else self.images[chosen]

@@ -142,8 +142,7 @@ def are_resident(images_on: str, split: Split, memory: float) -> bool:
       (True, False)
     """
     leaves.choice("images_on", images_on, ("auto", "device", "host"))
-    needed = int(np.prod(split.images.shape)) * split.images.dtype.itemsize
-    return images_on == "device" or (images_on == "auto" and needed <= _SHARE * memory)
+    return images_on == "device" or (images_on == "auto" and split.nbytes <= _SHARE * memory)
 
 
 def capacity_of(feed: type[Resident] | type[Streamed], split: Split, order: BatchOrder) -> int:

@@ -18,7 +18,7 @@ from jax.experimental import multihost_utils
 
 _MOST_PROCESSES = 2**20  # no machine has more hosts
 _LONGEST_WAIT = 10**6  # seconds: 11 days
-# XLA says it as a plain ValueError where a program fails while it is called, not later.
+# A plain ValueError where a program fails while it is called: `test_an_error_tells_of_a_peer_where_there_is_one`.
 _STATUS = re.compile("(ABORTED|CANCELLED|DEADLINE_EXCEEDED|INTERNAL|UNAVAILABLE|UNKNOWN): ")
 
 

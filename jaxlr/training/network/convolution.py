@@ -2,7 +2,8 @@
 
 XLA's CPU backend has a fast convolution for one order of dimensions: images NHWC, kernel HWIO, result NHWC. jax writes
 the convolutions of a gradient in other orders; XLA reorders them at the top level of a program but not in the body of a
-loop, where each then takes a slow path (training took 7 to 25 times as long). Here they are written in that order.
+loop, where each then takes a slow path (training took 7 to 25 times as long). Here they are written in that order; its
+compiled program is read in `test_gradients_in_a_loop_are_in_the_order_that_is_fast_on_cpu`.
 """
 
 import math
@@ -21,7 +22,7 @@ _FEW_CHANNELS = 4
 def compiler_options(platform: str | None = None) -> dict[str, str]:
     """Options for `jax.jit` with which XLA runs a convolution on all cores of a CPU; none elsewhere.
 
-    Since jax 0.10, XLA gives convolutions to a library that runs each on one core.
+    An XLA that knows the option would give convolutions to a library that runs each on one core.
 
     Args:
       platform: of the devices that the program is for; None: jax's own choice.
@@ -109,12 +110,16 @@ def _gradients_on_cpu(
     stride: int, images: jax.Array, kernel: jax.Array, gradient: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     padding = _padding(images, kernel, stride)
-    of_images = _gradient_of_images(stride, padding, kernel, gradient)
+    # With the kernel turned round, its channels exchanged.
+    opposite = [(side - 1 - low, side - 1 - high) for side, (low, high) in zip(kernel.shape[:2], padding, strict=True)]
+    of_images = _in_order(gradient, kernel[::-1, ::-1].swapaxes(2, 3), opposite, spread=stride)
     if _has_few_channels(images):
         axes = (0, 1, 2)
         of_kernel = jnp.tensordot(_patches(images, kernel, stride), gradient, (axes, axes)).reshape(kernel.shape)
     else:
-        of_kernel = _gradient_of_kernel(stride, padding, images, gradient)
+        # With the gradient as the kernel: examples take the place of channels.
+        images, gradient = images.transpose(3, 1, 2, 0), gradient.transpose(1, 2, 0, 3)
+        of_kernel = _in_order(images, gradient, padding, kernel_spread=stride).transpose(1, 2, 0, 3)
     return of_images, of_kernel
 
 
@@ -135,23 +140,6 @@ def _patches(images: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     return jnp.concatenate(shifted, axis=3)
 
 
-def _gradient_of_images(
-    stride: int, padding: list[tuple[int, int]], kernel: jax.Array, gradient: jax.Array
-) -> jax.Array:
-    """Convolves the gradient with the kernel turned round, its channels exchanged."""
-    turned = kernel[::-1, ::-1].swapaxes(2, 3)
-    opposite = [(side - 1 - low, side - 1 - high) for side, (low, high) in zip(kernel.shape[:2], padding, strict=True)]
-    return _in_order(gradient, turned, opposite, spread=stride)
-
-
-def _gradient_of_kernel(
-    stride: int, padding: list[tuple[int, int]], images: jax.Array, gradient: jax.Array
-) -> jax.Array:
-    """Convolves the images with the gradient as the kernel: examples take the place of channels."""
-    images, gradient = images.transpose(3, 1, 2, 0), gradient.transpose(1, 2, 0, 3)
-    return _in_order(images, gradient, padding, kernel_spread=stride).transpose(1, 2, 0, 3)
-
-
 def _in_order(
     images: jax.Array,
     kernel: jax.Array,
@@ -163,7 +151,7 @@ def _in_order(
 ) -> jax.Array:
     """A convolution that XLA leaves in its order; a spread of k sets k - 1 zeros between two pixels."""
     if math.prod(kernel.shape[:2]) > math.prod(images.shape[1:3]):
-        # XLA exchanges the two, and the order with them, unless it sees images at least as large as the kernel.
+        # A kernel larger than the images would be exchanged with them, and the order too: the test has such sides.
         borders = [(0, 0, 0), *((low, high, spread - 1) for low, high in padding), (0, 0, 0)]
         images = lax.optimization_barrier(lax.pad(images, jnp.zeros((), images.dtype), borders))
         padding, spread = [(0, 0), (0, 0)], 1
@@ -209,7 +197,7 @@ def _max_pool(images: jax.Array) -> jax.Array:
 def _largest(images: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The largest of each 2x2 pixels, and which of the four it is (int8)."""
     examples, height, width, channels = images.shape
-    # A reduction, since XLA would work out a chain of maxima again in each of its users.
+    # A reduction: a chain of maxima may be fused into each of its users, and worked out again there.
     largest = images.reshape(examples, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
     a, b, c = (images[:, row::2, column::2] == largest for row, column in ((0, 0), (0, 1), (1, 0)))
     which = jnp.where(a, 0, jnp.where(b, 1, jnp.where(c, 2, 3)))

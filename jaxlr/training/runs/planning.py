@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -82,7 +81,8 @@ class Plan:
     def __str__(self) -> str:
         images = in_bytes(self.images_bytes)
         lines = [str(self.update)]
-        lines.append(f"  evaluation: peak {_size(self.evaluation.peak)}, compiled in {_seconds(self.evaluation):.1f} s")
+        peak = "unknown" if self.evaluation.peak is None else in_bytes(self.evaluation.peak)
+        lines.append(f"  evaluation: peak {peak}, compiled in {self.evaluation.seconds:.1f} s")
         if self.images_on == "device":
             lines.append(f"  all training images lie on every device ({images})")
         else:
@@ -124,7 +124,7 @@ def plan(config: TrainConfig, target: str | Target, *, data: Dataset | None = No
         evaluation=_evaluation(ready, update),
         parameters=sum(leaf.size for leaf in jax.tree.leaves(ready.state.parameters)),
         images_on="device" if ready.feed is Resident else "host",
-        images_bytes=update.parts["images"] if ready.feed is Resident else _bytes_of_images(data),
+        images_bytes=update.parts["images"] if ready.feed is Resident else data.train.nbytes,
     )
     if not largest:
         return needed
@@ -221,16 +221,3 @@ def _named(state: Any) -> list[str]:
         words[path[0].idx if hasattr(path[0], "idx") else State._fields.index(path[0].name)]
         for path, _ in jax.tree.leaves_with_path(state)
     ]
-
-
-def _bytes_of_images(data: Dataset) -> int:
-    images = data.train.images
-    return math.prod(images.shape) * images.dtype.itemsize
-
-
-def _size(size: int | None) -> str:
-    return "unknown" if size is None else in_bytes(size)
-
-
-def _seconds(report: Report) -> float:
-    return report.trace_seconds + report.compile_seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from jaxlr.schedules import Schedule, parse
 from jaxlr.training.data.datasets import Dataset
 from jaxlr.training.data.fingerprint import fingerprint
 from jaxlr.training.loop import hosts
-from jaxlr.training.loop.items import Chunk, EpochEnd, Item, Updates
+from jaxlr.training.loop.items import Chunk, EpochEnd, Updates
 from jaxlr.training.loop.order import BatchOrder
 from jaxlr.training.loop.trainer import Trainer
 from jaxlr.training.runs.config import TrainConfig, default_schedule, load_config, to_json
@@ -44,6 +44,8 @@ from jaxlr.training.runs.starting.resuming import (
     rate_note,
     schedule_of,
 )
+
+_ENDS = {type(None): "done", Stopped: "stopped", TrainingDiverged: "diverged"}
 
 
 @dataclass(frozen=True)
@@ -285,7 +287,9 @@ def execute(
             if writes:
                 write_json(run.folder / "config.json", to_json(run.config))
                 begun(run.folder)
-            for item in _items(run, saving.updates):
+            # Nothing is left where the process was killed between the last checkpoint and the summary.
+            epochs = run.config.epochs - run.trainer.epoch
+            for item in run.trainer.run(epochs, stop_every=saving.updates) if epochs else ():
                 tally.take(item)
                 records.write(item, images_per_second=run.images_seen(tally) / clock.seconds())
                 seen = item.updates if isinstance(item, Chunk) else item
@@ -321,12 +325,6 @@ def _writers(run: Run, others: Sequence[Writer]) -> list[Writer]:
     return [*others] if own is None else [own, *others]
 
 
-def _items(run: Run, stop_every: int | None) -> Iterator[Item]:
-    """What is left of the run: nothing where the process was killed between the last checkpoint and the summary."""
-    epochs = run.config.epochs - run.trainer.epoch
-    return run.trainer.run(epochs, stop_every=stop_every) if epochs else iter(())
-
-
 def _steps_per_epoch(config: TrainConfig, data: Dataset) -> float:
     order = BatchOrder(len(data.train), config.batch_size, config.accumulate, config.seed)
     return order.steps_per_epoch(config.epochs)
@@ -345,7 +343,7 @@ def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseExc
         test_loss, test_accuracy = trainer.evaluate(run.data.test)
         digest = parameters_sha256(trainer.parameters)
     return {
-        "status": _status(failure),
+        "status": _ENDS.get(type(failure), "interrupted"),
         "failure": None if failure is None else str(failure) or "stopped by the user",
         "test_accuracy": test_accuracy,
         "test_loss": None if test_loss is None else finite(test_loss),
@@ -370,14 +368,6 @@ def _summarize(run: Run, tally: Tally, training_seconds: float, failure: BaseExc
         "parameters_sha256": digest,
         **machine(trainer.devices),
     }
-
-
-def _status(failure: BaseException | None) -> str:
-    if failure is None:
-        return "done"
-    if isinstance(failure, Stopped):
-        return "stopped"
-    return "diverged" if isinstance(failure, TrainingDiverged) else "interrupted"
 
 
 def _draw_report(path: Path, metrics: Path, summary: Mapping[str, Any]) -> None:

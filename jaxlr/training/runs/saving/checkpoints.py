@@ -69,11 +69,6 @@ class Checkpoints:
                     if left.parent.name.isdigit():
                         left.unlink()
 
-    @property
-    def latest(self) -> int | None:
-        """The count of the last complete checkpoint or of the one being written."""
-        return self._manager.latest_step()
-
     def save(self, state: Any, position: Position, *, validation_accuracy: float | None = None) -> None:
         """Takes the state as it is and writes it while the run goes on; a count that is there already is left.
 
@@ -85,7 +80,7 @@ class Checkpoints:
         Raises:
           CheckpointError: this checkpoint or the one before it cannot be written; those before them are whole.
         """
-        if self.latest == position.count:
+        if self._manager.latest_step() == position.count:
             return
         parts = dict(zip(_PARTS, map(named_arrays, state), strict=True))
         notes = dataclasses.asdict(position) | {"layout": {name: layout_of(part) for name, part in parts.items()}}
@@ -117,7 +112,7 @@ class Checkpoints:
         if jax.process_index() == 0:
             for place in self.folder.glob(f"{self._count}*"):
                 if place.name.partition(".")[0] == str(self._count):
-                    write_checksums(place, "*/**/*")  # orbax writes once more into those that lie above
+                    write_checksums(place, "*/**/*")  # those above change until `_seal`: see test_integrity
 
     def _seal(self) -> None:
         """Adds those of the two small files that orbax writes at the very end."""
@@ -251,7 +246,7 @@ def _found(found: Mapping[str, Any], name: str, fresh: Any) -> Any:
 
 
 def _reader(place: Path) -> ocp.CheckpointManager:
-    # Made where the log is silent: orbax warns of what read_only implies.
+    # Made where the log is silent, which tells of what read_only implies.
     return ocp.CheckpointManager(place.absolute(), options=ocp.CheckpointManagerOptions(read_only=True))
 
 

@@ -51,10 +51,6 @@ class Saving:
         self._started = self._saved = time.monotonic()
         self._checkpoints: Checkpoints | None = None
 
-    @property
-    def _asked(self) -> bool:
-        return self.updates is not None or self._epochs is not None
-
     def is_due(self, item: Item) -> bool:
         """Whether to save after this item of the loop."""
         if isinstance(item, EpochEnd):
@@ -97,7 +93,7 @@ class Saving:
           CheckpointError: a checkpoint cannot be written.
         """
         late = hosts.any_host(time.monotonic() - self._started >= _UNASKED_SECONDS)
-        if self._asked or self._checkpoints or late:
+        if self.updates or self._epochs or self._checkpoints or late:
             self.save(records, last)
             self.finish()
 
