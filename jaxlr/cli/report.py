@@ -44,9 +44,7 @@ def run(arguments: Sequence[str]) -> None:
         if not options.folders:
             raise ValueError("give the folder of one run or more, such as runs/digits-1")
         out = plotting.require_format(options.out)
-        runs = sorted(
-            map(read_run, _expanded(options.folders)), key=lambda run: -(run.last_validation_accuracy or -1.0)
-        )
+        runs = sorted(map(read_run, _expanded(options.folders)), key=_place)
         common, differing = split_options(runs)
         labels = [f"{each.folder}{_of_end(each)}  {_in_words(own)}" for each, own in zip(runs, differing, strict=True)]
         plotting.save_figure(plot_runs(list(zip(labels, runs, strict=True))), out)
@@ -69,6 +67,10 @@ def _expanded(folders: Sequence[Path]) -> list[Path]:
         found += [path.parent for path in inside] or [folder]
     runs = [folder for folder in found if not any((folder / name).exists() for name in _OF_SEARCHES)]
     return list(dict.fromkeys(runs or found))
+
+
+def _place(run: PastRun) -> tuple[bool, float]:
+    return run.last_validation_accuracy is None, -(run.last_validation_accuracy or 0.0)
 
 
 def _of_end(run: PastRun) -> str:
