@@ -12,13 +12,8 @@ from jaxlr.training.data.download import Source, fetch
 from jaxlr.training.data.idx import load_idx
 from jaxlr.training.data.notes import notes_of
 from jaxlr.training.data.npz import load_digits, load_npy_folder, load_npz
-from jaxlr.training.data.splits import (
-    HELD_OUT_NOTE,
-    Dataset,
-    check_split_arguments,
-    count_classes,
-    split_dataset,
-)
+from jaxlr.training.data.splits import HELD_OUT_NOTE, Dataset, check_split_arguments, count_classes, split_dataset
+from jaxlr.training.data.splits import Split as Split
 
 _IDX_FILES = (
     "train-images-idx3-ubyte.gz",
