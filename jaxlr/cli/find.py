@@ -13,6 +13,7 @@ from rich.table import Table
 from jaxlr.cli import stopping
 from jaxlr.cli.hints import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
+from jaxlr.cli.searching import print_table
 from jaxlr.cli.writing import disk_errors, say
 from jaxlr.errors import NoSuggestion
 from jaxlr.training.runs.config import Task, TrainConfig, to_json
@@ -121,9 +122,7 @@ def _print_result(
     say(answer_line(result))
     print(f"to train with it: {train_command(config, found['schedule'])}")
     if options.table:
-        console.print()
-        console.print(_curve(result))
-        console.print()
+        print_table(("learning rate", "loss", "smoothed", "accuracy"), _curve(result))
         console.print(_answers(result, found, options.mode))
 
 
@@ -162,17 +161,12 @@ def write_result(folder: Path, config: Task, result: "RangeTest", found: dict[st
     plotting.save_figure(result.plot(subtitle=f"{tested}batches of {config.batch_size}"), folder / "range_test.png")
 
 
-def _curve(result: "RangeTest") -> Table:
+def _curve(result: "RangeTest") -> Iterator[list[str]]:
     """Some points of the curve, evenly apart."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("learning rate", "loss", "smoothed", "accuracy"):
-        table.add_column(name, justify="right")
-    points = len(result.learning_rates)
+    points, columns = len(result.learning_rates), (result.losses, result.smoothed, result.metrics)
     for place in sorted({round(row * (points - 1) / (_ROWS - 1)) for row in range(_ROWS)}):
-        columns = (result.losses, result.smoothed, result.metrics)
         figures = ("" if column is None else f"{column[place]:.4g}" for column in columns)
-        table.add_row(f"{result.learning_rates[place]:.2g}", *figures)
-    return table
+        yield [f"{result.learning_rates[place]:.2g}", *figures]
 
 
 def _answers(result: "RangeTest", found: dict[str, Any], mode: str) -> Table:

@@ -179,14 +179,6 @@ def _after(folder: Path) -> str:
     return "the same command starts it again" if discard(folder) else _go_on(folder)
 
 
-def _announce(run: "Run") -> None:
-    for note in run.notes:
-        say(note)
-    config = run.config
-    where = f"{run.updates:,} updates into {run.folder}/"
-    say(f"{config.data}, {config.optimizer}, {config.schedule}: {where}")
-
-
 def _execute(run: "Run") -> None:
     from jaxlr.training.runs.run import execute
     from jaxlr.training.runs.showing.progress import print_summary, show_progress
@@ -197,7 +189,10 @@ def _execute(run: "Run") -> None:
     try:
         with lost_peers(), disk_errors(lambda: _after(run.folder)):
             if is_first():
-                _announce(run)
+                for note in run.notes:
+                    say(note)
+                where = f"{run.updates:,} updates into {run.folder}/"
+                say(f"{run.config.data}, {run.config.optimizer}, {run.config.schedule}: {where}")
             with progress as watch, stopping.patience() as stop:
                 summary = execute(run, watch=watch, stop=stop)
     except TrainingDiverged as error:

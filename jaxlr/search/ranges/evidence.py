@@ -78,7 +78,7 @@ def compared(losses: np.ndarray, references: np.ndarray) -> np.ndarray:
     steps = np.diff(np.where(finite, references, references[finite].mean()))
     together = steps * np.diff(np.where(finite, losses, losses[finite].mean()))
     # Of the points before alone: an explosion shall not reach back.
-    own, shared = (_of_past(np.append(each[:1], each)) for each in (steps**2, together))
+    own, shared = (_means_around(np.append(each[:1], each), 2 * _NEIGHBOURS, 0) for each in (steps**2, together))
     share = np.clip(np.divide(shared, own, out=np.ones_like(own), where=own > 0.0), 0.0, 1.0)
     with np.errstate(invalid="ignore"):  # infinite on both sides
         return losses - share * references - (1.0 - share) * middle_mean(references[finite])
@@ -95,12 +95,12 @@ def middle_mean(values: np.ndarray) -> float:
     return float(np.sort(values)[cut : len(values) - cut].mean())
 
 
-def _of_past(values: np.ndarray) -> np.ndarray:
-    """The mean of each value and twice as many before it as it has neighbours."""
+def _means_around(values: np.ndarray, before: int, after: int) -> np.ndarray:
+    """The mean of each value, so many before it and so many after it, fewer at the ends."""
     sums = np.concatenate(([0.0], np.cumsum(values)))
     places = np.arange(len(values))
-    first = np.maximum(0, places - 2 * _NEIGHBOURS)
-    return (sums[places + 1] - sums[first]) / (places + 1 - first)
+    first, last = np.maximum(0, places - before), np.minimum(len(values), places + after + 1)
+    return (sums[last] - sums[first]) / (last - first)
 
 
 def finite_points(values: np.ndarray) -> int:
@@ -148,12 +148,4 @@ def local_noise(values: np.ndarray) -> np.ndarray:
     if len(values) < 3:
         return np.full(len(values), np.inf)
     squares = (values[:-2] - 2.0 * values[1:-1] + values[2:]) ** 2 / 6.0
-    return np.sqrt(_of_neighbours(np.concatenate((squares[:1], squares, squares[-1:]))))
-
-
-def _of_neighbours(values: np.ndarray) -> np.ndarray:
-    """The mean of each value and its neighbours, fewer at the ends."""
-    sums = np.concatenate(([0.0], np.cumsum(values)))
-    first = np.maximum(0, np.arange(len(values)) - _NEIGHBOURS)
-    last = np.minimum(len(values), np.arange(len(values)) + _NEIGHBOURS + 1)
-    return (sums[last] - sums[first]) / (last - first)
+    return np.sqrt(_means_around(np.concatenate((squares[:1], squares, squares[-1:])), _NEIGHBOURS, _NEIGHBOURS))

@@ -92,9 +92,8 @@ def _is_batched(name: str, schedule: Schedule) -> bool:
     if lengths == {(0,)}:
         raise ValueError(f"{name} must hold at least one schedule, got an empty batch")
     if not _evaluates(jax.vmap(lambda each: each(0)), schedule):
-        raise ValueError(
-            f"{name} must have one batch axis, in front; got leaves of shapes {_listed(_shapes(schedule))}"
-        )
+        shapes = _listed({np.shape(leaf) for leaf in jax.tree.leaves(schedule)})
+        raise ValueError(f"{name} must have one batch axis, in front; got leaves of shapes {shapes}")
     return True
 
 
@@ -111,10 +110,6 @@ def _rows(name: str, schedule: Schedule) -> list[Schedule]:
     leaves, structure = jax.tree.flatten(schedule)
     host = [np.asarray(leaf) for leaf in leaves]
     return [jax.tree.unflatten(structure, [leaf[row] for leaf in host]) for row in range(len(host[0]))]
-
-
-def _shapes(schedule: Schedule) -> set[tuple[int, ...]]:
-    return {np.shape(leaf) for leaf in jax.tree.leaves(schedule)}
 
 
 def _listed(shapes: set[tuple[int, ...]]) -> str:

@@ -98,7 +98,9 @@ class Trainer:
         images_on: str = "auto",
     ):
         self._order = check_order(data, batch_size=batch_size, accumulate=accumulate, seed=seed)
-        _check_not_negative(l1=l1, l2=l2)
+        for name, weight in (("l1", l1), ("l2", l2)):
+            if not (weight >= 0 and math.isfinite(weight)):
+                raise ValueError(f"{name} must be at least 0 and finite, got {weight!r}")
         self._skip = leaves.choice("nonfinite", nonfinite, ("stop", "skip")) == "skip"
         self.compile_seconds: float = 0.0
         self._mesh = DataMesh(choose_devices(batch_size, devices))
@@ -289,9 +291,3 @@ class Trainer:
         self.count += int(applied.sum())
         self.skipped += done - int(applied.sum())
         return Updates(count.astype(np.int32), *columns), others
-
-
-def _check_not_negative(**numbers: float) -> None:
-    for name, value in numbers.items():
-        if not (value >= 0 and math.isfinite(value)):
-            raise ValueError(f"{name} must be at least 0 and finite, got {value!r}")

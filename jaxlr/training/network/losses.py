@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -15,29 +16,21 @@ from jaxlr.typing import PyTree
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 
 
-def _squared_error(outputs: jax.Array, labels: jax.Array) -> jax.Array:
-    return optax.losses.squared_error(outputs, _one_hot(outputs, labels)).mean(axis=-1)
+def _of_one_hot(distance: Callable[[jax.Array, jax.Array], jax.Array]) -> Loss:
+    """The mean over the classes of a distance between outputs and one-hot labels."""
 
+    def loss(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+        return distance(outputs, jax.nn.one_hot(labels, outputs.shape[-1], dtype=outputs.dtype)).mean(axis=-1)
 
-def _absolute_error(outputs: jax.Array, labels: jax.Array) -> jax.Array:
-    # optax.losses has none.
-    return jnp.abs(outputs - _one_hot(outputs, labels)).mean(axis=-1)
-
-
-def _smooth_l1(outputs: jax.Array, labels: jax.Array) -> jax.Array:
-    return optax.losses.huber_loss(outputs, _one_hot(outputs, labels), delta=1.0).mean(axis=-1)
-
-
-def _one_hot(outputs: jax.Array, labels: jax.Array) -> jax.Array:
-    return jax.nn.one_hot(labels, outputs.shape[-1], dtype=outputs.dtype)
+    return loss
 
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(
     {
         "cross-entropy": optax.losses.softmax_cross_entropy_with_integer_labels,
-        "mse": _squared_error,
-        "mae": _absolute_error,
-        "smooth-l1": _smooth_l1,
+        "mse": _of_one_hot(optax.losses.squared_error),
+        "mae": _of_one_hot(lambda outputs, targets: jnp.abs(outputs - targets)),  # optax.losses has none
+        "smooth-l1": _of_one_hot(functools.partial(optax.losses.huber_loss, delta=1.0)),
     }
 )
 

@@ -135,9 +135,8 @@ class CNN(nnx.Module):
     ):
         height, width_of_image, channels = _check_image_shape(image_shape)
         _check_integer("classes", classes, minimum=2)
-        _check_integer("width", width)
-        _check_integer("depth", depth)
-        _check_integer("dense", dense)
+        for name, value in (("width", width), ("depth", depth), ("dense", dense)):
+            _check_integer(name, value)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {dropout!r}")
         if downsample not in get_args(Downsample):

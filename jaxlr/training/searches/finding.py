@@ -73,8 +73,7 @@ def find_rates(
       [0.0001, 0.001, 0.01, 0.1, 1.0]
     """
     leaves.choice("mode", mode, ("ramp", "constant"))
-    rows = order_of(config, data).indices(0, num_rates if mode == "ramp" else hold)
-    rows = rows.reshape(-1, config.batch_size)
+    rows = order_of(config, data).indices(0, num_rates if mode == "ramp" else hold).reshape(-1, config.batch_size)
     batches = data.train.images[rows], data.train.labels[rows]
     parameters, variables = initial_network(config, data) if network is None else network
     objective = make_objective(nnx.graphdef(make_model(config, data)), loss_by_name(config.loss), config.l1, config.l2)

@@ -12,7 +12,7 @@ from jaxlr.training.loop import hosts
 from jaxlr.training.loop.items import EpochEnd, Item
 from jaxlr.training.loop.trainer import Trainer
 from jaxlr.training.runs.config import TrainConfig
-from jaxlr.training.runs.records.metrics import NoRecords, Records
+from jaxlr.training.runs.records.metrics import NoRecords, Records, finite
 from jaxlr.training.runs.records.position import Position
 
 if TYPE_CHECKING:
@@ -81,9 +81,12 @@ class Saving:
             metrics_bytes=records.sync(),
             seconds=self._clock.seconds(),
         )
-        self._open().save(
-            self._trainer.state, position, validation_accuracy=accuracy if math.isfinite(accuracy) else None
-        )
+        if self._checkpoints is None:
+            # Orbax takes a second to import: a short run does without.
+            from jaxlr.training.runs.saving.checkpoints import Checkpoints
+
+            self._checkpoints = Checkpoints(self._folder, keep=self._keep)
+        self._checkpoints.save(self._trainer.state, position, validation_accuracy=finite(accuracy))
         self._saved = time.monotonic()
 
     def save_end(self, records: Records | NoRecords, last: EpochEnd) -> None:
@@ -110,11 +113,3 @@ class Saving:
         """Ends the threads that write."""
         if self._checkpoints is not None:
             self._checkpoints.close()
-
-    def _open(self) -> Checkpoints:
-        if self._checkpoints is None:
-            # Orbax takes a second to import: a short run does without.
-            from jaxlr.training.runs.saving.checkpoints import Checkpoints
-
-            self._checkpoints = Checkpoints(self._folder, keep=self._keep)
-        return self._checkpoints
