@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, decayed, known_rate
+from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, decayed
+from jaxlr.dialects.rates import known_rate
 from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, number
 from jaxlr.transforms.link import Step, link, link_state
@@ -68,7 +69,7 @@ def Ftrl(
     References:
       McMahan and others, Ad Click Prediction: a View from the Trenches, 2013
     """
-    rate = known_rate(learning_rate, "Keras' Ftrl has it inside of its sums")
+    rate = known_rate("learning_rate", learning_rate, "Keras' Ftrl has it inside of its sums")
     numbers = {
         "initial_accumulator_value": initial_accumulator_value,
         "l1_regularization_strength": l1_regularization_strength,

@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, checked_betas, known_rate, of_decayed
-from jaxlr.transforms.assembly import unless_zero
+from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, checked_betas, of_decayed
+from jaxlr.dialects.rates import capped, known_rate
 from jaxlr.transforms.describing import described
 from jaxlr.transforms.groups import paths
 from jaxlr.transforms.groups.masks import both
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, at_count, choice, number, number_or_schedule
+from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number, number_or_schedule
 from jaxlr.transforms.moments.adam import scale_by_adam
 from jaxlr.transforms.moments.factored import scale_by_factored_rms
 from jaxlr.transforms.moments.momentum import scale_by_momentum
@@ -109,7 +109,7 @@ def Adafactor(
       Shazeer and Stern, Adafactor: Adaptive Learning Rates with Sublinear Memory Cost, 2018, arXiv:1804.04235
     """
     choice("relative_step", relative_step, (False, True))
-    rate = known_rate(learning_rate, "Keras' Adafactor caps the rate at 1 / sqrt(t)")
+    rate = known_rate("learning_rate", learning_rate, "Keras' Adafactor caps the rate at 1 / sqrt(t)")
     least = number("epsilon_1", epsilon_1, minimum=0.0)
     size = widened(optax.scale_by_param_block_rms(number("epsilon_2", epsilon_2, minimum=0.0)))
     links = [
@@ -117,7 +117,7 @@ def Adafactor(
         optax.clip_by_block_rms(number("clip_threshold", clip_threshold, above=0.0)),
         of_decayed(size, learning_rate, weight_decay, others.get("mask")),
     ]
-    return chain(links, lambda n: jnp.minimum(rate(n), 1.0 / _root(n)), _uncapped(weight_decay, rate), others)
+    return chain(links, *capped(rate, weight_decay), others)
 
 
 @described
@@ -214,19 +214,3 @@ def _split(excluded: Sequence[str]) -> tuple[Selection, Selection]:
         return jax.tree_util.tree_map_with_path(is_muons, params)
 
     return matrices, lambda params: jax.tree.map(lambda chosen: not chosen, matrices(params))
-
-
-def _uncapped(weight_decay: NumberOrSchedule | None, rate: Callable[[Any], Any]) -> NumberOrSchedule | None:
-    """What decays by the whole rate, beside a rate that is capped."""
-    if unless_zero(weight_decay) is None:
-        return None
-    decay = number_or_schedule("weight_decay", weight_decay, minimum=0.0)
-
-    def uncapped(count: Any) -> Any:
-        return at_count("weight_decay", decay, count) * jnp.maximum(1.0, rate(count) * _root(count))
-
-    return uncapped
-
-
-def _root(count: Any) -> Any:
-    return jnp.sqrt(jnp.asarray(count, jnp.float32) + 1.0)

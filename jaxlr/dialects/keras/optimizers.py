@@ -25,16 +25,12 @@ from typing import Unpack
 
 import optax
 
+from jaxlr import transforms
 from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, checked_betas
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.assembly import unless_zero
 from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
-from jaxlr.transforms.moments.adam import scale_by_adam
-from jaxlr.transforms.moments.adamax import scale_by_adamax
-from jaxlr.transforms.moments.momentum import scale_by_momentum
-from jaxlr.transforms.moments.nadam import scale_by_nadam
-from jaxlr.transforms.moments.rms import scale_by_rmsprop
 from jaxlr.transforms.wrappers.precision import widened
 
 
@@ -67,7 +63,7 @@ def SGD(
     """
     share = hyperparameters.number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
     hyperparameters.choice("nesterov", nesterov, (False, True))
-    link = None if unless_zero(momentum) is None else scale_by_momentum(share, nesterov=nesterov)
+    link = None if unless_zero(momentum) is None else transforms.scale_by_momentum(share, nesterov=nesterov)
     return chain([], learning_rate, weight_decay, others, link)
 
 
@@ -99,9 +95,9 @@ def RMSprop(
       [-1.0, 1.0]
     """
     rho = hyperparameters.number_or_schedule("rho", rho, minimum=0.0, below=1.0)
-    root = scale_by_rmsprop(rho, eps=_epsilon(epsilon), eps_in_sqrt=True, centered=centered)
+    root = transforms.scale_by_rmsprop(rho, eps=_epsilon(epsilon), eps_in_sqrt=True, centered=centered)
     share = hyperparameters.number_or_schedule("momentum", momentum, minimum=0.0, below=1.0)
-    link = None if unless_zero(momentum) is None else scale_by_momentum(share)
+    link = None if unless_zero(momentum) is None else transforms.scale_by_momentum(share)
     return chain([root], learning_rate, weight_decay, others, link)
 
 
@@ -138,7 +134,7 @@ def Adam(
     """
     b1, b2 = checked_betas(beta_1, beta_2)
     hyperparameters.choice("amsgrad", amsgrad, (False, True))
-    link = scale_by_adam(b1, b2, eps=_epsilon(epsilon), eps_mode="hat", amsgrad="raw" if amsgrad else False)
+    link = transforms.scale_by_adam(b1, b2, eps=_epsilon(epsilon), eps_mode="hat", amsgrad="raw" if amsgrad else False)
     return chain([link], learning_rate, weight_decay, others)
 
 
@@ -203,7 +199,7 @@ def Nadam(
       -1.0628
     """
     b1, b2 = checked_betas(beta_1, beta_2)
-    link = scale_by_nadam(b1, b2, eps=_epsilon(epsilon), momentum_decay=1.0)
+    link = transforms.scale_by_nadam(b1, b2, eps=_epsilon(epsilon), momentum_decay=1.0)
     return chain([link], learning_rate, weight_decay, others)
 
 
@@ -234,7 +230,7 @@ def Adamax(
       [-0.5, 0.75]
     """
     b1, b2 = checked_betas(beta_1, beta_2)
-    link = scale_by_adamax(b1, b2, eps=_epsilon(epsilon), eps_mode="outside")
+    link = transforms.scale_by_adamax(b1, b2, eps=_epsilon(epsilon), eps_mode="outside")
     return chain([link], learning_rate, weight_decay, others)
 
 

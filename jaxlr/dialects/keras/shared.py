@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict, cast
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from jaxlr.arguments import meant
+from jaxlr.dialects.rates import known_rate
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.assembly import assemble, unless_zero
 from jaxlr.transforms.clipping import clip_by_global_norm
@@ -69,14 +69,6 @@ def chain(
     )
 
 
-def known_rate(learning_rate: Rate, reason: str) -> Callable[[Any], Any]:
-    """The rate by the count, for a rule that needs it elsewhere than in front of the step; no rule can move it."""
-    if isinstance(learning_rate, Controller):
-        raise TypeError(f"learning_rate must be a number or a schedule, got {learning_rate!r}: {reason}")
-    rate = hyperparameters.number_or_schedule("learning_rate", learning_rate, minimum=0.0)
-    return lambda count: hyperparameters.at_count("learning_rate", rate, jnp.asarray(count, jnp.int32))
-
-
 def checked_betas(beta_1: NumberOrSchedule, beta_2: Number, prefix: str = "") -> tuple[NumberOrSchedule, Number]:
     """Both in [0, 1)."""
     first = hyperparameters.number_or_schedule(f"{prefix}beta_1", beta_1, minimum=0.0, below=1.0)
@@ -99,7 +91,7 @@ def of_decayed(
     """A link without a state that sees the parameters after the weight decay of the same update, as Keras' do."""
     if unless_zero(weight_decay) is None:
         return inner
-    rate = known_rate(learning_rate, "with a weight_decay, Keras measures the parameters after it")
+    rate = known_rate("learning_rate", learning_rate, "with a weight_decay, Keras measures the parameters after it")
 
     def direction(step: Step, moments: object, gradients: PyTree) -> PyTree:
         params = decayed("the optimizer", step, rate, weight_decay, mask)

@@ -7,12 +7,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
-import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms.assembly import assemble, unless_zero
 from jaxlr.transforms.describing import described
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, at_count, choice, number, number_or_schedule
+from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number, number_or_schedule
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.wrappers.parts import real_and_imaginary
 
@@ -74,11 +73,3 @@ def checked_betas(betas: Betas) -> Betas:
         raise TypeError(f"betas must be a pair of numbers, the first of which may be a schedule, got {betas!r}")
     first = number_or_schedule("betas[0]", betas[0], minimum=0.0, below=1.0)
     return first, number("betas[1]", betas[1], minimum=0.0, below=1.0)
-
-
-def rate_at(lr: Rate, reason: str) -> Callable[[Any], Any]:
-    """The rate by the count, for a rule that needs it elsewhere than in front of the step; no rule can move it."""
-    if isinstance(lr, Controller):
-        raise TypeError(f"lr must be a number or a schedule, got {lr!r}: {reason}")
-    known = number_or_schedule("lr", lr, minimum=0.0)
-    return lambda count: at_count("lr", known, jnp.asarray(count, jnp.int32))

@@ -8,16 +8,17 @@ Their arguments are as `optimizers.py` says; neither takes complex parameters, i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxlr.dialects.torch.factories import Optimizer, Rate, factory, rate_at
+from jaxlr.dialects.rates import capped, known_rate
+from jaxlr.dialects.torch.factories import Optimizer, Rate, factory
 from jaxlr.transforms.assembly import assemble, unless_zero
 from jaxlr.transforms.groups import paths
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, at_count, choice, number, number_or_schedule
+from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number, number_or_schedule
 from jaxlr.transforms.moments.factored import scale_by_factored_rms
 from jaxlr.transforms.moments.momentum import scale_by_momentum
 from jaxlr.transforms.moments.orthogonal import orthogonalize, scale_by_shape
@@ -148,25 +149,14 @@ def Adafactor(
     if not isinstance(eps, tuple | list) or len(eps) != 2:
         raise TypeError(f"eps must be a pair of numbers, the first of which may be None, got {eps!r}")
     least = None if eps[0] is None else number("eps[0]", eps[0], minimum=0.0)
-    rate, decay = rate_at(lr, _CAPPED), number_or_schedule("weight_decay", weight_decay, minimum=0.0)
+    rate = known_rate("lr", lr, _CAPPED)
     links = [
         _real(scale_by_factored_rms(number("beta2_decay", beta2_decay, below=0.0), eps=least, eps_mode="least")),
         optax.clip_by_block_rms(number("d", d, minimum=1.0)),
         widened(optax.scale_by_param_block_rms(number("eps[1]", eps[1], minimum=0.0))),
     ]
-
-    def capped(count: Any) -> Any:
-        return jnp.minimum(rate(count), 1.0 / _root(count))
-
-    def uncapped(count: Any) -> Any:
-        return at_count("weight_decay", decay, count) * jnp.maximum(1.0, rate(count) * _root(count))
-
-    shrinking = None if unless_zero(weight_decay) is None else uncapped
-    return assemble(links, capped, weight_decay=shrinking, decoupled=True, maximize=maximize)
-
-
-def _root(count: Any) -> Any:
-    return jnp.sqrt(jnp.asarray(count, jnp.float32) + 1.0)
+    rho, shrinking = capped(rate, number_or_schedule("weight_decay", weight_decay, minimum=0.0))
+    return assemble(links, rho, weight_decay=shrinking, decoupled=True, maximize=maximize)
 
 
 def _real(link: optax.GradientTransformation) -> optax.GradientTransformation:

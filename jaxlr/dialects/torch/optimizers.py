@@ -11,16 +11,8 @@ which torch lets pass. A complex parameter is two real ones, its real and its im
 
 from __future__ import annotations
 
+from jaxlr import transforms
 from jaxlr.dialects.torch.factories import Betas, Optimizer, Rate, chained, checked_betas, factory
-from jaxlr.transforms import (
-    scale_by_adagrad,
-    scale_by_adam,
-    scale_by_adamax,
-    scale_by_momentum,
-    scale_by_nadam,
-    scale_by_radam,
-    scale_by_rmsprop,
-)
 from jaxlr.transforms.assembly import unless_zero
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, number, number_or_schedule
 
@@ -65,7 +57,7 @@ def SGD(
     dampening = number("dampening", dampening)
     if nesterov and (unless_zero(momentum) is None or (isinstance(dampening, float) and dampening != 0.0)):
         raise ValueError(f"nesterov needs a momentum above 0 and a dampening of 0, got {momentum!r} and {dampening!r}")
-    link = scale_by_momentum(share, dampening=dampening, nesterov=nesterov)
+    link = transforms.scale_by_momentum(share, dampening=dampening, nesterov=nesterov)
     return chained([] if unless_zero(momentum) is None else [link], lr, weight_decay, maximize)
 
 
@@ -100,8 +92,8 @@ def RMSprop(
       [-1.0, 1.0]
     """
     alpha = number_or_schedule("alpha", alpha, minimum=0.0, below=1.0)
-    second = scale_by_momentum(number_or_schedule("momentum", momentum, minimum=0.0, below=1.0))
-    link = scale_by_rmsprop(alpha, eps=eps, centered=centered)
+    second = transforms.scale_by_momentum(number_or_schedule("momentum", momentum, minimum=0.0, below=1.0))
+    link = transforms.scale_by_rmsprop(alpha, eps=eps, centered=centered)
     return chained([link] if unless_zero(momentum) is None else [link, second], lr, weight_decay, maximize)
 
 
@@ -140,7 +132,7 @@ def Adam(
       >>> updates.round(5).tolist()
       [0.5, -0.5]
     """
-    link = scale_by_adam(*checked_betas(betas), eps=eps, amsgrad="raw" if amsgrad else False)
+    link = transforms.scale_by_adam(*checked_betas(betas), eps=eps, amsgrad="raw" if amsgrad else False)
     return chained([link], lr, weight_decay, maximize, decoupled_weight_decay)
 
 
@@ -208,7 +200,7 @@ def NAdam(
       >>> updates.round(5).tolist()
       [-0.5, 0.5]
     """
-    link = scale_by_nadam(*checked_betas(betas), eps=eps, momentum_decay=momentum_decay)
+    link = transforms.scale_by_nadam(*checked_betas(betas), eps=eps, momentum_decay=momentum_decay)
     return chained([link], lr, weight_decay, maximize, decoupled_weight_decay)
 
 
@@ -240,7 +232,7 @@ def RAdam(
       >>> updates.round(5).tolist()
       [-1.5, 0.125]
     """
-    link = scale_by_radam(*checked_betas(betas), eps=eps)
+    link = transforms.scale_by_radam(*checked_betas(betas), eps=eps)
     return chained([link], lr, weight_decay, maximize, decoupled_weight_decay)
 
 
@@ -278,7 +270,7 @@ def Adagrad(
     """
     lr_decay = number("lr_decay", lr_decay, minimum=0.0)
     start = number("initial_accumulator_value", initial_accumulator_value, minimum=0.0)
-    link = scale_by_adagrad(eps=eps, initial_total=start, rate_decay=lr_decay)
+    link = transforms.scale_by_adagrad(eps=eps, initial_total=start, rate_decay=lr_decay)
     return chained([link], lr, weight_decay, maximize)
 
 
@@ -309,4 +301,4 @@ def Adamax(
       >>> updates.round(5).tolist()
       [-0.5, 0.5]
     """
-    return chained([scale_by_adamax(*checked_betas(betas), eps=eps)], lr, weight_decay, maximize)
+    return chained([transforms.scale_by_adamax(*checked_betas(betas), eps=eps)], lr, weight_decay, maximize)

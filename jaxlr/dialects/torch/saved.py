@@ -8,39 +8,31 @@ from typing import Any
 
 import numpy as np
 
+from jaxlr import transforms
 from jaxlr.dialects.torch.groups import settings
 from jaxlr.dialects.torch.parameters import Names, Parameter, grouped_parameters
-from jaxlr.transforms import (
-    ScaleByAdagradState,
-    ScaleByAdamaxState,
-    ScaleByAdamState,
-    ScaleByMomentumState,
-    ScaleByNadamState,
-    ScaleByRadamState,
-    ScaleByRmspropState,
-)
 
 # torch's class: {torch's name in a parameter's state: (the link's state here, its field)}. AdamW's dicts are Adam's.
 LINKS: dict[str, dict[str, tuple[type, str]]] = {
-    "SGD": {"momentum_buffer": (ScaleByMomentumState, "buffer")},
+    "SGD": {"momentum_buffer": (transforms.ScaleByMomentumState, "buffer")},
     "RMSprop": {
-        "square_avg": (ScaleByRmspropState, "nu"),
-        "grad_avg": (ScaleByRmspropState, "mu"),
-        "momentum_buffer": (ScaleByMomentumState, "buffer"),
+        "square_avg": (transforms.ScaleByRmspropState, "nu"),
+        "grad_avg": (transforms.ScaleByRmspropState, "mu"),
+        "momentum_buffer": (transforms.ScaleByMomentumState, "buffer"),
     },
     "Adam": {
-        "exp_avg": (ScaleByAdamState, "mu"),
-        "exp_avg_sq": (ScaleByAdamState, "nu"),
-        "max_exp_avg_sq": (ScaleByAdamState, "nu_max"),
+        "exp_avg": (transforms.ScaleByAdamState, "mu"),
+        "exp_avg_sq": (transforms.ScaleByAdamState, "nu"),
+        "max_exp_avg_sq": (transforms.ScaleByAdamState, "nu_max"),
     },
     "NAdam": {
-        "exp_avg": (ScaleByNadamState, "mu"),
-        "exp_avg_sq": (ScaleByNadamState, "nu"),
-        "mu_product": (ScaleByNadamState, "product"),
+        "exp_avg": (transforms.ScaleByNadamState, "mu"),
+        "exp_avg_sq": (transforms.ScaleByNadamState, "nu"),
+        "mu_product": (transforms.ScaleByNadamState, "product"),
     },
-    "RAdam": {"exp_avg": (ScaleByRadamState, "mu"), "exp_avg_sq": (ScaleByRadamState, "nu")},
-    "Adagrad": {"sum": (ScaleByAdagradState, "total")},
-    "Adamax": {"exp_avg": (ScaleByAdamaxState, "mu"), "exp_inf": (ScaleByAdamaxState, "largest")},
+    "RAdam": {"exp_avg": (transforms.ScaleByRadamState, "mu"), "exp_avg_sq": (transforms.ScaleByRadamState, "nu")},
+    "Adagrad": {"sum": (transforms.ScaleByAdagradState, "total")},
+    "Adamax": {"exp_avg": (transforms.ScaleByAdamaxState, "mu"), "exp_inf": (transforms.ScaleByAdamaxState, "largest")},
 }
 
 

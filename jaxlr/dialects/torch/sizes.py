@@ -12,7 +12,8 @@ from typing import Any
 import jax.numpy as jnp
 import optax
 
-from jaxlr.dialects.torch.factories import Optimizer, Rate, chained, factory, rate_at
+from jaxlr.dialects.rates import known_rate
+from jaxlr.dialects.torch.factories import Optimizer, Rate, chained, factory
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, number
 from jaxlr.transforms.moments.rprop import scale_by_rprop
 from jaxlr.transforms.penalties import add_decay_of_all
@@ -150,7 +151,7 @@ def ASGD(
     References:
       Polyak and Juditsky, Acceleration of stochastic approximation by averaging, 1992
     """
-    rate = rate_at(lr, "torch's ASGD has it inside of a power; give the schedule alone")
+    rate = known_rate("lr", lr, "torch's ASGD has it inside of a power; give the schedule alone")
     decay, power = number("lambd", lambd, minimum=0.0), number("alpha", alpha)
     number("t0", t0)
 

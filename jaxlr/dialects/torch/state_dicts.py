@@ -13,32 +13,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxlr import transforms
 from jaxlr.dialects.torch.groups import one_for_each
 from jaxlr.dialects.torch.parameters import Names, Parameter, nearest, path_name
 from jaxlr.dialects.torch.saved import LINKS, Saved, array, read
-from jaxlr.transforms import (
-    AddWeightDecayState,
-    ScaleByAdamaxState,
-    ScaleByAdamState,
-    ScaleByLearningRateState,
-    ScaleByMomentumState,
-    ScaleByNadamState,
-    ScaleByRadamState,
-    hyperparameters,
-)
+from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.groups.paths import Path
 from jaxlr.transforms.hyperparameters import NumberOrSchedule
 from jaxlr.transforms.state import search as states
 from jaxlr.typing import PyTree
 
 _SCALING = tuple({kind: None for row in LINKS.values() for kind, _ in row.values()})
-_COUNTED = (*_SCALING, AddWeightDecayState, ScaleByLearningRateState)
+_COUNTED = (*_SCALING, transforms.AddWeightDecayState, transforms.ScaleByLearningRateState)
 _MOMENTUM: dict[type, str] = {
-    ScaleByMomentumState: "momentum",
-    ScaleByAdamState: "b1",
-    ScaleByNadamState: "b1",
-    ScaleByRadamState: "b1",
-    ScaleByAdamaxState: "b1",
+    transforms.ScaleByMomentumState: "momentum",
+    transforms.ScaleByAdamState: "b1",
+    transforms.ScaleByNadamState: "b1",
+    transforms.ScaleByRadamState: "b1",
+    transforms.ScaleByAdamaxState: "b1",
 }
 _ONE_A_LINK = "mu_product"  # torch keeps it for every parameter, a link here once
 
@@ -242,7 +234,7 @@ def _moments(
 def _one_a_link(field: str, entries: Mapping[str, Mapping[str, Any]]) -> Callable[[Any], Any]:
     """Puts NAdam's product, the same for all parameters of a link, into the link."""
 
-    def load(state: ScaleByNadamState) -> ScaleByNadamState:
+    def load(state: transforms.ScaleByNadamState) -> transforms.ScaleByNadamState:
         names = [path_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(state.mu)]
         values = {float(array(entries[name][field])) for name in names if field in entries[name]}
         if len(values) > 1:
@@ -254,7 +246,7 @@ def _one_a_link(field: str, entries: Mapping[str, Mapping[str, Any]]) -> Callabl
 
 def _with_records(opt_state: PyTree, groups: Sequence[Mapping[str, Any]]) -> Any:
     """The state with the rate and the momentum of torch's groups in the records of the last update."""
-    records: dict[type, str] = {ScaleByLearningRateState: "learning_rate", **_MOMENTUM}
+    records: dict[type, str] = {transforms.ScaleByLearningRateState: "learning_rate", **_MOMENTUM}
     for kind, own in records.items():
         for label in states.find_states(opt_state, kind):
             group = _group_of(label, groups)
@@ -282,7 +274,7 @@ def _momentum(group: Mapping[str, Any]) -> Any:
 
 
 def _own_count(opt_state: PyTree) -> int:
-    counts = {int(state.count) for state in states.find_states(opt_state, ScaleByLearningRateState).values()}
+    counts = {int(state.count) for state in states.find_states(opt_state, transforms.ScaleByLearningRateState).values()}
     if len(counts) != 1:
         raise ValueError(f"the optimizer state must have one count of updates, got {sorted(counts) or 'none'}")
     return counts.pop()
@@ -302,7 +294,7 @@ def _own_moments(opt_state: PyTree, kind: type, own: str) -> dict[str, Any]:
 def _own_groups(
     opt_state: PyTree, groups: Sequence[Mapping[str, Any]], schedule: object, momentum: object, count: int
 ) -> list[dict[str, Any]]:
-    rates = _recorded(opt_state, {ScaleByLearningRateState: "learning_rate"}, groups)
+    rates = _recorded(opt_state, {transforms.ScaleByLearningRateState: "learning_rate"}, groups)
     momenta = _recorded(opt_state, _MOMENTUM, groups)
     schedules = one_for_each("schedule", schedule, groups)
     shares = one_for_each("momentum", momentum, groups)

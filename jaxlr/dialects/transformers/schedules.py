@@ -12,7 +12,6 @@ from jaxlr.dialects.transformers.shared import lengths, wave
 from jaxlr.schedules import Schedule, leaves
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.rate.greedy import Greedy, greedy
-from jaxlr.transforms.rate.plateau import ReduceOnPlateau
 from jaxlr.typing import Length, Scalar
 
 Ramp: TypeAlias = Literal["linear", "cosine", "1-sqrt"]
@@ -141,37 +140,7 @@ def get_inverse_sqrt_schedule(
     )
 
 
-def get_reduce_on_plateau_schedule(
-    lr: NumberOrSchedule,
-    mode: Literal["min", "max"] = "min",
-    factor: Number = 0.1,
-    patience: int = 10,
-    threshold: Number = 1e-4,
-    threshold_mode: Literal["rel", "abs"] = "rel",
-    cooldown: int = 0,
-    min_lr: Number = 0.0,
-    eps: Number = 1e-8,
-) -> ReduceOnPlateau:
-    """The rate, cut when a metric has stopped improving: PyTorch's ReduceLROnPlateau.
-
-    A rule for wherever a learning rate goes; the metric comes from `jaxlr.observe`.
-
-    Args:
-      lr: the rate, or a schedule.
-      mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps: as in `torch.ReduceLROnPlateau`.
-
-    Returns:
-      What `jaxlr.reduce_on_plateau` returns.
-
-    Example:
-      >>> import jax.numpy as jnp
-      >>> import jaxlr
-      >>> from jaxlr.dialects import transformers
-      >>> optimizer = jaxlr.adamw(transformers.get_reduce_on_plateau_schedule(1e-3, factor=0.5, patience=1))
-      >>> state = optimizer.init(jnp.zeros(1))
-      >>> state = jaxlr.observe(state, 0.7)
-    """
-    return ReduceLROnPlateau(lr, mode, factor, patience, threshold, threshold_mode, cooldown, min_lr, eps)
+get_reduce_on_plateau_schedule = ReduceLROnPlateau  # PyTorch's, to which transformers hands its arguments on
 
 
 def get_greedy_schedule(
