@@ -177,7 +177,7 @@ def report(source: Source, schedule: Function, steps: int) -> Comparison:
       3      0.05    0.05      7.5e-10
       4      0.025   0.05      0.025
     """
-    steps = _checked_steps(steps)
+    steps = int(leaves.length("steps", steps))
     if not callable(schedule):
         raise TypeError(f"schedule must be a schedule, or a callable from the update count, got {schedule!r}")
     return Comparison(_rates("source", source, steps), _rates("schedule", schedule, steps), repr(schedule))
@@ -220,7 +220,3 @@ def _number(name: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must give one number for a count, got {value!r}") from None
-
-
-def _checked_steps(steps: int) -> int:
-    return int(leaves.length("steps", steps))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import math
 import re
 import reprlib
@@ -170,6 +172,19 @@ class Keys:
         if not isinstance(value, bool):
             raise ValueError(f"{key} must be true or false, got {shown(value)}{_unsaid(value)}")
         return value
+
+    def argument(self, key: str, parameter: inspect.Parameter, *, minimum: float = -math.inf) -> Any:
+        """An argument of a function, as the annotation says that it is written; `minimum` is that of numbers."""
+        kind = str(parameter.annotation)
+        if kind == "bool":
+            return self.flag(key)
+        if kind.startswith("Literal"):
+            return self.word(key, ast.literal_eval(kind.removeprefix("Literal")))
+        if kind.startswith(("Length", "int")):
+            return self.length(key, minimum=-1 if parameter.default == -1 else 0)
+        if kind.startswith(("Sequence[int]", "Sequence[float]")):
+            return [int(each) if each.is_integer() else each for each in self.numbers(key)]
+        return self.number(key, minimum=minimum)
 
     def one_of(self, *keys: str, what: str) -> str | None:
         """The one of some keys that is there; None without any.

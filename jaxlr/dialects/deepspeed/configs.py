@@ -93,7 +93,7 @@ def _schedule(keys: Keys) -> tuple[Schedule, Schedule | None]:
         if f"scheduler.params.{name}" in keys and name not in parameters:
             raise ValueError(f"{make.__name__} has no argument {name!r}{meant(name, list(parameters)[1:])}")
     said: dict[str, Any] = {
-        name: _read(keys, f"scheduler.params.{name}", str(parameter.annotation), parameter.default)
+        name: keys.argument(f"scheduler.params.{name}", parameter, minimum=0.0)
         for name, parameter in parameters.items()
         if name != "lr" and (f"scheduler.params.{name}" in keys or parameter.default is parameter.empty)
     }
@@ -102,16 +102,6 @@ def _schedule(keys: Keys) -> tuple[Schedule, Schedule | None]:
     rate = keys.number("optimizer.params.lr", usual, minimum=0.0)
     moves = make is schedules.OneCycle and said.get("cycle_momentum", True)
     return make(rate, **said), schedules.one_cycle_momentum(rate, **said) if moves else None
-
-
-def _read(keys: Keys, key: str, annotation: str, default: Any) -> Any:
-    if annotation == "bool":
-        return keys.flag(key)
-    if annotation == "Rise":
-        return keys.word(key, schedules.RISES)
-    if annotation.startswith("Length"):
-        return keys.length(key, minimum=-1 if default == -1 else 0)
-    return keys.number(key, minimum=0.0)
 
 
 def _optimizer(keys: Keys, momentum: Schedule | None) -> tuple[str, dict[str, Argument], dict[str, str]]:

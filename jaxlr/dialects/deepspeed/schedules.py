@@ -11,7 +11,6 @@ from jaxlr.dialects.common import Number, Updates
 from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Scalar
 
-Rise: TypeAlias = Literal["log", "linear"]
 RISES = ("log", "linear")
 _Ways: TypeAlias = "tuple[Length, Length | None]"  # of the way up and of the way down; None for the same
 _LARGEST_MOMENTUM = 0.999
@@ -162,7 +161,7 @@ def WarmupLR(
     warmup_min_lr: Scalar = 0.0,
     warmup_max_lr: Scalar | None = None,
     warmup_num_steps: Length = 1000,
-    warmup_type: Rise = "log",
+    warmup_type: Literal["log", "linear"] = "log",
     last_batch_iteration: Length = -1,
 ) -> Schedule:
     """Up along a logarithm or a straight line, and on at the peak.
@@ -195,7 +194,7 @@ def WarmupDecayLR(
     warmup_min_lr: Scalar = 0.0,
     warmup_max_lr: Scalar = 0.001,
     warmup_num_steps: Length = 1000,
-    warmup_type: Rise = "log",
+    warmup_type: Literal["log", "linear"] = "log",
     last_batch_iteration: Length = -1,
 ) -> Schedule:
     """The warm-up of `WarmupLR`, and down in a straight line to its first rate.
@@ -233,7 +232,7 @@ def WarmupCosineLR(
     warmup_min_ratio: Scalar = 0.0,
     warmup_num_steps: Length = 1000,
     cos_min_ratio: Scalar = 0.0001,
-    warmup_type: Rise = "log",
+    warmup_type: Literal["log", "linear"] = "log",
     last_batch_iteration: Length = -1,
 ) -> Schedule:
     """The warm-up of `WarmupLR`, and down along half a cosine.

@@ -1,7 +1,8 @@
 """fairseq 0.12's schedules of `--lr-scheduler`: tri_stage, polynomial_decay and inverse_sqrt.
 
 The rate stands first, where fairseq has a list of one; then the options by their names and in their order there.
-Lengths are updates; count 0 is fairseq's `step_update(0)`, which its trainer calls before the first update.
+Lengths are updates; count 0 is fairseq's `step_update(0)`, which its trainer calls before the first update. An argument
+of the wrong kind or out of range is a TypeError or ValueError that names it.
 
 The source's defects, and what is done here instead: `tri_stage` divides by 0 without a decay, and cuts the products of
 `phase_ratio` off below, so that a run may lose updates; the first is an error here, the second is as there. It wants

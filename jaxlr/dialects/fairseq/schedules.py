@@ -33,7 +33,7 @@ def tri_stage(
       max_update: updates of the run, for `phase_ratio` alone.
 
     Raises:
-      TypeError, ValueError: a length or share out of range, or `phase_ratio` without `max_update`.
+      ValueError: `phase_ratio` without `max_update`.
 
     Example:
       >>> from jaxlr.dialects import fairseq
@@ -75,9 +75,6 @@ def polynomial_decay(
       power: above 0.
       total_num_update: the count at which the last rate is reached; above `warmup_updates`.
 
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
-
     Example:
       >>> from jaxlr.dialects import fairseq
       >>> rate = fairseq.polynomial_decay(1.0, 2, power=2.0, total_num_update=6)
@@ -105,9 +102,6 @@ def inverse_sqrt(lr: Scalar, warmup_updates: Length = 4000, warmup_init_lr: Scal
       lr: the peak.
       warmup_updates: updates of the rise; an integer, at least 1.
       warmup_init_lr: the first rate; below 0 it is 0.
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
 
     Example:
       >>> from jaxlr.dialects import fairseq

@@ -20,8 +20,9 @@ SIGNS = (
 )
 _OPTIMIZERS = ("adamw", "adam_pax", "sgd", "muon")
 _OLDER = "cosine_learning_rate_final_fraction"
+_ARGUMENTS = inspect.signature(create_learning_rate_schedule).parameters
 _KEYS = (
-    *inspect.signature(create_learning_rate_schedule).parameters,
+    *_ARGUMENTS,
     *(f"adam_{each}" for each in ("b1", "b2", "eps", "eps_root", "weight_decay")),
     *(f"muon_{each}" for each in ("beta", "weight_decay", "consistent_rms")),
     *(_OLDER, "opt_type", "gradient_clipping_threshold", "gradient_accumulation_steps", "adamw_mask", "mu_dtype"),
@@ -92,17 +93,10 @@ def from_config(config: Mapping[str, Any]) -> Recipe:
 def _schedule(keys: Keys) -> Schedule:
     if _OLDER in keys and "learning_rate_final_fraction" in keys:
         raise ValueError(f"learning_rate_final_fraction and {_OLDER}, its older name, must not both be given")
-    final = keys.number(_OLDER if _OLDER in keys else "learning_rate_final_fraction", 0.1, minimum=0.0)
-    return create_learning_rate_schedule(
-        learning_rate=keys.number("learning_rate", 3e-5, minimum=0.0),
-        lr_schedule_type=keys.word("lr_schedule_type", ("cosine", "wsd"), "cosine"),  # pyright: ignore[reportArgumentType]
-        learning_rate_final_fraction=final,
-        wsd_decay_steps_fraction=keys.number("wsd_decay_steps_fraction", 0.1),
-        wsd_decay_style=keys.word("wsd_decay_style", ("linear", "cosine"), "linear"),  # pyright: ignore[reportArgumentType]
-        warmup_steps_fraction=keys.number("warmup_steps_fraction", 0.1),
-        learning_rate_schedule_steps=keys.length("learning_rate_schedule_steps", -1, minimum=-1),
-        steps=keys.length("steps", 150_001, minimum=-1),
-    )
+    said = {name: keys.argument(name, each, minimum=0.0) for name, each in _ARGUMENTS.items() if name in keys}
+    if _OLDER in keys:
+        said["learning_rate_final_fraction"] = keys.number(_OLDER, minimum=0.0)
+    return create_learning_rate_schedule(**said)
 
 
 def _optimizer(keys: Keys) -> tuple[str, dict[str, Argument], list[str]]:

@@ -112,7 +112,5 @@ def get_lr(
     left = common.length("lr_decay_iters", lr_decay_iters) - warm
     if common.known(left) and left < 0:
         raise ValueError(f"lr_decay_iters must be at least warmup_iters, {warmup_iters}, got {lr_decay_iters}")
-    if common.equals(left, 0):
-        return common.in_turn((linear(0.0, peak, warm + 1).shift(1), warm), last=constant(low))
-    fall = cosine(peak, left, end_value=low)
+    fall = constant(low) if common.equals(left, 0) else cosine(peak, left, end_value=low)
     return common.in_turn((linear(0.0, peak, warm + 1).shift(1), warm), last=fall)

@@ -200,19 +200,15 @@ def _made(table: Mapping[str, Any], where: str, peak: float, total: int) -> Sche
             raise ValueError(
                 f"{name} has no argument {key.rpartition('.')[2]!r}{meant(key.rpartition('.')[2], parameters)}"
             )
-    read = {each: _field(keys, f"{where}.{each}", str(p.annotation)) for each, p in parameters.items() if each in said}
+    read = {each: _field(keys, f"{where}.{each}", p) for each, p in parameters.items() if each in said}
     return make(peak, total, **read)
 
 
-def _field(keys: Keys, key: str, annotation: str) -> Any:
+def _field(keys: Keys, key: str, parameter: inspect.Parameter) -> Any:
     """An argument of a scheduler, by what it should be."""
-    if annotation.startswith("int"):
-        return keys.length(key)
-    if annotation.startswith(("float", "Scalar")):
-        return keys.number(key)
-    if annotation.startswith(("Sequence[int]", "Sequence[float]")):
-        numbers = keys.numbers(key)
-        return [int(each) if each.is_integer() else each for each in numbers]
+    annotation = str(parameter.annotation)
+    if annotation.startswith(("int", "float", "Scalar", "Sequence[int]", "Sequence[float]")):
+        return keys.argument(key, parameter)
     value = keys.plain(key)
     if annotation.startswith("OverrideDecay"):
         known = tuple(inspect.signature(composed.OverrideDecay).parameters)

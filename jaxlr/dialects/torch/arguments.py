@@ -8,9 +8,7 @@ from typing import Any, Protocol, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from jaxlr.dialects import common
 from jaxlr.schedules import leaves
-from jaxlr.typing import Length
 
 Function: TypeAlias = "Callable[[Any], Any]"  # of the count
 
@@ -31,11 +29,6 @@ class LiveScheduler(Protocol):
     def optimizer(self) -> LiveOptimizer:
         """The optimizer whose rates it sets."""
         ...
-
-
-def recorded_steps(total_steps: Length) -> int:
-    """The length of a record: known, for it is made at once."""
-    return int(common.length("total_steps", total_steps, minimum=1))
 
 
 def require_function(name: str, function: object) -> None:

@@ -9,8 +9,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from jaxlr.dialects.common import resumed
-from jaxlr.dialects.torch.arguments import recorded_steps
+from jaxlr.dialects.common import known_length, resumed
 from jaxlr.dialects.torch.replay import Rule, absolute, cosine, exact_values, factor, replay, successive
 from jaxlr.schedules import Schedule, join, leaves, table
 from jaxlr.transforms.rate.plateau import ReduceOnPlateau
@@ -212,7 +211,7 @@ def sequence_of(children: Sequence[Child], milestones: Lengths, total_steps: int
         )
     if total_steps is None:
         raise no_formula("SequentialLR", "OneCycleLR", "it overwrites the rate that the first schedule starts from")
-    steps = recorded_steps(total_steps)
+    steps = known_length("total_steps", total_steps, minimum=1)
     last = [child for child in children if child.kind == "OneCycleLR"][-1]
     peaks = {name: last.schedule.arguments[name] for name in ("max_lr", "div_factor", "final_div_factor")}
     rules = [
@@ -230,7 +229,7 @@ def product_of(children: Sequence[Child], total_steps: int | None) -> Schedule:
     if len(children) == 1:
         return first.schedule
     if total_steps is not None and not {child.kind for child in children} <= {*FACTORS.values(), *SHARES.values()}:
-        steps = recorded_steps(total_steps)
+        steps = known_length("total_steps", total_steps, minimum=1)
         base = 0.0 if first.kind in RATES.values() else leaves.plain(first.parts[0])
         return table(replay([child.rule(steps) for child in children], base, steps))
     for kind, schedule in children:

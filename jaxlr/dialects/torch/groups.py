@@ -115,7 +115,7 @@ def settings(name: str, group: Mapping[str, Any]) -> dict[str, Any]:
             f"this is no parameter group of {name} as torch 2.14 writes it: it lacks {', '.join(missing)}; "
             "if it is of an older torch, load it there into torch 2.14 and save it again"
         )
-    return {argument: _plain(group[argument]) for argument in arguments}
+    return {argument: group[argument] for argument in arguments}
 
 
 def _from_group(name: str, group: Mapping[str, Any], rate: object, momentum: object) -> Optimizer:
@@ -130,10 +130,3 @@ def _from_group(name: str, group: Mapping[str, Any], rate: object, momentum: obj
         else:
             raise ValueError(f"momentum must be None for {name}, which has none, got {momentum!r}")
     return FACTORIES[name](**arguments)
-
-
-def _plain(value: Any) -> Any:
-    """A setting with numbers in place of torch's tensors of one number."""
-    if isinstance(value, list | tuple):
-        return tuple(map(_plain, value))
-    return value.item() if hasattr(value, "item") else value

@@ -9,8 +9,9 @@ from typing import Any, cast
 import jax
 import numpy as np
 
+from jaxlr.dialects.common import known_length
 from jaxlr.dialects.torch import cycling, schedulers
-from jaxlr.dialects.torch.arguments import LiveScheduler, recorded_steps
+from jaxlr.dialects.torch.arguments import LiveScheduler
 from jaxlr.dialects.torch.composition import (
     Child,
     ahead,
@@ -171,7 +172,7 @@ def _schedule(scheduler: Any, group: int, total_steps: int | None) -> Found:
     if reason:
         if total_steps is None:
             raise no_formula(name, *reason)
-        steps = recorded_steps(total_steps)
+        steps = known_length("total_steps", total_steps, minimum=1)
         rules = [_rule(scheduler, group, steps)] if name == "SequentialLR" else _rules(scheduler, group, steps)
         return table(replay(rules, _initial(scheduler, group), steps))
     first = _composed(children[0], group)

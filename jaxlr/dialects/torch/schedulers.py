@@ -18,8 +18,8 @@ import numpy as np
 
 from jaxlr import schedules as core
 from jaxlr.dialects import common
-from jaxlr.dialects.common import resumed
-from jaxlr.dialects.torch.arguments import Function, named, recorded_steps, require_function, require_traceable
+from jaxlr.dialects.common import known_length, resumed
+from jaxlr.dialects.torch.arguments import Function, named, require_function, require_traceable
 from jaxlr.schedules import Schedule, leaves
 from jaxlr.transforms import reduce_on_plateau
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
@@ -62,7 +62,8 @@ def LambdaLR(
     require_function("lr_lambda", lr_lambda)
     if total_steps is not None:
         rate = common.signed("lr", lr)
-        return resumed(core.table([rate * float(lr_lambda(n)) for n in range(recorded_steps(total_steps))]), last_epoch)
+        counts = range(known_length("total_steps", total_steps, minimum=1))
+        return resumed(core.table([rate * float(lr_lambda(n)) for n in counts]), last_epoch)
     require_traceable("lr_lambda", lr_lambda, "choose with jnp.where, or give total_steps to record it")
     return resumed(core.custom(named(lr_lambda)) * leaves.number("lr", lr), last_epoch)
 
@@ -101,7 +102,7 @@ def MultiplicativeLR(
             "total_steps must be given for MultiplicativeLR, got None: it is recorded; write LambdaLR with the product "
             "as a formula, or ExponentialLR for a constant factor"
         )
-    factors = [1.0, *(float(lr_lambda(n)) for n in range(1, recorded_steps(total_steps)))]
+    factors = [1.0, *(float(lr_lambda(n)) for n in range(1, known_length("total_steps", total_steps, minimum=1)))]
     return resumed(core.table(np.cumprod(factors)) * leaves.number("lr", lr), last_epoch)
 
 

@@ -25,13 +25,9 @@ from jaxlr.typing import PyTree
 
 _SCALING = tuple({kind: None for row in LINKS.values() for kind, _ in row.values()})
 _COUNTED = (*_SCALING, transforms.AddWeightDecayState, transforms.ScaleByLearningRateState)
-_MOMENTUM: dict[type, str] = {
-    transforms.ScaleByMomentumState: "momentum",
-    transforms.ScaleByAdamState: "b1",
-    transforms.ScaleByNadamState: "b1",
-    transforms.ScaleByRadamState: "b1",
-    transforms.ScaleByAdamaxState: "b1",
-}
+# Where each records its momentum: those with a mean of gradients as b1.
+_MOMENTUM: dict[type, str] = {row["exp_avg"][0]: "b1" for row in LINKS.values() if "exp_avg" in row}
+_MOMENTUM[transforms.ScaleByMomentumState] = "momentum"
 _ONE_A_LINK = "mu_product"  # torch keeps it for every parameter, a link here once
 
 
