@@ -45,7 +45,7 @@ def _keys(name: str, read: Callable[[], Any]) -> dict[str, Any]:
     except RecursionError:
         raise ValueError(f"{name} is nested too deeply to be read") from None
     except ValueError as error:
-        raise ValueError(f"{name}: {_one_line(error)}") from None
+        raise ValueError(f"{name}: {' '.join(str(error).split())}") from None
     if not isinstance(data, dict) or not data:
         raise ValueError(f"{name} must hold keys with values, got {type(data).__name__}")
     return data
@@ -101,7 +101,3 @@ def _refuse_constant(name: str) -> float:
 _READERS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {".json": _json, ".yaml": _yaml, ".yml": _yaml, ".toml": tomllib.loads}
 )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -104,23 +104,16 @@ class Recipe:
         return lines
 
 
-def _written(value: Argument) -> str:
+def _written(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key!r}: {_written(each)}' for key, each in value.items())}}}"
     return qualified(whole(value)) if isinstance(value, Schedule) else repr(value)
 
 
 def _written_groups(groups: ParameterGroups) -> str:
     """The groups as Python, without the arguments that are at their defaults."""
-    said = []
-    for field in dataclasses.fields(groups):
-        value = getattr(groups, field.name)
-        if not value:
-            continue
-        if field.name in ("rates", "weight_decays"):
-            value = f"{{{', '.join(f'{pattern!r}: {_written(each)}' for pattern, each in value.items())}}}"
-            said.append(f"{field.name}={value}")
-        else:
-            said.append(f"{field.name}={value!r}")
-    return f"jaxlr.ParameterGroups({', '.join(said)})"
+    said = {field.name: getattr(groups, field.name) for field in dataclasses.fields(groups)}
+    return f"jaxlr.ParameterGroups({', '.join(f'{name}={_written(value)}' for name, value in said.items() if value)})"
 
 
 def qualified(text: str) -> str:

@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from jaxlr import schedules as core
 from jaxlr.dialects import common
-from jaxlr.dialects.common import Number, Updates
+from jaxlr.dialects.axlearn.curves import line
+from jaxlr.dialects.common import Updates
 from jaxlr.schedules import Schedule, leaves
 from jaxlr.schedules.schedule import as_schedule
 from jaxlr.typing import Length, Scalar
@@ -136,7 +137,7 @@ def warmup_stable_decay(
         raise ValueError(f"decay_begin_step must be at least warmup_steps, {warm}, got {flat}")
     if common.known(end, flat) and end < flat:
         raise ValueError(f"max_step must be at least decay_begin_step, {flat}, got {end}")
-    fall = _line(peak, peak * common.number("alpha", alpha), end - flat)
+    fall = line(peak, peak * common.number("alpha", alpha), end - flat)
     return _from_step_1(common.in_turn((core.constant(peak), flat - warm), last=fall), warm, begin_value)
 
 
@@ -186,7 +187,7 @@ def linear_schedule_with_warmup(
     end = common.length("max_step", max_step)
     if common.known(end, warm) and end < warm:
         raise ValueError(f"max_step must be at least warmup_steps, {warm}, got {end}")
-    return _from_step_1(_line(peak, common.number("end_value", end_value), end - warm), warm, begin_value)
+    return _from_step_1(line(peak, common.number("end_value", end_value), end - warm), warm, begin_value)
 
 
 def _parts(name: str, parts: Sequence[Part]) -> list[Schedule]:
@@ -197,13 +198,6 @@ def _parts(name: str, parts: Sequence[Part]) -> list[Schedule]:
         is_number = not callable(value)
         found.append(core.constant(value) if is_number else as_schedule(f"{name}[{i}]", value))
     return found
-
-
-def _line(first: Number, last: Number, steps: Updates) -> Schedule:
-    """A straight line; where it has no steps, its first value."""
-    if common.equals(steps, 0):
-        return core.constant(first)
-    return core.linear(first, last, common.at_least_one(steps))
 
 
 def _from_step_1(after: Schedule, warm: Updates, begin_value: Scalar) -> Schedule:

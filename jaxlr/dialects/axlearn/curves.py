@@ -40,14 +40,15 @@ def polynomial(
     """
     first, last = common.signed("begin_value", begin_value), common.signed("end_value", end_value)
     start, steps = _span(begin_step, end_step)
-    exponent = common.positive("power", power)
-    if common.equals(steps, 0):
-        return core.constant(first)
-    return common.begun(line(first, last, common.at_least_one(steps), exponent), start)
+    whole = line(first, last, steps, common.positive("power", power))
+    return whole if common.equals(steps, 0) else common.begun(whole, start)
 
 
 def line(first: Number, last: Number, steps: Updates, power: Number = 1) -> Schedule:
-    """From one value to another along a power of the way; a straight line for the power 1."""
+    """From one value to another along a power of the way, straight for 1; without steps, the first value."""
+    if common.equals(steps, 0):
+        return core.constant(first)
+    steps = common.at_least_one(steps)
     if common.equals(power, 1):
         return core.linear(first, last, steps)
     return core.k_decay(first, steps, k=power, end_value=last, shape="linear")

@@ -131,10 +131,10 @@ def _clipping(others: Others) -> list[optax.GradientTransformation]:
 def _one_by_one(link: optax.GradientTransformation) -> optax.GradientTransformation:
     """A link without state, on every array by itself."""
 
-    def update(updates: optax.Updates, params: optax.Params | None) -> optax.Updates:
-        return jax.tree.map(lambda leaf: link.update(leaf, optax.EmptyState())[0], updates)
+    def one(leaf: jax.Array) -> optax.Updates:
+        return link.update(leaf, optax.EmptyState())[0]
 
-    return optax.stateless(update)
+    return optax.stateless(lambda updates, _: jax.tree.map(one, updates))
 
 
 def _refuse(others: Mapping[str, object]) -> None:

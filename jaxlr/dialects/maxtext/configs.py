@@ -93,7 +93,9 @@ def from_config(config: Mapping[str, Any]) -> Recipe:
 def _schedule(keys: Keys) -> Schedule:
     if _OLDER in keys and "learning_rate_final_fraction" in keys:
         raise ValueError(f"learning_rate_final_fraction and {_OLDER}, its older name, must not both be given")
-    said = {name: keys.argument(name, each, minimum=0.0) for name, each in _ARGUMENTS.items() if name in keys}
+    there = {name: each for name, each in _ARGUMENTS.items() if name in keys and name != "steps"}
+    said = {name: keys.argument(name, each, minimum=0.0) for name, each in there.items()}
+    said["steps"] = keys.length("steps", 150_001, minimum=-1)  # -1 leaves it to the other
     if _OLDER in keys:
         said["learning_rate_final_fraction"] = keys.number(_OLDER, minimum=0.0)
     return create_learning_rate_schedule(**said)

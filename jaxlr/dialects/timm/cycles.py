@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Unpack
+from typing import TypeAlias, Unpack
 
 from jaxlr import schedules as core
 from jaxlr.dialects import common
@@ -12,6 +12,8 @@ from jaxlr.dialects.common import Number, Updates
 from jaxlr.dialects.timm.shared import Others, refuse, warmed, warmed_to_its_start
 from jaxlr.schedules import Schedule, leaves
 from jaxlr.typing import Length, Scalar
+
+Curve: TypeAlias = "Callable[[Number, Number, Updates], Schedule]"  # from a first to a last rate in so many updates
 
 
 def CosineLRScheduler(
@@ -53,15 +55,14 @@ def CosineLRScheduler(
       [1.0, 0.5, 0.5, 0.4268, 0.25, 0.0732, 0.0]
     """
     refuse(CosineLRScheduler, others)
-    steps = common.length("t_initial", t_initial, minimum=1)
     k = common.positive("k_decay", k_decay)
 
-    def curve(first: Number, last: Number) -> Schedule:
+    def curve(first: Number, last: Number, steps: Updates) -> Schedule:
         if common.equals(k, 1):
             return core.cosine(first, steps, end_value=last)
         return core.k_decay(first, steps, k=k, end_value=last)
 
-    cycles = _cycles(curve, lr, steps, lr_min, cycle_mul, cycle_decay, cycle_limit)
+    cycles = _cycles(curve, lr, t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit)
     return warmed_to_its_start(cycles, lr, warmup_t, warmup_lr_init, warmup_prefix)
 
 
@@ -100,15 +101,14 @@ def TanhLRScheduler(
       [1.0, 0.982, 0.5, 0.018, 0.0]
     """
     refuse(TanhLRScheduler, others)
-    steps = common.length("t_initial", t_initial, minimum=1)
     if common.known(lb, ub) and not lb < ub:  # pyright: ignore[reportOperatorIssue], known numbers
         raise ValueError(f"lb must be below ub, got lb={lb} and ub={ub}")
 
-    def curve(first: Number, last: Number) -> Schedule:
+    def curve(first: Number, last: Number, steps: Updates) -> Schedule:
         fall = core.tanh(first, steps, end_value=last, lower=lb, upper=ub)
         return common.in_turn((fall, steps), last=core.constant(last)) if common.equals(cycle_limit, 1) else fall
 
-    cycles = _cycles(curve, lr, steps, lr_min, cycle_mul, cycle_decay, cycle_limit)
+    cycles = _cycles(curve, lr, t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit)
     if leaves.flag("warmup_prefix", warmup_prefix):
         return warmed(cycles, lr, warmup_t, warmup_lr_init, warmup_prefix)
     later = common.length("warmup_t", warmup_t)
@@ -147,22 +147,21 @@ def PolyLRScheduler(
       [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
     """
     refuse(PolyLRScheduler, others)
-    steps = common.length("t_initial", t_initial, minimum=1)
     k = common.positive("k_decay", k_decay)
 
-    def curve(first: Number, last: Number) -> Schedule:
+    def curve(first: Number, last: Number, steps: Updates) -> Schedule:
         if common.equals(k, 1):
             return core.polynomial(first, last, power, steps)
         return core.k_decay(first, steps, k=k, end_value=last, power=power, shape="linear")
 
-    cycles = _cycles(curve, lr, steps, lr_min, cycle_mul, cycle_decay, cycle_limit)
+    cycles = _cycles(curve, lr, t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit)
     return warmed_to_its_start(cycles, lr, warmup_t, warmup_lr_init, warmup_prefix)
 
 
 def _cycles(
-    curve: Callable[[Number, Number], Schedule],
+    curve: Curve,
     lr: Scalar,
-    t_initial: Updates,
+    t_initial: Length,
     lr_min: Scalar,
     cycle_mul: Scalar,
     cycle_decay: Scalar,
@@ -170,34 +169,31 @@ def _cycles(
 ) -> Schedule:
     """The curve from a first to a last rate, `cycle_limit` times."""
     first, last = common.number("lr", lr), common.number("lr_min", lr_min)
+    steps = common.length("t_initial", t_initial, minimum=1)
     leaves.factor("cycle_decay", cycle_decay)
     longer = common.positive("cycle_mul", cycle_mul)
     limit = common.length("cycle_limit", cycle_limit)
     if common.equals(limit, 0):
         return core.constant(last)
     if common.equals(limit, 1):
-        return curve(first, last)
+        return curve(first, last, steps)
     if common.known(longer) and longer < 1:
         raise ValueError(f"cycle_mul must be at least 1 where there is more than one cycle, got {cycle_mul}")
-    if common.equals(longer, 1) and isinstance(t_initial, int) and isinstance(limit, int):
-        end = min(t_initial * limit, leaves.LARGEST_LENGTH)
-        return common.in_turn(
-            (_equal_cycles(curve, first, t_initial, last, cycle_decay), end), last=core.constant(last)
-        )
+    if common.equals(longer, 1) and isinstance(steps, int) and isinstance(limit, int):
+        end = min(steps * limit, leaves.LARGEST_LENGTH)
+        return common.in_turn((_equal_cycles(curve, first, steps, last, cycle_decay), end), last=core.constant(last))
     if common.equals(cycle_decay, 1) or common.equals(last, 0):
         return core.with_restarts(
-            curve(first, last), t_initial, t_mul=longer, m_mul=cycle_decay, limit=limit, end_value=last
+            curve(first, last, steps), steps, t_mul=longer, m_mul=cycle_decay, limit=limit, end_value=last
         )
-    peaks = core.with_restarts(curve(first, 0.0), t_initial, t_mul=longer, m_mul=cycle_decay, limit=limit)
-    floor = core.with_restarts(curve(0.0, last), t_initial, t_mul=longer, limit=limit, end_value=last)
+    peaks = core.with_restarts(curve(first, 0.0, steps), steps, t_mul=longer, m_mul=cycle_decay, limit=limit)
+    floor = core.with_restarts(curve(0.0, last, steps), steps, t_mul=longer, limit=limit, end_value=last)
     return peaks + floor
 
 
-def _equal_cycles(
-    curve: Callable[[Number, Number], Schedule], first: Number, t_initial: int, last: Number, cycle_decay: Scalar
-) -> Schedule:
+def _equal_cycles(curve: Curve, first: Number, steps: int, last: Number, cycle_decay: Scalar) -> Schedule:
     """The same without end, for cycles of one length: a smaller program."""
     if common.equals(cycle_decay, 1):
-        return curve(first, last).repeat(t_initial)
-    peaks = curve(first, 0.0).repeat(t_initial) * core.step_decay(1.0, cycle_decay, t_initial)
-    return peaks if common.equals(last, 0) else peaks + curve(0.0, last).repeat(t_initial)
+        return curve(first, last, steps).repeat(steps)
+    peaks = curve(first, 0.0, steps).repeat(steps) * core.step_decay(1.0, cycle_decay, steps)
+    return peaks if common.equals(last, 0) else peaks + curve(0.0, last, steps).repeat(steps)

@@ -265,7 +265,7 @@ def _plateau(scheduler: Any, group: int, total_steps: int | None) -> Found:
 
 def _cyclic_arguments(scheduler: Any, group: int) -> dict[str, Any]:
     up = scheduler.total_size * scheduler.step_ratio
-    sizes = {"step_size_up": round(up), "step_size_down": round(scheduler.total_size - up)}
+    sizes: dict[str, float] = {"step_size_up": round(up), "step_size_down": round(scheduler.total_size - up)}
     if abs(up - sizes["step_size_up"]) > 1e-6 * up or scheduler.total_size != sum(sizes.values()):
         raise ValueError(
             f"step_size_up and step_size_down of CyclicLR must be whole numbers, got {up:g} and "
@@ -273,6 +273,9 @@ def _cyclic_arguments(scheduler: Any, group: int) -> dict[str, Any]:
         )
     if sizes["step_size_up"] == sizes["step_size_down"]:
         del sizes["step_size_down"]
+    if scheduler.cycle_momentum:
+        low, high = scheduler.base_momentums[group], scheduler.max_momentums[group]
+        sizes |= {"base_momentum": float(low), "max_momentum": float(high)}
     return {
         "lr": _base(scheduler, group),
         "base_lr": _base(scheduler, group),
@@ -282,7 +285,6 @@ def _cyclic_arguments(scheduler: Any, group: int) -> dict[str, Any]:
         "gamma": scheduler.gamma,
         "scale_fn": scheduler._scale_fn_custom,
         "scale_mode": "cycle" if scheduler.scale_mode == "cycle" else "iterations",
-        **_momenta(scheduler, group),
     }
 
 
@@ -310,13 +312,6 @@ def _anneal_strategy(scheduler: Any) -> str:
     if hasattr(scheduler, "_anneal_func_type"):
         return scheduler._anneal_func_type
     return "linear" if "linear" in scheduler.anneal_func.__name__ else "cos"
-
-
-def _momenta(scheduler: Any, group: int) -> dict[str, float]:
-    if not scheduler.cycle_momentum:
-        return {}
-    low, high = scheduler.base_momentums[group], scheduler.max_momentums[group]
-    return {"base_momentum": float(low), "max_momentum": float(high)}
 
 
 _READERS: dict[str, _Reader] = {
