@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from jaxlr.numerics.wide import Wide
+from jaxlr.schedules.outline import UNKNOWN, Outline
 from jaxlr.schedules.position import Position
 
 _Factory = TypeVar("_Factory", bound=Callable[..., Any])
@@ -47,6 +48,8 @@ class Family:
     lengths: tuple[str, ...] = ()  # of parts that `moved` makes longer or shorter
     moved: Callable[[Any, Any, Position], Any] | None = None  # the new schedule, whose rate goes on from the old one's
     steady: bool = False  # it has one rate, from which any curve may go on
+    # What is known of the rates, from the numbers as the host has them and the outlines of its schedules.
+    outline: Callable[[SimpleNamespace], Outline] = lambda a: UNKNOWN
     infix: str | None = None  # an operator: printed and written between its two operands
     method: bool = False  # printed and written as a method of its schedule
     repeats_itself: bool = False  # what is left of the curve is the curve again, from a lower rate

@@ -422,6 +422,19 @@ def printed(leaf: Any) -> str:
     return f"[{', '.join(map(repr, first))}, ..., {last[0]!r}]"
 
 
+def rank(leaf: Any) -> int:
+    """0 for a number, 1 for a list of them; more where there is one for each of a batch."""
+    return max(np.ndim(part) for part in jax.tree.leaves(leaf))
+
+
+def nearly(leaf: Any) -> Any:
+    """A leaf as a Python number or an array of them, without a search for the shortest digits."""
+    if isinstance(leaf, Ramp):
+        return plain(leaf)
+    value = _decoded(leaf) if isinstance(leaf, Number | Factor) else np.asarray(plain(leaf))
+    return value if np.ndim(value) else value.item()
+
+
 def plain(leaf: Any) -> Any:
     """A leaf as a Python number, or a list of them."""
     if isinstance(leaf, Length | Offset):

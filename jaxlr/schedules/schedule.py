@@ -18,6 +18,7 @@ from jaxlr.numerics.fusion import fused_if_small, isolated
 from jaxlr.numerics.wide import Wide
 from jaxlr.schedules import leaves, printing
 from jaxlr.schedules.family import RECORDS, Cycle, Family, fact
+from jaxlr.schedules.outline import UNKNOWN, Outline
 from jaxlr.schedules.position import Position
 from jaxlr.typing import Count, Length, Scalar
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FUNCTION_REMEDY = "wrap a function of the count, such as Optax's schedules, in jaxlr.custom(...)"
 DYNAMIC = object()
+_LISTS = ("values", "milestones", "boundaries", "decay_rate", "batch_size")  # one number of another is rank 0
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -97,6 +99,11 @@ class Schedule:
         return self._formula(position, **{name: leaves.decoded(value) for name, value in self.arguments.items()})
 
     @property
+    def holds_functions(self) -> bool:
+        """Whether a function of a user is in it, of which only a run tells anything."""
+        return bool(self._functions)
+
+    @property
     def name(self) -> str:
         """The family's name."""
         return self._formula.__name__.removeprefix("_")
@@ -153,6 +160,22 @@ class Schedule:
           [cosine(init_value=0.1, decay_steps=100)]
         """
         return _schedules_in(self.arguments.values())
+
+    def outline(self) -> Outline:
+        """What the host knows of its rates without running it: nothing where a number is traced, or a list of several.
+
+        Example:
+          >>> import jaxlr, numpy as np
+          >>> line = (0.5 - jaxlr.linear(0.0, 1.0, 10)).outline()
+          >>> line.turns.tolist(), [round(bound.item(), 4) for bound in line.at(np.array([10]))]
+          ([0, 10], [-0.5, -0.5])
+        """
+        numbers: dict[str, Any] = {}
+        for name, value in self.arguments.items():
+            if leaves.is_leaf(value) and not (leaves.is_known(value) and leaves.rank(value) <= (name in _LISTS)):
+                return UNKNOWN
+            numbers[name] = _for_outline(value)
+        return self.family.outline(SimpleNamespace(**numbers))
 
     def _plain(self) -> SimpleNamespace:
         """The arguments as Python numbers, words and schedules."""
@@ -352,6 +375,14 @@ def _as_count(count: Any) -> Any:
     if index is None or isinstance(count, bool):
         raise TypeError(f"count must be an integer, got {count!r}; a count of updates is never a fraction")
     return np.int32(min(max(index, 0), leaves.LARGEST_LENGTH))
+
+
+def _for_outline(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_for_outline(each) for each in value]
+    if isinstance(value, Schedule):
+        return value.outline()
+    return leaves.nearly(value) if leaves.is_leaf(value) else value
 
 
 def _is_schedule(value: Any) -> bool:

@@ -11,7 +11,7 @@ import optax
 
 from jaxlr.transforms.coupling import Coupling, Told, checked, needs_rate, rates_in, scaled, with_rate
 from jaxlr.transforms.groups.masks import Mask
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number_or_schedule
+from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice
 from jaxlr.transforms.penalties import decay_link
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
@@ -71,8 +71,7 @@ def assemble(
     after = [rate] if momentum is None else [rate, momentum]
     if weight_decay is None:
         return in_float32(optax.chain(*turned, *links, *after))
-    shrinking = number_or_schedule("weight_decay", weight_decay, minimum=0.0)
-    decay = decay_link(shrinking, mask=mask, coupling=coupling, peak=peak, cautious=cautious)
+    decay = decay_link(weight_decay, least=0.0, mask=mask, coupling=coupling, peak=peak, cautious=cautious)
     if not decoupled:
         return in_float32(optax.chain(*turned, decay, *links, *after))
     if momentum is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -17,10 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxlr.schedules import Schedule
 from jaxlr.schedules.leaves import StoredLeaf
+from jaxlr.schedules.outline import UNKNOWN
 
 Number = jax.typing.ArrayLike
 NumberOrSchedule = Number | Callable[[Any], Number]
+_MOST_COUNTS = 16  # at which a schedule is run to see whether it is a rate
+_ROUNDING = 2.0**-36  # of the largest rate
 
 
 def number(
@@ -41,8 +45,70 @@ def number(
 
 
 def number_or_schedule(name: str, value: Any, *, minimum: float = -math.inf, below: float = math.inf) -> Any:
-    """`value`, if it is a callable of the update count, or a number as above."""
-    return value if callable(value) else number(name, value, minimum=minimum, below=below)
+    """`value`, if it is a callable of the update count, or a number as above.
+
+    A schedule of jaxlr is refused for what it surely gives at one of the counts where its curve turns.
+    """
+    if not callable(value):
+        return number(name, value, minimum=minimum, below=below)
+    if isinstance(value, Schedule):
+        require_outline(name, value, minimum=minimum, below=below)
+    return value
+
+
+def require_outline(name: str, schedule: Schedule, *, minimum: float, below: float = math.inf) -> None:
+    """Raises for a schedule that is known by its numbers, which may lie on a device, to leave a range; runs nothing."""
+    turns, low, high = _outline(schedule)
+    for out, rates in ((high < minimum, high), (low >= below, low)):
+        if out.any():
+            raise ValueError(_at(name, turns[out][0], rates[out][0], minimum, below))
+
+
+def require_start(
+    name: str, value: NumberOrSchedule, count: jax.Array, *, minimum: float, below: float = math.inf
+) -> None:
+    """Raises for a function of the count whose first rate is known to leave a range, under jit too.
+
+    A schedule of jaxlr is run at the counts of which its outline leaves that open; under jit if it holds functions.
+
+    Args:
+      name, value, minimum, below: as for `number_or_schedule`.
+      count: 0 as `init` has it: traced under jit.
+    """
+    if not callable(value):
+        return
+    counts: Sequence[Any] = [0]
+    if isinstance(value, Schedule):
+        if (isinstance(count, Tracer) and not value.holds_functions) or _has(value, Tracer):
+            return
+        turns, low, high = _outline(value)
+        largest = max(map(abs, filter(math.isfinite, [*low, *high])), default=0.0)
+        rounding = high - low <= _ROUNDING * largest  # what is left of 0 is 0
+        counts = turns[((low < minimum) & ~rounding) | (high >= below)][:_MOST_COUNTS].tolist()
+    with jax.ensure_compile_time_eval():
+        rates = [at_count(name, value, jnp.asarray(each, jnp.int32)) for each in counts]
+    for each, rate in zip(counts, rates, strict=True):
+        if not isinstance(rate, Tracer) and not (minimum <= float(rate) < below and math.isfinite(float(rate))):
+            raise ValueError(_at(name, each, float(rate), minimum, below))
+
+
+def _outline(schedule: Schedule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The counts where a schedule turns, and the bounds of its rates there."""
+    try:
+        outline = (jax.device_get(schedule) if _has(schedule, jax.Array) else schedule).outline()
+        low, high = outline.at(outline.turns)
+    except RecursionError:  # too deep to look at; where it is too deep to run, that is said there
+        outline = UNKNOWN
+        low, high = outline.at(outline.turns)
+    return outline.turns, low, high
+
+
+def _has(schedule: Schedule, kind: type) -> bool:
+    return any(isinstance(leaf, kind) for leaf in jax.tree.leaves(schedule))
+
+
+def _at(name: str, count: Any, rate: float, minimum: float, below: float) -> str:
+    return f"{name} at count {count} must be {_range(minimum, -math.inf, below)}, got {rate:g}"
 
 
 def at_count(name: str, value: NumberOrSchedule, count: jax.Array) -> jax.Array:
@@ -67,6 +133,13 @@ class Hyperparameter:
 
     name: str
     value: Any  # checked
+    minimum: float = -math.inf
+    below: float = math.inf
+
+    def first(self, count: jax.Array) -> jax.Array:
+        """Its value at count 0, checked where it is known."""
+        require_start(self.name, self.value, count, minimum=self.minimum, below=self.below)
+        return self.at(count)
 
     def at(self, count: jax.Array) -> jax.Array:
         """Its value at a count, as a new float32 scalar."""
@@ -79,7 +152,12 @@ class Hyperparameter:
 
 def share(name: str, value: NumberOrSchedule) -> Hyperparameter:
     """What stays of a running mean: a number in [0, 1), or a schedule."""
-    return Hyperparameter(name, number_or_schedule(name, value, minimum=0.0, below=1.0))
+    return hyperparameter(name, value, minimum=0.0, below=1.0)
+
+
+def hyperparameter(name: str, value: NumberOrSchedule, *, minimum: float, below: float = math.inf) -> Hyperparameter:
+    """A number or a schedule within a range."""
+    return Hyperparameter(name, number_or_schedule(name, value, minimum=minimum, below=below), minimum, below)
 
 
 def choice(name: str, value: Any, options: tuple[Any, ...]) -> Any:

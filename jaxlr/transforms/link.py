@@ -101,7 +101,7 @@ def link(
 
     def init(params: optax.Params) -> Any:
         count = jnp.zeros([], jnp.int32)
-        numbers = {field: each.at(count) for field, each in recorded.items()}
+        numbers = {field: each.first(count) for field, each in recorded.items()}
         return place_like(params, state(count=count, **numbers, **start(params)))
 
     def update(

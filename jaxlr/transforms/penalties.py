@@ -128,14 +128,18 @@ def add_weight_decay(
 
 
 def decay_link(
-    weight_decay: NumberOrSchedule, *, mask: Mask, coupling: Coupling, peak: Number | None, cautious: bool
+    weight_decay: NumberOrSchedule,
+    *,
+    mask: Mask,
+    coupling: Coupling,
+    peak: Number | None,
+    cautious: bool,
+    least: float = -math.inf,
 ) -> optax.GradientTransformationExtraArgs:
     """The link of the decay alone, which for "corrected" must be told the rate."""
     peak = couplings.checked(coupling, peak, cautious)
-    least = 0.0 if cautious or coupling != "rate" else -math.inf
-    given = hyperparameters.number_or_schedule("weight_decay", weight_decay, minimum=least)
-    decay = Hyperparameter("weight_decay", given)
-
+    least = 0.0 if cautious or coupling != "rate" else least
+    decay = hyperparameters.hyperparameter("weight_decay", weight_decay, minimum=least)
     way = _Way(mask, coupling, peak, cautious)
     plain = _decaying(decay, way)
 
@@ -178,6 +182,10 @@ class _OfGroups:
     base: Hyperparameter
     groups: Any  # a tree of Decay
     before: Any = None  # the record, for a group of which no parameter has an update
+
+    def first(self, count: jax.Array) -> dict[str, jax.Array]:
+        """Each weight decay at count 0, checked where it is known."""
+        return {group.name: (group.own or self.base).first(count) for group in jax.tree.leaves(self.groups)}
 
     def at(self, count: jax.Array) -> dict[str, jax.Array]:
         """Each weight decay at a count."""

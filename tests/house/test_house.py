@@ -26,6 +26,7 @@ ORDER = [
     "numerics",
     "schedules.position",
     "schedules.leaves",
+    "schedules.outline",
     "schedules.family",
     "schedules.printing",
     "schedules.schedule",

@@ -13,9 +13,10 @@ from jax import lax
 from jaxlr.numerics import elementary
 from jaxlr.numerics.wide import Wide, constant, frexp, less, saturating_product, saturating_sum, where
 from jaxlr.numerics.wide import alike as same_shape
-from jaxlr.schedules import leaves
+from jaxlr.schedules import leaves, outline
 from jaxlr.schedules.composition.groups import alike
 from jaxlr.schedules.family import Cycle, family
+from jaxlr.schedules.outline import Outline
 from jaxlr.schedules.position import Position
 from jaxlr.schedules.schedule import FUNCTION_REMEDY, Schedule, as_schedule
 from jaxlr.typing import Length, Scalar
@@ -45,7 +46,12 @@ def _here(a: SimpleNamespace, position: Position) -> Position:
     return position
 
 
-@family(infix="*", end=_last_end, inner=_here)
+@family(
+    infix="*",
+    end=_last_end,
+    inner=_here,
+    outline=lambda a: outline.combined(a.left, a.right, outline.product),
+)
 def product(left: Scalar | Schedule, right: Scalar | Schedule) -> Schedule:
     """left(n) * right(n)."""
     return Schedule(_product, left=_operand(left), right=_operand(right))
@@ -55,7 +61,7 @@ def _product(position: Position, left: Any, right: Any) -> Wide:
     return saturating_product(_at(left, position), _at(right, position))
 
 
-@family(infix="+", end=_last_end, inner=_here)
+@family(infix="+", end=_last_end, inner=_here, outline=lambda a: outline.combined(a.left, a.right, outline.total))
 def total(left: Scalar | Schedule, right: Scalar | Schedule) -> Schedule:
     """left(n) + right(n)."""
     return Schedule(_total, left=_operand(left), right=_operand(right))
@@ -65,7 +71,7 @@ def _total(position: Position, left: Any, right: Any) -> Wide:
     return _sum(position, left, right, 1.0)
 
 
-@family(infix="-", end=_last_end, inner=_here)
+@family(infix="-", end=_last_end, inner=_here, outline=lambda a: outline.combined(a.left, a.right, outline.difference))
 def difference(left: Scalar | Schedule, right: Scalar | Schedule) -> Schedule:
     """left(n) - right(n)."""
     return Schedule(_difference, left=_operand(left), right=_operand(right))
@@ -116,7 +122,7 @@ def _all_at(terms: list[Any], position: Position) -> Wide:
     return jax.tree.map(lambda *parts: jnp.concatenate(parts)[place], *values)
 
 
-@family(infix="/", end=_last_end, inner=_here)
+@family(infix="/", end=_last_end, inner=_here, outline=lambda a: outline.combined(a.left, 1 / a.right, outline.product))
 def quotient(left: Schedule, right: Scalar) -> Schedule:
     """left(n) / right."""
     divisor = leaves.number("the divisor", right)
@@ -131,7 +137,7 @@ def _quotient(position: Position, left: Schedule, right: Wide) -> Wide:
     return (value / where(zero, constant(1.0), divisor)).scaled(k - jnp.where(zero, 0, j))
 
 
-@family(infix="**", end=_last_end, inner=_here)
+@family(infix="**", end=_last_end, inner=_here, outline=lambda a: outline.combined(a.left, a.right, outline.raised))
 def raised(left: Schedule, right: Scalar) -> Schedule:
     """left(n) ** right; where left(n) is below 0 and has no such power, 0."""
     return Schedule(_raised, left=as_schedule("the base", left), right=leaves.number("the exponent", right))
@@ -152,7 +158,12 @@ def _same(this: Wide, other: Wide) -> jax.Array:
     return (this.high == other.high) & (this.low == other.low)
 
 
-@family(method=True, end=lambda a: a.schedule.end(), inner=_here)
+def _clipped(a: SimpleNamespace) -> Outline:
+    low, high = -np.inf if a.min is None else a.min, np.inf if a.max is None else a.max
+    return Outline(a.schedule.turns, lambda n: tuple(np.clip(bound, low, high) for bound in a.schedule.at(n)))
+
+
+@family(method=True, end=lambda a: a.schedule.end(), inner=_here, outline=_clipped)
 def clip(schedule: Schedule, min: Scalar | None = None, max: Scalar | None = None) -> Schedule:
     """The schedule within [min, max]; None is no bound."""
     if min is None and max is None:
@@ -179,6 +190,7 @@ def _sooner(updates: int | None, k: int) -> int | None:
     span=lambda a: max(1, a.schedule.span() - a.k),
     cycle=lambda a, n: a.schedule.cycle(max(n + a.k, 0)),
     inner=lambda a, here: _shifted(here, a.k),
+    outline=lambda a: outline.later(a.schedule, -a.k),
 )
 def shift(schedule: Schedule, k: Length) -> Schedule:
     """schedule(n + k), and schedule(0) where n + k is below 0."""
@@ -205,7 +217,17 @@ def _shifted(position: Position, k: jax.Array) -> Position:
     return later.replace(saturated)
 
 
-@family(method=True, span=lambda a: 4 * a.period, cycle=lambda a, n: Cycle(n % a.period, a.period))
+def _repeated(a: SimpleNamespace) -> Outline:
+    turns = a.schedule.turns
+    return outline.elsewhere(a.schedule, [*turns[turns < a.period], a.period - 1], lambda n: n % a.period)
+
+
+@family(
+    method=True,
+    span=lambda a: 4 * a.period,
+    cycle=lambda a, n: Cycle(n % a.period, a.period),
+    outline=_repeated,
+)
 def repeat(schedule: Schedule, period: Length) -> Schedule:
     """schedule(n mod period)."""
     return Schedule(_repeat, schedule=as_schedule("schedule", schedule), period=leaves.length("period", period))

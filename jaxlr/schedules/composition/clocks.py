@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxlr.numerics.elementary import sqrt
 from jaxlr.numerics.wide import Wide, constant, from_integer, less, saturating_product, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.steps import passed
 from jaxlr.schedules.family import Cycle, family
+from jaxlr.schedules.outline import Outline, combined, elsewhere, in_proportion, product
 from jaxlr.schedules.position import Position, at_least_one, modulo_of, position_of, position_of_ratio
 from jaxlr.schedules.schedule import Schedule, as_schedule
 from jaxlr.typing import Length, Scalar
@@ -23,6 +25,19 @@ from jaxlr.typing import Length, Scalar
 def _times(end: int | None, factor: float) -> int | None:
     """The count at which a schedule has come to its end; an integer where `position_of` takes the product for one."""
     return None if end is None else math.ceil(end * factor * (1 - 2.0**-40))
+
+
+def _driven(
+    child: Outline, updates: Callable[[int], float | None], place: Callable[[np.ndarray], np.ndarray]
+) -> Outline:
+    """Of a schedule on another clock: its count after so many updates, and the updates before one of its counts."""
+    return elsewhere(child, [updates(int(turn)) or 0 for turn in child.turns], place)
+
+
+def _outline_in_epochs(a: SimpleNamespace) -> Outline:
+    steps = a.steps_per_epoch
+    place = (lambda n: np.floor(n / steps * (1 + 2.0**-40))) if a.staircase else (lambda n: n / steps)
+    return _driven(a.schedule, lambda turn: _times(turn, steps), place)
 
 
 def _cycle_of_epochs(a: SimpleNamespace, count: int) -> Cycle | None:
@@ -41,6 +56,7 @@ def _cycle_at_speed(a: SimpleNamespace, count: int) -> Cycle | None:
     end=lambda a: _times(a.schedule.end(), a.steps_per_epoch),
     span=lambda a: _times(a.schedule.span(), a.steps_per_epoch),
     cycle=_cycle_of_epochs,
+    outline=_outline_in_epochs,
     inner=lambda a, here: _in_epochs(here, a.steps_per_epoch, a.staircase),
 )
 def per_epoch(schedule: Schedule, steps_per_epoch: Length | Scalar, *, staircase: bool = True) -> Schedule:
@@ -103,6 +119,7 @@ def _at_least_one_update(steps: Wide) -> Wide:
     end=lambda a: _times(a.schedule.end(), 1 / a.speed),
     span=lambda a: max(1, math.ceil(a.schedule.span() / a.speed)),
     cycle=_cycle_at_speed,
+    outline=lambda a: _driven(a.schedule, lambda turn: _times(turn, 1 / a.speed), lambda n: n * a.speed),
     inner=lambda a, here: position_of(here.wide() * a.speed),
 )
 def at_speed(schedule: Schedule, speed: Scalar) -> Schedule:
@@ -154,10 +171,25 @@ def _updates_of(a: SimpleNamespace, examples: int | None) -> int | None:
     return needed
 
 
+def _outline_in_examples(a: SimpleNamespace) -> Outline:
+    sizes = leaves.length_or_ramp("batch_size", a.batch_size)
+    if isinstance(sizes, leaves.Length):
+        return _driven(a.schedule, lambda turn: _updates_of(a, turn), lambda n: n * a.batch_size / a.unit)
+    seen = leaves.nearly(sizes.seen)
+
+    def place(n: np.ndarray) -> np.ndarray:
+        piece = np.searchsorted(sizes.updates, n, side="right") - 1
+        return (seen[piece] + (n - sizes.updates[piece]) * sizes.sizes[piece]) / a.unit
+
+    driven = _driven(a.schedule, lambda turn: _updates_of(a, turn), place)
+    return driven if a.scale is None else combined(driven, in_proportion(1.0), product)
+
+
 @family(
     end=lambda a: _updates_of(a, a.schedule.end()),
     span=lambda a: max(1, _updates_of(a, a.schedule.span()) or 1),
     inner=lambda a, here: _in_examples(here, a.batch_size, a.unit),
+    outline=_outline_in_examples,
 )
 def per_example(
     schedule: Schedule,

@@ -15,6 +15,7 @@ from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import cosine_between
 from jaxlr.schedules.families.lines import rest_to_the_power
 from jaxlr.schedules.family import Cycle, family
+from jaxlr.schedules.outline import Outline, between, one_by_one, steady
 from jaxlr.schedules.position import Position
 from jaxlr.schedules.schedule import Schedule, as_schedule
 from jaxlr.typing import Length, Scalar
@@ -22,6 +23,12 @@ from jaxlr.typing import Length, Scalar
 
 def _cycle_before(a: SimpleNamespace, count: int) -> Cycle | None:
     return a.schedule.cycle(count) if count <= a.at else None
+
+
+def _then_down(a: SimpleNamespace) -> Outline:
+    there = steady(*(bound.item() for bound in a.schedule.at(np.array([a.at]))))
+    down = between(there, steady(a.end_value))
+    return one_by_one([(0, a.schedule), (a.at, there), (a.at + 1, down), (a.at + a.steps, steady(a.end_value))])
 
 
 def _not_begun(old: Schedule, new: Schedule, here: Position) -> Schedule:
@@ -43,6 +50,7 @@ def _not_begun(old: Schedule, new: Schedule, here: Position) -> Schedule:
     inner=lambda a, here: _until(here, a.at),
     lengths=("at", "steps"),
     moved=_not_begun,
+    outline=_then_down,
 )
 def cooldown(
     schedule: Schedule,

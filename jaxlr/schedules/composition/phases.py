@@ -18,6 +18,7 @@ from jaxlr.schedules.composition.groups import alike
 from jaxlr.schedules.families.cosines import cosine_between
 from jaxlr.schedules.families.steps import passed
 from jaxlr.schedules.family import Cycle, family
+from jaxlr.schedules.outline import Outline, between, later, one_by_one, steady
 from jaxlr.schedules.position import Position, at_least_one
 from jaxlr.schedules.schedule import Schedule, as_schedule
 from jaxlr.typing import Length, Lengths, Scalar
@@ -41,11 +42,17 @@ def _in_turn(a: SimpleNamespace, here: Position) -> list[Position | None]:
     return [None if i < over else here.since(start) for i, start in enumerate(starts)]
 
 
+def _outlines_in_turn(a: SimpleNamespace) -> Outline:
+    starts = [0, *a.boundaries]
+    return one_by_one([(start, later(each, start)) for start, each in zip(starts, a.schedules, strict=True)])
+
+
 @family(
     end=lambda a: _later(a.schedules[-1].end(), max([0, *a.boundaries])),
     span=lambda a: max([0, *a.boundaries]) + a.schedules[-1].span(),
     cycle=_cycle_in_turn,
     inner=_in_turn,
+    outline=_outlines_in_turn,
     milestones="boundaries",
 )
 def join(schedules: Sequence[Schedule], boundaries: Lengths) -> Schedule:
@@ -103,6 +110,14 @@ def _warm_cycle(a: SimpleNamespace, count: int) -> Cycle | None:
     return a.schedule.cycle(count - a.warmup_steps) if count > a.warmup_steps else None
 
 
+def _warming(a: SimpleNamespace) -> Outline:
+    first, steps = steady(0.0 if a.init_value is None else a.init_value), a.warmup_steps
+    target = a.schedule if a.overlap else later(a.schedule, steps)
+    rising = first if a.kind == "constant" else between(first, target)
+    phases = [(0, rising if a.offset else first), (1, rising), (steps, target)] if steps else [(0, target)]
+    return one_by_one(phases[:-1] if steps and a.overlap and a.kind == "1-exp" else phases)
+
+
 def _one_of(schedules: tuple[Schedule, ...], group: list[int], piece: jax.Array) -> Schedule:
     """The schedule of a piece; of schedules that differ in numbers only, one with the numbers of that piece."""
     if len(group) == 1:
@@ -152,6 +167,7 @@ def _start(old: Schedule, new: Schedule, here: Position) -> leaves.Number:
     end=_warm_end,
     span=lambda a: max(a.warmup_steps, a.schedule.span()) if a.overlap else a.warmup_steps + a.schedule.span(),
     cycle=_warm_cycle,
+    outline=_warming,
     inner=lambda a, here: here if a.overlap else here.since(a.warmup_steps),
     lengths=("warmup_steps",),
     moved=_rerouted,

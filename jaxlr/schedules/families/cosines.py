@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Literal
 
 import jax
@@ -11,9 +12,16 @@ from jaxlr.numerics.wide import Wide, select, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.lines import from_zero, rest_to_the_power
 from jaxlr.schedules.family import family
+from jaxlr.schedules.outline import Outline, held, through
 from jaxlr.schedules.position import Position, Share, at_least_one, resumed
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
+
+
+def _half_waves(a: SimpleNamespace) -> Outline:
+    both = a.init_value, a.end_value
+    first = both if a.begin or a.begin_phase else (a.init_value,)
+    return through((0, *first), (a.decay_steps, a.end_value), beyond=both if a.after == "rise" else (a.end_value,))
 
 
 @family(
@@ -22,6 +30,7 @@ from jaxlr.typing import Length, Scalar
     scales=("init_value",),
     towards="end_value",
     borders=lambda a: from_zero(a.decay_steps),
+    outline=_half_waves,
 )
 def cosine(
     init_value: Scalar,
@@ -112,7 +121,13 @@ def nearer(done: Wide, left: Wide) -> Share:
     return Share(where(early, done, left).doubled(), early)
 
 
-@family(end="decay_steps", scales=("init_value",), towards="end_value", borders=lambda a: from_zero(a.decay_steps))
+@family(
+    end="decay_steps",
+    scales=("init_value",),
+    towards="end_value",
+    borders=lambda a: from_zero(a.decay_steps),
+    outline=lambda a: held((0, a.init_value), (a.decay_steps, a.end_value)),
+)
 def k_decay(
     init_value: Scalar,
     decay_steps: Length,

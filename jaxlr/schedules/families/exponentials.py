@@ -15,6 +15,7 @@ from jaxlr.schedules import leaves
 from jaxlr.schedules.families.lines import from_zero
 from jaxlr.schedules.family import Borders, family
 from jaxlr.schedules.leaves import Factor
+from jaxlr.schedules.outline import held, through
 from jaxlr.schedules.position import Position, at_least_one, position_of
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
@@ -51,7 +52,13 @@ def _arrival_of(schedule: Schedule) -> jax.Array:
     return _arrival(SimpleNamespace(**{n: leaves.decoded(value) for n, value in schedule.arguments.items()}))[0]
 
 
-@family(end=_end, span=lambda a: _end(a) or 1000, scales=("init_value",), borders=_arrival)
+@family(
+    end=_end,
+    span=lambda a: _end(a) or 1000,
+    scales=("init_value",),
+    borders=_arrival,
+    outline=lambda a: through((0, a.init_value) if a.end_value is None else (0, a.init_value, a.end_value)),
+)
 def exponential(
     init_value: Scalar,
     decay_rate: Scalar,
@@ -114,7 +121,7 @@ def _exponential(
     return where(past, end_value, value)
 
 
-@family()
+@family(outline=lambda a: through((0, a.init_value), beyond=(0.0, a.init_value)))
 def natural_exponential(
     init_value: Scalar, decay_rate: Scalar, *, transition_steps: Length = 1, staircase: bool = False
 ) -> Schedule:
@@ -171,7 +178,13 @@ def decayed(value: Wide, rate: Factor, exponent: Wide) -> Wide:
     return (value * power).scaled(scale)
 
 
-@family(end="decay_steps", scales=("init_value",), towards="end_value", borders=lambda a: from_zero(a.decay_steps))
+@family(
+    end="decay_steps",
+    scales=("init_value",),
+    towards="end_value",
+    borders=lambda a: from_zero(a.decay_steps),
+    outline=lambda a: held((0, a.init_value, a.end_value), (a.decay_steps, a.init_value, a.end_value)),
+)
 def tanh(
     init_value: Scalar, decay_steps: Length, *, end_value: Scalar = 0.0, lower: Scalar = -7.0, upper: Scalar = 3.0
 ) -> Schedule:

@@ -12,12 +12,13 @@ from jaxlr.schedules import leaves
 from jaxlr.schedules.families.exponentials import transitions
 from jaxlr.schedules.families.lines import from_zero
 from jaxlr.schedules.family import family
+from jaxlr.schedules.outline import held, in_proportion, through
 from jaxlr.schedules.position import Position, at_least_one
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
 
-@family()
+@family(outline=lambda a: through((0, a.init_value), beyond=(0.0, a.init_value)))
 def inverse_time(
     init_value: Scalar, decay_rate: Scalar, *, transition_steps: Length = 1, staircase: bool = False
 ) -> Schedule:
@@ -59,7 +60,10 @@ def _inverse_time(
     return init_value / (constant(1.0) + decay_rate * transitions(position, transition_steps, staircase))
 
 
-@family(span=lambda a: max(1000, 4 * a.timescale))
+@family(
+    span=lambda a: max(1000, 4 * a.timescale),
+    outline=lambda a: through((0, a.init_value), (a.timescale, a.init_value), beyond=(0.0, a.init_value)),
+)
 def inverse_sqrt(init_value: Scalar, *, timescale: Length = 1) -> Schedule:
     """Holds for `timescale` updates, then falls as one over the square root of the count.
 
@@ -100,7 +104,12 @@ def _inverse_sqrt(position: Position, init_value: Wide, timescale: jax.Array) ->
     return init_value * sqrt(from_integer(scale) / later)
 
 
-@family(end="decay_steps", scales=("init_value",), borders=lambda a: from_zero(a.decay_steps))
+@family(
+    end="decay_steps",
+    scales=("init_value",),
+    borders=lambda a: from_zero(a.decay_steps),
+    outline=lambda a: held((0, a.init_value), (a.decay_steps, 0.0)),
+)
 def rex(init_value: Scalar, decay_steps: Length) -> Schedule:
     """Falls ever faster to 0 (reflected exponential).
 
@@ -137,7 +146,10 @@ def _rex(position: Position, init_value: Wide, decay_steps: jax.Array) -> Wide:
     return init_value * (left.doubled() / one_more(left))
 
 
-@family(span=lambda a: 4 * a.warmup_steps)
+@family(
+    span=lambda a: 4 * a.warmup_steps,
+    outline=lambda a: through((0, a.factor * a.d_model**-0.5 * a.warmup_steps**-1.5), beyond=(0.0, a.factor)),
+)
 def noam(d_model: Length, warmup_steps: Length, *, factor: Scalar = 1.0) -> Schedule:
     """The Transformer paper's schedule: up in a straight line, down as one over the square root.
 
@@ -182,7 +194,10 @@ def _noam(position: Position, d_model: jax.Array, warmup_steps: jax.Array, facto
     return peak * wide.where(position.whole < warmup, rising, falling)
 
 
-@family(span=lambda a: 4 * a.timescale)
+@family(
+    span=lambda a: 4 * a.timescale,
+    outline=lambda a: through((0, a.init_value)) if a.shift <= a.timescale else in_proportion(a.init_value),
+)
 def power(init_value: Scalar, exponent: Scalar, *, timescale: Length = 1, shift: Length = 0) -> Schedule:
     """A power of the count.
 

@@ -11,12 +11,13 @@ from jaxlr.numerics.elementary import exp_and_rest, log
 from jaxlr.numerics.wide import Wide, from_integer
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import Borders, Cycle, family
+from jaxlr.schedules.outline import Outline, held, steady, through
 from jaxlr.schedules.position import Position, at_least_one
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
 
-@family(steady=True)
+@family(steady=True, outline=lambda a: steady(a.value))
 def constant(value: Scalar) -> Schedule:
     """The same rate for every update.
 
@@ -53,12 +54,23 @@ def _arrival(a: SimpleNamespace) -> int:
     return a.transition_begin + a.transition_steps
 
 
+def _from_init_to_end(a: SimpleNamespace) -> Outline:
+    return held((a.transition_begin, a.init_value), (_arrival(a), a.end_value))
+
+
 def _way(a: SimpleNamespace) -> Borders:
     end = a.transition_begin + a.transition_steps
     return end, [from_integer(a.transition_begin), from_integer(end)]
 
 
-@family(end=_arrival, scales=("init_value",), towards="end_value", borders=_way, repeats_itself=True)
+@family(
+    end=_arrival,
+    scales=("init_value",),
+    towards="end_value",
+    borders=_way,
+    repeats_itself=True,
+    outline=_from_init_to_end,
+)
 def linear(
     init_value: Scalar, end_value: Scalar, transition_steps: Length, *, transition_begin: Length = 0
 ) -> Schedule:
@@ -102,7 +114,14 @@ def _linear(
     return position.since(transition_begin).share(transition_steps).between(init_value, end_value)
 
 
-@family(end=_arrival, scales=("init_value",), towards="end_value", borders=_way, repeats_itself=True)
+@family(
+    end=_arrival,
+    scales=("init_value",),
+    towards="end_value",
+    borders=_way,
+    repeats_itself=True,
+    outline=_from_init_to_end,
+)
 def polynomial(
     init_value: Scalar, end_value: Scalar, power: Scalar, transition_steps: Length, *, transition_begin: Length = 0
 ) -> Schedule:
@@ -160,7 +179,11 @@ def rest_to_the_power(done: Wide, left: Wide, power: Wide) -> tuple[Wide, jax.Ar
     return exp_and_rest(log(left, -done) * power)
 
 
-@family(span=lambda a: 4 * a.decay_steps, cycle=lambda a, n: Cycle(n % a.decay_steps, a.decay_steps))
+@family(
+    span=lambda a: 4 * a.decay_steps,
+    cycle=lambda a, n: Cycle(n % a.decay_steps, a.decay_steps),
+    outline=lambda a: through((0, a.init_value), (a.decay_steps, a.end_value), beyond=(a.init_value, a.end_value)),
+)
 def polynomial_cycles(init_value: Scalar, end_value: Scalar, power: Scalar, decay_steps: Length) -> Schedule:
     """A polynomial whose horizon grows by `decay_steps` whenever it is reached (Keras' PolynomialDecay, cycle=True).
 

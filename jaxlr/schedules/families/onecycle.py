@@ -14,6 +14,7 @@ from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import along_cosine
 from jaxlr.schedules.families.lines import from_zero
 from jaxlr.schedules.family import Borders, family
+from jaxlr.schedules.outline import Outline, held, one_by_one, steady
 from jaxlr.schedules.position import Position, Share, at_least_one, progress
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
@@ -23,7 +24,13 @@ def _run(a: SimpleNamespace) -> Borders:
     return run_borders(a.total_steps, a.pct_start, 3 if a.three_phase else 2, a.last)
 
 
-@family(end="total_steps", scales=("max_lr",), borders=_run)
+def _foot_and_peak(a: SimpleNamespace) -> Outline:
+    first = a.max_lr / a.div_factor
+    last = first / a.final_div_factor
+    return one_by_one([(0, steady(first, a.max_lr, last)), (a.total_steps, steady(last))])
+
+
+@family(end="total_steps", scales=("max_lr",), borders=_run, outline=_foot_and_peak)
 def one_cycle(
     max_lr: Scalar,
     total_steps: Length,
@@ -110,7 +117,11 @@ def _one_cycle(
     return Share(share.near, share.early == earlier[0]).between(foot, max_lr)
 
 
-@family(end="total_steps", scales=("base_momentum",), towards="max_momentum", borders=_run)
+def _dip(a: SimpleNamespace) -> Outline:
+    return one_by_one([(0, steady(a.base_momentum, a.max_momentum)), (a.total_steps, steady(a.max_momentum))])
+
+
+@family(end="total_steps", scales=("base_momentum",), towards="max_momentum", borders=_run, outline=_dip)
 def one_cycle_momentum(
     total_steps: Length,
     *,
@@ -285,7 +296,13 @@ def slanted_triangular(
     )
 
 
-@family(end="total_steps", scales=("init_value",), towards="end_value", borders=lambda a: from_zero(a.total_steps))
+@family(
+    end="total_steps",
+    scales=("init_value",),
+    towards="end_value",
+    borders=lambda a: from_zero(a.total_steps),
+    outline=lambda a: held((0, a.init_value), (a.total_steps, a.end_value)),
+)
 def flat_cosine(
     init_value: Scalar, total_steps: Length, *, pct_start: Scalar = 0.75, end_value: Scalar = 0.0
 ) -> Schedule:

@@ -12,6 +12,7 @@ from jaxlr.numerics.elementary import exp, log
 from jaxlr.numerics.wide import Wide, alike, constant, frexp, from_float32, from_integer, power_of_two, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import family
+from jaxlr.schedules.outline import through
 from jaxlr.schedules.position import Position
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Scalar
@@ -21,7 +22,7 @@ _DIRECT = 4  # factors that are multiplied; after them Euler and Maclaurin's rem
 _ONE_OVER_B = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
 
 
-@family()
+@family(outline=lambda a: through((0, a.init_value)))
 def time_based(init_value: Scalar, decay_rate: Scalar) -> Schedule:
     """Divides the rate, after update n, by `1 + decay_rate * n`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import along_cosine
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.leaves import Factor
+from jaxlr.schedules.outline import UNKNOWN, Outline, one_by_one, steady, through
 from jaxlr.schedules.position import Position, Share, at_least_one, position_of
 from jaxlr.schedules.schedule import Schedule, as_schedule
 from jaxlr.typing import Length, Scalar
@@ -48,10 +50,26 @@ def _place(first: int, t_mul: float, count: int, limit: int | None = None) -> Cy
     return None if limit is not None and cycle >= limit else Cycle(int(rest), round(length))
 
 
+def _then_its_end(a: SimpleNamespace, first: int, cycles: Outline, limit: int | None = None) -> Outline:
+    """The cycles, and the end value where they get shorter and end."""
+    return one_by_one([(0, cycles), *([(_end(first, a.t_mul, limit), steady(a.end_value))] if a.t_mul < 1 else [])])
+
+
+def _peaks(a: SimpleNamespace) -> Outline:
+    both = a.init_value, a.end_value
+    cycles = through((0, a.init_value), (a.first_decay_steps - 1, *both), *[] if a.m_mul > 1 else [(2**31, *both)])
+    return _then_its_end(a, a.first_decay_steps, cycles)
+
+
+def _first_cycle(a: SimpleNamespace) -> Outline:
+    return _then_its_end(a, a.period, one_by_one([(0, a.schedule), (a.period, UNKNOWN)]), a.limit)
+
+
 @family(
     end=lambda a: _end(a.first_decay_steps, a.t_mul) if a.t_mul < 1 else None,
     span=lambda a: _three_cycles(a.first_decay_steps, a.t_mul),
     cycle=lambda a, n: _place(a.first_decay_steps, a.t_mul, n),
+    outline=_peaks,
 )
 def cosine_restarts(
     init_value: Scalar, first_decay_steps: Length, *, t_mul: Scalar = 1, m_mul: Scalar = 1.0, end_value: Scalar = 0.0
@@ -124,6 +142,7 @@ def _cosine_restarts(
     end=lambda a: _end(a.period, a.t_mul, a.limit) if a.t_mul < 1 else None,
     span=lambda a: _three_cycles(a.period, a.t_mul),
     cycle=lambda a, n: _place(a.period, a.t_mul, n, a.limit),
+    outline=_first_cycle,
 )
 def with_restarts(
     schedule: Schedule,

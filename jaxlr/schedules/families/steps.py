@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxlr.numerics.wide import Wide, from_integer, where
@@ -13,6 +14,7 @@ from jaxlr.schedules import leaves
 from jaxlr.schedules.families.exponentials import decayed
 from jaxlr.schedules.family import family
 from jaxlr.schedules.leaves import Factor
+from jaxlr.schedules.outline import Outline, along, in_proportion, through
 from jaxlr.schedules.position import Position, at_least_one
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Lengths, Scalar, Scalars
@@ -23,7 +25,10 @@ def _past(borders: list[int]) -> int:
     return max([1, *(border * 5 // 4 for border in borders)])
 
 
-@family(span=lambda a: 4 * a.step_size)
+@family(
+    span=lambda a: 4 * a.step_size,
+    outline=lambda a: through((0, a.init_value)) if a.offset < a.step_size else in_proportion(a.init_value),
+)
 def step_decay(init_value: Scalar, decay_rate: Scalar, step_size: Length, *, offset: Length = 0) -> Schedule:
     """Multiplies the rate by `decay_rate` every `step_size` updates.
 
@@ -71,7 +76,11 @@ def _step_decay(
     return decayed(init_value, decay_rate, from_integer(drops))
 
 
-@family(span=lambda a: _past(a.milestones), milestones="milestones")
+@family(
+    span=lambda a: _past(a.milestones),
+    milestones="milestones",
+    outline=lambda a: in_proportion(a.init_value) if 0 in a.milestones[:1] else through((0, a.init_value)),
+)
 def multi_step(init_value: Scalar, milestones: Lengths, decay_rate: Scalar | Scalars) -> Schedule:
     """Multiplies the rate by a factor at each milestone.
 
@@ -127,7 +136,15 @@ def passed(count: jax.Array, milestones: jax.Array) -> jax.Array:
     return lax.scan(add, jnp.zeros_like(count), milestones)[0]
 
 
-@family(span=lambda a: _past(a.boundaries), milestones="boundaries")
+def _pieces(values: np.ndarray, boundaries: np.ndarray) -> Outline:
+    """The first and the last count of each piece that has one, and its rate there."""
+    starts, ends = np.r_[0, boundaries], np.r_[boundaries, 2**31]
+    some = starts < ends
+    turns, rates = np.stack([starts, ends - 1], 1)[some].ravel(), np.repeat(values[some], 2)
+    return along(turns, *[np.r_[rates, rates[-1]]] * 2)
+
+
+@family(span=lambda a: _past(a.boundaries), milestones="boundaries", outline=lambda a: _pieces(a.values, a.boundaries))
 def piecewise_constant(values: Scalars, boundaries: Lengths) -> Schedule:
     """A table of rates: each holds from its boundary to the next.
 
@@ -164,7 +181,11 @@ def _piecewise_constant(position: Position, values: Wide, boundaries: jax.Array)
     return Wide(values.high[piece], values.low[piece])
 
 
-@family(end=lambda a: len(a.values) - 1, span=lambda a: len(a.values))
+@family(
+    end=lambda a: len(a.values) - 1,
+    span=lambda a: len(a.values),
+    outline=lambda a: _pieces(a.values, np.arange(1, len(a.values))),
+)
 def table(values: Scalars) -> Schedule:
     """One rate for each update, recorded beforehand; the last one holds.
 

@@ -13,6 +13,7 @@ from jaxlr.numerics.wide import Wide, from_integer, less, only, select, unless, 
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import along_cosine, nearer
 from jaxlr.schedules.family import Borders, family
+from jaxlr.schedules.outline import Outline, held, one_by_one, steady
 from jaxlr.schedules.position import Position, Share, at_least_one, progress
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
@@ -24,11 +25,20 @@ def _three_phases(a: SimpleNamespace) -> Borders:
     return end, [wide.constant(0.0), *map(from_integer, (up, flat, end))]
 
 
+def _three_corners(a: SimpleNamespace) -> Outline:
+    up, flat, end = a.warmup_steps, a.warmup_steps + a.stable_steps, a.warmup_steps + a.stable_steps + a.decay_steps
+    if a.begin or a.begin_phase:
+        return one_by_one([(0, steady(a.init_value, a.peak_value, a.end_value)), (end, steady(a.end_value))])
+    first = [(0, a.init_value)] if up else []
+    return held(*first, (up, a.peak_value), *([(flat, a.peak_value)] if flat > up else []), (end, a.end_value))
+
+
 @family(
     end=lambda a: a.warmup_steps + a.stable_steps + a.decay_steps,
     scales=("peak_value", "init_value"),
     towards="end_value",
     borders=_three_phases,
+    outline=_three_corners,
 )
 def warmup_stable_decay(
     peak_value: Scalar,

@@ -13,6 +13,7 @@ from jaxlr.numerics.wide import Wide, select
 from jaxlr.schedules import leaves
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.leaves import Factor
+from jaxlr.schedules.outline import Outline, through
 from jaxlr.schedules.position import Position, Share
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
@@ -33,7 +34,13 @@ def place(a: SimpleNamespace, count: int) -> Cycle:
     return Cycle(count % length, length)
 
 
-@family(span=four_cycles, cycle=place)
+def _between_corners(a: SimpleNamespace) -> Outline:
+    both = a.base_lr, a.max_lr
+    up, end = (a.step_size, *both[a.step_size_down != 0 :]), _cycle_length(a)
+    return through((0, a.base_lr), up, *([(end, a.base_lr)] if end > a.step_size else []), beyond=both)
+
+
+@family(span=four_cycles, cycle=place, outline=_between_corners)
 def triangular(base_lr: Scalar, max_lr: Scalar, step_size: Length, *, step_size_down: Length | None = None) -> Schedule:
     """Rises from `base_lr` to `max_lr` in `step_size` updates, falls back, and repeats.
 
@@ -71,7 +78,7 @@ def _triangular(
     return rise.between(base_lr, max_lr)
 
 
-@family(span=four_cycles, cycle=place)
+@family(span=four_cycles, cycle=place, outline=_between_corners)
 def triangular2(
     base_lr: Scalar, max_lr: Scalar, step_size: Length, *, step_size_down: Length | None = None
 ) -> Schedule:
@@ -112,7 +119,7 @@ def _triangular2(
     return base_lr + (rise.parts()[0] * (max_lr - base_lr)).scaled(-halvings)
 
 
-@family(span=four_cycles, cycle=place)
+@family(span=four_cycles, cycle=place, outline=lambda a: through((0, a.base_lr)))
 def exp_range(
     base_lr: Scalar,
     max_lr: Scalar,
@@ -180,7 +187,7 @@ def _exp_range(
     return base_lr + (rise.parts()[0] * (max_lr - base_lr) * power).scaled(scale)
 
 
-@family(span=four_cycles, cycle=place)
+@family(span=four_cycles, cycle=place, outline=lambda a: through((0, a.base_lr)))
 def cyclic(
     base_lr: Scalar,
     max_lr: Scalar,

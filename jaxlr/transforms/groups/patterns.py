@@ -225,7 +225,7 @@ class ParameterGroups:
         if pattern is None:
             return Decay(OTHERS)
         name = f"weight_decays[{pattern!r}]"
-        return Decay(self.names.get(pattern, pattern), Hyperparameter(name, self.weight_decays[pattern]))
+        return Decay(self.names.get(pattern, pattern), Hyperparameter(name, self.weight_decays[pattern], minimum=0.0))
 
     def _decay_described(self, path: paths.Path, param: Any) -> str:
         own = self._decay(path).own

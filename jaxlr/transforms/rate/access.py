@@ -63,12 +63,13 @@ def set_schedule(x: Any, schedule: Schedule) -> Any:
       The container that was given, with the rate of its next update.
 
     Raises:
-      ValueError: no schedule is held, or one of another form.
+      ValueError: no schedule is held, or one of another form, or `schedule` is known to fall below 0.
 
     Example:
       See `held`.
     """
     current_schedule(x)
+    hyperparameters.require_outline("schedule", schedule, minimum=0.0)
 
     def change(state: ScaleByLearningRateState) -> ScaleByLearningRateState:
         if not isinstance(state.held, Schedule):

@@ -8,13 +8,12 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import optax
-from jax.core import Tracer
 
 from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.describing import telling
 from jaxlr.transforms.groups.context import Group, current_rates
-from jaxlr.transforms.hyperparameters import NumberOrSchedule, number_or_schedule
+from jaxlr.transforms.hyperparameters import NumberOrSchedule, number_or_schedule, require_outline, require_start
 from jaxlr.transforms.rate import controller
 from jaxlr.transforms.rate.controller import Controller, ControllerState
 from jaxlr.transforms.trees import cast_like, gradients_of, increment, map_wide, place_like
@@ -67,7 +66,7 @@ def scale_by_learning_rate(
 
     Raises:
       TypeError: `learning_rate` is neither, or the schedule does not return one number.
-      ValueError: `learning_rate` is negative or not finite.
+      ValueError: `learning_rate` is negative or not finite, at any count at which that is known.
 
     Example:
       >>> import jax.numpy as jnp, jaxlr, optax
@@ -99,11 +98,13 @@ def scale_by_learning_rate(
 
     def init(params: optax.Params) -> ScaleByLearningRateState | GroupedRatesState:
         count = jnp.zeros([], jnp.int32)
+        require_start("learning_rate", base.schedule if isinstance(base, Held) else base.value, count, minimum=0.0)
         rate = base.at(count, base.copy() if isinstance(base, Held) else ())
-        _require_usable("learning_rate", rate)
         groups = current_rates(start, params)
         if groups is None:
             return place_like(params, start(rate))
+        for group in _each(groups):
+            require_start(f"the rate of the group {group.name!r}", group.rate, count, minimum=0.0)
         states = {group.name: start(group.at(rate, count), group.share) for group in _each(groups)}
         return place_like(params, GroupedRatesState(states))
 
@@ -161,6 +162,7 @@ def held(schedule: Schedule) -> Held:
 
     Raises:
       TypeError: `schedule` is not a `jaxlr.Schedule`.
+      ValueError: it is known to fall below 0.
 
     Example:
       >>> import jax.numpy as jnp, jaxlr
@@ -173,6 +175,7 @@ def held(schedule: Schedule) -> Held:
     """
     if not isinstance(schedule, Schedule):
         raise TypeError(f"schedule must be a jaxlr.Schedule, got {schedule!r}")
+    require_outline("schedule", schedule, minimum=0.0)
     return Held(schedule)
 
 
@@ -216,15 +219,6 @@ def heard(state: ScaleByLearningRateState) -> ScaleByLearningRateState:
         return heard
     rule = jax.tree.map(lambda new, old: jnp.where(by_hand, new, old), state.rule.undone(), state.rule)
     return heard._replace(rule=rule)
-
-
-def _require_usable(name: str, rate: jax.Array) -> None:
-    """Raises for a rate that is known to train uphill or to be no number."""
-    if isinstance(rate, Tracer):
-        return
-    known = float(jax.device_get(rate))
-    if not 0.0 <= known < float("inf"):
-        raise ValueError(f"{name} at count 0 must be finite and at least 0, got {known:g}")
 
 
 def _each(groups: Any) -> list[Group]:
