@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import jax.numpy as jnp
 
 from jaxlr.transforms.assembly import unless_zero
-from jaxlr.transforms.hyperparameters import NumberOrSchedule, at_count, number_or_schedule
+from jaxlr.transforms.hyperparameters import Held, NumberOrSchedule, at_count, number_or_schedule
 from jaxlr.transforms.rate.controller import Controller
 
 ByCount: TypeAlias = "Callable[[Any], Any]"
@@ -16,7 +16,7 @@ ByCount: TypeAlias = "Callable[[Any], Any]"
 
 def known_rate(name: str, rate: NumberOrSchedule | Controller, reason: str) -> ByCount:
     """The rate by the count; no rule can move it, for this reason."""
-    if isinstance(rate, Controller):
+    if isinstance(rate, Controller | Held):
         raise TypeError(f"{name} must be a number or a schedule, got {rate!r}: {reason}")
     known = number_or_schedule(name, rate, minimum=0.0)
     return lambda count: at_count(name, known, jnp.asarray(count, jnp.int32))

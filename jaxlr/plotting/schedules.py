@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxlr.plotting.styles import drawing, look, make_logarithmic, positive, thinned
+from jaxlr.schedules import leaves
 from jaxlr.schedules.schedule import Schedule, as_schedule
 
 if TYPE_CHECKING:
@@ -47,8 +49,7 @@ def plot_schedules(
     labelled = dict(schedules) if isinstance(schedules, Mapping) else {repr(each): each for each in schedules}
     if not labelled:
         raise ValueError("schedules must hold at least one schedule, got none")
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
+    steps = int(leaves.length("steps", steps))
     if steps_per_epoch is not None and steps_per_epoch < 1:
         raise ValueError(f"steps_per_epoch must be at least 1, got {steps_per_epoch}")
     counts = thinned(steps + 1)
@@ -71,12 +72,16 @@ def plot_schedules(
 
 
 def plot(
-    *schedules: Schedule, steps: int | None = None, log: bool = False, steps_per_epoch: int | None = None
+    *schedules: Schedule | Sequence[Schedule] | Mapping[str, Schedule] | int,
+    steps: int | None = None,
+    log: bool = False,
+    steps_per_epoch: int | None = None,
 ) -> Figure:
     """Draws schedules in one picture, labelled with the calls that make them.
 
     Args:
-      *schedules: one or several.
+      *schedules: one or several, each alone or in a list, or a mapping from label to schedule; a number behind them is
+        `steps`.
       steps: the last count drawn; None is the longest of their spans.
       log: whether the rate is drawn on a logarithmic axis.
       steps_per_epoch: updates in an epoch; with it the horizontal axis is in epochs.
@@ -94,7 +99,18 @@ def plot(
       >>> figure = jaxlr.plot(jaxlr.cosine(0.5, 100), jaxlr.linear(0.5, 0.1, 40))
       >>> [line.get_xydata()[-1].tolist() for line in figure.axes[0].lines]
       [[100.0, 0.0], [100.0, 0.10000000149011612]]
+      >>> jaxlr.plot({"mine": jaxlr.cosine(0.5, 100)}, 50).axes[0].lines[0].get_xdata()[-1].item()
+      50.0
     """
-    checked = [as_schedule("each of schedules", schedule) for schedule in schedules]
-    last = max((schedule.span() for schedule in checked), default=1) if steps is None else steps
+    given: list[Any] = list(schedules)
+    if steps is None and len(given) > 1 and isinstance(given[-1], numbers.Real):
+        steps = given.pop()
+    labelled: dict[str, Any] = {}
+    for each in given:
+        several = each if isinstance(each, list | tuple) else [each]
+        labelled |= each if isinstance(each, Mapping) else {repr(schedule): schedule for schedule in several}
+    checked = {label: as_schedule("each of schedules", schedule) for label, schedule in labelled.items()}
+    if not checked:
+        raise ValueError("schedules must hold at least one schedule, got none")
+    last = max(schedule.span() for schedule in checked.values()) if steps is None else steps
     return plot_schedules(checked, last, log=log, steps_per_epoch=steps_per_epoch)

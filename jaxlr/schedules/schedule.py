@@ -38,7 +38,7 @@ class Schedule:
     below 0 counts as 0. It is a pytree whose leaves are its numbers, so it goes through `jax.jit` as an argument,
     changes its numbers without a retrace and is mapped over any of them by `jax.vmap`. Schedules compose:
     `s * other`, `s + other` and `s - other` take a number or a schedule, `s / number` and `s ** number` a number; see
-    also `-s`, `clip`, `shift`, `repeat` and `plot`.
+    also `number / s`, `-s`, `clip`, `shift`, `repeat` and `plot`.
 
     Make one with a factory such as `jaxlr.cosine`. `==` and hash are identity; compare `to_dict()`.
 
@@ -254,11 +254,23 @@ class Schedule:
     def __truediv__(self, number: Scalar) -> Schedule:
         return RECORDS["quotient"].make(self, number)
 
+    def __rtruediv__(self, number: Scalar) -> Schedule:
+        return RECORDS["quotient"].make(number, self)
+
     def __pow__(self, exponent: Scalar) -> Schedule:
         return RECORDS["raised"].make(self, exponent)
 
     def __neg__(self) -> Schedule:
         return RECORDS["product"].make(-1.0, self)
+
+    def __pos__(self) -> Schedule:
+        return self
+
+    def __abs__(self) -> Schedule:
+        raise TypeError(_no_formula("abs(schedule)", "abs(schedule(n))"))
+
+    def __rpow__(self, base: Scalar) -> Schedule:
+        raise TypeError(_no_formula("number ** schedule", "number ** schedule(n)"))
 
     def clip(self, min: Scalar | None = None, max: Scalar | None = None) -> Schedule:
         """The schedule held within `[min, max]`; None is no bound."""
@@ -348,6 +360,10 @@ _programs = _Programs()
 
 def _program_of(schedule: Schedule) -> Callable[..., jax.Array]:
     return _programs.of(schedule._functions) if schedule._functions else _compiled_value
+
+
+def _no_formula(operation: str, instead: str) -> str:
+    return f"{operation} is no schedule: write jaxlr.custom(lambda n: {instead})"
 
 
 def _schedules_in(values: Any) -> list[Schedule]:

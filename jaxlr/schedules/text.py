@@ -123,6 +123,8 @@ class _Reader:
                 return [self.read(item) for item in node.elts]
             case ast.UnaryOp(op=ast.USub(), operand=operand) if not _in_epochs(operand):
                 return self._operation("*", ast.Constant(-1.0), operand)
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.read(operand)
             case ast.Dict() if all(node.keys):
                 return {
                     self.read(k): self.read(v) for k, v in zip(node.keys, node.values, strict=True) if k is not None

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any
+
+import numpy as np
 
 from jaxlr.schedules import leaves
 
 
-def updates(epochs: int, *, examples: int, batch_size: int, accumulate: int = 1, drop_last: bool = True) -> int:
+def updates(epochs: float, *, examples: int, batch_size: int, accumulate: int = 1, drop_last: bool = True) -> int:
     """The number of optimizer updates in some epochs of training.
 
     updates = floor(epochs * batches / accumulate), batches = examples / batch_size, down if `drop_last`, else up
 
-    An accumulation that an epoch's end interrupts goes on in the next epoch, as in `optax.MultiSteps`.
+    Half an epoch is taken too, down to whole updates; what is within 2**-40 of itself of one is that. An accumulation
+    that an epoch's end interrupts goes on in the next epoch, as in `optax.MultiSteps`.
 
     Args:
-      epochs: passes over the data; at least 0.
+      epochs: passes over the data, whole or not; at least 0.
       examples: examples in an epoch; at least 1.
       batch_size: examples in a batch, summed over all devices; at least 1.
       accumulate: batches whose gradients make one update; at least 1.
@@ -27,21 +31,23 @@ def updates(epochs: int, *, examples: int, batch_size: int, accumulate: int = 1,
 
     Raises:
       ValueError: a number out of range, or a batch larger than the data while incomplete ones are left out.
-      TypeError: a number is no integer.
+      TypeError: a number other than `epochs` is no integer.
 
     Example:
       >>> import jaxlr
       >>> jaxlr.updates(90, examples=1_281_167, batch_size=256)
       450360
     """
-    epochs = int(leaves.length("epochs", epochs, minimum=0))
+    whole = not isinstance(epochs, float | np.floating) or float(epochs).is_integer()
+    leaves.length("epochs", epochs, minimum=0) if whole else leaves.number("epochs", epochs, minimum=0.0)
     examples = int(leaves.length("examples", examples))
     batch_size = int(leaves.length("batch_size", batch_size))
     accumulate = int(leaves.length("accumulate", accumulate))
     if drop_last and batch_size > examples:
         raise ValueError(f"batch_size must be at most the number of examples, {examples}, got {batch_size}")
     batches = examples // batch_size if drop_last else -(-examples // batch_size)
-    return epochs * batches // accumulate
+    made = Fraction(int(epochs) if whole else float(epochs)) * batches / accumulate
+    return math.floor(made if whole else made * (1 + Fraction(1, 2**40)))
 
 
 def scale_lr(base_lr: Any, batch_size: int, *, base_batch_size: int | None = None, rule: str = "linear") -> Any:

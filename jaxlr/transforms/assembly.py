@@ -11,7 +11,7 @@ import optax
 
 from jaxlr.transforms.coupling import Coupling, Told, checked, needs_rate, rates_in, scaled, with_rate
 from jaxlr.transforms.groups.masks import Mask
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice
+from jaxlr.transforms.hyperparameters import Held, Number, NumberOrSchedule, choice
 from jaxlr.transforms.penalties import decay_link
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
@@ -19,7 +19,7 @@ from jaxlr.transforms.wrappers.precision import in_float32
 
 __all__ = ["Rate", "assemble", "unless_zero"]
 
-Rate = NumberOrSchedule | Controller
+Rate = NumberOrSchedule | Controller | Held
 
 
 def assemble(

@@ -34,6 +34,11 @@ def number(
 
     A known number comes back as a Python float, which turns no float32 array into float64; a traced one as float32.
     """
+    if isinstance(value, Held):
+        raise TypeError(
+            f"{name} must be a number or a schedule, got held(...): the state holds a schedule for the learning rate "
+            "of all parameters alone, also under a rule"
+        )
     if callable(value):
         raise TypeError(f"{name} must be a number, not a schedule or another callable, got {value!r}")
     require_scalar(name, value)
@@ -125,6 +130,21 @@ def one_minus_at_count(name: str, value: NumberOrSchedule, count: jax.Array) -> 
     if isinstance(value, float):
         return jnp.array(1.0 - value, dtype=jnp.float32)
     return 1.0 - at_count(name, value, count)
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """What `held` returns: a learning rate, and nothing else."""
+
+    schedule: Schedule
+
+    def copy(self) -> Schedule:
+        """The schedule in arrays of its own, which may be donated."""
+        return jax.tree.map(jnp.array, self.schedule)
+
+    def at(self, count: jax.Array, now: Any) -> jax.Array:
+        """The rate by the schedule that the state holds."""
+        return at_count("learning_rate", now, count)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,10 +19,10 @@ from jaxlr.transforms.coupling import Coupling
 from jaxlr.transforms.groups import masks
 from jaxlr.transforms.groups.context import Decay, decays_here, note_decaying, own_decays
 from jaxlr.transforms.groups.masks import Mask
-from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
+from jaxlr.transforms.hyperparameters import Held, Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.rate.controller import Controller
-from jaxlr.transforms.rate.learning_rate import Held, scale_by_learning_rate
+from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
 from jaxlr.transforms.trees import cast_like, gradients_of, like_updates, widen
 from jaxlr.transforms.wrappers.precision import in_float32
 from jaxlr.typing import PyTree

@@ -37,8 +37,15 @@ def test_the_front_name_draws_schedules_over_the_longest_span():
     ends = [line.get_xydata()[-1].tolist() for line in figure.axes[0].lines]
     assert ends == [[50.0, 0.0], [50.0, pytest.approx(0.1)]]
     assert jaxlr.plot(jaxlr.cosine(0.5, 50), steps=20).axes[0].lines[0].get_xdata()[-1] == 20
+    ends = [line.get_xydata()[-1].tolist() for line in jaxlr.plot([jaxlr.cosine(0.5, 50)], 60.0).axes[0].lines]
+    assert ends == [[60.0, 0.0]]
+    figure = jaxlr.plot({"a": jaxlr.cosine(0.5, 50), "b": jaxlr.constant(0.25)}, jaxlr.linear(0.5, 0.0, 40), 20)
+    assert [line.get_label() for line in figure.axes[0].lines][:2] == ["a", "b"]
+    assert [line.get_xydata()[-1].tolist() for line in figure.axes[0].lines][1:] == [[20.0, 0.25], [20.0, 0.25]]
     with pytest.raises(ValueError, match="must hold at least one schedule"):
         jaxlr.plot()
+    with pytest.raises(TypeError, match=r"steps must be an integer number of updates, got 2\.5"):
+        jaxlr.plot(jaxlr.cosine(0.5, 50), 2.5)
     with pytest.raises(TypeError, match=r"each of schedules must be a jaxlr schedule, got 0\.1; wrap a number"):
         jaxlr.plot(0.1)
 

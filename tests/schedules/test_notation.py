@@ -24,6 +24,8 @@ from jaxlr.schedules import parse
         ("cosine(0.1, 5).shift(-2).clip(0.01, 0.1)", "cosine(init_value=0.1, decay_steps=5).shift(-2)"
          ".clip(min=0.01, max=0.1)"),
         ("-cosine(0.1, 5) / 2", "((-1.0 * cosine(init_value=0.1, decay_steps=5)) / 2.0)"),
+        ("+cosine(0.1, 5)", "cosine(init_value=0.1, decay_steps=5)"),
+        ("1 / cosine(0.1, 5)", "(1.0 * (cosine(init_value=0.1, decay_steps=5) ** -1.0))"),
         ("-(cosine(0.1, 5) ** 0.5)", "(-1.0 * (cosine(init_value=0.1, decay_steps=5) ** 0.5))"),
         ("cosine(0.1, 5).clip(max=0.01)", "cosine(init_value=0.1, decay_steps=5).clip(max=0.01)"),
         ("cosine(0.1, 5).repeat(1ep)", "cosine(init_value=0.1, decay_steps=5).repeat(50)"),

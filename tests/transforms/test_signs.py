@@ -127,6 +127,26 @@ def test_a_held_schedule_is_not_set_to_one_that_falls_below_0():
             jaxlr.set_schedule(state, schedule)
 
 
+def test_held_goes_under_a_rule_and_nowhere_else():
+    optimizer = adam(jaxlr.reduce_on_plateau(jaxlr.held(linear(0.5, 0.0, 4)), factor=0.5, patience=0))
+    state = jaxlr.observe(jaxlr.observe(optimizer.init(PARAMS), 3.0), 3.0)
+    rates = []
+    for schedule in (None, linear(0.25, 0.0, 4)):
+        state = state if schedule is None else jaxlr.set_schedule(state, schedule)
+        _, state = optimizer.update(PARAMS, state, PARAMS)
+        rates.append(float(jaxlr.current_learning_rate(state)))
+    assert rates == [0.5 * 0.5, 0.5 * 0.25 * 0.75]
+    numbers = {
+        "rates['b']": lambda held: ParameterGroups(rates={"b": held}),
+        "momentum": lambda held: sgd(0.1, momentum=held),
+        "weight_decay": lambda held: adamw(0.1, weight_decay=held),
+    }
+    for name, make in numbers.items():
+        with pytest.raises(TypeError) as caught:
+            make(jaxlr.held(constant(0.1)))
+        assert str(caught.value).startswith(f"{name} must be a number or a schedule, got held(...): the state holds")
+
+
 def test_looking_at_a_schedule_runs_and_compiles_nothing():
     schedule = jaxlr.warmup(jaxlr.power(0.125, -0.75, timescale=7), 3) * 0.3125
     with jax.checking_leaks(), pytest.MonkeyPatch.context() as patched:

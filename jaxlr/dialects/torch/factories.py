@@ -15,7 +15,7 @@ from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, n
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.wrappers.parts import real_and_imaginary
 
-Rate = NumberOrSchedule | Controller
+Rate = NumberOrSchedule | Controller | Held
 Betas = tuple[NumberOrSchedule, Number]
 Optimizer = optax.GradientTransformationExtraArgs
 P = ParamSpec("P")
@@ -61,7 +61,7 @@ def chained(
     decoupled: bool = False,
 ) -> Optimizer:
     """An optimizer of torch from its links; complex arrays go through them in two parts."""
-    if not isinstance(lr, Controller):
+    if not isinstance(lr, Controller | Held):
         lr = number_or_schedule("lr", lr, minimum=0.0)
     apart = [real_and_imaginary(link) for link in links]
     return assemble(apart, lr, weight_decay=unless_zero(weight_decay), decoupled=decoupled, maximize=maximize)

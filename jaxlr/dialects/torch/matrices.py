@@ -84,7 +84,7 @@ def Muon(
       Jordan and others, Muon: An optimizer for hidden layers in neural networks, 2024; Liu and others, Muon is Scalable
       for LLM Training, 2025, arXiv:2502.16982; Bernstein, Deriving Muon, 2025
     """
-    if not isinstance(lr, Controller):
+    if not isinstance(lr, Controller | Held):
         lr = number_or_schedule("lr", lr, minimum=0.0)
     momentum = number("momentum", momentum, minimum=0.0, below=1.0)
     eps = number("eps", eps, minimum=0.0)

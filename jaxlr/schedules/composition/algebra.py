@@ -123,8 +123,12 @@ def _all_at(terms: list[Any], position: Position) -> Wide:
 
 
 @family(infix="/", end=_last_end, inner=_here, outline=lambda a: outline.combined(a.left, 1 / a.right, outline.product))
-def quotient(left: Schedule, right: Scalar) -> Schedule:
-    """left(n) / right."""
+def quotient(left: Scalar | Schedule, right: Scalar | Schedule) -> Schedule:
+    """left(n) / right; a number over a schedule is left * right ** -1, the largest float32 where right(n) is 0."""
+    if isinstance(right, Schedule):
+        if isinstance(left, Schedule):
+            raise TypeError(f"the divisor must be a number, got {right!r}; multiply by its power: schedule * it ** -1")
+        return product(left, raised(right, -1.0))
     divisor = leaves.number("the divisor", right)
     if leaves.is_known(divisor) and np.any(divisor.high == 0):
         raise ValueError(f"the divisor must not be 0, got {leaves.printed(divisor)}")

@@ -18,7 +18,7 @@ from jax.core import Tracer
 from jaxlr.numerics import wide
 from jaxlr.numerics.wide import Wide
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.hyperparameters import NumberOrSchedule
+from jaxlr.transforms.hyperparameters import Held, NumberOrSchedule
 
 __all__ = [
     "Controller",
@@ -62,7 +62,7 @@ class ControllerState(Protocol):
 class Controller:
     """A rate and the rule over it: what `reduce_on_plateau`, `kl_adaptive` and `greedy` return."""
 
-    learning_rate: NumberOrSchedule
+    learning_rate: NumberOrSchedule | Held
     numbers: Any  # a NamedTuple of the rule's numbers
     axis_name: Any = None
     name: ClassVar[str] = ""
@@ -121,9 +121,11 @@ def observed(state: Any, metric: Any, axis_name: Any = None) -> Any:
 
 
 def base_of(learning_rate: Any) -> Any:
-    """The rate under a rule, if it is a number or a schedule."""
+    """The rate under a rule, if it is a number or a schedule, held or not."""
     if isinstance(learning_rate, Controller):
         raise TypeError(f"learning_rate is already under {learning_rate.name}: one rule for a rate")
+    if isinstance(learning_rate, Held):
+        return learning_rate
     return hyperparameters.number_or_schedule("learning_rate", learning_rate, minimum=0.0)
 
 

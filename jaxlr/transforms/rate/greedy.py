@@ -13,7 +13,7 @@ from jaxlr.numerics import wide
 from jaxlr.numerics.wide import Wide
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.describing import telling
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.hyperparameters import Held, Number, NumberOrSchedule
 from jaxlr.transforms.rate.controller import Controller, base_of, controller_state, exactly
 from jaxlr.transforms.rate.scales import bounded, clamped, limits
 
@@ -94,7 +94,7 @@ class Greedy(Controller):
 
 
 def greedy(
-    learning_rate: NumberOrSchedule,
+    learning_rate: NumberOrSchedule | Held,
     *,
     mode: Literal["min", "max"] = "min",
     factor: Number = 0.95,
@@ -121,7 +121,7 @@ def greedy(
     what it gives. Its own limits are Transformers': with a rate below `min_lr` nothing is ever cut.
 
     Args:
-      learning_rate: a number or a schedule.
+      learning_rate: a number, a schedule, or one that is `held`.
       mode: "min" if the metric should fall, "max" if it should rise.
       factor: above 0 and below 1.
       patience: good or bad metrics in a row that are borne; the next moves the rate.

@@ -12,7 +12,7 @@ from jaxlr.numerics import wide
 from jaxlr.numerics.wide import Wide
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.describing import telling
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.hyperparameters import Held, Number, NumberOrSchedule
 from jaxlr.transforms.rate.controller import Controller, base_of, controller_state, exactly
 from jaxlr.transforms.rate.scales import bounded, clamped, limits
 
@@ -75,7 +75,7 @@ class KlAdaptive(Controller):
 
 
 def kl_adaptive(
-    learning_rate: NumberOrSchedule,
+    learning_rate: NumberOrSchedule | Held,
     *,
     target: Number = 0.008,
     threshold: Number = 2.0,
@@ -96,7 +96,7 @@ def kl_adaptive(
     the schedule itself goes past the limits.
 
     Args:
-      learning_rate: a number or a schedule.
+      learning_rate: a number, a schedule, or one that is `held`.
       target: the KL that is wanted, above 0 (skrl's `kl_threshold`, rsl_rl's `desired_kl`).
       threshold: how many times more or less than that is borne, at least 1.
       factor: above 1.
@@ -133,7 +133,7 @@ def kl_adaptive(
         factor=exactly(hyperparameters.number("factor", factor, above=1.0)),
         **limits(min_lr, max_lr),
         above_zero=np.bool_(hyperparameters.choice("zero", zero, ("keep", "raise")) == "keep"),
-        jumps=np.bool_(not callable(learning_rate)),
+        jumps=np.bool_(not callable(learning_rate) and not isinstance(learning_rate, Held)),
     )
     return KlAdaptive(learning_rate, numbers, axis_name)
 

@@ -13,7 +13,7 @@ from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.describing import telling
 from jaxlr.transforms.groups.context import Group, current_rates
-from jaxlr.transforms.hyperparameters import NumberOrSchedule, number_or_schedule, require_outline, require_start
+from jaxlr.transforms.hyperparameters import Held, NumberOrSchedule, number_or_schedule, require_outline, require_start
 from jaxlr.transforms.rate import controller
 from jaxlr.transforms.rate.controller import Controller, ControllerState
 from jaxlr.transforms.trees import cast_like, gradients_of, increment, map_wide, place_like
@@ -177,21 +177,6 @@ def held(schedule: Schedule) -> Held:
         raise TypeError(f"schedule must be a jaxlr.Schedule, got {schedule!r}")
     require_outline("schedule", schedule, minimum=0.0)
     return Held(schedule)
-
-
-@dataclasses.dataclass(frozen=True)
-class Held:
-    """What `held` returns."""
-
-    schedule: Schedule
-
-    def copy(self) -> Schedule:
-        """The schedule in arrays of its own, which may be donated."""
-        return jax.tree.map(jnp.array, self.schedule)
-
-    def at(self, count: jax.Array, now: Any) -> jax.Array:
-        """The rate by the schedule that the state holds."""
-        return hyperparameters.at_count("learning_rate", now, count)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.describing import telling
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
+from jaxlr.transforms.hyperparameters import Held, Number, NumberOrSchedule
 from jaxlr.transforms.rate.controller import Controller, base_of, controller_state
 
 
@@ -78,7 +78,7 @@ class ReduceOnPlateau(Controller):
 
 
 def reduce_on_plateau(
-    learning_rate: NumberOrSchedule,
+    learning_rate: NumberOrSchedule | Held,
     *,
     mode: Literal["min", "max"] = "min",
     factor: Number = 0.1,
@@ -102,7 +102,7 @@ def reduce_on_plateau(
     The metric comes from `jaxlr.observe(opt_state, metric)`, once an epoch, or from `update(..., value=metric)`.
 
     Args:
-      learning_rate: a number or a schedule.
+      learning_rate: a number, a schedule, or one that is `held`.
       mode: "min" if the metric should fall, "max" if it should rise.
       factor: in [0, 1).
       patience: bad observations in a row that are borne; the next makes the cut (the last of them, with Keras' rule).
