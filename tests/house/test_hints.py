@@ -1,9 +1,12 @@
 """Names of other frameworks are told what has their place, in Python and in texts alike."""
 
 import importlib
+import re
 import subprocess
 import sys
 
+import jax.numpy as jnp
+import optax
 import pytest
 
 import jaxlr
@@ -33,6 +36,11 @@ SAID = {
     "rex": "; it is jaxlr.schedules.rex",
     "cosin": "; did you mean jaxlr.cosine?",
     "nothing": "",
+    "adagrad": "; write optax.chain(jaxlr.scale_by_adagrad(), jaxlr.scale_by_learning_rate(rate))",
+    "zero_nans": "; write optax.zero_nans: jaxlr's schedules, links and optimizers go wherever Optax's do",
+    "schedule_free": "; write optax.contrib.schedule_free: jaxlr's schedules, links and optimizers go wherever Optax's "
+    "do",
+    "scale_by_rprop": "; it is jaxlr.transforms.scale_by_rprop",
 }
 
 
@@ -67,12 +75,79 @@ def test_every_hint_leads_somewhere():
     for theirs, own in hints._CURVES.items():
         assert own in jaxlr.__all__, theirs
         assert theirs not in jaxlr.__all__
-    optax = importlib.import_module("optax")
-    for link in hints._LINKS:
-        assert link not in jaxlr.__all__
-        assert hasattr(optax, f"scale_by_{link}"), link
-    for optimizer in hints._OPTIMIZERS:
-        assert optimizer in dir(optax) or optimizer in dir(optax.contrib)
+
+
+def public(*modules):
+    """The public names of modules."""
+    return [name for module in modules for name in getattr(module, "__all__", dir(module)) if not name.startswith("_")]
+
+
+# Those that are not installed here, by their documentation.
+ELSEWHERE = {
+    "keras": "Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer Muon Nadam Optimizer "
+    "RMSprop SGD CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay LearningRateSchedule PiecewiseConstantDecay "
+    "PolynomialDecay ReduceLROnPlateau LearningRateScheduler",
+    "fastai": "Adam Lamb Larc Lookahead OptimWrapper Optimizer QHAdam RAdam RMSProp SGD annealer SchedCos SchedExp "
+    "SchedLin SchedNo SchedPoly combine_scheds combined_cos ParamScheduler LRFinder lr_find fit_one_cycle fit_flat_cos fit_sgdr "
+    "fine_tune ranger",
+    "transformers": "get_constant_schedule get_constant_schedule_with_warmup get_linear_schedule_with_warmup "
+    "get_cosine_schedule_with_warmup get_cosine_with_hard_restarts_schedule_with_warmup get_wsd_schedule "
+    "get_polynomial_decay_schedule_with_warmup get_inverse_sqrt_schedule get_cosine_with_min_lr_schedule_with_warmup "
+    "get_cosine_with_min_lr_schedule_with_warmup_lr_rate get_reduce_on_plateau_schedule get_scheduler SchedulerType "
+    "get_adafactor_schedule Adafactor AdafactorSchedule GreedyLR AdamW WarmUp create_optimizer AdamWeightDecay",
+    "timm": "CosineLRScheduler StepLRScheduler MultiStepLRScheduler PolyLRScheduler PlateauLRScheduler TanhLRScheduler "
+    "Scheduler create_scheduler create_scheduler_v2 create_optimizer create_optimizer_v2 scheduler_kwargs "
+    "optimizer_kwargs Lookahead param_groups_layer_decay param_groups_weight_decay",
+}
+
+
+def resolved(dotted):
+    """What a dotted name stands for."""
+    package, *names = dotted.split(".")
+    found = importlib.import_module(package)
+    for name in names:
+        found = getattr(found, name) if hasattr(found, name) else importlib.import_module(f"{found.__name__}.{name}")
+    return found
+
+
+def check(name):
+    """A hint whose names all exist, and whose chain is an optimizer."""
+    said = hints.hint(name)
+    assert said.startswith(("; it is ", "; write ")), (name, said)
+    dotted = re.findall(r"\b(?:jaxlr|optax|flax)(?:\.\w+)+", said)
+    assert dotted or name == "update_bn", (name, said)
+    for each in dotted:
+        resolved(each)
+    if written := re.match(r"; write (optax\.(?:chain|lookahead)\(.*\))$", said):
+        made = eval(written[1], {"optax": optax, "jaxlr": jaxlr, "rate": jaxlr.cosine(0.1, 10)})
+        params = {"a": jnp.ones(3)}
+        fast = optax.LookaheadParams.init_synced(params) if "lookahead" in said else params
+        _, state = made.update(params, made.init(fast), fast)
+        assert float(jaxlr.current_learning_rate(state)) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("framework", ELSEWHERE)
+def test_every_name_of_another_framework_has_a_hint_that_is_true(framework):
+    for name in ELSEWHERE[framework].split():
+        check(name)
+
+
+def test_every_name_of_optax_has_a_hint_that_is_true():
+    for name in public(optax, optax.contrib, optax.schedules, optax.transforms):
+        if name not in jaxlr.__all__:
+            check(name)
+
+
+def test_every_name_of_torch_has_a_hint_that_is_true():
+    torch = pytest.importorskip("torch")
+    for name in public(torch.optim, torch.optim.lr_scheduler, torch.optim.swa_utils):
+        check(name)
+
+
+def test_names_of_optax_are_read_without_loading_it():
+    for room in hints._OPTAX:
+        module = importlib.import_module(room)
+        assert hints._public(room) == {name for name in dir(module) if not name.startswith("_")}
 
 
 def test_a_program_of_its_own_sees_the_hint():
