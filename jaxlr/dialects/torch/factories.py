@@ -11,7 +11,7 @@ import optax
 
 from jaxlr.transforms.assembly import assemble, unless_zero
 from jaxlr.transforms.describing import described
-from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number, number_or_schedule
+from jaxlr.transforms.hyperparameters import Held, Number, NumberOrSchedule, choice, number, number_or_schedule
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.wrappers.parts import real_and_imaginary
 
