@@ -84,20 +84,23 @@ def public(*modules):
 
 # Those that are not installed here, by their documentation.
 ELSEWHERE = {
-    "keras": "Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer Muon Nadam Optimizer "
-    "RMSprop SGD CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay LearningRateSchedule PiecewiseConstantDecay "
-    "PolynomialDecay ReduceLROnPlateau LearningRateScheduler",
-    "fastai": "Adam Lamb Larc Lookahead OptimWrapper Optimizer QHAdam RAdam RMSProp SGD annealer SchedCos SchedExp "
-    "SchedLin SchedNo SchedPoly combine_scheds combined_cos ParamScheduler LRFinder lr_find fit_one_cycle fit_flat_cos fit_sgdr "
-    "fine_tune ranger",
+    "keras": "Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer Muon Nadam "
+    "Optimizer RMSprop SGD CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay "
+    "LearningRateSchedule PiecewiseConstantDecay PolynomialDecay ReduceLROnPlateau "
+    "LearningRateScheduler",
+    "fastai": "Adam Lamb Larc Lookahead OptimWrapper Optimizer QHAdam RAdam RMSProp SGD annealer SchedCos "
+    "SchedExp SchedLin SchedNo SchedPoly combine_scheds combined_cos ParamScheduler LRFinder lr_find "
+    "fit_one_cycle fit_flat_cos fit_sgdr fine_tune ranger",
     "transformers": "get_constant_schedule get_constant_schedule_with_warmup get_linear_schedule_with_warmup "
-    "get_cosine_schedule_with_warmup get_cosine_with_hard_restarts_schedule_with_warmup get_wsd_schedule "
-    "get_polynomial_decay_schedule_with_warmup get_inverse_sqrt_schedule get_cosine_with_min_lr_schedule_with_warmup "
-    "get_cosine_with_min_lr_schedule_with_warmup_lr_rate get_reduce_on_plateau_schedule get_scheduler SchedulerType "
-    "get_adafactor_schedule Adafactor AdafactorSchedule GreedyLR AdamW WarmUp create_optimizer AdamWeightDecay",
-    "timm": "CosineLRScheduler StepLRScheduler MultiStepLRScheduler PolyLRScheduler PlateauLRScheduler TanhLRScheduler "
-    "Scheduler create_scheduler create_scheduler_v2 create_optimizer create_optimizer_v2 scheduler_kwargs "
-    "optimizer_kwargs Lookahead param_groups_layer_decay param_groups_weight_decay",
+    "get_cosine_schedule_with_warmup get_cosine_with_hard_restarts_schedule_with_warmup "
+    "get_wsd_schedule get_polynomial_decay_schedule_with_warmup get_inverse_sqrt_schedule "
+    "get_cosine_with_min_lr_schedule_with_warmup get_cosine_with_min_lr_schedule_with_warmup_lr_rate "
+    "get_reduce_on_plateau_schedule get_scheduler SchedulerType get_adafactor_schedule Adafactor "
+    "AdafactorSchedule GreedyLR AdamW WarmUp create_optimizer AdamWeightDecay",
+    "timm": "CosineLRScheduler StepLRScheduler MultiStepLRScheduler PolyLRScheduler PlateauLRScheduler "
+    "TanhLRScheduler Scheduler create_scheduler create_scheduler_v2 create_optimizer "
+    "create_optimizer_v2 scheduler_kwargs optimizer_kwargs Lookahead param_groups_layer_decay "
+    "param_groups_weight_decay",
 }
 
 
