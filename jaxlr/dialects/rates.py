@@ -14,7 +14,7 @@ from jaxlr.transforms.rate.controller import Controller
 ByCount: TypeAlias = "Callable[[Any], Any]"
 
 
-def known_rate(name: str, rate: NumberOrSchedule | Controller, reason: str) -> ByCount:
+def known_rate(name: str, rate: NumberOrSchedule | Controller | Held, reason: str) -> ByCount:
     """The rate by the count; no rule can move it, for this reason."""
     if isinstance(rate, Controller | Held):
         raise TypeError(f"{name} must be a number or a schedule, got {rate!r}: {reason}")
