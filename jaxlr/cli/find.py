@@ -16,9 +16,8 @@ from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.cli.searching import print_table
 from jaxlr.cli.writing import disk_errors, say
 from jaxlr.errors import NoSuggestion
-from jaxlr.training.runs.config import Task, TrainConfig, to_json
+from jaxlr.training.runs.config import Task, TrainConfig, shortened, to_json
 from jaxlr.training.runs.folder import begun, check_folder, discard, make_folder, write_json
-from jaxlr.training.runs.records.schema import shortened
 
 if TYPE_CHECKING:
     from jaxlr.search import RangeTest

@@ -9,8 +9,9 @@ from typing import Any
 
 from jaxlr.cli.writing import disk_errors
 from jaxlr.training.loop.hosts import first_host
+from jaxlr.training.runs.config import shortened
 from jaxlr.training.runs.folder import FolderLock, begun, check_folder, discard, make_folder, write_json
-from jaxlr.training.runs.records.schema import read_json, shortened
+from jaxlr.training.runs.records.schema import read_json
 
 
 def again(folder: Path) -> str:

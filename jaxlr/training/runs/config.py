@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jaxlr.arguments import unknown
-from jaxlr.training.runs.records.schema import COUNT, read_json, shortened
+from jaxlr.training.runs.records.schema import COUNT, read_json, shown_value
 
 
 class _Checked:
@@ -276,6 +276,12 @@ def load_config(path: Path) -> TrainConfig:
         return TrainConfig(**options)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def shortened(value: Any) -> str:
+    """An option's value in a message."""
+    is_long = isinstance(value, int) and abs(value) >= 10**30
+    return "a number of more than 30 digits" if is_long else shown_value(value)
 
 
 def _accepts(hint: Any, value: Any) -> bool:
