@@ -27,17 +27,17 @@ def length(name: str, value: Length, *, minimum: int = 0) -> Updates:
 
 
 def known_length(name: str, value: Length, *, minimum: int = 0) -> int:
-    """A number of updates that others are rounded from, which must be known."""
+    """A number of updates that others are rounded from, or that are recorded, which must be known."""
     found = length(name, value, minimum=minimum)
     if not isinstance(found, int):
-        raise TypeError(f"{name} must be known, got a traced number: lengths are rounded from it")
+        raise TypeError(f"{name} must be known, got a traced number: the form of the schedule depends on it")
     return found
 
 
 def known_share(name: str, value: Scalar) -> float:
     """A share of a length, in [0, 1], which must be known."""
     if not leaves.is_known(leaves.share(name, value)):
-        raise TypeError(f"{name} must be known, got a traced number: lengths are rounded from it")
+        raise TypeError(f"{name} must be known, got a traced number: the form of the schedule depends on it")
     return float(value)  # pyright: ignore[reportArgumentType], a known number; with all of its digits
 
 
