@@ -11,8 +11,6 @@ from jax import lax
 
 from jaxlr.numerics.wide import Wide, halves, quick_two_sum, split_product, two_sum, where
 
-__all__ = ["Triple", "integer_power", "triple", "where_triple"]
-
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)

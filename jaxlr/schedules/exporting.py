@@ -14,8 +14,6 @@ from jaxlr.schedules import leaves
 from jaxlr.schedules.family import RECORDS
 from jaxlr.schedules.schedule import DYNAMIC, Schedule
 
-__all__: list[str] = []
-
 
 def _written(structure: Any) -> bytes:
     formula, arguments = structure

@@ -17,8 +17,6 @@ from jaxlr.schedules.leaves import Length, Number
 from jaxlr.schedules.position import Position, progress
 from jaxlr.schedules.schedule import Schedule
 
-__all__ = ["is_rule_of", "keeping_rate", "places", "printed", "renumbered", "with_children", "without_horizon"]
-
 
 def is_rule_of(schedule: Schedule, names: Any) -> bool:
     """Whether numbers of these names are changed by a rule of this schedule itself."""

@@ -22,8 +22,6 @@ _Schedule = TypeVar("_Schedule")
 _Result = TypeVar("_Result")
 _known: ContextVar[dict[Any, Any] | None] = ContextVar("known", default=None)  # of schedules, by identity
 
-__all__ = ["DEEPEST", "changed", "from_data", "inside_out", "is_static", "make", "to_data", "whole", "written"]
-
 
 def is_static(value: Any) -> bool:
     """Whether an argument selects the program: a word, a flag, a Python number, a function."""

@@ -18,8 +18,6 @@ from jaxlr.schedules.horizons import (
 from jaxlr.schedules.position import Position
 from jaxlr.schedules.schedule import Schedule, as_schedule
 
-__all__ = ["adds_phases", "retime", "retime_as"]
-
 
 def retime(
     schedule: Schedule, at: typing.Length, *, keep: Literal["rate", "phase"] = "rate", **numbers: typing.Scalar

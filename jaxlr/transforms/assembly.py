@@ -17,8 +17,6 @@ from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
 from jaxlr.transforms.wrappers.precision import in_float32
 
-__all__ = ["Rate", "assemble", "unless_zero"]
-
 Rate = NumberOrSchedule | Controller | Held
 
 

@@ -19,19 +19,6 @@ from jaxlr.transforms.groups.context import Group, groups_here
 from jaxlr.transforms.hyperparameters import choice, number
 from jaxlr.transforms.trees import map_wide
 
-__all__ = [
-    "Coupling",
-    "Told",
-    "checked",
-    "needs_rate",
-    "rates_in",
-    "ratios",
-    "same_signs",
-    "scaled",
-    "told",
-    "with_rate",
-]
-
 Coupling = Literal["rate", "independent", "corrected"]
 
 _COUPLINGS = ("rate", "independent", "corrected")

@@ -12,8 +12,6 @@ from jax import export
 
 from jaxlr.numerics.wide import Wide
 
-__all__ = ["exportable"]
-
 _Kind = TypeVar("_Kind", bound=type[Any])
 _PACKAGE = __name__.partition(".")[0]
 _NAMES: set[str] = set()

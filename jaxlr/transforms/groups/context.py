@@ -19,20 +19,6 @@ from jaxlr.transforms.groups import paths
 from jaxlr.transforms.groups.masks import Mask, both
 from jaxlr.transforms.hyperparameters import Hyperparameter
 
-__all__ = [
-    "OTHERS",
-    "Decay",
-    "Group",
-    "Talk",
-    "current_rates",
-    "decays_here",
-    "groups_here",
-    "note_decaying",
-    "own_decays",
-    "reading_decays",
-    "talk",
-]
-
 OTHERS = "others"  # the name of the parameters that no pattern matches
 
 

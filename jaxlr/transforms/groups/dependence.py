@@ -11,8 +11,6 @@ import optax
 
 from jaxlr.transforms.groups import paths
 
-__all__ = ["among", "of_first_state"]
-
 
 def among(
     chosen: Set[str], optimizer: optax.GradientTransformationExtraArgs, state: optax.OptState, params: Any

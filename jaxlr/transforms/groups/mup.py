@@ -17,8 +17,6 @@ from jaxlr.transforms.groups.patterns import ParameterGroups
 from jaxlr.transforms.trees import widen
 from jaxlr.typing import PyTree
 
-__all__ = ["MupFactors", "mup_factors"]
-
 
 @dataclasses.dataclass(frozen=True)
 class MupFactors:

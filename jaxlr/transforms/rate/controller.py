@@ -20,17 +20,6 @@ from jaxlr.numerics.wide import Wide
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Held, NumberOrSchedule
 
-__all__ = [
-    "Controller",
-    "ControllerState",
-    "base_of",
-    "controller_state",
-    "exactly",
-    "is_controller_state",
-    "observed",
-    "require_same",
-]
-
 _State = TypeVar("_State")
 _STATES: dict[type[Any], str] = {}
 

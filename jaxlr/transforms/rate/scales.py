@@ -13,8 +13,6 @@ from jaxlr.numerics.wide import Wide
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.rate.controller import exactly
 
-__all__ = ["bounded", "clamped", "limits"]
-
 
 def limits(min_lr: Any, max_lr: Any) -> dict[str, Wide]:
     """The limits of a rate, checked."""

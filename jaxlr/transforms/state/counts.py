@@ -15,8 +15,6 @@ from jaxlr.transforms.state import search as states
 from jaxlr.transforms.trees import like
 from jaxlr.transforms.waiting import RECORDS
 
-__all__ = ["COUNTS", "set_update_count", "update_count"]
-
 COUNTS = ("count", "gradient_step")  # of links, and of optax.MultiSteps
 _INJECTED = "hyperparams_states"  # of `optax.inject_hyperparams`
 _WINDOWS = frozenset({"micro_step", "mini_step"})  # where windows are counted

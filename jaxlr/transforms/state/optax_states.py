@@ -14,8 +14,6 @@ from jaxlr.transforms.moments.rms import ScaleByRmspropState
 from jaxlr.transforms.state.counts import counts_of, set_update_count, update_count
 from jaxlr.transforms.trees import stored_like
 
-__all__ = ["from_optax_state", "to_optax_state"]
-
 # Optax' states by name, since some have come and gone with its versions; ours; the fields of both.
 _LINKS: tuple[tuple[tuple[str, ...], type[Any], dict[str, str]], ...] = (
     (("ScaleByAdamState",), ScaleByAdamState, {"mu": "mu", "nu": "nu"}),

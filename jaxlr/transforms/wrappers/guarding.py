@@ -18,8 +18,6 @@ from jaxlr.transforms.trees import absolute_square, gradients_of, like_updates, 
 from jaxlr.transforms.waiting import due_now, micro_step, settled, where_due
 from jaxlr.typing import PyTree
 
-__all__ = ["GuardState", "Recent", "guard", "guard_counts"]
-
 _FLAT = 2.0**-20  # of the mean: a sigma is taken for no less, so that rounding is no outlier
 
 

@@ -7,8 +7,6 @@ from types import FrameType
 
 import optax
 
-__all__ = ["is_conditional", "refuse_followers"]
-
 _CHAIN = optax.chain(optax.identity()).init.__code__  # pyright: ignore[reportAttributeAccessIssue]
 _NAMED_CHAIN = optax.named_chain(("", optax.identity())).init.__code__  # pyright: ignore[reportAttributeAccessIssue]
 

@@ -17,8 +17,6 @@ from jaxlr.transforms.trees import increment, place_like
 from jaxlr.transforms.waiting import due_now, settled, where_due
 from jaxlr.typing import PyTree
 
-__all__ = ["Blocks", "Rounded", "SmallStatesState", "small_states", "state_bytes"]
-
 _STEPS = 127.0  # of the fourth root of a number's share of its block's largest: they span eight decades
 
 

@@ -13,8 +13,6 @@ from jaxlr.training.data.datasets import Dataset, load_dataset
 from jaxlr.training.network.models import CNN
 from jaxlr.training.runs.config import Optimization, Task
 
-__all__ = ["load_data", "make_model", "make_network", "make_optimizer"]
-
 
 def load_data(config: Task) -> Dataset:
     """The images of these options, in their three parts.

@@ -7,8 +7,6 @@ import numpy as np
 from jaxlr.arguments import brief
 from jaxlr.schedules import Schedule
 
-__all__ = ["check_end", "check_rates"]
-
 _MOST = 2**24  # updates to look at, a second's work: of a longer run the first
 _ROUNDING = 2.0**-40  # of the largest rate: so little below 0 is a 0 that was rounded, as `retime` may leave it
 

@@ -18,19 +18,6 @@ from jaxlr.training.runs.config import TrainConfig
 from jaxlr.training.runs.records.position import Position
 from jaxlr.training.runs.starting.rates import check_end, check_rates
 
-__all__ = [
-    "Epochs",
-    "changed_schedule",
-    "check_changes",
-    "check_data",
-    "check_epochs",
-    "check_rest",
-    "epoch_accuracies",
-    "is_done",
-    "rate_note",
-    "schedule_of",
-]
-
 _MAY_CHANGE = ("schedule", "epochs", "data", "data_dir", "devices", "zero", "images_on")
 _MAY_CHANGE += ("checkpoint_every", "keep_checkpoints", "events")
 
