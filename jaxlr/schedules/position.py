@@ -9,7 +9,19 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxlr.numerics.elementary import one_less
-from jaxlr.numerics.wide import Wide, alike, constant, from_integer, only, ratio, select, two_difference, unless, where
+from jaxlr.numerics.wide import (
+    Wide,
+    alike,
+    constant,
+    from_integer,
+    halves,
+    only,
+    ratio,
+    select,
+    two_difference,
+    unless,
+    where,
+)
 
 Array = jax.Array
 
@@ -71,6 +83,27 @@ class Position:
         part = only(inside, where(early, self.fraction, self.rest))
         return Share((near + part).doubled() / from_integer(whole), early)
 
+    def line(self, total: Array, first: Wide, last: Wide) -> Wide:
+        """What `share(total).between(first, last)` is, with one division for all counts: of the way, by its updates."""
+        if self.fraction is not None:
+            return self.share(total).between(first, last)
+        ahead = total - lax.min(*alike(self.whole, total))
+        whole, early = at_least_one(total), self.whole < ahead
+        zeros = lax.clz(whole)
+        slope = _half(first, last) * ratio(lax.shift_right_logical(jnp.full_like(whole, 2**31), zeros), whole)
+        updates = lax.min(*alike(self.whole, ahead)).astype(jnp.int32)  # from the nearer end, at most 2**30
+        high = updates.astype(jnp.float32)
+        low = (updates - high.astype(jnp.int32)).astype(jnp.float32)
+        # Over the same power of two, so that both factors are near 1.
+        scale = lax.bitcast_convert_type((zeros + 97) << 23, jnp.float32)
+        signed = select(early, scale, -scale)
+        way = Wide(high * signed, low * signed)
+        (way_high, way_low), (slope_high, slope_low) = halves(way.high), halves(slope.high)
+        # Exact products, summed up in the order of their size: 36 bits.
+        rest = (way_low * slope_high + way_high * slope_low) + way_low * slope_low
+        rest = (rest + way.high * slope.low) + way.low * slope.high
+        return where(early, first, last).plus(Wide(way_high * slope_high, rest))
+
     def parts(self, total: Array) -> tuple[Wide, Wide]:
         """`(done, left)` with `done + left = 1`: how much of `total` lies behind and ahead; (1, 0) from `total` on."""
         return self.share(total).parts()
@@ -96,8 +129,13 @@ class Share:
         the way is never longer than the largest float32.
         """
         end, other = where(self.early, first, last), where(self.early, last, first)
-        high, error = two_difference(other.high * 0.5, end.high * 0.5)
-        return end.plus(Wide(high, error + (other.low - end.low) * 0.5) * self.near)
+        return end.plus(_half(end, other) * self.near)
+
+
+def _half(first: Wide, last: Wide) -> Wide:
+    """Half the way from one to the other."""
+    high, error = two_difference(last.high * 0.5, first.high * 0.5)
+    return Wide(high, error + (last.low - first.low) * 0.5)
 
 
 def position_of(value: Wide) -> Position:

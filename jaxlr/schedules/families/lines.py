@@ -111,7 +111,7 @@ def linear(
 def _linear(
     position: Position, init_value: Wide, end_value: Wide, transition_steps: jax.Array, transition_begin: jax.Array
 ) -> Wide:
-    return position.since(transition_begin).share(transition_steps).between(init_value, end_value)
+    return position.since(transition_begin).line(transition_steps, init_value, end_value)
 
 
 @family(
