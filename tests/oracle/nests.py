@@ -206,6 +206,14 @@ class IfFinite(Around):
     most: int = 3
     row: int = 0
 
+    def init(self, params):
+        node = self.inner
+        while isinstance(node, Around):
+            if isinstance(node, Master):
+                node.rounds_steps = True  # for the branches of a condition must agree
+            node = node.inner
+        self.inner.init(params)
+
     def update(self, gradients, params, told=NOTHING):
         self.row = 0 if gradients.finite else self.row + 1
         if gradients.finite or self.row > self.most:
@@ -215,19 +223,30 @@ class IfFinite(Around):
 
 @dataclasses.dataclass
 class Master(Around):
-    """A copy of the parameters in which updates add up; the parameters are the copy rounded."""
+    """A copy of the parameters in which updates add up; the parameters are the copy rounded.
+
+    Where the steps are rounded too, the copy knows what they lead to, and stays as it is.
+    """
+
+    rounds_steps: bool = False
 
     def init(self, params):
         self.copy = Tree(params)
+        self.expected = Tree(params)
         self.inner.init(self.copy)
 
     def update(self, gradients, params, told=NOTHING):
         # What was changed outside is taken over; half a unit in the last place may be this file's own rounding.
-        self.copy = self.copy.map(lambda w, p: np.where(np.abs(w - p) > unit(p, params.narrow), p, w), params)
+        known = self.expected if self.rounds_steps and params.narrow else self.copy
+        self.copy = self.copy.map(lambda w, e, p: np.where(np.abs(e - p) > unit(p, params.narrow), p, w), known, params)
         step = self.inner.update(Tree(gradients), self.copy, told)
         wanted = self.copy.map(np.add, step)
         target = wanted.rounded_like(params)
         change = Tree(target.map(np.subtract, params))  # float32, in which a difference of numbers of bfloat16 is exact
+        if self.rounds_steps and params.narrow:
+            change = Tree(change.rounded_like(params))
+            self.copy, self.expected = wanted, Tree(params.map(np.add, change).rounded_like(params))
+            return change
         landed = params.map(np.add, change).rounded_like(params)
         self.copy = Tree(wanted.map(lambda w, t, p: np.where(np.abs(t - p) > unit(t, False), p, w), target, landed))
         return change
