@@ -10,9 +10,9 @@ import jax
 from jaxlr.numerics.elementary import versine
 from jaxlr.numerics.wide import Wide, select, where
 from jaxlr.schedules import leaves
-from jaxlr.schedules.families.lines import from_zero, rest_to_the_power
+from jaxlr.schedules.families.lines import decay_over, from_zero, rest_to_the_power
 from jaxlr.schedules.family import family
-from jaxlr.schedules.outline import Outline, held, through
+from jaxlr.schedules.outline import Outline, through
 from jaxlr.schedules.position import Position, Share, at_least_one, resumed
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
@@ -121,13 +121,7 @@ def nearer(done: Wide, left: Wide) -> Share:
     return Share(where(early, done, left).doubled(), early)
 
 
-@family(
-    end="decay_steps",
-    scales=("init_value",),
-    towards="end_value",
-    borders=lambda a: from_zero(a.decay_steps),
-    outline=lambda a: held((0, a.init_value), (a.decay_steps, a.end_value)),
-)
+@decay_over("decay_steps")
 def k_decay(
     init_value: Scalar,
     decay_steps: Length,

@@ -12,7 +12,7 @@ from jaxlr.numerics import elementary
 from jaxlr.numerics.elementary import exp
 from jaxlr.numerics.wide import Wide, alike, between, constant, from_integer, power_of_two, quick_two_sum, ratio, where
 from jaxlr.schedules import leaves
-from jaxlr.schedules.families.lines import from_zero
+from jaxlr.schedules.families.lines import decay_over
 from jaxlr.schedules.family import Borders, family
 from jaxlr.schedules.leaves import Factor
 from jaxlr.schedules.outline import held, through
@@ -178,12 +178,8 @@ def decayed(value: Wide, rate: Factor, exponent: Wide) -> Wide:
     return (value * power).scaled(scale)
 
 
-@family(
-    end="decay_steps",
-    scales=("init_value",),
-    towards="end_value",
-    borders=lambda a: from_zero(a.decay_steps),
-    outline=lambda a: held((0, a.init_value, a.end_value), (a.decay_steps, a.init_value, a.end_value)),
+@decay_over(
+    "decay_steps", outline=lambda a: held((0, a.init_value, a.end_value), (a.decay_steps, a.init_value, a.end_value))
 )
 def tanh(
     init_value: Scalar, decay_steps: Length, *, end_value: Scalar = 0.0, lower: Scalar = -7.0, upper: Scalar = 3.0

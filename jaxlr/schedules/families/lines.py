@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +18,8 @@ from jaxlr.schedules.outline import Outline, held, steady, through
 from jaxlr.schedules.position import Position, at_least_one
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
+
+_Factory = TypeVar("_Factory", bound=Callable[..., Any])
 
 
 @family(steady=True, outline=lambda a: steady(a.value))
@@ -50,6 +55,17 @@ def from_zero(length: jax.Array) -> Borders:
     return length, [from_integer(jnp.uint32(0)), from_integer(length)]
 
 
+def decay_over(length: str, **facts: Any) -> Callable[[_Factory], _Factory]:
+    """A family that goes from `init_value` to `end_value` in so many updates, which the argument `length` says."""
+    common: dict[str, Any] = {
+        "scales": ("init_value",),
+        "towards": "end_value",
+        "borders": lambda a: from_zero(getattr(a, length)),
+        "outline": lambda a: held((0, a.init_value), (getattr(a, length), a.end_value)),
+    }
+    return family(end=length, **(common | facts))
+
+
 def _arrival(a: SimpleNamespace) -> int:
     return a.transition_begin + a.transition_steps
 
@@ -63,7 +79,9 @@ def _way(a: SimpleNamespace) -> Borders:
     return end, [from_integer(a.transition_begin), from_integer(end)]
 
 
-@family(
+# A line and its powers: what is known of both.
+_one_way = functools.partial(
+    family,
     end=_arrival,
     scales=("init_value",),
     towards="end_value",
@@ -71,6 +89,9 @@ def _way(a: SimpleNamespace) -> Borders:
     repeats_itself=True,
     outline=_from_init_to_end,
 )
+
+
+@_one_way()
 def linear(
     init_value: Scalar, end_value: Scalar, transition_steps: Length, *, transition_begin: Length = 0
 ) -> Schedule:
@@ -114,14 +135,7 @@ def _linear(
     return position.since(transition_begin).line(transition_steps, init_value, end_value)
 
 
-@family(
-    end=_arrival,
-    scales=("init_value",),
-    towards="end_value",
-    borders=_way,
-    repeats_itself=True,
-    outline=_from_init_to_end,
-)
+@_one_way()
 def polynomial(
     init_value: Scalar, end_value: Scalar, power: Scalar, transition_steps: Length, *, transition_begin: Length = 0
 ) -> Schedule:

@@ -12,9 +12,9 @@ from jaxlr.numerics.elementary import less_one
 from jaxlr.numerics.wide import Wide, constant, from_integer, select, unless, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import along_cosine
-from jaxlr.schedules.families.lines import from_zero
+from jaxlr.schedules.families.lines import decay_over
 from jaxlr.schedules.family import Borders, family
-from jaxlr.schedules.outline import Outline, held, one_by_one, steady
+from jaxlr.schedules.outline import Outline, one_by_one, steady
 from jaxlr.schedules.position import Position, Share, at_least_one, progress
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
@@ -296,13 +296,7 @@ def slanted_triangular(
     )
 
 
-@family(
-    end="total_steps",
-    scales=("init_value",),
-    towards="end_value",
-    borders=lambda a: from_zero(a.total_steps),
-    outline=lambda a: held((0, a.init_value), (a.total_steps, a.end_value)),
-)
+@decay_over("total_steps")
 def flat_cosine(
     init_value: Scalar, total_steps: Length, *, pct_start: Scalar = 0.75, end_value: Scalar = 0.0
 ) -> Schedule:
