@@ -99,9 +99,9 @@ class Position:
         signed = select(early, scale, -scale)
         way = Wide(high * signed, low * signed)
         (way_high, way_low), (slope_high, slope_low) = halves(way.high), halves(slope.high)
-        # Exact products, summed up in the order of their size: 36 bits.
-        rest = (way_low * slope_high + way_high * slope_low) + way_low * slope_low
-        rest = (rest + way.high * slope.low) + way.low * slope.high
+        # Exact products, the large ones apart from what is small: 33 bits of what is added.
+        small = (way_low * slope_low + way.high * slope.low) + way.low * slope.high
+        rest = (way_low * slope_high + way_high * slope_low) + small
         return where(early, first, last).plus(Wide(way_high * slope_high, rest))
 
     def parts(self, total: Array) -> tuple[Wide, Wide]:

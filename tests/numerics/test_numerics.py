@@ -9,6 +9,7 @@ import pytest
 from jaxlr.numerics import elementary, fixed, wide
 from jaxlr.numerics.triple import Triple, integer_power, triple
 from jaxlr.numerics.wide import Wide
+from jaxlr.schedules.position import Position
 
 DRAWS = 400
 random = np.random.default_rng(0)
@@ -166,3 +167,19 @@ def test_an_integer_power_loses_the_bits_of_its_exponent():
 def test_a_number_of_two_is_one_of_three_exactly():
     value = pairs(0.1, 10.0)
     assert [exact(triple(value), place) for place in range(5)] == [exact(value, place) for place in range(5)]
+
+
+@pytest.mark.parametrize("total", [3, 1000, 2**24 + 1, 10**9 + 7, 2**31 - 1])
+def test_a_line_has_33_bits_of_what_it_adds_to_its_nearer_end(total):
+    counts = np.unique(np.concatenate([[0, 1, total // 2, total - 1, total], random.integers(0, total + 1, 200)]))
+    first, last = wide.constant(0.0), wide.constant(0.1)
+
+    def line(counts):
+        return Position(counts).line(jnp.uint32(total), first, last)
+
+    truth = [mpmath.mpf("0.1") * int(count) / total for count in counts]
+    left = [mpmath.mpf("0.1") - value for value in truth]
+    for result in two_ways(line, jnp.asarray(counts, jnp.uint32)):
+        for place, (value, rest) in enumerate(zip(truth, left, strict=True)):
+            nearer = mpmath.mpf("0.1") * mpmath.mpf(2) ** -44 + min(value, rest) * mpmath.mpf(2) ** -33
+            assert abs(exact(result, place) - value) <= (nearer if value > rest else value * mpmath.mpf(2) ** -33)

@@ -358,3 +358,19 @@ def test_a_cooldown_changes_inside_a_program_and_in_a_batch():
     np.testing.assert_allclose(rates, [0.04, 0.08], rtol=1e-6)
     with pytest.raises(ValueError, match="power must be left out for shape='linear', got <traced>"):
         jax.jit(lambda power: jaxlr.cooldown(jaxlr.constant(0.1), 10, 10, power=power)(3))(2.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"), [(text, numbers) for keep, *_, text, numbers in RETIMED if keep == "rate"]
+)
+def test_a_curve_can_be_left_up_to_the_end_that_it_says(text, numbers):
+    schedule = parse(text)
+    end = schedule.end()
+    if schedule.family.borders is None or end is None:
+        pytest.skip("no curve by itself")
+    with pytest.raises(ValueError, match="at must lie before the schedule has ended"):
+        jaxlr.retime(schedule, end, **numbers)
+    before = end - 2  # of a one-cycle the last update is at its end
+    fresh = schedule.replace(**numbers).end()
+    if fresh is None or fresh > end:
+        jaxlr.retime(schedule, before, **numbers)

@@ -16,7 +16,6 @@ from jaxlr.transforms.trees import like
 from jaxlr.transforms.waiting import RECORDS
 
 COUNTS = ("count", "gradient_step")  # of links, and of optax.MultiSteps
-_INJECTED = "hyperparams_states"  # of `optax.inject_hyperparams`
 _WINDOWS = frozenset({"micro_step", "mini_step"})  # where windows are counted
 # Moments and means by the names that jaxlr's states and Optax' have for them.
 _MOMENTS = frozenset(
@@ -116,18 +115,12 @@ def _counts_in(x: Any) -> list[tuple[states.Path, Any]]:
 
     found = dict(states.find_nodes(x, wanted))
     place_of = {path: path if type(node) in RECORDS else path[:-1] for path, node in found.items()}
-    names_of = {path: list(map(field, path)) for path in found}
-    windows = [place for path, place in place_of.items() if place != path and names_of[path][-1] in _WINDOWS]
-    # Numbers that are scheduled go by micro-steps, if there are.
-    scheduled = {path[: names.index(_INJECTED)] for path, names in names_of.items() if _INJECTED in names}
+    windows = [path for path in found if place_of[path] != path and field(path[-1]) in _WINDOWS]
 
-    def counts_updates(path: Any) -> bool:
-        place = place_of[path]
-        if place != path and names_of[path][-1] in _WINDOWS:
-            return False
-        return place in scheduled or not any(place == each[: len(place)] and place != each for each in windows)
+    def stands_around(place: Any) -> bool:
+        return any(place == window[: len(place)] for window in windows if place != place_of[window])
 
-    return [(path, node) for path, node in found.items() if counts_updates(path)]
+    return [(path, node) for path, node in found.items() if path not in windows and not stands_around(place_of[path])]
 
 
 def _without_moments(x: Any) -> Any:
