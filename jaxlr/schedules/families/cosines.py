@@ -121,7 +121,7 @@ def nearer(done: Wide, left: Wide) -> Share:
     return Share(where(early, done, left).doubled(), early)
 
 
-@decay_over("decay_steps")
+@family(**decay_over("decay_steps"))
 def k_decay(
     init_value: Scalar,
     decay_steps: Length,

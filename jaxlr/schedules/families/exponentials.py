@@ -178,8 +178,11 @@ def decayed(value: Wide, rate: Factor, exponent: Wide) -> Wide:
     return (value * power).scaled(scale)
 
 
-@decay_over(
-    "decay_steps", outline=lambda a: held((0, a.init_value, a.end_value), (a.decay_steps, a.init_value, a.end_value))
+@family(
+    **decay_over(
+        "decay_steps",
+        outline=lambda a: held((0, a.init_value, a.end_value), (a.decay_steps, a.init_value, a.end_value)),
+    )
 )
 def tanh(
     init_value: Scalar, decay_steps: Length, *, end_value: Scalar = 0.0, lower: Scalar = -7.0, upper: Scalar = 3.0

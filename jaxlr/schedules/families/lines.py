@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +16,6 @@ from jaxlr.schedules.outline import Outline, held, steady, through
 from jaxlr.schedules.position import Position, at_least_one
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
-
-_Factory = TypeVar("_Factory", bound=Callable[..., Any])
 
 
 @family(steady=True, outline=lambda a: steady(a.value))
@@ -55,15 +51,15 @@ def from_zero(length: jax.Array) -> Borders:
     return length, [from_integer(jnp.uint32(0)), from_integer(length)]
 
 
-def decay_over(length: str, **facts: Any) -> Callable[[_Factory], _Factory]:
-    """A family that goes from `init_value` to `end_value` in so many updates, which the argument `length` says."""
-    common: dict[str, Any] = {
+def decay_over(length: str, **facts: Any) -> dict[str, Any]:
+    """What is known of a family from `init_value` to `end_value`, in as many updates as the argument `length` says."""
+    return {
+        "end": length,
         "scales": ("init_value",),
         "towards": "end_value",
         "borders": lambda a: from_zero(getattr(a, length)),
         "outline": lambda a: held((0, a.init_value), (getattr(a, length), a.end_value)),
-    }
-    return family(end=length, **(common | facts))
+    } | facts
 
 
 def _arrival(a: SimpleNamespace) -> int:
@@ -80,18 +76,17 @@ def _way(a: SimpleNamespace) -> Borders:
 
 
 # A line and its powers: what is known of both.
-_one_way = functools.partial(
-    family,
-    end=_arrival,
-    scales=("init_value",),
-    towards="end_value",
-    borders=_way,
-    repeats_itself=True,
-    outline=_from_init_to_end,
-)
+_ONE_WAY: dict[str, Any] = {
+    "end": _arrival,
+    "scales": ("init_value",),
+    "towards": "end_value",
+    "borders": _way,
+    "repeats_itself": True,
+    "outline": _from_init_to_end,
+}
 
 
-@_one_way()
+@family(**_ONE_WAY)
 def linear(
     init_value: Scalar, end_value: Scalar, transition_steps: Length, *, transition_begin: Length = 0
 ) -> Schedule:
@@ -135,7 +130,7 @@ def _linear(
     return position.since(transition_begin).line(transition_steps, init_value, end_value)
 
 
-@_one_way()
+@family(**_ONE_WAY)
 def polynomial(
     init_value: Scalar, end_value: Scalar, power: Scalar, transition_steps: Length, *, transition_begin: Length = 0
 ) -> Schedule:

@@ -296,7 +296,7 @@ def slanted_triangular(
     )
 
 
-@decay_over("total_steps")
+@family(**decay_over("total_steps"))
 def flat_cosine(
     init_value: Scalar, total_steps: Length, *, pct_start: Scalar = 0.75, end_value: Scalar = 0.0
 ) -> Schedule:
