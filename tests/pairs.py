@@ -16,7 +16,7 @@ def free_address():
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-def start_pair(folder, command, *words, own=((), ())):
+def start_pair(folder, command, *words, own=((), ()), programs=(("-m", "jaxlr"),) * 2):
     """As many processes as have words of their own, of two, that write what they say to files."""
     coordinator = free_address()
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
@@ -24,7 +24,7 @@ def start_pair(folder, command, *words, own=((), ())):
     for place, mine in enumerate(own):
         ours = ["--coordinator", coordinator, "--num-processes", "2", "--process-id", str(place)]
         timeout = [] if "--peer-timeout" in words else ["--peer-timeout", str(TIMEOUT)]
-        line = [sys.executable, "-m", "jaxlr", command, *words, *mine, *ours, *timeout]
+        line = [sys.executable, *programs[place], command, *words, *mine, *ours, *timeout]
         with (folder / f"said{place}").open("w") as said:
             processes.append(subprocess.Popen(line, cwd=folder, env=environment, stdout=said, stderr=said))
     return processes

@@ -121,3 +121,40 @@ def test_what_is_wrong_is_one_line_of_each(own, complaint, tmp_path):
         (line,) = said(tmp_path, place)
         assert line.startswith(f"jaxlr sweep: {complaint}")
     assert not (tmp_path / "runs").exists()
+
+
+ODD = """
+import sys, time
+from jaxlr import cli
+from jaxlr.cli import sweep
+at_once = sweep._variations
+sweep._variations = lambda *given: AT_ONCE
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_who_sees_what_is_wrong_first_leaves_its_line_to_the_other(late, tmp_path):
+    programs = [("-m", "jaxlr"), ("-m", "jaxlr")]
+    programs[late] = ("-c", ODD.replace("AT_ONCE", "(time.sleep(3), at_once(*given))[1]"))
+    pair = start_pair(tmp_path, "sweep", *MEMBERS, own=(["--vary", "nothing", "1"],) * 2, programs=programs)
+    try:
+        assert [process.wait(timeout=120) for process in pair] == [2, 2]
+    finally:
+        end(pair)
+    assert [len(said(tmp_path, place)) for place in (0, 1)] == [1, 1]
+    assert all(said(tmp_path, place)[0].startswith("jaxlr sweep: --vary: ") for place in (0, 1))
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_a_process_that_alone_is_wrong_ends_both(wrong, tmp_path):
+    programs = [("-m", "jaxlr"), ("-m", "jaxlr")]
+    programs[wrong] = ("-c", ODD.replace("AT_ONCE", "int('')"))
+    pair = start_pair(tmp_path, "sweep", *MEMBERS, "--peer-timeout", "4", programs=programs)
+    try:
+        assert pair[wrong].wait(timeout=60) == 2
+        assert pair[1 - wrong].wait(timeout=60) == 1
+    finally:
+        end(pair)
+    assert said(tmp_path, wrong)[0].startswith("jaxlr sweep: invalid literal for int()")
+    assert said(tmp_path, 1 - wrong)[-1].startswith("jaxlr sweep: another process of the run has died")

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from jax.experimental import multihost_utils
 
 _MOST_PROCESSES = 2**20  # no machine has more hosts
 _LONGEST_WAIT = 10**6  # seconds: 11 days
+_PARTING = 10.0  # seconds that a process waits for others that refuse the same
+_WRONG_INPUT = 2  # the exit code of it
 # A plain ValueError where a program fails while it is called: `test_an_error_tells_of_a_peer_where_there_is_one`.
 _STATUS = re.compile("(ABORTED|CANCELLED|DEADLINE_EXCEEDED|INTERNAL|UNAVAILABLE|UNKNOWN): ")
 
@@ -101,17 +104,36 @@ def connected(hosts: Hosts) -> Iterator[None]:
         yield
     except BaseException as error:
         if not getattr(error, "by_all", False):
-            # At its end jax waits for the others, and they wait for this process.
-            atexit.register(_leave, getattr(error, "code", 1))
+            # At its end jax waits for the others, and they may wait for this process.
+            code = getattr(error, "code", 1)
+            atexit.register(_leave, code, _parting(hosts.peer_timeout) if code == _WRONG_INPUT else None)
             raise
         jax.distributed.shutdown()
         raise
     jax.distributed.shutdown()
 
 
-def _leave(code: int) -> None:
+def _parting(longest: float) -> Callable[[], None]:
+    """Tells the others that this process ends; gives what waits, for a while, until they do as well.
+
+    What is wrong for one is mostly wrong for all, and whoever left first, the coordinator with him, would take the word
+    from those who have not said it yet.
+    """
+    told = threading.Thread(target=_quiet_shutdown, daemon=True)
+    told.start()  # here, since Python starts no thread at its exit
+    return lambda: told.join(min(longest, _PARTING))
+
+
+def _quiet_shutdown() -> None:
+    with contextlib.suppress(Exception):  # another is gone already, or does not come
+        jax.distributed.shutdown()
+
+
+def _leave(code: int, wait: Callable[[], None] | None) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
+    if wait is not None:
+        wait()
     os._exit(code)
 
 
