@@ -441,11 +441,16 @@ def test_before_the_first_update_torch_gets_no_state():
     assert optimizer_state_dict(state, saved, names=["w"])["state"] == {}
 
 
-def test_a_rate_set_by_hand_goes_to_torch():
+@pytest.mark.parametrize(
+    "write", [jaxlr.set_learning_rate, lambda state, rate: optax.tree.set(state, learning_rate=rate)]
+)
+def test_a_rate_set_by_hand_goes_to_torch(write):
     saved = TORCH["unflat"](recorded("adamw"))
-    state = jaxlr.set_learning_rate(port("adamw").init({"w": jnp.ones(16)}), 0.25)
-    (group,) = optimizer_state_dict(state, saved, names=["w"])["param_groups"]
-    assert group["lr"] == 0.25
+    params = {"w": jnp.ones(16)}
+    state = write(port("adamw").init(params), 0.25)
+    for each in (state, port("adamw").update(params, state, params)[1]):
+        (group,) = optimizer_state_dict(each, saved, names=["w"])["param_groups"]
+        assert group["lr"] == 0.25
 
 
 def load(into="adamw", params=None, names=("w",), count=None, source="adamw", **changes):

@@ -340,6 +340,22 @@ def test_a_rate_written_over_the_record_stands_as_if_set(container, rate):
     assert current_learning_rate(optimizer.update(gradients, halved, params)[1]) == 0.5
 
 
+@pytest.mark.parametrize("step", [lambda update: update, jax.jit], ids=["eager", "jit"])
+def test_a_rate_written_over_the_record_stays_where_the_schedule_comes_by_it(step):
+    link = scale_by_learning_rate(jaxlr.linear(1.0, 0.0, 8))
+    update = step(link.update)
+    state = optax.tree.set(link.init(jnp.ones(1)), learning_rate=0.75)
+    for _ in range(4):  # the schedule's third rate is 0.75 as well
+        updates, state = update(jnp.ones(1), state)
+        np.testing.assert_array_equal(updates, [-0.75])
+    halved = update(jnp.ones(1), set_learning_rate(state, factor=0.5))[0]
+    np.testing.assert_array_equal(halved, [-0.375])
+    by_schedule = update(jnp.ones(1), set_learning_rate(state, None))[0]
+    np.testing.assert_array_equal(by_schedule, [-0.5])
+    over = update(jnp.ones(1), optax.tree.set(state, learning_rate=jnp.float32(0.125)))[0]
+    np.testing.assert_array_equal(over, [-0.125])
+
+
 @pytest.mark.parametrize("shown", [(), (3.0, 3.0)], ids=["before a metric", "after metrics"])
 def test_a_rate_written_over_that_of_a_rule_is_where_it_goes_on_from(shown):
     link = scale_by_learning_rate(jaxlr.reduce_on_plateau(1.0, factor=0.5, patience=0))

@@ -20,6 +20,7 @@ from jaxlr.dialects.torch.saved import LINKS, Saved, array, read
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.groups.paths import Path
 from jaxlr.transforms.hyperparameters import NumberOrSchedule
+from jaxlr.transforms.rate.learning_rate import heard
 from jaxlr.transforms.state import search as states
 from jaxlr.typing import PyTree
 
@@ -312,7 +313,7 @@ def _recorded(opt_state: PyTree, records: Mapping[type, str], groups: Sequence[M
     for kind, own in records.items():
         for label, state in states.find_states(opt_state, kind).items():
             group, state = _group_of(label, groups), states.as_arrays(state)
-            set_by_hand = own == "learning_rate" and bool(state.overridden)
+            set_by_hand = own == "learning_rate" and bool((state := heard(state)).overridden)
             value = float(state.override if set_by_hand else getattr(state, own))
             for index in (index for index, known in enumerate(groups) if known is group):
                 found.setdefault(index, []).append(value)

@@ -14,7 +14,7 @@ from jax.core import Tracer
 from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.rate import controller
-from jaxlr.transforms.rate.learning_rate import ScaleByLearningRateState, heard
+from jaxlr.transforms.rate.learning_rate import ScaleByLearningRateState, by_state, heard
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.trees import like
 
@@ -195,7 +195,7 @@ def set_learning_rate(x: Any, value: Any = KEEP, *, factor: Any = None, group: s
             override = like(state.override, numbers["value"])
             override = override if group else override * state.share
             state = state._replace(overridden=like(state.overridden, True), override=override)
-        rate = jnp.where(state.overridden > 0, state.override, state.base) * state.factor
+        rate = by_state(state, state.base)
         if controller.is_controller_state(state.rule):
             watched = state.rule._replace(base=rate)
             watched = _placed(watched.undone(), watched) if "value" in numbers else watched

@@ -19,6 +19,8 @@ from jaxlr.transforms.rate.controller import Controller, ControllerState
 from jaxlr.transforms.trees import cast_like, gradients_of, increment, map_wide, place_like
 from jaxlr.transforms.waiting import link_state, settled, where_due
 
+_BY_HAND = -(2.0**100)  # no rate
+
 
 @link_state(quiet=("written", "overridden", "override", "base", "factor", "share"))
 class ScaleByLearningRateState(NamedTuple):
@@ -26,7 +28,8 @@ class ScaleByLearningRateState(NamedTuple):
 
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
     learning_rate: jax.Array  # float32, (): rate of the last update; before the first, what the schedule gives it
-    written: jax.Array  # float32, (): the same; where the two differ, somebody wrote a rate over the record
+    # float32, (): the same; where the two differ, somebody wrote a rate over the record, which stands from then on
+    written: jax.Array
     # int32, (): 1 where `override` stands in place of the number or schedule, else 0. No bool: what is around may blend
     # states arithmetically, as `optax.contrib.sam` does, and their dtypes must not change.
     overridden: jax.Array
@@ -112,14 +115,17 @@ def scale_by_learning_rate(
         state: ScaleByLearningRateState, rate: jax.Array, value: Any
     ) -> tuple[jax.Array, ScaleByLearningRateState]:
         controller.require_same(rule, state.rule)
-        state = heard(state)
         new = state._replace(base=rate, count=increment(state.count))
-        rate = jnp.where(state.overridden > 0, state.override, rate) * state.factor
-        watched = state.rule
-        if rule and controller.is_controller_state(watched):
-            watched = watched._replace(numbers=rule.fresh_numbers(), base=rate)
-            watched = watched if value is None else controller.observed(watched, value, rule.axis_name)
-            rate = watched.rate()
+        if not (rule and controller.is_controller_state(state.rule)):
+            # What was written over the record stays there: a loop carries the three numbers of `heard` untouched.
+            now, by_hand = _record(state)
+            rate = jnp.where(by_hand, now, by_state(state, rate))
+            return rate, new._replace(learning_rate=rate, written=jnp.where(by_hand, _BY_HAND, rate))
+        state = heard(state)
+        new = new._replace(overridden=state.overridden, override=state.override, factor=state.factor)
+        watched = cast(ControllerState, state.rule)._replace(numbers=rule.fresh_numbers(), base=by_state(state, rate))
+        watched = watched if value is None else controller.observed(watched, value, rule.axis_name)
+        rate = watched.rate()
         return rate, new._replace(learning_rate=rate, written=jnp.array(rate), rule=watched)
 
     def update(
@@ -191,10 +197,20 @@ class _Rate:
         return hyperparameters.at_count("learning_rate", self.value, count)
 
 
+def _record(state: ScaleByLearningRateState) -> tuple[jax.Array, jax.Array]:
+    """The recorded rate, and whether somebody wrote it over the record."""
+    rate = jnp.asarray(state.learning_rate, jnp.float32)
+    return rate, (rate < state.written) | (rate > state.written)  # not where it is NaN
+
+
+def by_state(state: ScaleByLearningRateState, rate: jax.Array) -> jax.Array:
+    """What was set by hand, or else this rate, times the factor that was."""
+    return jnp.where(state.overridden > 0, state.override, rate) * state.factor
+
+
 def heard(state: ScaleByLearningRateState) -> ScaleByLearningRateState:
     """The state in which a rate that somebody wrote over the record is one that was set by hand."""
-    rate = jnp.asarray(state.learning_rate, jnp.float32)
-    by_hand = (rate != state.written) & ~jnp.isnan(rate)
+    rate, by_hand = _record(state)
     heard = state._replace(
         overridden=jnp.where(by_hand, jnp.ones_like(state.overridden), state.overridden),
         override=jnp.where(by_hand, rate, state.override),
