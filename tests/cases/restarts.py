@@ -1,5 +1,8 @@
 """Restarts."""
 
+import bisect
+import functools
+
 import mpmath
 import numpy as np
 from draws import LAST
@@ -7,17 +10,26 @@ from reference import mpf, near_integer, power
 from rows import ANY, ENDLESS, SEVEN, call, of, row
 
 
+LEAST = 1 - mpf(2) ** -40  # what decimals mean to be one update is one
+
+
+@functools.lru_cache(maxsize=64)
+def cycles(first, t_mul):
+    """Where the cycles start and their lengths, as far as somebody asked: many counts ask of the same ones."""
+    return [mpf(0)], [mpf(first)]
+
+
 def cycle_of(n, first, t_mul):
     """The cycle of a count, where it starts and its length; None behind the last one of at least one update."""
-    cycle, start, length = 0, mpf(0), mpf(first)
     if t_mul == 1:
         cycle = int(n) // first
-        return cycle, mpf(cycle * first), length
-    while n >= start + length:
-        cycle, start, length = cycle + 1, start + length, length * mpf(t_mul)
-        if length < 1 - mpf(2) ** -40:  # what decimals mean to be one update is one
-            return None
-    return cycle, start, length
+        return cycle, mpf(cycle * first), mpf(first)
+    starts, lengths = cycles(first, t_mul)
+    while lengths[-1] >= LEAST and n >= starts[-1] + lengths[-1]:
+        starts.append(starts[-1] + lengths[-1])
+        lengths.append(lengths[-1] * mpf(t_mul))
+    cycle = bisect.bisect_right(starts, n) - 1
+    return None if lengths[cycle] < LEAST else (cycle, starts[cycle], lengths[cycle])
 
 
 def cosine_restarts(n, init_value, first_decay_steps, t_mul=1, m_mul=1.0, end_value=0.0):
