@@ -1,6 +1,7 @@
 """Optimizer states from and to Optax, their counts, and what is set in containers of all kinds."""
 
 import dataclasses
+import functools
 import io
 import sys
 import types
@@ -453,6 +454,12 @@ IN_STATES = {
 }
 
 
+@functools.cache
+def state_of(make, many):
+    """A state beside so many parameters, whose arrays are apart; all questions are asked of the same one."""
+    return jax.tree.map(jnp.array, make().init(dict.fromkeys([f"p{i:04}" for i in range(many)], jnp.ones(1))))
+
+
 def calls_of(function, argument):
     made = []
     sys.setprofile(lambda frame, event, what: made.append(event))
@@ -469,8 +476,7 @@ def test_it_is_asked_where_transfers_are_not_allowed_and_looks_into_no_parameter
     """jax's guard stops what is put on a device in passing, on a CPU too; calls are the same for 2 and 2,000 arrays."""
     calls = []
     for many in (2, 2_000):
-        optimizer = make()
-        state = jax.tree.map(jnp.array, optimizer.init({f"p{i:04}": jnp.ones(1) for i in range(many)}))
+        state = state_of(make, many)
         try:
             ask(state)
         except ValueError as error:
