@@ -21,8 +21,8 @@ from jaxlr.schedules.family import RECORDS
 for _shape in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_shape.name}")
 
-# Every test uses counts of one shape, so that a family is compiled once for most of them.
-SHAPE = 16
+# Every test uses counts of one shape, that of the draws, so that a family is compiled once for most of them.
+SHAPE = 32
 # The families; the other rows are operations of schedules.
 CASES = {name: row for name, row in ROWS.items() if name in FAMILIES}
 EXACT = {name: row.exact for name, row in ROWS.items()}

@@ -9,7 +9,6 @@ from draws import LAST
 from reference import mpf, near_integer, power
 from rows import ANY, ENDLESS, SEVEN, call, of, row
 
-
 LEAST = 1 - mpf(2) ** -40  # what decimals mean to be one update is one
 
 

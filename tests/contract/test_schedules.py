@@ -14,7 +14,7 @@ import numpy as np
 import optax
 import pytest
 import reference
-from cases import CASES, examples_of, marked, problems
+from cases import CASES, SHAPE, examples_of, marked, problems
 from cases.functions import ramp
 from cases.triangles import sawtooth
 from draws import LAST
@@ -23,7 +23,7 @@ from rows import made
 import jaxlr
 from jaxlr.schedules import FAMILIES, Schedule, parse
 
-COUNTS = np.array([0, 1, 2, 3, 4, 5, 7, 8, 30, 50, 999, 1000, 10**6, 10**9, LAST - 1, LAST], np.int32)
+COUNTS = np.resize([0, 1, 2, 3, 4, 5, 7, 8, 30, 50, 999, 1000, 10**6, 10**9, LAST - 1, LAST], SHAPE).astype(np.int32)
 
 
 EVERY = pytest.mark.parametrize(

@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import SHAPE
 
 import jaxlr
 from jaxlr.schedules import Schedule
 
-COUNTS = np.arange(30)
+COUNTS = np.arange(SHAPE)
 RATE = jaxlr.cosine(0.3, 20, end_value=0.1)
 OTHER = jaxlr.triangular(0.0, 1.0, 7)
 VALUES = np.asarray(RATE(COUNTS), np.float64)
@@ -39,7 +40,7 @@ OTHERS = np.asarray(OTHER(COUNTS), np.float64)
         ((RATE - 0.2) ** 2, (VALUES - 0.2) ** 2),
         ((RATE - 0.2) ** 3, (VALUES - 0.2) ** 3),
         ((OTHER - 0.5) ** 0.5, np.sqrt(np.maximum(OTHERS - 0.5, 0))),
-        (RATE**0, np.ones(30)),
+        (RATE**0, np.ones(SHAPE)),
         (RATE.clip(min=0.15), np.maximum(VALUES, 0.15)),
         (RATE.clip(max=0.15), np.minimum(VALUES, 0.15)),
         (RATE.clip(0.15, 0.25), np.clip(VALUES, 0.15, 0.25)),
