@@ -282,7 +282,7 @@ def integer(name: str, value: Any, *, minimum: int) -> Any:
 
 def lengths(name: str, values: Any, *, minimum: int = 1, strictly: bool = False) -> Length:
     """Update counts in rising order as one leaf of rank 1."""
-    if isinstance(values, Length):
+    if isinstance(values, Length) and np.ndim(values.count):
         return values
     if isinstance(values, Tracer) or (isinstance(values, jax.Array | np.ndarray) and values.ndim > 1):
         return Length(_integers(name, values))
@@ -302,7 +302,7 @@ def lengths(name: str, values: Any, *, minimum: int = 1, strictly: bool = False)
 
 def numbers(name: str, values: Any) -> Number:
     """Finite numbers as one leaf of rank 1."""
-    if isinstance(values, Number):
+    if isinstance(values, Number) and np.ndim(values.high):
         return values
     items = sequence(name, values)
     if items and _all_are(items, int, float):  # at once, as `number` would one by one
@@ -317,6 +317,12 @@ def factors(name: str, values: Any) -> Factor:
     if isinstance(values, Factor) or (not isinstance(values, list | tuple) and np.ndim(values) == 0):
         return factor(name, values)
     return Factor(*_stacked([factor(f"{name}[{i}]", item) for i, item in enumerate(sequence(name, values))]))
+
+
+# Those that take 0 as well.
+number_from_0 = functools.partial(number, minimum=0.0)
+length_from_0 = functools.partial(length, minimum=0)
+lengths_from_0 = functools.partial(lengths, minimum=0)
 
 
 def sequence(name: str, values: Any) -> Sequence[Any]:

@@ -44,6 +44,8 @@ ROOT = jaxlr.cosine(0.1, 10)
         (lambda: jaxlr.multi_step(0.1, [4, 2], 0.5), ValueError, "milestones must be in rising order, got [4, 2]"),
         (lambda: jaxlr.multi_step(0.1, [2.5], 0.5), TypeError, "milestones[0] must be an integer"),
         (lambda: jaxlr.multi_step(0.1, 5, 0.5), TypeError, "milestones must be a list, got 5"),
+        (lambda: jaxlr.multi_step(0.1, ROOT.arguments["decay_steps"], 0.5), TypeError, "milestones must be a list, got the length 10 of a schedule"),
+        (lambda: jaxlr.schedules.table(ROOT.arguments["init_value"]), TypeError, "values must be a list, got the number 0.1 of a schedule"),
         (lambda: jaxlr.multi_step(0.1, [2, 4], [0.5]), ValueError, "one for each of milestones, got 1 for 2"),
         (lambda: jaxlr.piecewise_constant([0.1], [3]), ValueError, "boundaries must be one fewer than values"),
         (lambda: jaxlr.join([ROOT, ROOT], [1, 2]), ValueError, "boundaries must be one fewer than schedules"),

@@ -30,6 +30,7 @@ ORDER = [
     "schedules.family",
     "schedules.printing",
     "schedules.schedule",
+    "schedules.declaring",
     "schedules.exporting",
     "schedules.families.lines",
     "schedules.families.cosines",

@@ -14,11 +14,12 @@ import numpy as np
 from jaxlr.numerics.elementary import sqrt
 from jaxlr.numerics.wide import Wide, constant, from_integer, less, saturating_product, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.families.steps import passed
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.outline import Outline, combined, elsewhere, in_proportion, product
 from jaxlr.schedules.position import Position, at_least_one, modulo_of, position_of, position_of_ratio
-from jaxlr.schedules.schedule import Schedule, as_schedule
+from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
 
@@ -59,6 +60,7 @@ def _cycle_at_speed(a: SimpleNamespace, count: int) -> Cycle | None:
     outline=_outline_in_epochs,
     inner=lambda a, here: _in_epochs(here, a.steps_per_epoch, a.staircase),
 )
+@declared(steps_per_epoch=leaves.interval)
 def per_epoch(schedule: Schedule, steps_per_epoch: Length | Scalar, *, staircase: bool = True) -> Schedule:
     """A schedule written in epochs, driven by updates.
 
@@ -90,12 +92,7 @@ def per_epoch(schedule: Schedule, steps_per_epoch: Length | Scalar, *, staircase
       >>> [float(jaxlr.per_epoch(epochs, 2.5)(n)) for n in (0, 2, 3, 4, 5)]
       [1.0, 1.0, 0.25, 0.25, 0.0625]
     """
-    return Schedule(
-        _per_epoch,
-        schedule=as_schedule("schedule", schedule),
-        steps_per_epoch=leaves.interval("steps_per_epoch", steps_per_epoch),
-        staircase=leaves.flag("staircase", staircase),
-    )
+    ...
 
 
 def _per_epoch(position: Position, schedule: Schedule, steps_per_epoch: jax.Array | Wide, staircase: bool) -> Wide:
@@ -122,6 +119,7 @@ def _at_least_one_update(steps: Wide) -> Wide:
     outline=lambda a: _driven(a.schedule, lambda turn: _times(turn, 1 / a.speed), lambda n: n * a.speed),
     inner=lambda a, here: position_of(here.wide() * a.speed),
 )
+@declared(speed=leaves.positive)
 def at_speed(schedule: Schedule, speed: Scalar) -> Schedule:
     """A schedule run through faster or more slowly.
 
@@ -149,7 +147,7 @@ def at_speed(schedule: Schedule, speed: Scalar) -> Schedule:
       >>> [float(rate(n)) for n in (0, 2, 3, 4, 5, 7, 8)]
       [1.0, 1.0, 0.5, 0.5, 0.25, 0.25, 0.125]
     """
-    return Schedule(_at_speed, schedule=as_schedule("schedule", schedule), speed=leaves.positive("speed", speed))
+    ...
 
 
 def _at_speed(position: Position, schedule: Schedule, speed: Wide) -> Wide:
@@ -191,6 +189,7 @@ def _outline_in_examples(a: SimpleNamespace) -> Outline:
     inner=lambda a, here: _in_examples(here, a.batch_size, a.unit),
     outline=_outline_in_examples,
 )
+@declared(batch_size=leaves.length_or_ramp)
 def per_example(
     schedule: Schedule,
     batch_size: Length | Mapping[int, int],
@@ -228,15 +227,7 @@ def per_example(
       >>> [float(jaxlr.per_example(line, {0: 256, 512: 512})(n)) for n in range(5)]
       [1.0, 0.75, 0.5, 0.0, 0.0]
     """
-    if scale is not None:
-        leaves.choice("scale", scale, ("linear", "sqrt"))
-    return Schedule(
-        _per_example,
-        schedule=as_schedule("schedule", schedule),
-        batch_size=leaves.length_or_ramp("batch_size", batch_size),
-        unit=leaves.length("unit", unit),
-        scale=scale,
-    )
+    ...
 
 
 def _per_example(

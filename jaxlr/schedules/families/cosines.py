@@ -10,6 +10,7 @@ import jax
 from jaxlr.numerics.elementary import versine
 from jaxlr.numerics.wide import Wide, select, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.families.lines import decay_over, from_zero, rest_to_the_power
 from jaxlr.schedules.family import family
 from jaxlr.schedules.outline import Outline, through
@@ -32,6 +33,7 @@ def _half_waves(a: SimpleNamespace) -> Outline:
     borders=lambda a: from_zero(a.decay_steps),
     outline=_half_waves,
 )
+@declared(begin=leaves.length_from_0, begin_phase=leaves.share)
 def cosine(
     init_value: Scalar,
     decay_steps: Length,
@@ -74,15 +76,7 @@ def cosine(
     References:
       Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, arXiv:1608.03983
     """
-    return Schedule(
-        _cosine,
-        init_value=leaves.number("init_value", init_value),
-        decay_steps=leaves.length("decay_steps", decay_steps),
-        end_value=leaves.number("end_value", end_value),
-        after=leaves.choice("after", after, ("hold", "rise")),
-        begin=leaves.length("begin", begin, minimum=0),
-        begin_phase=leaves.share("begin_phase", begin_phase),
-    )
+    ...
 
 
 def _cosine(
@@ -122,6 +116,7 @@ def nearer(done: Wide, left: Wide) -> Share:
 
 
 @family(**decay_over("decay_steps"))
+@declared(k=leaves.positive, power=leaves.positive)
 def k_decay(
     init_value: Scalar,
     decay_steps: Length,
@@ -161,15 +156,7 @@ def k_decay(
     References:
       Zhang and Li, k-decay: A New Method for Learning Rate Schedule, 2020, arXiv:2004.05909
     """
-    return Schedule(
-        _k_decay,
-        init_value=leaves.number("init_value", init_value),
-        decay_steps=leaves.length("decay_steps", decay_steps),
-        k=leaves.positive("k", k),
-        end_value=leaves.number("end_value", end_value),
-        power=leaves.positive("power", power),
-        shape=leaves.choice("shape", shape, ("cosine", "linear")),
-    )
+    ...
 
 
 def _k_decay(

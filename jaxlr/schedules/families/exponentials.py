@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +13,10 @@ from jaxlr.numerics import elementary
 from jaxlr.numerics.elementary import exp
 from jaxlr.numerics.wide import Wide, alike, between, constant, from_integer, power_of_two, quick_two_sum, ratio, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.families.lines import decay_over
 from jaxlr.schedules.family import Borders, family
-from jaxlr.schedules.leaves import Factor
+from jaxlr.schedules.leaves import Factor, Number
 from jaxlr.schedules.outline import held, through
 from jaxlr.schedules.position import Position, at_least_one, position_of
 from jaxlr.schedules.schedule import Schedule
@@ -59,6 +61,7 @@ def _arrival_of(schedule: Schedule) -> jax.Array:
     borders=_arrival,
     outline=lambda a: through((0, a.init_value) if a.end_value is None else (0, a.init_value, a.end_value)),
 )
+@declared(decay_rate=leaves.factor)
 def exponential(
     init_value: Scalar,
     decay_rate: Scalar,
@@ -94,14 +97,7 @@ def exponential(
       >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
       [1.0, 0.5, 0.25, 0.125, 0.0625]
     """
-    return Schedule(
-        _exponential,
-        init_value=leaves.number("init_value", init_value),
-        decay_rate=leaves.factor("decay_rate", decay_rate),
-        transition_steps=leaves.length("transition_steps", transition_steps),
-        staircase=leaves.flag("staircase", staircase),
-        end_value=None if end_value is None else leaves.number("end_value", end_value),
-    )
+    ...
 
 
 def _exponential(
@@ -122,6 +118,7 @@ def _exponential(
 
 
 @family(outline=lambda a: through((0, a.init_value), beyond=(0.0, a.init_value)))
+@declared(decay_rate=leaves.number_from_0)
 def natural_exponential(
     init_value: Scalar, decay_rate: Scalar, *, transition_steps: Length = 1, staircase: bool = False
 ) -> Schedule:
@@ -148,13 +145,7 @@ def natural_exponential(
       >>> [round(float(rate(n)), 4) for n in (0, 1, 10)]
       [1.0, 0.9048, 0.3679]
     """
-    return Schedule(
-        _natural_exponential,
-        init_value=leaves.number("init_value", init_value),
-        decay_rate=leaves.number("decay_rate", decay_rate, minimum=0.0),
-        transition_steps=leaves.length("transition_steps", transition_steps),
-        staircase=leaves.flag("staircase", staircase),
-    )
+    ...
 
 
 def _natural_exponential(
@@ -178,12 +169,20 @@ def decayed(value: Wide, rate: Factor, exponent: Wide) -> Wide:
     return (value * power).scaled(scale)
 
 
+def _bound(name: str, value: Any) -> Number:
+    leaf = leaves.number(name, value, minimum=-40.0)
+    if leaves.is_known(leaf) and leaves.plain(leaf) > 40:
+        raise ValueError(f"{name} must be at most 40, got {leaves.printed(leaf)}")
+    return leaf
+
+
 @family(
     **decay_over(
         "decay_steps",
         outline=lambda a: held((0, a.init_value, a.end_value), (a.decay_steps, a.init_value, a.end_value)),
     )
 )
+@declared(lower=_bound, upper=_bound)
 def tanh(
     init_value: Scalar, decay_steps: Length, *, end_value: Scalar = 0.0, lower: Scalar = -7.0, upper: Scalar = 3.0
 ) -> Schedule:
@@ -216,18 +215,7 @@ def tanh(
       Hsueh, Li and Wu, Stochastic Gradient Descent with Hyperbolic-Tangent Decay on Classification, 2018,
       arXiv:1806.01593
     """
-    bounds = {"lower": lower, "upper": upper}
-    arguments = {name: leaves.number(name, value, minimum=-40.0) for name, value in bounds.items()}
-    for name, leaf in arguments.items():
-        if leaves.is_known(leaf) and leaves.plain(leaf) > 40:
-            raise ValueError(f"{name} must be at most 40, got {leaves.printed(leaf)}")
-    return Schedule(
-        _tanh,
-        init_value=leaves.number("init_value", init_value),
-        decay_steps=leaves.length("decay_steps", decay_steps),
-        end_value=leaves.number("end_value", end_value),
-        **arguments,
-    )
+    ...
 
 
 def _tanh(

@@ -9,6 +9,7 @@ from jaxlr.numerics import elementary, wide
 from jaxlr.numerics.elementary import one_more, sqrt
 from jaxlr.numerics.wide import Wide, alike, constant, from_integer, less, ratio, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.families.exponentials import transitions
 from jaxlr.schedules.families.lines import from_zero
 from jaxlr.schedules.family import family
@@ -19,6 +20,7 @@ from jaxlr.typing import Length, Scalar
 
 
 @family(outline=lambda a: through((0, a.init_value), beyond=(0.0, a.init_value)))
+@declared(decay_rate=leaves.number_from_0)
 def inverse_time(
     init_value: Scalar, decay_rate: Scalar, *, transition_steps: Length = 1, staircase: bool = False
 ) -> Schedule:
@@ -45,13 +47,7 @@ def inverse_time(
       >>> [float(rate(n)) for n in (0, 1, 3, 7)]
       [1.0, 0.5, 0.25, 0.125]
     """
-    return Schedule(
-        _inverse_time,
-        init_value=leaves.number("init_value", init_value),
-        decay_rate=leaves.number("decay_rate", decay_rate, minimum=0.0),
-        transition_steps=leaves.length("transition_steps", transition_steps),
-        staircase=leaves.flag("staircase", staircase),
-    )
+    ...
 
 
 def _inverse_time(
@@ -64,6 +60,7 @@ def _inverse_time(
     span=lambda a: max(1000, 4 * a.timescale),
     outline=lambda a: through((0, a.init_value), (a.timescale, a.init_value), beyond=(0.0, a.init_value)),
 )
+@declared()
 def inverse_sqrt(init_value: Scalar, *, timescale: Length = 1) -> Schedule:
     """Holds for `timescale` updates, then falls as one over the square root of the count.
 
@@ -89,11 +86,7 @@ def inverse_sqrt(init_value: Scalar, *, timescale: Length = 1) -> Schedule:
       >>> [float(rate(n)) for n in (0, 4, 16, 64)]
       [1.0, 1.0, 0.5, 0.25]
     """
-    return Schedule(
-        _inverse_sqrt,
-        init_value=leaves.number("init_value", init_value),
-        timescale=leaves.length("timescale", timescale),
-    )
+    ...
 
 
 def _inverse_sqrt(position: Position, init_value: Wide, timescale: jax.Array) -> Wide:
@@ -110,6 +103,7 @@ def _inverse_sqrt(position: Position, init_value: Wide, timescale: jax.Array) ->
     borders=lambda a: from_zero(a.decay_steps),
     outline=lambda a: held((0, a.init_value), (a.decay_steps, 0.0)),
 )
+@declared()
 def rex(init_value: Scalar, decay_steps: Length) -> Schedule:
     """Falls ever faster to 0 (reflected exponential).
 
@@ -134,11 +128,7 @@ def rex(init_value: Scalar, decay_steps: Length) -> Schedule:
     References:
       Chen, Wolfe and Kyrillidis, REX: Revisiting Budgeted Training with an Improved Schedule, 2021, arXiv:2107.04197
     """
-    return Schedule(
-        _rex,
-        init_value=leaves.number("init_value", init_value),
-        decay_steps=leaves.length("decay_steps", decay_steps),
-    )
+    ...
 
 
 def _rex(position: Position, init_value: Wide, decay_steps: jax.Array) -> Wide:
@@ -150,6 +140,7 @@ def _rex(position: Position, init_value: Wide, decay_steps: jax.Array) -> Wide:
     span=lambda a: 4 * a.warmup_steps,
     outline=lambda a: through((0, a.factor * a.d_model**-0.5 * a.warmup_steps**-1.5), beyond=(0.0, a.factor)),
 )
+@declared()
 def noam(d_model: Length, warmup_steps: Length, *, factor: Scalar = 1.0) -> Schedule:
     """The Transformer paper's schedule: up in a straight line, down as one over the square root.
 
@@ -177,12 +168,7 @@ def noam(d_model: Length, warmup_steps: Length, *, factor: Scalar = 1.0) -> Sche
     References:
       Vaswani et al., Attention Is All You Need, 2017, arXiv:1706.03762
     """
-    return Schedule(
-        _noam,
-        d_model=leaves.length("d_model", d_model),
-        warmup_steps=leaves.length("warmup_steps", warmup_steps),
-        factor=leaves.number("factor", factor),
-    )
+    ...
 
 
 def _noam(position: Position, d_model: jax.Array, warmup_steps: jax.Array, factor: Wide) -> Wide:
@@ -198,6 +184,7 @@ def _noam(position: Position, d_model: jax.Array, warmup_steps: jax.Array, facto
     span=lambda a: 4 * a.timescale,
     outline=lambda a: through((0, a.init_value)) if a.shift <= a.timescale else in_proportion(a.init_value),
 )
+@declared(shift=leaves.length_from_0)
 def power(init_value: Scalar, exponent: Scalar, *, timescale: Length = 1, shift: Length = 0) -> Schedule:
     """A power of the count.
 
@@ -225,13 +212,7 @@ def power(init_value: Scalar, exponent: Scalar, *, timescale: Length = 1, shift:
     References:
       Shen et al., Power Scheduler, 2024, arXiv:2408.13359
     """
-    return Schedule(
-        _power,
-        init_value=leaves.number("init_value", init_value),
-        exponent=leaves.number("exponent", exponent),
-        timescale=leaves.length("timescale", timescale),
-        shift=leaves.length("shift", shift, minimum=0),
-    )
+    ...
 
 
 def _power(position: Position, init_value: Wide, exponent: Wide, timescale: jax.Array, shift: jax.Array) -> Wide:

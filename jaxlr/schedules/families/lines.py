@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxlr.numerics.elementary import exp_and_rest, log
 from jaxlr.numerics.wide import Wide, from_integer
 from jaxlr.schedules import leaves
+from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.family import Borders, Cycle, family
 from jaxlr.schedules.outline import Outline, held, steady, through
 from jaxlr.schedules.position import Position, at_least_one
@@ -19,6 +20,7 @@ from jaxlr.typing import Length, Scalar
 
 
 @family(steady=True, outline=lambda a: steady(a.value))
+@declared()
 def constant(value: Scalar) -> Schedule:
     """The same rate for every update.
 
@@ -38,7 +40,7 @@ def constant(value: Scalar) -> Schedule:
       >>> jaxlr.constant(0.25)(1000)
       Array(0.25, dtype=float32)
     """
-    return Schedule(_constant, value=leaves.number("value", value))
+    ...
 
 
 def _constant(position: Position, value: Wide) -> Wide:
@@ -87,6 +89,7 @@ _ONE_WAY: dict[str, Any] = {
 
 
 @family(**_ONE_WAY)
+@declared(transition_begin=leaves.length_from_0)
 def linear(
     init_value: Scalar, end_value: Scalar, transition_steps: Length, *, transition_begin: Length = 0
 ) -> Schedule:
@@ -115,13 +118,7 @@ def linear(
       >>> [float(rate(n)) for n in (0, 1, 2, 3, 4, 5)]
       [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
     """
-    return Schedule(
-        _linear,
-        init_value=leaves.number("init_value", init_value),
-        end_value=leaves.number("end_value", end_value),
-        transition_steps=leaves.length("transition_steps", transition_steps),
-        transition_begin=leaves.length("transition_begin", transition_begin, minimum=0),
-    )
+    ...
 
 
 def _linear(
@@ -131,6 +128,7 @@ def _linear(
 
 
 @family(**_ONE_WAY)
+@declared(power=leaves.positive, transition_begin=leaves.length_from_0)
 def polynomial(
     init_value: Scalar, end_value: Scalar, power: Scalar, transition_steps: Length, *, transition_begin: Length = 0
 ) -> Schedule:
@@ -160,14 +158,7 @@ def polynomial(
       >>> [float(rate(n)) for n in (0, 1, 2, 3, 4, 5)]
       [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
     """
-    return Schedule(
-        _polynomial,
-        init_value=leaves.number("init_value", init_value),
-        end_value=leaves.number("end_value", end_value),
-        power=leaves.positive("power", power),
-        transition_steps=leaves.length("transition_steps", transition_steps),
-        transition_begin=leaves.length("transition_begin", transition_begin, minimum=0),
-    )
+    ...
 
 
 def _polynomial(
@@ -193,6 +184,7 @@ def rest_to_the_power(done: Wide, left: Wide, power: Wide) -> tuple[Wide, jax.Ar
     cycle=lambda a, n: Cycle(n % a.decay_steps, a.decay_steps),
     outline=lambda a: through((0, a.init_value), (a.decay_steps, a.end_value), beyond=(a.init_value, a.end_value)),
 )
+@declared(power=leaves.positive)
 def polynomial_cycles(init_value: Scalar, end_value: Scalar, power: Scalar, decay_steps: Length) -> Schedule:
     """A polynomial whose horizon grows by `decay_steps` whenever it is reached (Keras' PolynomialDecay, cycle=True).
 
@@ -219,13 +211,7 @@ def polynomial_cycles(init_value: Scalar, end_value: Scalar, power: Scalar, deca
       >>> [round(float(rate(n)), 4) for n in (0, 1, 3, 4, 5, 8)]
       [1.0, 0.775, 0.325, 0.1, 0.4375, 0.1]
     """
-    return Schedule(
-        _polynomial_cycles,
-        init_value=leaves.number("init_value", init_value),
-        end_value=leaves.number("end_value", end_value),
-        power=leaves.positive("power", power),
-        decay_steps=leaves.length("decay_steps", decay_steps),
-    )
+    ...
 
 
 def _polynomial_cycles(

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxlr.numerics.elementary import less_one
 from jaxlr.numerics.wide import Wide, constant, from_integer, select, unless, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.families.cosines import along_cosine
 from jaxlr.schedules.families.lines import decay_over
 from jaxlr.schedules.family import Borders, family
@@ -24,6 +25,15 @@ def _run(a: SimpleNamespace) -> Borders:
     return run_borders(a.total_steps, a.pct_start, 3 if a.three_phase else 2, a.last)
 
 
+def _share_of_the_rise(a: SimpleNamespace) -> None:
+    leaves.share("pct_start", a.pct_start, maximum=0.5 if a.three_phase else 1.0)
+
+
+def _rise_and_range(a: SimpleNamespace) -> None:
+    _share_of_the_rise(a)
+    leaves.ordered("base_momentum", a.base_momentum, "max_momentum", a.max_momentum)
+
+
 def _foot_and_peak(a: SimpleNamespace) -> Outline:
     first = a.max_lr / a.div_factor
     last = first / a.final_div_factor
@@ -31,6 +41,14 @@ def _foot_and_peak(a: SimpleNamespace) -> Outline:
 
 
 @family(end="total_steps", scales=("max_lr",), borders=_run, outline=_foot_and_peak)
+@declared(
+    _share_of_the_rise,
+    pct_start=leaves.number_from_0,
+    div_factor=leaves.positive,
+    final_div_factor=leaves.positive,
+    begin=leaves.length_from_0,
+    begin_phase=leaves.share,
+)
 def one_cycle(
     max_lr: Scalar,
     total_steps: Length,
@@ -80,19 +98,7 @@ def one_cycle(
     References:
       Smith and Topin, Super-Convergence, 2018, arXiv:1708.07120
     """
-    return Schedule(
-        _one_cycle,
-        max_lr=leaves.number("max_lr", max_lr),
-        total_steps=leaves.length("total_steps", total_steps),
-        pct_start=leaves.share("pct_start", pct_start, maximum=0.5 if three_phase else 1.0),
-        div_factor=leaves.positive("div_factor", div_factor),
-        final_div_factor=leaves.positive("final_div_factor", final_div_factor),
-        anneal=leaves.choice("anneal", anneal, ("cos", "linear")),
-        three_phase=leaves.flag("three_phase", three_phase),
-        last=leaves.choice("last", last, ("total-1", "total")),
-        begin=leaves.length("begin", begin, minimum=0),
-        begin_phase=leaves.share("begin_phase", begin_phase),
-    )
+    ...
 
 
 def _one_cycle(
@@ -122,6 +128,7 @@ def _dip(a: SimpleNamespace) -> Outline:
 
 
 @family(end="total_steps", scales=("base_momentum",), towards="max_momentum", borders=_run, outline=_dip)
+@declared(_rise_and_range, pct_start=leaves.number_from_0, begin=leaves.length_from_0, begin_phase=leaves.share)
 def one_cycle_momentum(
     total_steps: Length,
     *,
@@ -167,20 +174,7 @@ def one_cycle_momentum(
     References:
       Smith and Topin, Super-Convergence, 2018, arXiv:1708.07120
     """
-    low, high = leaves.number("base_momentum", base_momentum), leaves.number("max_momentum", max_momentum)
-    leaves.ordered("base_momentum", low, "max_momentum", high)
-    return Schedule(
-        _one_cycle_momentum,
-        total_steps=leaves.length("total_steps", total_steps),
-        base_momentum=low,
-        max_momentum=high,
-        pct_start=leaves.share("pct_start", pct_start, maximum=0.5 if three_phase else 1.0),
-        anneal=leaves.choice("anneal", anneal, ("cos", "linear")),
-        three_phase=leaves.flag("three_phase", three_phase),
-        last=leaves.choice("last", last, ("total-1", "total")),
-        begin=leaves.length("begin", begin, minimum=0),
-        begin_phase=leaves.share("begin_phase", begin_phase),
-    )
+    ...
 
 
 def _one_cycle_momentum(
@@ -297,6 +291,7 @@ def slanted_triangular(
 
 
 @family(**decay_over("total_steps"))
+@declared(pct_start=leaves.share)
 def flat_cosine(
     init_value: Scalar, total_steps: Length, *, pct_start: Scalar = 0.75, end_value: Scalar = 0.0
 ) -> Schedule:
@@ -323,13 +318,7 @@ def flat_cosine(
       >>> [round(float(rate(n)), 4) for n in (0, 6, 7, 8)]
       [1.0, 1.0, 0.5, 0.0]
     """
-    return Schedule(
-        _flat_cosine,
-        init_value=leaves.number("init_value", init_value),
-        total_steps=leaves.length("total_steps", total_steps),
-        pct_start=leaves.share("pct_start", pct_start),
-        end_value=leaves.number("end_value", end_value),
-    )
+    ...
 
 
 def _flat_cosine(

@@ -11,6 +11,7 @@ from jax import lax
 from jaxlr.numerics.elementary import exp, log
 from jaxlr.numerics.wide import Wide, alike, constant, frexp, from_float32, from_integer, power_of_two, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.family import family
 from jaxlr.schedules.outline import through
 from jaxlr.schedules.position import Position
@@ -23,6 +24,7 @@ _ONE_OVER_B = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
 
 
 @family(outline=lambda a: through((0, a.init_value)))
+@declared(decay_rate=leaves.number_from_0)
 def time_based(init_value: Scalar, decay_rate: Scalar) -> Schedule:
     """Divides the rate, after update n, by `1 + decay_rate * n`.
 
@@ -48,11 +50,7 @@ def time_based(init_value: Scalar, decay_rate: Scalar) -> Schedule:
       >>> [round(float(rate(n)), 4) for n in (0, 1, 2, 3, 4)]
       [1.0, 1.0, 0.5, 0.1667, 0.0417]
     """
-    return Schedule(
-        _time_based,
-        init_value=leaves.number("init_value", init_value),
-        decay_rate=leaves.number("decay_rate", decay_rate, minimum=0.0),
-    )
+    ...
 
 
 def _time_based(position: Position, init_value: Wide, decay_rate: Wide) -> Wide:

@@ -14,12 +14,13 @@ from jax import lax
 from jaxlr.numerics.triple import Triple, integer_power, triple, where_triple
 from jaxlr.numerics.wide import Wide, alike, constant, from_integer, less, select, unless, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.families.cosines import along_cosine
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.leaves import Factor
 from jaxlr.schedules.outline import UNKNOWN, Outline, one_by_one, steady, through
 from jaxlr.schedules.position import Position, Share, at_least_one, position_of
-from jaxlr.schedules.schedule import Schedule, as_schedule
+from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
 _ENDLESS = 2.0**64  # a growth after which no count leaves the start of the second cycle; its square is in float32
@@ -65,12 +66,19 @@ def _first_cycle(a: SimpleNamespace) -> Outline:
     return _then_its_end(a, a.period, one_by_one([(0, a.schedule), (a.period, UNKNOWN)]), a.limit)
 
 
+def _growth(name: str, value: Any) -> Any:
+    """The number as a leaf, an integer one as an integer, and a known 1 as a word: each is a smaller program."""
+    leaf = leaves.growth(name, value)
+    return 1 if leaves.is_known(leaf) and np.ndim(jax.tree.leaves(leaf)[0]) == 0 and leaves.plain(leaf) == 1 else leaf
+
+
 @family(
     end=lambda a: _end(a.first_decay_steps, a.t_mul) if a.t_mul < 1 else None,
     span=lambda a: _three_cycles(a.first_decay_steps, a.t_mul),
     cycle=lambda a, n: _place(a.first_decay_steps, a.t_mul, n),
     outline=_peaks,
 )
+@declared(t_mul=_growth, m_mul=leaves.factor)
 def cosine_restarts(
     init_value: Scalar, first_decay_steps: Length, *, t_mul: Scalar = 1, m_mul: Scalar = 1.0, end_value: Scalar = 0.0
 ) -> Schedule:
@@ -111,14 +119,7 @@ def cosine_restarts(
     References:
       Loshchilov and Hutter, SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, arXiv:1608.03983
     """
-    return Schedule(
-        _cosine_restarts,
-        init_value=leaves.number("init_value", init_value),
-        first_decay_steps=leaves.length("first_decay_steps", first_decay_steps),
-        t_mul=_growth(t_mul),
-        m_mul=leaves.factor("m_mul", m_mul),
-        end_value=leaves.number("end_value", end_value),
-    )
+    ...
 
 
 def _cosine_restarts(
@@ -144,6 +145,7 @@ def _cosine_restarts(
     cycle=lambda a, n: _place(a.period, a.t_mul, n, a.limit),
     outline=_first_cycle,
 )
+@declared(t_mul=_growth, m_mul=leaves.factor)
 def with_restarts(
     schedule: Schedule,
     period: Length,
@@ -186,15 +188,7 @@ def with_restarts(
       >>> [float(rate(n)) for n in range(9)]
       [1.0, 0.875, 0.75, 0.625, 1.0, 0.75, 1.0, 0.25, 0.25]
     """
-    return Schedule(
-        _with_restarts,
-        schedule=as_schedule("schedule", schedule),
-        period=leaves.length("period", period),
-        t_mul=_growth(t_mul),
-        m_mul=leaves.factor("m_mul", m_mul),
-        limit=None if limit is None else leaves.length("limit", limit),
-        end_value=leaves.number("end_value", end_value),
-    )
+    ...
 
 
 def _with_restarts(
@@ -217,12 +211,6 @@ def _with_restarts(
     if not isinstance(t_mul, Wide | Triple):
         return value
     return where(place.early | (place.near.high > 0.0), value, end_value)  # nothing is left of the last cycle
-
-
-def _growth(t_mul: Any) -> Any:
-    """The number as a leaf, an integer one as an integer, and a known 1 as a word: each is a smaller program."""
-    leaf = leaves.growth("t_mul", t_mul)
-    return 1 if leaves.is_known(leaf) and np.ndim(jax.tree.leaves(leaf)[0]) == 0 and leaves.plain(leaf) == 1 else leaf
 
 
 def _cycle_of(position: Position, first: jax.Array, t_mul: Wide | Triple | jax.Array | int) -> tuple[jax.Array, Share]:

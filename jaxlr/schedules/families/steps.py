@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -11,6 +12,7 @@ from jax import lax
 
 from jaxlr.numerics.wide import Wide, from_integer, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.families.exponentials import decayed
 from jaxlr.schedules.family import family
 from jaxlr.schedules.leaves import Factor
@@ -29,6 +31,7 @@ def _past(borders: list[int]) -> int:
     span=lambda a: 4 * a.step_size,
     outline=lambda a: through((0, a.init_value)) if a.offset < a.step_size else in_proportion(a.init_value),
 )
+@declared(decay_rate=leaves.factor, offset=leaves.length_from_0)
 def step_decay(init_value: Scalar, decay_rate: Scalar, step_size: Length, *, offset: Length = 0) -> Schedule:
     """Multiplies the rate by `decay_rate` every `step_size` updates.
 
@@ -58,13 +61,7 @@ def step_decay(init_value: Scalar, decay_rate: Scalar, step_size: Length, *, off
       >>> [float(rate.replace(offset=1)(n)) for n in (0, 1, 2, 3, 4)]
       [0.5, 0.25, 0.25, 0.125, 0.125]
     """
-    return Schedule(
-        _step_decay,
-        init_value=leaves.number("init_value", init_value),
-        decay_rate=leaves.factor("decay_rate", decay_rate),
-        step_size=leaves.length("step_size", step_size),
-        offset=leaves.length("offset", offset, minimum=0),
-    )
+    ...
 
 
 def _step_decay(
@@ -76,11 +73,16 @@ def _step_decay(
     return decayed(init_value, decay_rate, from_integer(drops))
 
 
+def _one_for_each(a: SimpleNamespace) -> None:
+    leaves.same_length("decay_rate", a.decay_rate, "milestones", a.milestones)
+
+
 @family(
     span=lambda a: _past(a.milestones),
     milestones="milestones",
     outline=lambda a: in_proportion(a.init_value) if 0 in a.milestones[:1] else through((0, a.init_value)),
 )
+@declared(_one_for_each, milestones=leaves.lengths_from_0, decay_rate=leaves.factors)
 def multi_step(init_value: Scalar, milestones: Lengths, decay_rate: Scalar | Scalars) -> Schedule:
     """Multiplies the rate by a factor at each milestone.
 
@@ -106,12 +108,7 @@ def multi_step(init_value: Scalar, milestones: Lengths, decay_rate: Scalar | Sca
       >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
       [1.0, 1.0, 0.5, 0.5, 0.125]
     """
-    milestones = leaves.lengths("milestones", milestones, minimum=0)
-    decay_rate = leaves.factors("decay_rate", decay_rate)
-    leaves.same_length("decay_rate", decay_rate, "milestones", milestones)
-    return Schedule(
-        _multi_step, init_value=leaves.number("init_value", init_value), milestones=milestones, decay_rate=decay_rate
-    )
+    ...
 
 
 def _multi_step(position: Position, init_value: Wide, milestones: jax.Array, decay_rate: Factor) -> Wide:
@@ -145,6 +142,7 @@ def _pieces(values: np.ndarray, boundaries: np.ndarray) -> Outline:
 
 
 @family(span=lambda a: _past(a.boundaries), milestones="boundaries", outline=lambda a: _pieces(a.values, a.boundaries))
+@declared(lambda a: leaves.one_fewer("boundaries", a.boundaries, "values", a.values), boundaries=leaves.lengths_from_0)
 def piecewise_constant(values: Scalars, boundaries: Lengths) -> Schedule:
     """A table of rates: each holds from its boundary to the next.
 
@@ -170,10 +168,7 @@ def piecewise_constant(values: Scalars, boundaries: Lengths) -> Schedule:
       >>> [float(rate(n)) for n in (0, 1, 2, 3, 4)]
       [1.0, 1.0, 0.5, 0.125, 0.125]
     """
-    values = leaves.numbers("values", values)
-    boundaries = leaves.lengths("boundaries", boundaries, minimum=0)
-    leaves.one_fewer("boundaries", boundaries, "values", values.high)
-    return Schedule(_piecewise_constant, values=values, boundaries=boundaries)
+    ...
 
 
 def _piecewise_constant(position: Position, values: Wide, boundaries: jax.Array) -> Wide:
@@ -186,6 +181,7 @@ def _piecewise_constant(position: Position, values: Wide, boundaries: jax.Array)
     span=lambda a: len(a.values),
     outline=lambda a: _pieces(a.values, np.arange(1, len(a.values))),
 )
+@declared(lambda a: leaves.one_or_more("values", a.values))
 def table(values: Scalars) -> Schedule:
     """One rate for each update, recorded beforehand; the last one holds.
 
@@ -208,9 +204,7 @@ def table(values: Scalars) -> Schedule:
       >>> [float(rate(n)) for n in (0, 1, 2, 3)]
       [1.0, 0.25, 0.5, 0.5]
     """
-    values = leaves.numbers("values", values)
-    leaves.one_or_more("values", values.high)
-    return Schedule(_table, values=values)
+    ...
 
 
 def _table(position: Position, values: Wide) -> Wide:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxlr.numerics import elementary, wide
 from jaxlr.numerics.wide import Wide, from_integer, less, only, select, unless, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.families.cosines import along_cosine, nearer
 from jaxlr.schedules.family import Borders, family
 from jaxlr.schedules.outline import Outline, held, one_by_one, steady
@@ -39,6 +40,12 @@ def _three_corners(a: SimpleNamespace) -> Outline:
     towards="end_value",
     borders=_three_phases,
     outline=_three_corners,
+)
+@declared(
+    warmup_steps=leaves.length_from_0,
+    stable_steps=leaves.length_from_0,
+    begin=leaves.length_from_0,
+    begin_phase=leaves.share,
 )
 def warmup_stable_decay(
     peak_value: Scalar,
@@ -88,18 +95,7 @@ def warmup_stable_decay(
       Hu et al., MiniCPM, 2024, arXiv:2404.06395
       Haegele et al., Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations, 2024, arXiv:2405.18392
     """
-    return Schedule(
-        _warmup_stable_decay,
-        peak_value=leaves.number("peak_value", peak_value),
-        warmup_steps=leaves.length("warmup_steps", warmup_steps, minimum=0),
-        stable_steps=leaves.length("stable_steps", stable_steps, minimum=0),
-        decay_steps=leaves.length("decay_steps", decay_steps),
-        init_value=leaves.number("init_value", init_value),
-        end_value=leaves.number("end_value", end_value),
-        decay=leaves.choice("decay", decay, ("linear", "cosine", "1-sqrt")),
-        begin=leaves.length("begin", begin, minimum=0),
-        begin_phase=leaves.share("begin_phase", begin_phase),
-    )
+    ...
 
 
 def _warmup_stable_decay(

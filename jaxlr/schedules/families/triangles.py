@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from jaxlr.numerics.wide import Wide, select
 from jaxlr.schedules import leaves
+from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.leaves import Factor
 from jaxlr.schedules.outline import Outline, through
@@ -40,7 +41,12 @@ def _between_corners(a: SimpleNamespace) -> Outline:
     return through((0, a.base_lr), up, *([(end, a.base_lr)] if end > a.step_size else []), beyond=both)
 
 
+def _corners_in_order(a: SimpleNamespace) -> None:
+    leaves.ordered("base_lr", a.base_lr, "max_lr", a.max_lr)
+
+
 @family(span=four_cycles, cycle=place, outline=_between_corners)
+@declared(_corners_in_order, step_size_down=leaves.length_from_0)
 def triangular(base_lr: Scalar, max_lr: Scalar, step_size: Length, *, step_size_down: Length | None = None) -> Schedule:
     """Rises from `base_lr` to `max_lr` in `step_size` updates, falls back, and repeats.
 
@@ -68,7 +74,7 @@ def triangular(base_lr: Scalar, max_lr: Scalar, step_size: Length, *, step_size_
     References:
       Smith, Cyclical Learning Rates for Training Neural Networks, 2017, arXiv:1506.01186
     """
-    return Schedule(_triangular, **_corners(base_lr, max_lr, step_size, step_size_down))
+    ...
 
 
 def _triangular(
@@ -79,6 +85,7 @@ def _triangular(
 
 
 @family(span=four_cycles, cycle=place, outline=_between_corners)
+@declared(_corners_in_order, step_size_down=leaves.length_from_0)
 def triangular2(
     base_lr: Scalar, max_lr: Scalar, step_size: Length, *, step_size_down: Length | None = None
 ) -> Schedule:
@@ -108,7 +115,7 @@ def triangular2(
     References:
       Smith, Cyclical Learning Rates for Training Neural Networks, 2017, arXiv:1506.01186
     """
-    return Schedule(_triangular2, **_corners(base_lr, max_lr, step_size, step_size_down))
+    ...
 
 
 def _triangular2(
@@ -120,6 +127,7 @@ def _triangular2(
 
 
 @family(span=four_cycles, cycle=place, outline=lambda a: through((0, a.base_lr)))
+@declared(_corners_in_order, gamma=leaves.factor, step_size_down=leaves.length_from_0)
 def exp_range(
     base_lr: Scalar,
     max_lr: Scalar,
@@ -160,15 +168,7 @@ def exp_range(
     References:
       Smith, Cyclical Learning Rates for Training Neural Networks, 2017, arXiv:1506.01186
     """
-    corners = _corners(base_lr, max_lr, step_size, step_size_down)
-    down = corners.pop("step_size_down")
-    return Schedule(
-        _exp_range,
-        **corners,
-        gamma=leaves.factor("gamma", gamma),
-        step_size_down=down,
-        decay_base=leaves.flag("decay_base", decay_base),
-    )
+    ...
 
 
 def _exp_range(
@@ -188,6 +188,7 @@ def _exp_range(
 
 
 @family(span=four_cycles, cycle=place, outline=lambda a: through((0, a.base_lr)))
+@declared(_corners_in_order, scale_fn=leaves.function, step_size_down=leaves.length_from_0)
 def cyclic(
     base_lr: Scalar,
     max_lr: Scalar,
@@ -225,15 +226,7 @@ def cyclic(
     References:
       Smith, Cyclical Learning Rates for Training Neural Networks, 2017, arXiv:1506.01186
     """
-    corners = _corners(base_lr, max_lr, step_size, step_size_down)
-    down = corners.pop("step_size_down")
-    return Schedule(
-        _cyclic,
-        **corners,
-        scale_fn=leaves.function("scale_fn", scale_fn),
-        scale_by=leaves.choice("scale_by", scale_by, ("cycle", "update")),
-        step_size_down=down,
-    )
+    ...
 
 
 def _cyclic(
@@ -260,16 +253,3 @@ def rise_in_cycle(
     rises = inside.whole < up
     way = inside.since(select(rises, 0, up)).share(select(rises, up, down))
     return cycle, Share(way.near, way.early == rises)
-
-
-def _corners(base_lr: Any, max_lr: Any, step_size: Any, step_size_down: Any) -> dict[str, Any]:
-    base, peak = leaves.number("base_lr", base_lr), leaves.number("max_lr", max_lr)
-    leaves.ordered("base_lr", base, "max_lr", peak)
-    return {
-        "base_lr": base,
-        "max_lr": peak,
-        "step_size": leaves.length("step_size", step_size),
-        "step_size_down": None
-        if step_size_down is None
-        else leaves.length("step_size_down", step_size_down, minimum=0),
-    }
