@@ -9,14 +9,9 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def whole(path: Path, suffix: str = ".part") -> Iterator[Path]:
-    """Gives a place to write to, which becomes the file at the end of the block; what was there stays until then.
+    """Gives a place beside a file to write to, which becomes the file at the end of the block.
 
-    Args:
-      path: of the file.
-      suffix: of the place, beside the file; one for each process where several may write.
-
-    Raises:
-      OSError: it cannot be written; it has the file's name, and nothing is left of it.
+    What was there stays until then; where it cannot be written, the OSError has the file's name, and nothing is left.
 
     Example:
       >>> import tempfile

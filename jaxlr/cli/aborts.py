@@ -25,12 +25,7 @@ _open: list[tuple[Any, contextlib.ExitStack]] = []  # of a process that is about
 
 @contextlib.contextmanager
 def peers_in_one_line(command: str, reason: Callable[[], str]) -> Iterator[None]:
-    """Makes an `abort` into one line on stderr and exit code 1.
-
-    Args:
-      command: its name, for the line.
-      reason: gives what is meant, when it is needed.
-    """
+    """Makes an `abort` into one line on stderr, which says what `reason` gives, and exit code 1."""
     if sys.platform == "win32":
         yield
         return
@@ -70,12 +65,7 @@ def peers_in_one_line(command: str, reason: Callable[[], str]) -> Iterator[None]
 
 @contextlib.contextmanager
 def _apart(name: str, other: IO[bytes]) -> Iterator[int]:
-    """Lets Python's own stream stay where it is, and what libraries of C write to it go to a file; gives the stream's.
-
-    Args:
-      name: of the stream.
-      other: the file.
-    """
+    """Keeps the stream of this name for Python, sends to a file what libraries of C write to it; gives the stream's."""
     python: TextIO = getattr(sys, name)
     number = {"stdout": 1, "stderr": 2}[name]
     python.flush()

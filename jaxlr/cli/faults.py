@@ -20,17 +20,7 @@ _ISSUES = "please report it with that file"
 def exit_code(command: str, words: Sequence[str], function: Callable[[], None]) -> int:
     """Calls a function; whatever it raises is told in one line on stderr.
 
-    Args:
-      command: its name; "" where there is none.
-      words: of the command line.
-      function: the command.
-
-    Returns:
-      0 done; 1 failed; 2 wrong arguments or input; 130 interrupted.
-
-    Example:
-      >>> exit_code("train", [], lambda: None)
-      0
+    The exit code is 0 where it is done, 1 where it failed, 2 of wrong arguments or input, 130 where it was interrupted.
     """
     try:
         function()

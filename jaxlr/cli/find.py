@@ -148,11 +148,7 @@ def result_entries(config: Task, result: "RangeTest") -> dict[str, Any]:
 
 
 def write_result(folder: Path, config: Task, result: "RangeTest", found: dict[str, Any]) -> None:
-    """Writes range_test.json, which holds what was found, and range_test.png.
-
-    Raises:
-      OSError: one cannot be written; it has the file's name.
-    """
+    """Writes range_test.json, which holds what was found, and range_test.png."""
     from jaxlr import plotting
 
     write_json(folder / "range_test.json", found)

@@ -42,13 +42,7 @@ class _Option(NamedTuple):
 
 
 def help_text(command: str, options: type, width: int | None = None) -> str:
-    """The help of a command.
-
-    Args:
-      command: its name.
-      options: the dataclass of its options.
-      width: of the terminal; None asks it.
-    """
+    """The help of a command with these options, as wide as the terminal where no width is given."""
     width = min(_WIDEST, shutil.get_terminal_size().columns if width is None else width)
     found = list(_options(options))
     places = "".join(f" {each.shown}" for each in found if each.positional)

@@ -8,10 +8,6 @@ from jaxlr.training.runs.config import TrainConfig
 def train_command(config: TrainConfig, schedule: str) -> str:
     """The `jaxlr train` with this schedule and all other options, those left out that it has by itself.
 
-    Args:
-      config: the options; its own schedule is not looked at.
-      schedule: the text to train with.
-
     Example:
       >>> train_command(TrainConfig(optimizer="sgd", epochs=5), "cosine(0.1, 5ep)")
       'jaxlr train --schedule "cosine(0.1, 5ep)" --optimizer sgd --epochs 5'

@@ -27,9 +27,6 @@ def check_kept(folder: Path | None, kept: Mapping[str, Any], mark: str, what: st
       kept: the options that tell this search from another.
       mark: one of them that only such a search has.
       what: the word for such a search: "a sweep".
-
-    Raises:
-      ValueError: the folder holds something else.
     """
     if folder is not None:
         first_host(lambda: _check(folder, kept, mark, what))
@@ -37,15 +34,9 @@ def check_kept(folder: Path | None, kept: Mapping[str, Any], mark: str, what: st
 
 @contextmanager
 def kept_folder(folder: Path | None, kept: Mapping[str, Any], name: str) -> Iterator[Path]:
-    """The folder, which the first host makes and holds while the search runs; all hosts must ask.
+    """The folder that has passed, or the next free one for None, with the options that tell this search from another.
 
-    Args:
-      folder: one that has passed, or None for the next free one.
-      kept: written into its config.json.
-      name: for a new folder.
-
-    Raises:
-      ValueError: it cannot be made, or another process writes into it.
+    The first host makes it and holds it while the search runs; all hosts must ask.
     """
     lock: FolderLock | None = None
 

@@ -88,11 +88,7 @@ _PLAIN = (
 
 @contextlib.contextmanager
 def input_errors(*, of_files: bool = True) -> Iterator[None]:
-    """Makes errors about what the user gave into one line and exit code 2.
-
-    Args:
-      of_files: whether files that cannot be read are among them.
-    """
+    """Makes errors about what the user gave, files that cannot be read among them, into one line and exit code 2."""
     try:
         yield
     except ValueError as error:

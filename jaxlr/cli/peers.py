@@ -16,12 +16,7 @@ _DIED = "another process of the run has died"
 
 @contextlib.contextmanager
 def several(command: str, hosts: Hosts) -> Iterator[None]:
-    """Connects the processes of a command, if there are several, and says in one line where one is lost.
-
-    Args:
-      command: its name, for the line.
-      hosts: how they find each other.
-    """
+    """Connects the processes of a command, if there are several, and says in one line where one is lost."""
     if not hosts.several:
         yield
         return
@@ -45,11 +40,7 @@ def lost_peers() -> Iterator[None]:
 
 
 def need_same_options(options: Mapping[str, Any]) -> None:
-    """Refuses processes that were started with different options, in one line of each.
-
-    Args:
-      options: of this process, by name.
-    """
+    """Refuses processes that were started with different options, in one line of each."""
     try:
         with lost_peers():
             check_same(options)

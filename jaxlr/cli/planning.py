@@ -11,16 +11,7 @@ from jaxlr.training.runs.config import TrainConfig
 
 
 def print_plans(config: TrainConfig, names: Sequence[str]) -> None:
-    """Compiles a run for each of some devices and prints what it needs of them.
-
-    Args:
-      config: the options of the run.
-      names: of the devices.
-
-    Raises:
-      ValueError: there are no such devices, or there is no compiler for them, or the run cannot be shared among them.
-      CommandError: the run does not fit on some of them.
-    """
+    """Compiles a run for each of some devices and prints what it needs of them."""
     _take_no_device(names)
     from jaxlr.compiling.targets import describe
     from jaxlr.training.runs.planning import Plan, plan

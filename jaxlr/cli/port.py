@@ -108,11 +108,7 @@ def _ported_call(recipe: str) -> tuple[str, tuple[str, Schedule] | None]:
 
 
 def python_lines(recipe: str, ported: object) -> list[str]:
-    """Python that makes the same with jaxlr.
-
-    Raises:
-      ValueError: the recipe makes neither a schedule nor a rule nor an optimizer.
-    """
+    """Python that makes the same with jaxlr."""
     head = ["import jaxlr", ""]
     if isinstance(ported, Schedule):
         lines = [*head, f"schedule = {qualified(repr(ported))}"]

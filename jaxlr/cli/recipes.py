@@ -31,9 +31,6 @@ def recipes() -> dict[str, Callable[..., Any]]:
 def shortened(recipe: str) -> str:
     """The call alone, with the framework alone in front of its name, and without an optimizer where none is needed.
 
-    Raises:
-      ValueError: an optimizer stands where its rate belongs.
-
     Example:
       >>> shortened("scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.5, total_steps=10)")
       'torch.OneCycleLR(0.5, max_lr=0.5, total_steps=10)'

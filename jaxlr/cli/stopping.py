@@ -123,11 +123,7 @@ def has_spoken() -> bool:
 
 
 def stands(how: Callable[[], str]) -> None:
-    """Keeps what to say of the work where a signal ends it at once.
-
-    Args:
-      how: gives the words, when they are needed.
-    """
+    """Keeps what gives the words to say of the work where a signal ends it at once."""
     _ear.stands = how
 
 
@@ -138,11 +134,7 @@ def how_it_stands() -> str:
 
 @contextlib.contextmanager
 def speaking_to(descriptor: int) -> Iterator[None]:
-    """Says what there is to say to this file where stderr goes elsewhere.
-
-    Args:
-      descriptor: of an open file.
-    """
+    """Says what there is to say to this open file where stderr goes elsewhere."""
     ear, _ear.stderr = _ear, descriptor
     try:
         yield

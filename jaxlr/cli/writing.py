@@ -14,10 +14,7 @@ from jaxlr.cli.parsing import CommandError
 
 @contextlib.contextmanager
 def disk_errors(again: Callable[[], str]) -> Iterator[None]:
-    """Makes errors of files that cannot be written into one line and exit code 1.
-
-    Args:
-      again: gives what to do once that is mended; called where it is needed.
+    """Makes errors of files that cannot be written into one line, with what to do once that is mended, and exit code 1.
 
     Example:
       >>> with disk_errors(lambda: "the same command starts again"):

@@ -121,12 +121,7 @@ def compile_placed(
 
 
 def placed(tree: Any, shardings: Any) -> Any:
-    """The shapes of arrays with the places that they are to have.
-
-    Args:
-      tree: arrays, or shapes.
-      shardings: one for all of them, or a tree of them.
-    """
+    """The shapes of arrays with the places that they are to have: one for all of them, or a tree of them."""
 
     def of_part(sharding: Any, part: Any) -> Any:
         return jax.tree.map(lambda leaf: _shaped(leaf, sharding), part)

@@ -12,12 +12,7 @@ import numpy as np
 
 
 def parts_of(arguments: Any, names: Sequence[str], formats: Sequence[Any] | None = None) -> dict[str, int]:
-    """The bytes a device of each part of a program's arguments.
-
-    Args:
-      arguments: shapes with shardings: a pytree.
-      names: the part that each of their leaves belongs to.
-      formats: how the program wants each to lie; None where that is not known.
+    """The bytes a device of each part of a program's arguments, each leaf of which belongs to the part named with it.
 
     Example:
       >>> shape = lambda *sides: jax.ShapeDtypeStruct(sides, np.float32)
@@ -33,10 +28,6 @@ def parts_of(arguments: Any, names: Sequence[str], formats: Sequence[Any] | None
 
 def bytes_of(leaf: Any, form: Any = None) -> int:
     """The bytes of an array's part on one device, whose last sides are filled up to whole tiles.
-
-    Args:
-      leaf: its shape, dtype and sharding.
-      form: the `jax.experimental.layout.Format` of an argument of a compiled program.
 
     Example:
       >>> bytes_of(jax.ShapeDtypeStruct((3, 5), np.float32))

@@ -29,9 +29,6 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration with dots between the keys of its levels.
 
-    Raises:
-      ValueError: it is nested too deeply, or has too many keys.
-
     Example:
       >>> flat({"optimizer": {"lr": 0.1, "betas": [0.9, 0.95]}, "steps": 10})
       {'optimizer.lr': 0.1, 'optimizer.betas': [0.9, 0.95], 'steps': 10}
@@ -72,9 +69,6 @@ def by_last_name(config: Mapping[str, Any], known: Iterable[str]) -> dict[str, A
     """A configuration without its levels, where names say enough: `optimizer.lr` and `--lr` are both `lr`.
 
     Names that are not known keep their levels.
-
-    Raises:
-      ValueError: one name stands in two places with two values.
 
     Example:
       >>> by_last_name({"optimizer": {"lr": 0.1}, "--train-iters": 5, "model": {"layers": 2}}, ["lr", "train_iters"])
@@ -187,15 +181,7 @@ class Keys:
         return self.number(key, minimum=minimum)
 
     def one_of(self, *keys: str, what: str) -> str | None:
-        """The one of some keys that is there; None without any.
-
-        Args:
-          keys: keys that exclude each other.
-          what: what they say.
-
-        Raises:
-          ValueError: several are there.
-        """
+        """The one of some keys that is there; None without any, an error that says `what` they are with several."""
         there = [key for key in keys if key in self]
         if len(there) > 1:
             raise ValueError(f"{there[0]} and {there[1]} contradict each other: each is {what}; leave one out")
@@ -210,11 +196,7 @@ class Keys:
         return [key for key in self._config if key not in self._read]
 
     def left_out(self, why: Mapping[str, str]) -> dict[str, str]:
-        """Those of the unread keys that concern rates or the optimizer, each with a reason.
-
-        Args:
-          why: key -> why nothing stands for it; the others are said to be unknown to the dialect.
-        """
+        """The unread keys that concern rates or the optimizer, each with its reason, or as unknown to the dialect."""
         unread = [key for key in self.unread() if key in why or key not in self._elsewhere]
         concerned = [key for key in unread if key in why or _CONCERNS.search(key.lower())]
         return {key: why.get(key, "not known to this dialect") for key in concerned if self._config[key] is not None}

@@ -23,9 +23,6 @@ def arguments_of(text: str) -> dict[str, object]:
     texts of them. Variables that the script sets are filled in, as are the defaults of `${LR:-1e-4}`; of others their
     names stay. Of an argument that stands twice the last counts, as argparse has it.
 
-    Raises:
-      ValueError: quotes are open, or variables make an endless text.
-
     Example:
       >>> arguments_of("torchrun train.py --lr 1e-4 --lr-decay-style=cosine --bf16")
       {'lr': 0.0001, 'lr_decay_style': 'cosine', 'bf16': True}

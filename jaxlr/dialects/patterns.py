@@ -10,9 +10,7 @@ _TOKEN = re.compile(r"(?P<any>\.\*)|(?P<one>\.)|\\(?P<escaped>[^A-Za-z0-9])|(?P<
 def glob(expression: str, *, anchored: bool = False) -> str | None:
     """The pattern of `jaxlr.ParameterGroups` for a regular expression of names, `.`, `.*`, `^` and `$`; None for more.
 
-    Args:
-      expression: a regular expression.
-      anchored: whether it has to match from the first character on, as with `re.match`.
+    With `anchored` it has to match from the first character on, as with `re.match`.
 
     Example:
       >>> glob(".*norm"), glob("^embed/"), glob(r"layers_\\d"), glob(".*/kernel$", anchored=True)

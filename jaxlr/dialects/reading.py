@@ -15,12 +15,7 @@ _LARGEST_FILE = 1_000_000  # bytes
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """What a configuration file says: JSON, YAML or TOML by its ending, command-line arguments in any other.
-
-    Raises:
-      ValueError: the file is too large, nested too deeply, or not written in its format; the message is one line.
-      OSError: it cannot be read.
-    """
+    """What a configuration file says: JSON, YAML or TOML by its ending, command-line arguments in any other."""
     if path.stat().st_size > _LARGEST_FILE:
         raise ValueError(f"{path} has {path.stat().st_size:,} bytes; a configuration may have {_LARGEST_FILE:,}")
     reader = _READERS.get(path.suffix.lower(), arguments_of)
@@ -28,11 +23,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
 
 def read_arguments(text: str) -> dict[str, Any]:
-    """What the arguments of a command line say.
-
-    Raises:
-      ValueError: as for a file.
-    """
+    """What the arguments of a command line say."""
     if len(text) > _LARGEST_FILE:
         raise ValueError(f"the text has {len(text):,} characters; a configuration may have {_LARGEST_FILE:,}")
     return _keys("the text", lambda: arguments_of(text))

@@ -86,16 +86,7 @@ def style() -> Iterator[None]:
 
 @contextmanager
 def drawing(height: float, panels: int = 1, **layout: Any) -> Iterator[tuple[Figure, np.ndarray]]:
-    """A new figure, to be drawn in this style inside a `with` block, and its axes above one another.
-
-    Args:
-      height: in inches.
-      panels: how many axes, over one horizontal axis.
-      **layout: what else `Figure.subplots` takes.
-
-    Raises:
-      ModuleNotFoundError: Matplotlib is missing.
-    """
+    """A new figure, to be drawn in this style inside a `with` block, and its axes above one another; inches high."""
     with style():
         from matplotlib.figure import Figure
 
@@ -182,11 +173,7 @@ def make_logarithmic(axes: Axes) -> None:
 def show_late(axes: Axes, curves: Iterable[np.ndarray], *, below: float, above: float) -> None:
     """Lets the first quarters of curves come in from below the frame, so that their ends can be told apart.
 
-    Args:
-      axes: of the finished curves.
-      curves: their values.
-      below: room under the rest, as a share of its height.
-      above: room over it.
+    `below` and `above` are room under and over the rest, as shares of its height.
     """
     late = np.concatenate([each[len(each) // 4 :] for each in curves])
     late = late[np.isfinite(late)]

@@ -63,9 +63,6 @@ def read_call(
       what: what to call it in an error.
       steps_per_epoch: as in `parse`.
 
-    Raises:
-      ValueError: the text cannot be read, or a function refuses its arguments; the message is one line.
-
     Example:
       >>> read_call("old.half(3.0)", {"old.half": lambda value: value / 2})
       1.5

@@ -45,12 +45,6 @@ def assemble(
       momentum: a link that follows the rate, as in Optax' and Keras' RMSprop; a decoupled decay goes beside it.
       coupling, peak, cautious: of a decoupled decay, as for `add_weight_decay`; here all three see the rate.
 
-    Returns:
-      A gradient transformation with one `scale_by_learning_rate`.
-
-    Raises:
-      TypeError, ValueError: an argument is of the wrong kind or out of range.
-
     Example:
       >>> import jax.numpy as jnp
       >>> optimizer = assemble([], 0.5, weight_decay=0.25, maximize=True)

@@ -63,11 +63,7 @@ def checked(coupling: Any, peak: Any, cautious: Any) -> Any:
 
 
 def ratios(coupling: Coupling, peak: Any, rates: Any, chosen: Any, params: Any) -> Any:
-    """What multiplies the decay of each chosen parameter before the rate does: 1, 1 / peak or rate / peak.
-
-    Raises:
-      ValueError: a group of parameters that decays has a schedule of its own, whose peak is not known.
-    """
+    """What multiplies the decay of each chosen parameter before the rate does: 1, 1 / peak or rate / peak."""
     if coupling == "rate":
         return jax.tree.map(lambda _: 1.0, params)
     rates = rates if needs_rate(coupling) and rates is not None else jax.tree.map(lambda _: 1.0, params)

@@ -319,9 +319,6 @@ def _staircase(
     """Equal stairs from one value to another; `late` ones are entered where the line is at their height.
 
     Those that are not are entered as soon as the line leaves the stair before.
-
-    Raises:
-      TypeError, ValueError: the number of stairs is traced, or more than the updates.
     """
     if not isinstance(stairs, int) or not isinstance(updates, int):
         raise TypeError(f"{name} must be an integer that is known, and so must be the updates of its stairs")

@@ -30,12 +30,7 @@ def updates(name: str, value: Scalar, total: Updates) -> Updates:
 
 
 def cycle_ends(total: Updates, cycle_length: Ends, cycles: Ends, haps: Ends) -> Sequence[Updates]:
-    """The counts at which the cycles of a run end, the run's end among them.
-
-    Raises:
-      ValueError: two of the words are given, or an end is out of order.
-      TypeError: the run's length is traced, and a word is given.
-    """
+    """The counts at which the cycles of a run end, the run's end among them."""
     words = {"cycle_length": cycle_length, "cycles": cycles, "haps": haps}
     given = [name for name, value in words.items() if value is not None]
     if not given:

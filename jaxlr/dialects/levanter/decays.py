@@ -30,12 +30,7 @@ class Fall:
 
 
 def read_kind(lr_schedule: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The word and its arguments.
-
-    Raises:
-      ValueError: an unknown word or argument, or one that is missing.
-      TypeError: it is neither a word nor a mapping with the word under "type".
-    """
+    """The word and its arguments."""
     if not isinstance(lr_schedule, str | Mapping):
         raise TypeError(f"lr_schedule must be a word or a mapping with 'type', got {lr_schedule!r}")
     arguments: dict[str, Any] = dict(lr_schedule) if isinstance(lr_schedule, Mapping) else {"type": lr_schedule}

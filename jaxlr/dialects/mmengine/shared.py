@@ -25,11 +25,7 @@ class Window(NamedTuple):
 
 
 def counts(begin: Length, end: Length, *, least: int = 1, needed: str | None = None) -> Window:
-    """The window between two counts.
-
-    Raises:
-      ValueError: there is no end where one is needed, or it is too near.
-    """
+    """The window between two counts."""
     first = common.length("begin", begin)
     if common.equals(end, INF):
         if needed is not None:

@@ -19,10 +19,6 @@ _MOST = 50
 def read_factors(factors: str, known: Sequence[str]) -> list[str]:
     """The names in a factor string.
 
-    Raises:
-      ValueError: something else than a known name stands between two `*`; the message is one line.
-      TypeError: it is no text.
-
     Example:
       >>> read_factors("constant * linear_warmup*rsqrt_decay", ["constant", "linear_warmup", "rsqrt_decay"])
       ['constant', 'linear_warmup', 'rsqrt_decay']

@@ -30,12 +30,6 @@ def grouped_parameters(param_groups: Sequence[Mapping[str, Any]], names: Names) 
         or a mapping from torch's names. None takes torch's names, which an optimizer made from `named_parameters()`
         has. Dots in a name are slashes.
 
-    Returns:
-      A list for each group.
-
-    Raises:
-      TypeError, ValueError: `names` is of the wrong kind, or does not name every parameter once.
-
     Example:
       >>> groups = [{"params": [0], "param_names": ["head.weight"]}]
       >>> grouped_parameters(groups, {"head.weight": ("head/kernel", (1, 0))})

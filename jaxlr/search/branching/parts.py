@@ -43,12 +43,7 @@ class Plan(NamedTuple):
 
 
 def plan_of(trunk: Any, budgets: Sequence[int], share: Any, shape: Any, end_value: Any) -> Plan:
-    """The plan for what `branches` is called with.
-
-    Raises:
-      TypeError: the trunk is no schedule, or a budget no integer.
-      ValueError: an argument is out of range.
-    """
+    """The plan for what `branches` is called with."""
     if not isinstance(trunk, Schedule):
         raise TypeError(f"trunk must be a jaxlr.Schedule, got {trunk!r}")
     if isinstance(budgets, str) or not len(budgets):

@@ -12,11 +12,7 @@ from jaxlr.typing import PyTree
 
 
 class PlainState:
-    """How a state is written as arrays: random keys become their bits.
-
-    Args:
-      state: the state at first; its structure, shapes and dtypes are those of every later one.
-    """
+    """How a state is written as arrays, random keys as their bits; every later one is like the one at first."""
 
     def __init__(self, state: PyTree):
         leaves, self._structure = jax.tree.flatten(state)

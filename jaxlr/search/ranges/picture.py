@@ -15,18 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw(test: Any, ax: Any = None, subtitle: str = "") -> Figure:
-    """Draws a range test into a new figure, or its loss on given axes.
-
-    Args:
-      test: the `RangeTest` to draw.
-      ax: Matplotlib axes, or None.
-      subtitle: what was tested.
-
-    Returns:
-      The figure.
-
-    Raises:
-      ModuleNotFoundError: Matplotlib is missing.
+    """Draws a range test into a new figure, or its loss on given Matplotlib axes.
 
     Example:
       >>> from jaxlr.search.ranges.result import Curve, RangeTest

@@ -65,9 +65,6 @@ def recommend(change: Change, setting: Setting) -> Recommendation:
     rate = place max(0.3, 1 / (1 + noise / 0.15)), noise = standard deviation of one batch's change there / the fall
 
     A ramp bears a rate for a few updates, in which noise moves the weights little; at a constant rate it adds up.
-
-    Raises:
-      NoSuggestion: the curve supports none; the message says why and what to do.
     """
     _require_points(change, setting)
     _require_fall(change, setting)

@@ -1,6 +1,7 @@
 """What a curve of losses over learning rates suggests: rules that others use, and the bounds for a cyclic schedule.
 
-Each rule takes the rates and the losses as they are: no smoothing, nothing left out. `RangeTest` does both before.
+Each rule takes rising rates and the losses as they are: no smoothing, nothing left out. `RangeTest` does both before.
+It returns a rate, or raises `NoSuggestion`: no loss is below an earlier one, or there are too few points.
 """
 
 from __future__ import annotations
@@ -23,16 +24,6 @@ def steepest(rates: np.ndarray, losses: np.ndarray) -> float:
 
     On an exponential grid this is what torch-lr-finder suggests; fastai's `steep` takes forward differences.
 
-    Args:
-      rates: rising.
-      losses: one for each.
-
-    Returns:
-      One of the rates.
-
-    Raises:
-      NoSuggestion: no loss is below an earlier one, or there are fewer than 2 points.
-
     Example:
       >>> steepest([0.1, 1.0, 10.0, 100.0], [4.0, 4.0, 2.0, 1.0])
       10.0
@@ -50,16 +41,6 @@ def valley(rates: np.ndarray, losses: np.ndarray) -> float:
     """The middle of the longest way down, or nearly: fastai's default.
 
     With a longest strictly falling subsequence of L losses that ends at e: index e - L + int(L / 3) + int(L / 6)
-
-    Args:
-      rates: rising.
-      losses: one for each.
-
-    Returns:
-      One of the rates.
-
-    Raises:
-      NoSuggestion: no loss is below an earlier one, or there are fewer than 2 points.
 
     Example:
       >>> valley([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], [9.0, 8.0, 6.0, 7.0, 5.0, 4.0, 9.0])
@@ -81,16 +62,6 @@ def valley(rates: np.ndarray, losses: np.ndarray) -> float:
 def minimum(rates: np.ndarray, losses: np.ndarray) -> float:
     """A tenth of the rate at which the loss is lowest.
 
-    Args:
-      rates: rising.
-      losses: one for each.
-
-    Returns:
-      The rate.
-
-    Raises:
-      NoSuggestion: no loss is below an earlier one, or there are fewer than 2 points.
-
     Example:
       >>> minimum([0.5, 1.0, 2.0], [3.0, 1.0, 2.0])
       0.1
@@ -104,17 +75,6 @@ def slide(rates: np.ndarray, losses: np.ndarray, *, threshold: float = 0.005) ->
     """The left end of an interval that slides down from the highest rates until both its ends are equally steep.
 
     With g = d loss / d index: the interval of 15 points moves left while |g(right) - g(left)| > threshold.
-
-    Args:
-      rates: rising.
-      losses: one for each.
-      threshold: the difference of slopes, in losses a point.
-
-    Returns:
-      One of the rates.
-
-    Raises:
-      NoSuggestion: no loss is below an earlier one, or there are fewer than 16 points.
 
     Example:
       >>> losses = [2.0 - 0.05 * n for n in range(30)] + [3.0 ** n for n in range(5)]
@@ -143,12 +103,6 @@ def rising_part(rates: np.ndarray, values: np.ndarray, level: float, noise: floa
       values: one for each, such as accuracies, or losses negated.
       level: what the curve has at rates too small to do anything.
       noise: standard deviation of one value there.
-
-    Returns:
-      (rate where it starts, rate where it stops).
-
-    Raises:
-      NoSuggestion: it does not rise by more than its noise, or its rise is a single point.
 
     Example:
       >>> rates = np.geomspace(1e-4, 1.0, 9)

@@ -20,14 +20,7 @@ class Family(NamedTuple):
 
 
 def members_of(schedules: Schedule | Sequence[Schedule]) -> list[Schedule]:
-    """One schedule for each member, its numbers on the host.
-
-    Args:
-      schedules: a batched schedule, or a list of schedules, batched or not.
-
-    Raises:
-      TypeError: something is no schedule, or is known only when a program runs.
-      ValueError: there is none, a batch is empty or ragged, or a single schedule is not batched.
+    """One schedule, its numbers on the host, for each member of a batched schedule or a list, batched or not.
 
     Example:
       >>> import jax, jax.numpy as jnp, jaxlr

@@ -17,12 +17,6 @@ def numbers_of(schedule: Schedule) -> dict[str, int | float]:
 
     Inside other schedules the names lead there: `schedule.max_lr`, `schedules[0].value`.
 
-    Args:
-      schedule: one schedule, not a batch.
-
-    Returns:
-      A dictionary in the order of the arguments; lengths are ints.
-
     Example:
       >>> import jaxlr
       >>> numbers_of(jaxlr.warmup(jaxlr.multi_step(0.1, [30, 60], 0.5), 5))
@@ -34,13 +28,6 @@ def numbers_of(schedule: Schedule) -> dict[str, int | float]:
 
 def full_name(schedule: Schedule, name: str) -> str:
     """The whole name of a number, from it or from its last part where no other number ends so.
-
-    Args:
-      schedule: one schedule, not a batch.
-      name: such as "schedule.max_lr", or "max_lr" for short.
-
-    Raises:
-      ValueError: no number, or more than one, has this name.
 
     Example:
       >>> import jaxlr
@@ -58,15 +45,6 @@ def full_name(schedule: Schedule, name: str) -> str:
 
 def with_number(schedule: Schedule, name: str, value: int | float) -> Schedule:
     """The same schedule with one number changed, checked as when it was made.
-
-    Args:
-      schedule: one schedule, not a batch.
-      name: as for `full_name`.
-      value: the new number.
-
-    Raises:
-      ValueError: no number has this name, or the value is out of range.
-      TypeError: the value is of the wrong kind.
 
     Example:
       >>> import jaxlr

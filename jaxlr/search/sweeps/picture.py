@@ -36,12 +36,6 @@ def plot_scores(
       title: the headline, usually the schedule.
       subtitle: one smaller line under it.
 
-    Returns:
-      A Matplotlib figure; `jaxlr.plotting.save_figure` writes it to a file.
-
-    Raises:
-      ModuleNotFoundError: Matplotlib is missing.
-
     Example:
       >>> rates = {"max_lr": np.array([0.01, 0.1, 1.0])}
       >>> figure = plot_scores(rates, np.array([0.9, 0.95, np.nan]), best=1, label="accuracy")

@@ -117,11 +117,7 @@ def choose_strategy(program: Program, devices: Sequence[Any]) -> tuple[str, str]
 
 
 def local_devices(devices: Sequence[Any] | None) -> list[Any]:
-    """The devices asked for: all of this process where none are named.
-
-    Raises:
-      ValueError: the list is empty.
-    """
+    """The devices asked for: all of this process where none are named."""
     chosen = list(jax.local_devices() if devices is None else devices)
     if not chosen:
         raise ValueError("devices must hold at least one device, got none")

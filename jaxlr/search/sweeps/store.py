@@ -30,10 +30,6 @@ class Store:
       folder: made if it is not there.
       members: the schedules.
       programs: what tells each traced program, and the data in it, from any other.
-
-    Raises:
-      ValueError: the folder holds another sweep, or there can be none at its place.
-      OSError: it cannot be written.
     """
 
     def __init__(self, folder: str | os.PathLike[str], members: Sequence[Schedule], programs: Sequence[str]):
@@ -58,14 +54,7 @@ class Store:
             _write(path, (json.dumps(manifest, indent=2) + "\n").encode())
 
     def load(self, shapes: Sequence[jax.ShapeDtypeStruct]) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-        """The finished groups: their members and their results.
-
-        Args:
-          shapes: shape and dtype of each result of one member.
-
-        Raises:
-          ValueError: a file is damaged.
-        """
+        """The finished groups: their members, and their results in these shapes and dtypes."""
         for path in self._files():
             try:
                 with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
@@ -85,11 +74,7 @@ class Store:
             yield members, results
 
     def save(self, members: np.ndarray, results: Sequence[np.ndarray]) -> None:
-        """Writes a finished group.
-
-        Raises:
-          OSError: it cannot be written; it has the file's name.
-        """
+        """Writes a finished group."""
         content = io.BytesIO()
         arrays: dict[str, Any] = {str(index): result for index, result in enumerate(results)}
         np.savez(content, members=members, **arrays)

@@ -20,15 +20,9 @@ _DIGITS = 4  # of the numbers in a range: what is found is written down, and mor
 def variations(
     schedule: Schedule, numbers: Sequence[tuple[str, str]], *, steps_per_epoch: float | None = None
 ) -> list[Schedule]:
-    """The schedule with every combination of some numbers, the last number fastest.
+    """The schedule with every combination of some numbers, set in their order, the last one fastest.
 
-    Args:
-      schedule: one schedule.
-      numbers: pairs of a number's name and its values as text, as for `values_of`; each is set in this order.
-      steps_per_epoch: updates in an epoch, where a length is in epochs (2ep).
-
-    Raises:
-      ValueError: no number, or more than one, has a name; or a value has no meaning, or is out of range.
+    Each is a name and its values as text, as for `values_of`.
 
     Example:
       >>> import jaxlr
@@ -58,9 +52,6 @@ def values_of(text: str, *, steps_per_epoch: float | None = None) -> list[float]
         10)` is 10 numbers from 0.001 to 1, each the same factor above the one before; `linspace(0.1, 0.5, 5)`
         likewise with the same difference. A range's numbers are rounded to 4 digits.
       steps_per_epoch: updates in an epoch.
-
-    Raises:
-      ValueError: a word has no meaning; the message is one line.
 
     Example:
       >>> values_of("0.5 logspace(0.001, 1, 4)")

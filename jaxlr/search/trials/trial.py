@@ -138,11 +138,7 @@ def run_sequence(
     batches: Iterable[PyTree],
     metric_batch: PyTree,
 ) -> Record:
-    """Runs one trial on batches as they come, by one compiled step; asks for no more of them than are needed.
-
-    Raises:
-      ValueError: the batches end before the trial does.
-    """
+    """Runs one trial on batches as they come, by one compiled step; asks for no more of them than are needed."""
     initialize, step = _compiled_step(problem)
     state = initialize(rates[0], start)
     begin = state.start
@@ -178,11 +174,7 @@ def _next_batches(source: Iterator[PyTree], accumulate: int) -> PyTree:
 
 
 def stack_batches(batches: list[PyTree]) -> PyTree:
-    """Several batches as one tree of arrays with a leading axis.
-
-    Raises:
-      ValueError: they differ in structure or shape.
-    """
+    """Several batches as one tree of arrays with a leading axis."""
 
     def stacked(*leaves: Any) -> Any:
         shapes = sorted({np.shape(leaf) for leaf in leaves})
@@ -200,9 +192,6 @@ def stack_batches(batches: list[PyTree]) -> PyTree:
 @functools.lru_cache(maxsize=_KEPT_PROGRAMS)
 def compiled_trials(problem: Problem) -> Callable[..., Record]:
     """The program that runs all trials of a search, on arrays of batches.
-
-    Args:
-      problem: what is trained.
 
     Returns:
       A function of

@@ -34,20 +34,6 @@ class Batch(NamedTuple):
 def load_cifar10(folder: Path) -> tuple[Split, Split]:
     """Reads CIFAR-10 from a folder: binary batches, Python batches, or the archive of the binary ones.
 
-    Args:
-      folder: holds the batches, the folder that the archive unpacks to, or the archive itself.
-
-    Returns:
-      The training part and the test part, images (N, 32, 32, 3) uint8.
-
-    Raises:
-      DataError: a file is missing or bad.
-
-    Example:
-      >>> load_cifar10(Path("absent"))  # doctest: +ELLIPSIS
-      Traceback (most recent call last):
-      jaxlr.errors.DataError: absent: no data_batch_1.bin (binary version), ...
-
     References:
       Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009
     """
@@ -65,16 +51,7 @@ def load_cifar10(folder: Path) -> tuple[Split, Split]:
 
 
 def load_cifar10_archive(archive: Path) -> tuple[Split, Split]:
-    """Reads the binary batches out of their .tar.gz; nothing is unpacked to disk.
-
-    Raises:
-      DataError: the archive is damaged, or a batch in it is missing or bad.
-
-    Example:
-      >>> load_cifar10_archive(Path("absent"))
-      Traceback (most recent call last):
-      jaxlr.errors.DataError: absent: No such file or directory
-    """
+    """Reads the binary batches out of their .tar.gz; nothing is unpacked to disk."""
     wanted = {f"{name}.bin": name for name in (*_TRAIN, _TEST)}
     batches: dict[str, Batch] = {}
     # One pass from front to back: going back in a compressed archive means decompressing it again.
@@ -98,30 +75,12 @@ def load_cifar10_archive(archive: Path) -> tuple[Split, Split]:
 
 
 def read_binary_batch(path: Path) -> Batch:
-    """Reads a batch of the binary version: for each example one byte of label and 3072 bytes of pixels.
-
-    Raises:
-      DataError: the file cannot be read, or is no whole number of examples.
-
-    Example:
-      >>> read_binary_batch(Path("absent"))
-      Traceback (most recent call last):
-      jaxlr.errors.DataError: absent: No such file or directory
-    """
+    """Reads a batch of the binary version: for each example one byte of label and 3072 bytes of pixels."""
     return _parse_binary(_read_whole(path), origin=str(path))
 
 
 def read_python_batch(path: Path) -> Batch:
-    """Reads a batch of the Python version: a pickled dictionary of arrays and lists; nothing else is let in.
-
-    Raises:
-      DataError: the file cannot be read, asks for anything else, or lacks the `data` or `labels` of the set.
-
-    Example:
-      >>> read_python_batch(Path("absent"))
-      Traceback (most recent call last):
-      jaxlr.errors.DataError: absent: No such file or directory
-    """
+    """Reads a batch of the Python version: a pickled dictionary of arrays and lists; nothing else is let in."""
     batch = unpickle(_read_whole(path), origin=str(path))
     if not isinstance(batch, dict):
         raise DataError(f"{path}: expected a dictionary of data and labels, found {type(batch).__name__}")

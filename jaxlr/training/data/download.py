@@ -51,27 +51,9 @@ class Source:
 
 
 def fetch(file: str, source: Source, cache_dir: Path | None = None) -> Path:
-    """Gives the path of a file of a source, downloaded if the cache does not hold it.
+    """The path of a file of a source whose checksum is right, downloaded if the cache does not hold it.
 
-    Args:
-      file: its name, one of `source.checksums`.
-      source: where it comes from.
-      cache_dir: where downloads are kept, in a folder for each data set; None is the user's cache.
-
-    Returns:
-      The path of a file whose checksum is right.
-
-    Raises:
-      DataError: no address gave the file with the right checksum, or the cache cannot be written; nothing of a failed
-        download stays.
-
-    Example:
-      >>> import tempfile
-      >>> source = Source("example", urls=("http://127.0.0.1:9/",), checksums={"labels.gz": "md5:0"})
-      >>> with tempfile.TemporaryDirectory() as cache:
-      ...     fetch("labels.gz", source, Path(cache))  # doctest: +ELLIPSIS
-      Traceback (most recent call last):
-      jaxlr.errors.DataError: example: cannot download labels.gz: http://127.0.0.1:9/labels.gz: ...
+    Downloads are kept in a folder for each data set, in the user's cache by default; nothing of a failed one stays.
     """
     import pooch  # here, because it takes 0.1 s and only a download needs it
     import requests

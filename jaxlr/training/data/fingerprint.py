@@ -10,15 +10,9 @@ from jaxlr.training.data.splits import Dataset, MappedRows
 
 
 def fingerprint(data: Dataset) -> str:
-    """The SHA-256 of the three parts: number, shape and dtype of the images, their bytes, and the labels.
+    """The SHA-256 of the three parts, in hexadecimal: number, shape and dtype of the images, their bytes, the labels.
 
     Of images in mapped files 1,024 are looked at, evenly apart, the first and the last among them.
-
-    Args:
-      data: the data set.
-
-    Returns:
-      64 hexadecimal digits.
 
     Example:
       >>> from jaxlr.training.data.splits import Split

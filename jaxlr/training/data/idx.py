@@ -22,20 +22,7 @@ _BEYOND = 2**16
 
 
 def read_bytes(path: Path, most: int = LARGEST) -> bytes:
-    """Reads a file, gunzipped where it is gzipped, whatever it is called.
-
-    Args:
-      path: the file.
-      most: bytes to read; the rest is left unread, and neither unpacked nor looked at.
-
-    Raises:
-      DataError: the file cannot be read or is none, or its gzip stream is cut off or damaged.
-
-    Example:
-      >>> read_bytes(Path("absent"))
-      Traceback (most recent call last):
-      jaxlr.errors.DataError: absent: No such file or directory
-    """
+    """Reads at most so many bytes of a file, gunzipped where it is gzipped, whatever it is called."""
     with opened(path, "gzip file") as file:
         # Browsers and proxies unpack a .gz without renaming it, so the bytes decide; no IDX file begins like gzip.
         packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
@@ -45,15 +32,7 @@ def read_bytes(path: Path, most: int = LARGEST) -> bytes:
 
 @contextmanager
 def opened(path: Path, kind: str = "file") -> Iterator[IO[bytes]]:
-    """Opens a file to be read; a pipe, a device or a folder is refused, of which a reader might wait for ever.
-
-    Args:
-      path: the file.
-      kind: what a file is that turns out to be cut off or damaged.
-
-    Raises:
-      DataError: it is no regular file, or cannot be read, here or inside the `with` block.
-    """
+    """Opens a file to be read; a pipe, a device or a folder is refused, of which a reader might wait for ever."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise DataError(f"{path}: no regular file")
@@ -66,19 +45,9 @@ def opened(path: Path, kind: str = "file") -> Iterator[IO[bytes]]:
 
 
 def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
-    """Reads one IDX file of unsigned bytes.
+    """Reads one IDX file of unsigned bytes, plain or gzipped, with so many dimensions; a view of its bytes.
 
     big-endian uint32 magic = 0x800 + dimensions; `dimensions` big-endian uint32 lengths; the bytes in C order
-
-    Args:
-      path: the file, plain or gzipped.
-      dimensions: how many the file must have: 3 for images, 1 for labels.
-
-    Returns:
-      uint8, in the shape that the file states; a view of its bytes.
-
-    Raises:
-      DataError: the file cannot be read, is no such IDX file, or is shorter or longer than it states.
 
     Example:
       >>> import tempfile
@@ -117,24 +86,7 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
 
 
 def read_idx_pair(images: Path, labels: Path, *, classes: int) -> Split:
-    """Reads a file of images and the file of their labels.
-
-    Args:
-      images: an IDX file of three dimensions.
-      labels: an IDX file of one dimension.
-      classes: every label must be below it.
-
-    Returns:
-      The images with one channel, uint8, and the labels.
-
-    Raises:
-      DataError: either file is bad, holds nothing, or does not fit the other or `classes`.
-
-    Example:
-      >>> read_idx_pair(Path("absent"), Path("absent"), classes=10)
-      Traceback (most recent call last):
-      jaxlr.errors.DataError: absent: No such file or directory
-    """
+    """Reads a file of images, which get one channel, and the file of their labels, all below `classes`."""
     pixels, classified = read_idx(images, dimensions=3), read_idx(labels, dimensions=1)
     if pixels.size == 0:
         raise DataError(f"{images}: holds no images (shape {pixels.shape})")
@@ -148,23 +100,7 @@ def read_idx_pair(images: Path, labels: Path, *, classes: int) -> Split:
 
 
 def load_idx(find: Callable[[str], Path], *, classes: int) -> tuple[Split, Split]:
-    """Reads the four files of a set like MNIST.
-
-    Args:
-      find: from a file's name without .gz to where it is.
-      classes: how many classes the set has.
-
-    Returns:
-      The training part and the test part.
-
-    Raises:
-      DataError: a file is missing or bad.
-
-    Example:
-      >>> load_idx(Path, classes=10)
-      Traceback (most recent call last):
-      jaxlr.errors.DataError: train-images-idx3-ubyte: No such file or directory
-    """
+    """Reads the four files of a set like MNIST, whose places `find` gives for their names without .gz."""
     train, test = (
         read_idx_pair(find(f"{part}-images-idx3-ubyte"), find(f"{part}-labels-idx1-ubyte"), classes=classes)
         for part in ("train", "t10k")

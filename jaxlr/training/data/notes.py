@@ -13,11 +13,6 @@ _LISTED = 5  # classes in a message
 def notes_of(train: Split, test: Split, classes: int) -> tuple[str, ...]:
     """Remarks on images and labels that are allowed and seldom meant, each in one line.
 
-    Args:
-      train: the training part, validation included.
-      test: the test part.
-      classes: how many classes there are.
-
     Example:
       >>> part = Split(np.full((4, 2, 2, 1), 200.0, np.float32), np.array([1, 2, 2, 1], np.int32))
       >>> for note in notes_of(part, part, 3):

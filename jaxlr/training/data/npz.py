@@ -18,20 +18,11 @@ _WHOLE = ("images", "labels")
 
 
 def load_npz(path: Path) -> tuple[Split, Split, bool]:
-    """Reads images and labels from an .npz file.
+    """Reads images and labels from an .npz file: training part, test part, and whether that was drawn here.
 
     It holds x_train, y_train, x_test and y_test, as Keras has them, or images and labels; of the latter a fifth of each
     class becomes the test part, the same fifth for every seed. Images are (N, H, W) or (N, H, W, C), uint8 from 0 to
     255 or floats, used as they are, in float32; labels are integers from 0, (N,) or (N, 1). No pickled objects.
-
-    Args:
-      path: the file.
-
-    Returns:
-      The training part, the test part, and whether the test part was drawn here.
-
-    Raises:
-      DataError: the file cannot be read, or its arrays are not such images and labels.
 
     Example:
       >>> import tempfile
@@ -52,15 +43,6 @@ def load_npy_folder(folder: Path) -> tuple[Split, Split, bool]:
     The files have the names that the arrays of an .npz file have: x_train.npy, y_train.npy, x_test.npy and y_test.npy,
     or images.npy and labels.npy. Images are uint8 or float32, the rest is as in `load_npz`; that floats are finite is
     checked of the test part alone.
-
-    Args:
-      folder: the folder.
-
-    Returns:
-      The training part, the test part, and whether the test part was drawn here.
-
-    Raises:
-      DataError: a file is missing or cannot be mapped, or its array is not such images or labels.
 
     Example:
       >>> import tempfile
@@ -96,9 +78,6 @@ def load_digits() -> tuple[Split, Split]:
 
     Pixels are spread from their 0 to 16 over 0 to 255, so that every set of bytes has the same range. The test part is
     a fifth of each class, the same for every seed. Source and licence: digits.LICENSE.md beside the file.
-
-    Returns:
-      The training part and the test part.
 
     Example:
       >>> train, test = load_digits()

@@ -77,17 +77,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def unpickle(content: bytes, *, origin: str) -> object:
-    """Unpickles containers, numbers, strings and arrays of bytes; strings of Python 2 come as bytes.
-
-    Args:
-      content: the pickle.
-      origin: the file that a message names.
-
-    Returns:
-      What was pickled, with a `PickledArray` in place of each array.
-
-    Raises:
-      DataError: the pickle asks for anything else, is cut off or damaged.
+    """Unpickles containers, numbers, strings (of Python 2 as bytes) and arrays of bytes, each as a `PickledArray`.
 
     Example:
       >>> unpickle(pickle.dumps({"labels": [3, 1]}), origin="example")

@@ -17,11 +17,7 @@ HELD_OUT_NOTE = " (a fifth, the same for every seed)"
 
 
 class MappedRows:
-    """Some rows of an array in a mapped file; what is asked for is read then, and not kept.
-
-    Args:
-      array: the mapped array.
-      rows: which of its rows, in this order; None: all.
+    """Some rows, or all for None, of an array in a mapped file; what is asked for is read then, and not kept.
 
     Example:
       >>> rows = MappedRows(np.arange(10).reshape(5, 2), np.array([4, 0, 2]))
@@ -106,17 +102,10 @@ class Dataset:
 
 
 def stratified(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:
-    """Draws `count` examples at random, each class in proportion to its size (rounded down or up).
+    """Draws `count` examples at random, each class in proportion to its size (rounded down or up), as a mask.
 
-    Of n examples in a row, sorted by class and shuffled within each class, those at floor((2 i + 1) n / (2 count)).
-
-    Args:
-      labels: (n,) integers, the class of each example.
-      count: how many to draw; an integer from 1 to n.
-      seed: an integer, at least 0; the same seed draws the same examples with every version of NumPy.
-
-    Returns:
-      (n,) bool, true for the examples drawn.
+    Of n examples in a row, sorted by class and shuffled within each class, those at floor((2 i + 1) n / (2 count)); the
+    same seed draws the same with every version of NumPy.
 
     Example:
       >>> labels = np.array([0, 0, 0, 0, 1, 1, 1, 1])
@@ -136,16 +125,6 @@ def stratified(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:
 def hold_out_test(examples: Split, *, origin: str) -> tuple[Split, Split]:
     """Splits a test part off examples that come without one: a fifth of them, rounded up, the same for every seed.
 
-    Args:
-      examples: all there is.
-      origin: the name or path that a message names.
-
-    Returns:
-      The training part and the test part.
-
-    Raises:
-      DataError: there are fewer than two examples.
-
     Example:
       >>> train, test = hold_out_test(Split(np.zeros((12, 8, 8, 1), np.uint8), np.arange(12) % 3), origin="example")
       >>> len(train), len(test)
@@ -159,17 +138,6 @@ def hold_out_test(examples: Split, *, origin: str) -> tuple[Split, Split]:
 
 def count_classes(train: Split, test: Split, *, origin: str) -> int:
     """Counts the classes of a set whose labels are all there is to tell: the largest label and 1.
-
-    Args:
-      train: the training part.
-      test: the test part.
-      origin: the name or path that a message names.
-
-    Returns:
-      The number of classes.
-
-    Raises:
-      DataError: there would be more classes than examples, so these are no classes counted from 0.
 
     Example:
       >>> part = Split(np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 2, 1], np.int32))
@@ -187,10 +155,6 @@ def count_classes(train: Split, test: Split, *, origin: str) -> int:
 def check_split_arguments(validation_fraction: float, seed: int) -> None:
     """Refuses a validation fraction outside (0, 1) and a seed that is not an integer of at least 0.
 
-    Raises:
-      TypeError: `seed` is not an integer.
-      DataError: `validation_fraction` or `seed` is out of its range.
-
     Example:
       >>> check_split_arguments(1.5, seed=0)
       Traceback (most recent call last):
@@ -205,22 +169,7 @@ def check_split_arguments(validation_fraction: float, seed: int) -> None:
 def split_dataset(
     name: str, train: Split, test: Split, *, classes: int, validation_fraction: float, seed: int, test_note: str = ""
 ) -> Dataset:
-    """Splits the validation part off the training part and states the sizes.
-
-    Args:
-      name: the name or path that the set was asked for by.
-      train: the training part, validation included.
-      test: the test part, left as it is.
-      classes: how many classes there are.
-      validation_fraction: validation examples as a part of `train`, in (0, 1).
-      seed: which of them; an integer, at least 0.
-      test_note: what to say of the test part beside its size.
-
-    Returns:
-      The data set in three parts.
-
-    Raises:
-      DataError: the images of the two parts differ in shape or dtype, or a part would be empty.
+    """Splits the validation part, a fraction that the seed draws, off the training part and states the sizes.
 
     Example:
       >>> examples = Split(np.zeros((10, 8, 8, 1), np.uint8), np.arange(10, dtype=np.int32) % 2)

@@ -34,14 +34,7 @@ class ChunkMetrics(NamedTuple):
 
 
 def recorded(optimizer_state: optax.OptState) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The learning rate of the last update, of groups the highest, and what else the state records, by name.
-
-    Args:
-      optimizer_state: of the loop.
-
-    Raises:
-      ValueError: it records no rate.
-    """
+    """The learning rate of the last update, of groups the highest, and what else the state records, by name."""
     rates = learning_rates(optimizer_state)
     others = current_hyperparameters(optimizer_state)
     if len(rates) < 2:
@@ -51,13 +44,7 @@ def recorded(optimizer_state: optax.OptState) -> tuple[jax.Array, dict[str, jax.
 
 
 def state_shardings(mesh: DataMesh, state: State, *, zero: bool) -> State:
-    """Where everything that an update changes lies: on every device, the moments with `zero` in parts.
-
-    Args:
-      mesh: the devices.
-      state: arrays, or their shapes.
-      zero: whether each device keeps a part of the optimizer state alone.
-    """
+    """Where everything that an update changes lies: on every device, the moments with `zero` in parts."""
     everywhere = jax.tree.map(lambda _: mesh.everywhere, state)
     return everywhere._replace(optimizer=jax.tree.map(mesh.of_moments, state.optimizer)) if zero else everywhere
 

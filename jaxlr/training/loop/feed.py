@@ -129,12 +129,7 @@ class Streamed:
 
 
 def are_resident(images_on: str, split: Split, memory: float) -> bool:
-    """Whether the images are to lie on the devices.
-
-    Args:
-      images_on: "device", "host", or "auto": on the devices where they take at most half of a device's memory.
-      split: the images.
-      memory: bytes of a device.
+    """Whether the images are to lie on the devices; for "auto" where they take at most half of a device's bytes.
 
     Example:
       >>> few = Split(np.zeros((8, 4, 4, 1), np.uint8), np.zeros(8, np.int32))

@@ -29,9 +29,6 @@ _STATUS = re.compile("(ABORTED|CANCELLED|DEADLINE_EXCEEDED|INTERNAL|UNAVAILABLE|
 class Hosts:
     """How the processes of a run find each other.
 
-    Raises:
-      ValueError: some of the three behind the first are given and some are not, or one is out of range.
-
     Example:
       >>> Hosts(coordinator="10.0.0.1:1234", num_processes=2, process_id=2)
       Traceback (most recent call last):
@@ -78,14 +75,7 @@ def _is_address(text: str) -> bool:
 
 @contextlib.contextmanager
 def connected(hosts: Hosts) -> Iterator[None]:
-    """Connects this process with the others, if there are any; to be entered before jax looks at a device.
-
-    Args:
-      hosts: how they find each other.
-
-    Raises:
-      ValueError: they cannot be found.
-    """
+    """Connects this process with the others, if there are any; to be entered before jax looks at a device."""
     if not hosts.several:
         yield
         return
@@ -177,12 +167,6 @@ def wait_for_all() -> None:
 def check_same(options: Mapping[str, Any]) -> None:
     """Refuses processes that were started with different options; all hosts must ask.
 
-    Args:
-      options: of this process, by name.
-
-    Raises:
-      ValueError: another process has another one; every host raises it then.
-
     Example:
       >>> check_same({"seed": 0})  # the only process agrees with itself
     """
@@ -208,13 +192,9 @@ def _of_all(text: str) -> list[str]:
 
 
 def first_host(function: Callable[[], Any]) -> Any:
-    """Calls a function on the first host alone and gives its result to all; all hosts must ask.
+    """Calls a function on the first host alone, and gives its result, which JSON can hold, or its ValueError to all.
 
-    Args:
-      function: returns what JSON can hold.
-
-    Raises:
-      ValueError: the function raised it; every host does then.
+    All hosts must ask.
     """
     if jax.process_count() == 1:
         return function()

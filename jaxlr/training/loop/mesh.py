@@ -49,10 +49,7 @@ def choose_devices(batch_size: int, count: int | None = None, there: Sequence[De
 
 
 class DataMesh:
-    """Puts arrays on the devices of a run.
-
-    Args:
-      devices: in the order of their parts of a batch.
+    """Puts arrays on the devices of a run, in the order of their parts of a batch.
 
     Example:
       >>> mesh = DataMesh(jax.devices()[:1])
@@ -107,13 +104,7 @@ class DataMesh:
         return self.assemble(array.shape, axis, lambda part: array[part])
 
     def assemble(self, shape: tuple[int, ...], axis: int, part_of: Callable[[Any], np.ndarray]) -> jax.Array:
-        """Makes an array in parts along an axis; each host is asked for the parts of its own devices alone.
-
-        Args:
-          shape: of the whole.
-          axis: along which it is parted.
-          part_of: gives the part that lies at these slices of the whole, one for each axis.
-        """
+        """Makes an array in parts along an axis; each host is asked for the parts of its own devices alone."""
         return jax.make_array_from_callback(shape, self.along(axis), part_of)
 
 

@@ -12,15 +12,9 @@ from jaxlr.schedules import leaves, updates
 
 @functools.lru_cache(maxsize=2)
 def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
-    """The order in which an epoch goes through the training images: the same on every machine and with every NumPy.
+    """The order in which an epoch, from 0, goes through the training images, int32 and read-only.
 
-    Args:
-      examples: how many images there are.
-      seed: the seed of the run, at least 0.
-      epoch: the epoch, from 0.
-
-    Returns:
-      A permutation of 0 ... examples - 1, int32, read-only.
+    It is the same on every machine and with every NumPy.
 
     Example:
       >>> epoch_order(5, seed=0, epoch=0).tolist(), epoch_order(5, seed=0, epoch=1).tolist()
@@ -42,10 +36,6 @@ class BatchOrder:
       batch_size: images in a batch.
       accumulate: batches in an update; their row runs on over the ends of epochs.
       seed: of the run.
-
-    Raises:
-      ValueError: a number is out of range, or a batch larger than all images.
-      TypeError: a number is of the wrong kind.
 
     Example:
       >>> BatchOrder(examples=5, batch_size=2, accumulate=1, seed=0).indices(1, 2).tolist()
@@ -71,11 +61,7 @@ class BatchOrder:
         return updates(epochs, examples=self.examples, batch_size=self.batch_size, accumulate=self.accumulate)
 
     def steps_per_epoch(self, epochs: int) -> float:
-        """Updates in an epoch of a run; not whole where an accumulation goes on across an epoch's end.
-
-        Raises:
-          ValueError: the run of so many epochs has no update.
-        """
+        """Updates in an epoch of a run; not whole where an accumulation goes on across an epoch's end."""
         if not self.updates(epochs):
             batches = epochs * self.batches
             raise ValueError(f"accumulate must be at most the {batches} batches of the run, got {self.accumulate}")

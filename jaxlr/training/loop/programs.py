@@ -38,11 +38,7 @@ class Programs(NamedTuple):
 
 
 def parted(model: nnx.Module) -> Parted:
-    """Parts a network, of arrays or of shapes, into what it is and what it holds.
-
-    Args:
-      model: the network; it is copied.
-    """
+    """Parts a copy of a network, of arrays or of shapes, into what it is and what it holds."""
     model = nnx.clone(model)
     model.eval()
     evaluated_graph = nnx.graphdef(model)
@@ -52,33 +48,14 @@ def parted(model: nnx.Module) -> Parted:
 
 
 def starting_state(network: Parted, optimizer: optax.GradientTransformation) -> State:
-    """The state before the first update.
-
-    Args:
-      network: in parts.
-      optimizer: a gradient transformation that records its rate.
-
-    Raises:
-      ValueError: it records none.
-    """
+    """The state before the first update of a network in parts, under an optimizer that must record its rate."""
     state = State(network.parameters, network.variables, optimizer.init(network.parameters))
     current_learning_rate(state.optimizer)  # raises here, not in the first update
     return state
 
 
 def check_order(data: Dataset, *, batch_size: int, accumulate: int, seed: int) -> BatchOrder:
-    """The order of the images, its numbers checked.
-
-    Args:
-      data: the images.
-      batch_size: images in a batch.
-      accumulate: batches in an update.
-      seed: of the order.
-
-    Raises:
-      ValueError: a number is out of range, a batch larger than the training part, or a part has no images.
-      TypeError: a number is of the wrong kind.
-    """
+    """The order of the images, its numbers checked."""
     if batch_size > len(data.train):
         raise ValueError(f"batch_size must be at most the {len(data.train)} training images, got {batch_size}")
     if not len(data.validation):

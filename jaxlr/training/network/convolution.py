@@ -56,9 +56,6 @@ def convolve(images: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array
     Returns:
       (N, ceil(H / stride), ceil(W / stride), D).
 
-    Raises:
-      ValueError: the stride is larger than the kernel.
-
     Example:
       >>> image = jnp.arange(9.0).reshape(1, 3, 3, 1)
       >>> convolve(image, jnp.ones((3, 3, 1, 1)))[0, :, :, 0].tolist()

@@ -71,12 +71,6 @@ def l1_penalty(parameters: PyTree) -> jax.Array:
     Kernels are the parameters of rank 2 and more, of convolutions and dense layers; biases and the scales of batch
     normalization are not penalized.
 
-    Args:
-      parameters: a pytree of arrays.
-
-    Returns:
-      A float32 scalar.
-
     Example:
       >>> float(l1_penalty({"kernel": jnp.array([[3.0, -4.0]]), "bias": jnp.array([5.0])}))
       7.0
@@ -90,12 +84,6 @@ def l2_penalty(parameters: PyTree) -> jax.Array:
     sum w^2 / 2
 
     Kernels are the parameters of rank 2 and more, as for `l1_penalty`.
-
-    Args:
-      parameters: a pytree of arrays.
-
-    Returns:
-      A float32 scalar.
 
     Example:
       >>> float(l2_penalty({"kernel": jnp.array([[3.0, -4.0]]), "bias": jnp.array([5.0])}))

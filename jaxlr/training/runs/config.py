@@ -224,11 +224,6 @@ _KINDS = {
 def default_schedule(epochs: int, base_lr: float = 0.001, max_lr: float = 0.01) -> str:
     """The schedule of a run without one: triangular2 in whole cycles, so that it ends at its base.
 
-    Args:
-      epochs: of the run, at least 1.
-      base_lr: the lowest rate.
-      max_lr: the highest rate of the first cycle.
-
     Example:
       >>> [default_schedule(epochs) for epochs in (16, 3)]
       ['triangular2(0.001, 0.01, 2ep)', 'triangular2(0.001, 0.01, 1ep, step_size_down=2ep)']
@@ -253,11 +248,7 @@ def to_json(config: TrainConfig) -> dict[str, Any]:
 
 
 def load_config(path: Path) -> TrainConfig:
-    """Reads the options that a run kept in its config.json; an option that the file leaves out has its default.
-
-    Raises:
-      ValueError: the file cannot be read, or holds an unknown option or a wrong value; the message is one line.
-    """
+    """Reads the options that a run kept in its config.json; an option that the file leaves out has its default."""
     try:
         options = read_json(path)
     except OSError as error:

@@ -23,14 +23,7 @@ _MADE += ("events.out.tfevents.*.jaxlr", "wandb", "wandb.id", "mlflow.id")
 
 
 class FolderLock:
-    """Holds a folder for one run; the system gives it back when the process ends, however it ends.
-
-    Args:
-      folder: that exists.
-
-    Raises:
-      ValueError: another run holds it.
-    """
+    """Holds a folder for one run; the system gives it back when the process ends, however it ends."""
 
     def __init__(self, folder: Path):
         self._descriptor: int | None = None
@@ -58,11 +51,7 @@ class FolderLock:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuses a folder that holds anything but the beginnings of a run that never had its config.json.
-
-    Raises:
-      ValueError: it holds something, is a file, or cannot be looked into.
-    """
+    """Refuses a folder that holds anything but the beginnings of a run that never had its config.json."""
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not was_left(folder):
             raise ValueError(f"out must be a new or empty folder, got {str(folder)!r}")
@@ -71,17 +60,9 @@ def check_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path | None, name: str) -> Path:
-    """Makes the folder and those above it, or none of them.
+    """Makes the folder, new or empty, and those above it, or none of them; None is the first free one of its name.
 
-    Args:
-      folder: new or empty; None is the first of runs/NAME-1, runs/NAME-2, ... that does not exist.
-      name: what the run is about.
-
-    Returns:
-      The folder.
-
-    Raises:
-      ValueError: it cannot be made or written to; then nothing has been made.
+    That is runs/NAME-1, runs/NAME-2, ...
     """
     if folder is None:
         numbered = (Path("runs") / f"{name}-{number}" for number in itertools.count(1))
@@ -107,11 +88,7 @@ def make_folder(folder: Path | None, name: str) -> Path:
 
 
 def begun(folder: Path) -> None:
-    """Says that the folder has its config.json: from now on it is somebody's.
-
-    Raises:
-      OSError: the folder cannot be written to.
-    """
+    """Says that the folder has its config.json: from now on it is somebody's."""
     (folder / _STARTING).unlink(missing_ok=True)
 
 
@@ -128,11 +105,7 @@ def discard(folder: Path) -> bool:
 
 
 def was_left(folder: Path) -> bool:
-    """Whether a folder is what a process left that ended before its config.json.
-
-    Raises:
-      OSError: it cannot be looked into.
-    """
+    """Whether a folder is what a process left that ended before its config.json."""
     if not (folder / _STARTING).exists() or (folder / "config.json").exists():
         return False
     return all(any(each.match(name) for name in _MADE) for each in folder.iterdir())
@@ -147,10 +120,6 @@ def _clear(folder: Path) -> None:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Writes a JSON file that is there in whole or not at all.
-
-    Raises:
-      OSError: it cannot be written; it has the file's name.
-    """
+    """Writes a JSON file that is there in whole or not at all."""
     with whole(path) as part:
         part.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -21,12 +21,7 @@ from jaxlr.training.searches.sweep import order_of
 
 
 def initial_network(config: Task, data: Dataset) -> Any:
-    """The parameters and the other variables that a run with these options starts from: nested dictionaries.
-
-    Args:
-      config: the options.
-      data: the images.
-    """
+    """The parameters and the other variables that a run with these options starts from: nested dictionaries."""
     network = parted(make_model(config, data))
     return network.parameters, network.variables
 
@@ -101,15 +96,7 @@ def find_rates(
 
 
 def schedule_of(config: Task, result: RangeTest) -> str:
-    """The schedule that a range test proposes for a run: the default one, its peak at the recommendation.
-
-    Args:
-      config: the options of the run.
-      result: of its range test.
-
-    Raises:
-      NoSuggestion: the test recommends nothing; the message says why.
-    """
+    """The schedule that a range test proposes for a run: the default one, its peak at the recommendation."""
     if result.recommendation is None:
         raise NoSuggestion(result.why)
     return default_schedule(config.epochs, float(f"{result.recommendation / 10.0:.2g}"), float(result.recommendation))

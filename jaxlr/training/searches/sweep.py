@@ -23,20 +23,12 @@ from jaxlr.training.runs.starting.assembly import make_model, make_optimizer
 
 
 def order_of(config: Task, data: Dataset) -> BatchOrder:
-    """The order in which these options go through the images.
-
-    Raises:
-      ValueError: the training images fill no batch.
-    """
+    """The order in which these options go through the images."""
     return check_order(data, batch_size=config.batch_size, accumulate=config.accumulate, seed=config.seed)
 
 
 def steps_per_epoch(config: Task, data: Dataset) -> float:
-    """Updates in an epoch; not whole where an accumulation goes on across an epoch's end.
-
-    Raises:
-      ValueError: the training images fill no batch, or the run has no update.
-    """
+    """Updates in an epoch; not whole where an accumulation goes on across an epoch's end."""
     return order_of(config, data).steps_per_epoch(config.epochs)
 
 
@@ -110,9 +102,6 @@ class PureTraining:
     Args:
       config: the options; its `epochs` are the most that are trained, its `schedule` is not looked at.
       data: the images.
-
-    Raises:
-      ValueError: an option does not fit the images, or the training has no update.
     """
 
     def __init__(self, config: Task, data: Dataset):

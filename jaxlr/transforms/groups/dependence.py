@@ -17,10 +17,6 @@ def among(
 ) -> list[str]:
     """Those of the chosen parameters on whose values the updates of the chosen depend, as a weight decay makes them.
 
-    Raises:
-      ValueError: the update can't be traced without further arguments.
-      TypeError: the optimizer's own, where its update can't be traced at all.
-
     Example:
       >>> params = {"w": jnp.ones(2)}
       >>> [among({"w"}, each, each.init(params), params) for each in (optax.adamw(0.1), optax.adam(0.1))]

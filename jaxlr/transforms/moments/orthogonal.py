@@ -97,13 +97,7 @@ def _require_matrix(path: paths.Path, array: jax.Array) -> None:
 
 
 def scale_by_shape(factor: Callable[[tuple[int, ...]], float]) -> optax.GradientTransformation:
-    """Multiplies each update by a number that its shape gives.
-
-    Args:
-      factor: shape -> number.
-
-    Returns:
-      A gradient transformation without a state.
+    """Multiplies each update by a number that its shape gives; there is no state.
 
     Example:
       >>> import jax.numpy as jnp

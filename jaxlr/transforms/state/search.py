@@ -89,9 +89,6 @@ def with_opt_state(x: Any, new: Any) -> Any:
 
     What can be copied is copied; what holds its leaves in variables, as an `nnx.Optimizer`, or takes an attribute is
     written in place.
-
-    Raises:
-      TypeError: the container can be neither copied nor written.
     """
     old = opt_state_of(x)
     new = _unnamed(new, old)

@@ -29,12 +29,6 @@ def refuse_followers(name: str) -> None:
 
     A chain tells its links nothing of each other, so it is found among the calls that led here;
     `test_waiting.py` says when Optax's chains no longer look like this.
-
-    Args:
-      name: of the transformation.
-
-    Raises:
-      ValueError: there is such a chain.
     """
     inner, frame = None, sys._getframe(1)
     while frame is not None:

@@ -14,11 +14,7 @@ from jaxlr.transforms.trees import like_updates
 def real_and_imaginary(link: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
     """Runs a link on the real and the imaginary parts of complex arrays, each with moments of its own.
 
-    Args:
-      link: of jaxlr; its state is the state, where a complex array has moments with a last axis of 2. Real arrays pass.
-
-    Returns:
-      A gradient transformation.
+    The link's state is the state, where a complex array has moments with a last axis of 2. Real arrays pass.
 
     Example:
       >>> from jaxlr.transforms.moments.adam import scale_by_adam

@@ -19,12 +19,6 @@ class EventFile:
       folder: of the run; TensorBoard reads all its event files as one.
       start: the count from which on this file takes the place of earlier ones; None where there are none.
 
-    Attributes:
-      path: the file.
-
-    Raises:
-      OSError: the file cannot be written.
-
     Example:
       >>> import tempfile
       >>> with tempfile.TemporaryDirectory() as folder:

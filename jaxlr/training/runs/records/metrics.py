@@ -40,14 +40,7 @@ def encode(item: Item) -> str:
 
 
 def parse_records(lines: str, *, whole: bool = True) -> list[Record]:
-    """The records that lines hold.
-
-    Args:
-      lines: of metrics.jsonl.
-      whole: whether a last line that is cut off is an error; else it is left out.
-
-    Raises:
-      ValueError: a line is no record, or is cut off; the message says which.
+    """The records that lines hold; a last line that is cut off is an error where the lines are whole, else left out.
 
     Example:
       >>> parse_records('{"count": 0, "learning_rate": 0.5, "loss": null}\\n{"cou', whole=False)
@@ -102,11 +95,7 @@ class Curves(NamedTuple):
 
 
 def curves(records: Iterable[Record]) -> Curves:
-    """The figures of a run as arrays.
-
-    Args:
-      records: of the run; fields that are missing are NaN.
-    """
+    """The figures of a run as arrays; fields that are missing are NaN."""
     items = list(decode(records))
     none = Updates(np.zeros(0, np.int64), *(np.zeros(0) for _ in _FIGURES))
     parts = [none, *(item.updates for item in items if isinstance(item, Chunk))]
@@ -117,15 +106,7 @@ def curves(records: Iterable[Record]) -> Curves:
 
 
 def read_start(folder: Path, length: int) -> Sequence[Item]:
-    """What the loop has given out up to a checkpoint.
-
-    Args:
-      folder: of the run.
-      length: the bytes of the file that the checkpoint has seen.
-
-    Raises:
-      ValueError: the file is missing, shorter or damaged.
-    """
+    """What the loop has given out up to a checkpoint that has seen so many bytes of the file."""
     if not length:
         return ()
     path = folder / FILE
@@ -149,9 +130,6 @@ class Records:
       folder: of the run.
       start: where it starts or goes on; lines that this has not seen are cut off.
       writers: to whom the figures go as well.
-
-    Raises:
-      OSError: a file cannot be written; it has the file's name.
     """
 
     def __init__(self, folder: Path, start: Position, *, writers: Sequence[Writer] = ()):
@@ -162,11 +140,7 @@ class Records:
         self._writers = writers
 
     def write(self, item: Item, *, images_per_second: float) -> None:
-        """Writes an item of the loop; a process that is killed afterwards loses nothing of it.
-
-        Raises:
-          OSError: it cannot be written.
-        """
+        """Writes an item of the loop; a process that is killed afterwards loses nothing of it."""
         with _naming(self._path):
             self._file.write(encode(item).encode())
             self._file.flush()
@@ -177,11 +151,7 @@ class Records:
                     writer.log(figures)
 
     def sync(self) -> int:
-        """Waits until the disk has all lines, and gives back their bytes.
-
-        Raises:
-          OSError: it cannot be written.
-        """
+        """Waits until the disk has all lines, and gives back their bytes."""
         with _naming(self._path):
             os.fsync(self._file.fileno())
         return self._file.tell()

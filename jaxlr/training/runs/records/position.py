@@ -39,9 +39,6 @@ _FIELDS = {
 def to_position(notes: Mapping[str, Any]) -> Position:
     """The position that a checkpoint's notes tell of; what they hold beside it is let be.
 
-    Raises:
-      ValueError: a field is missing, or holds what it cannot; the message names it.
-
     Example:
       >>> to_position({"count": "75"})
       Traceback (most recent call last):

@@ -76,14 +76,6 @@ def listed(*checks: Check) -> Check:
 def check_fields(found: Any, fields: Mapping[str, Check], *, what: str) -> None:
     """Refuses data that lacks a field or holds one that its check does not pass; others are let be.
 
-    Args:
-      found: what was read.
-      fields: the checks, by name.
-      what: it is, with its article.
-
-    Raises:
-      ValueError: the message names the field and shows its value.
-
     Example:
       >>> check_fields({"count": "75"}, {"count": integer()}, what="a position")
       Traceback (most recent call last):
@@ -101,9 +93,7 @@ def check_fields(found: Any, fields: Mapping[str, Check], *, what: str) -> None:
 def read_json(path: Path) -> Any:
     """Reads a JSON file of a run: at most 16 MiB, not deeper than Python's own reader goes, without NaN.
 
-    Raises:
-      OSError: it cannot be read.
-      ValueError: it is larger, or no such JSON; the message does not name the file.
+    A message does not name the file.
     """
     with path.open("rb") as file:
         content = file.read(_BYTES + 1)
@@ -114,9 +104,6 @@ def read_json(path: Path) -> Any:
 
 def parse_json(content: str | bytes) -> Any:
     """Reads JSON, of which NaN and the infinities are none.
-
-    Raises:
-      ValueError: it is none, or nested too deeply.
 
     Example:
       >>> parse_json('{"loss": NaN}')

@@ -34,10 +34,6 @@ class Writer(Protocol):
 def scalars_of(item: Item, *, images_per_second: float) -> Iterator[Scalars]:
     """The figures of an item of the loop, by the names that TensorBoard groups; the speed stands at its last update.
 
-    Args:
-      item: of the loop.
-      images_per_second: of the run so far.
-
     Example:
       >>> list(scalars_of(EpochEnd(1, 4, 0.5, 0.25, 2.0), images_per_second=0.0))
       [(3, {'train/epoch_accuracy': 0.5, 'validation/accuracy': 0.25, 'validation/loss': 2.0})]
@@ -57,11 +53,7 @@ def scalars_of(item: Item, *, images_per_second: float) -> Iterator[Scalars]:
 
 
 def check_client(kind: str) -> None:
-    """Refuses a kind of records whose client is not installed.
-
-    Raises:
-      ValueError: it says how to install it.
-    """
+    """Refuses a kind of records whose client is not installed."""
     package = CLIENTS.get(kind)
     if package is not None and importlib.util.find_spec(package) is None:
         raise ValueError(f'events: {kind} needs its client: pip install "jaxlr[{kind}]"')
@@ -75,9 +67,6 @@ def open_writer(kind: str, folder: Path, options: Mapping[str, Any], *, start: i
       folder: of the run.
       options: of the run.
       start: the count from which on it goes on; None where it starts.
-
-    Raises:
-      OSError: a file cannot be written.
     """
     if kind == "none":
         return None

@@ -1,4 +1,7 @@
-"""Checkpoints of a run, kept by orbax: each is written beside the run, and is there in whole or not at all."""
+"""Checkpoints of a run, kept by orbax: each is written beside the run, and is there in whole or not at all.
+
+What cannot be written, read, or put into the places of a network or optimizer is a `CheckpointError`, as in `weights`.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,6 @@ class Checkpoints:
     Args:
       folder: the run's folder; they lie in `checkpoints/` in it, each named after its count.
       keep: how many of the last ones.
-
-    Raises:
-      CheckpointError: the folder cannot be written to.
     """
 
     def __init__(self, folder: Path, *, keep: int):
@@ -98,11 +98,7 @@ class Checkpoints:
             )
 
     def finish(self) -> None:
-        """Waits until what has been taken is on the disk.
-
-        Raises:
-          CheckpointError: it cannot be written.
-        """
+        """Waits until what has been taken is on the disk."""
         with self._writing():
             self._manager.wait_until_finished()
             self._seal()
@@ -138,11 +134,7 @@ class Checkpoints:
 
 
 def has_checkpoint(folder: Path) -> bool:
-    """Whether a run has a complete checkpoint.
-
-    Raises:
-      CheckpointError: its folder cannot be read.
-    """
+    """Whether a run has a complete checkpoint."""
     place = folder / FOLDER
     if not place.is_dir():
         return False
@@ -151,21 +143,13 @@ def has_checkpoint(folder: Path) -> bool:
 
 
 def read_position(folder: Path) -> Position:
-    """Where the last complete checkpoint of a run stands.
-
-    Raises:
-      CheckpointError: there is none, or it cannot be read.
-    """
+    """Where the last complete checkpoint of a run stands."""
     notes, _ = _read_notes(folder)
     return notes
 
 
 def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """The shapes of the network's arrays in the last complete checkpoint of a run, by their paths.
-
-    Raises:
-      CheckpointError: there is none, or it cannot be read.
-    """
+    """The shapes of the network's arrays in the last complete checkpoint of a run, by their paths."""
     _, layout = _read_notes(folder)
     return {
         name.partition(".")[2]: tuple(map(int, re.findall(r"\d+", array.partition("[")[2])))
@@ -174,19 +158,7 @@ def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def load_state(folder: Path, count: int, state: Any) -> Any:
-    """Reads a checkpoint into the places of a state, on the devices where that lies.
-
-    Args:
-      folder: the run's folder.
-      count: which checkpoint.
-      state: (network, optimizer state) like those that were saved.
-
-    Returns:
-      The same two, as they were saved.
-
-    Raises:
-      CheckpointError: the checkpoint is of another network or optimizer, or cannot be read.
-    """
+    """Reads the checkpoint of this count into the places of a state like the one saved, on the devices where that lies."""
     return tuple(_load(folder, count, dict(zip(_PARTS, state, strict=True))).values())
 
 

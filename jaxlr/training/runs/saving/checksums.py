@@ -15,13 +15,6 @@ FILE = "checksums.json"
 def write_checksums(folder: Path, pattern: str = "**/*") -> None:
     """Writes down the SHA-256 of every file that is there and has none yet; those that are known are not read again.
 
-    Args:
-      folder: of the checkpoint.
-      pattern: of the files to look at.
-
-    Raises:
-      OSError: a file cannot be read or written.
-
     Example:
       >>> import tempfile
       >>> folder = Path(tempfile.mkdtemp())
@@ -41,14 +34,7 @@ def write_checksums(folder: Path, pattern: str = "**/*") -> None:
 
 
 def changed_file(folder: Path) -> str | None:
-    """The first file of a checkpoint that is not what was written; None where all are, or none has a checksum.
-
-    Args:
-      folder: of the checkpoint; one of an older jaxlr has no checksums.
-
-    Raises:
-      OSError: a file cannot be read.
-    """
+    """The first file of a checkpoint that is not what was written; None where all are, or none has a checksum."""
     if not (folder / FILE).exists():
         return None
     try:

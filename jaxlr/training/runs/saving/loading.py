@@ -48,17 +48,9 @@ def load_network(folder: str | Path) -> CNN:
 
 
 def read_network(folder: Path, network: Any) -> tuple[Any, int]:
-    """The last weights of a run: those of its end, or else of its last checkpoint.
+    """The last weights of a run, of its end or else of its last checkpoint, and the updates that had been applied.
 
-    Args:
-      folder: of the run.
-      network: two pytrees, parameters and other variables, into whose places they go.
-
-    Returns:
-      The same with the run's weights, and the updates that had been applied.
-
-    Raises:
-      CheckpointError: there are none, or they are damaged or of another network.
+    They go into the places of a network's parameters and other variables.
     """
     if (folder / weights.FILE).exists():
         return weights.read_weights(folder, network)

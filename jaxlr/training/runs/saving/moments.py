@@ -33,15 +33,7 @@ class Clock:
 
 
 class Saving:
-    """Saves a run when it is due.
-
-    Args:
-      config: says when.
-      trainer: what is saved.
-      folder: of the run.
-      start: where this process took the run up.
-      clock: the run's.
-    """
+    """Saves a run when it is due."""
 
     def __init__(self, config: TrainConfig, trainer: Trainer, folder: Path, start: Position, clock: Clock):
         self.updates: int | None
@@ -66,11 +58,7 @@ class Saving:
         return trainer.count + trainer.skipped != trainer.updates_total(trainer.epoch + 1)
 
     def save(self, records: Records | NoRecords, item: Item | None) -> None:
-        """Takes the state as it is after an item, None before the first; it is written while the run goes on.
-
-        Raises:
-          CheckpointError: a checkpoint cannot be written.
-        """
+        """Takes the state as it is after an item, None before the first; it is written while the run goes on."""
         accuracy = item.validation_accuracy if isinstance(item, EpochEnd) else math.nan
         position = dataclasses.replace(
             self._start,
@@ -90,22 +78,14 @@ class Saving:
         self._saved = time.monotonic()
 
     def save_end(self, records: Records | NoRecords, last: EpochEnd) -> None:
-        """Saves the end of a run that saves or has taken its time, and waits until everything is on the disk.
-
-        Raises:
-          CheckpointError: a checkpoint cannot be written.
-        """
+        """Saves the end of a run that saves or has taken its time, and waits until everything is on the disk."""
         late = hosts.any_host(time.monotonic() - self._started >= _UNASKED_SECONDS)
         if self.updates or self._epochs or self._checkpoints or late:
             self.save(records, last)
             self.finish()
 
     def finish(self) -> None:
-        """Waits until everything is on the disk.
-
-        Raises:
-          CheckpointError: a checkpoint cannot be written.
-        """
+        """Waits until everything is on the disk."""
         if self._checkpoints is not None:
             self._checkpoints.finish()
 

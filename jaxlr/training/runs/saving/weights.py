@@ -20,43 +20,19 @@ _COUNT = "count"
 
 
 def write_weights(folder: Path, network: Any, count: int) -> None:
-    """Keeps the weights and statistics of a network; keys of random numbers are none.
-
-    Args:
-      folder: of the run.
-      network: a pytree of arrays.
-      count: updates applied.
-
-    Raises:
-      OSError: it cannot be written; it has the file's name.
-    """
+    """Keeps the weights and statistics of a network; keys of random numbers are none."""
     arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in _weights(network).items()}
     with whole(folder / FILE) as part, part.open("wb") as file:
         np.savez(file, **{_COUNT: np.int64(count), **arrays})
 
 
 def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """The shapes of the arrays, by their paths.
-
-    Raises:
-      CheckpointError: the file cannot be read, or is damaged.
-    """
+    """The shapes of the arrays, by their paths."""
     return {name.partition(".")[2]: array.shape for name, array in _read(folder).items() if name != _COUNT}
 
 
 def read_weights(folder: Path, network: Any) -> tuple[Any, int]:
-    """Reads the weights into the places of a network's, whose keys of random numbers stay.
-
-    Args:
-      folder: of the run.
-      network: like that which was kept.
-
-    Returns:
-      The network with these weights, and the updates that had been applied.
-
-    Raises:
-      CheckpointError: the file cannot be read, is damaged, or of another network.
-    """
+    """Reads the weights into the places of a network's, whose keys of random numbers stay, and the updates applied."""
     arrays = _read(folder)
     count, wanted = int(arrays.pop(_COUNT)), _weights(network)
     check_layout(f"{folder / FILE}: of another network", layout_of(arrays), layout_of(wanted))

@@ -22,16 +22,9 @@ _FAR_APART = 5  # highest rates
 
 
 def plot_runs(runs: Sequence[tuple[str, PastRun]]) -> Figure:
-    """Draws the learning rate, the loss and the validation accuracy of runs over the updates.
+    """Draws the learning rate, the loss and the validation accuracy of labelled runs over the updates.
 
-    Args:
-      runs: (label, run), at least one; a run that is not done ends in a ring.
-
-    Returns:
-      A Matplotlib figure; `jaxlr.plotting.save_figure` writes it to a file.
-
-    Raises:
-      ModuleNotFoundError: Matplotlib is missing.
+    A run that is not done ends in a ring.
     """
     window = max(1, max(len(run.count) for _, run in runs) // _WINDOWS)
     labels = [textwrap.wrap(label, 76, subsequent_indent="  ") for label, _ in runs]

@@ -46,14 +46,7 @@ class PastRun:
 
 
 def read_run(folder: Path) -> PastRun:
-    """Reads the files of a run.
-
-    Args:
-      folder: of the run.
-
-    Raises:
-      ValueError: the folder is no run's, has no update yet, or a file of it is damaged; the message is one line.
-    """
+    """Reads the files of a run."""
     path = folder / metrics.FILE
     lines = _read(path)
     config = load_config(folder / "config.json")

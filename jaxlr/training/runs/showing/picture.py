@@ -34,12 +34,6 @@ def plot_run(
       subtitle: one smaller line under it.
       test_accuracy: drawn at the end of the accuracies if given.
 
-    Returns:
-      A Matplotlib figure; `jaxlr.plotting.save_figure` writes it to a file.
-
-    Raises:
-      ModuleNotFoundError: Matplotlib is missing.
-
     Example:
       >>> figure = plot_run([{"count": n, "learning_rate": 0.1, "loss": 1.0 / (n + 1)} for n in range(5)])
       >>> [axes.get_title(loc="left") for axes in figure.axes]

@@ -22,15 +22,7 @@ Watch = Callable[[Updates | EpochEnd], None]
 
 @contextmanager
 def show_progress(updates: int, epochs: int) -> Iterator[Watch]:
-    """Shows a run as it goes: loss, accuracy, the current rate and the remaining time.
-
-    Args:
-      updates: how many updates the run makes.
-      epochs: how many epochs.
-
-    Yields:
-      A function to call with each item that the run gives out.
-    """
+    """Shows a run as it goes: loss, accuracy, the current rate, the remaining time; gives what to call with each item."""
     if not sys.stdout.isatty():
         yield _one_line_an_epoch(updates, epochs)
         return

@@ -15,35 +15,17 @@ from jaxlr.training.runs.config import Optimization, Task
 
 
 def load_data(config: Task) -> Dataset:
-    """The images of these options, in their three parts.
-
-    Args:
-      config: the options.
-
-    Raises:
-      DataError: there is no such data set, or a file of it is missing or bad.
-    """
+    """The images of these options, in their three parts."""
     return load_dataset(config.data, data_dir=config.data_dir, validation_fraction=config.validation, seed=config.seed)
 
 
 def make_model(config: Task, data: Dataset) -> CNN:
-    """The network of these options for these images, with the initial weights of the seed.
-
-    Args:
-      config: the options.
-      data: the images.
-    """
+    """The network of these options for these images, with the initial weights of the seed."""
     return make_network(config, data.train.images.shape[1:], data.classes)
 
 
 def make_network(config: Task, image_shape: tuple[int, ...], classes: int) -> CNN:
-    """The same for images of this shape, with so many classes.
-
-    Args:
-      config: the options.
-      image_shape: (height, width, channels).
-      classes: outputs of the network.
-    """
+    """The same for images of this shape, with so many classes."""
     return CNN(
         image_shape,
         classes,
@@ -57,12 +39,7 @@ def make_network(config: Task, image_shape: tuple[int, ...], classes: int) -> CN
 
 
 def make_optimizer(config: Optimization, schedule: Schedule) -> optax.GradientTransformationExtraArgs:
-    """The optimizer of these options under this schedule; a rate in its place is one that stays.
-
-    Args:
-      config: the options.
-      schedule: the learning rate, a function of the count.
-    """
+    """The optimizer of these options under this schedule; a rate in its place is one that stays."""
     decay = config.weight_decay or None  # 0 leaves the link out, as in the runs that were made before it could stay
     match config.optimizer:
         case "sgd":

@@ -14,17 +14,9 @@ _DEAD = 1e-3  # of the highest rate: at less than that nothing is learned in mor
 
 
 def check_rates(text: str, schedule: Schedule, first: int, updates: int, *, instead: str | None) -> None:
-    """Refuses a schedule that falls below 0, or under which nothing would be learned.
+    """Refuses a schedule that falls below 0, or is 0 at every update to come, unless nothing is said to do instead.
 
-    Args:
-      text: the schedule as it was asked for.
-      schedule: the same, as the run takes it.
-      first: the count of the first update still to come.
-      updates: how many are still to come.
-      instead: what to do where the rate is 0 at each of them; None lets it pass.
-
-    Raises:
-      ValueError: a rate is below 0, or all are 0.
+    `text` is the schedule as it was asked for, `first` the count of the first update still to come.
 
     Example:
       >>> import jaxlr
@@ -60,9 +52,6 @@ def check_end(text: str, schedule: Schedule, *, count: int, planned: int, total:
       total: those of the run as it is to be.
       an_epoch: updates in an epoch.
       anew: what to do else.
-
-    Raises:
-      ValueError: the schedule ends too early.
 
     Example:
       >>> import jaxlr

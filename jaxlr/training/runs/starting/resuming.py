@@ -28,9 +28,6 @@ _ROUNDING = 1e-6  # of a rate: so near is the same
 def check_changes(kept: TrainConfig, config: TrainConfig) -> None:
     """Refuses the changes that would make another run.
 
-    Raises:
-      ValueError: an option differs that must not.
-
     Example:
       >>> check_changes(TrainConfig(), TrainConfig(batch_size=32))
       Traceback (most recent call last):
@@ -47,15 +44,6 @@ def check_changes(kept: TrainConfig, config: TrainConfig) -> None:
 
 def check_data(before: str, now: str, kept: str | None, found: str) -> None:
     """Refuses data that are not those of the run; where they lie does not matter.
-
-    Args:
-      before: the name or path that the run has kept.
-      now: that of now.
-      kept: the fingerprint of the run's data; None where it has none.
-      found: that of what was read.
-
-    Raises:
-      ValueError: the data are others, or nobody can tell.
 
     Example:
       >>> check_data("a.npz", "elsewhere/a.npz", "12", "12")
@@ -74,17 +62,7 @@ def check_data(before: str, now: str, kept: str | None, found: str) -> None:
 
 
 def check_epochs(folder: Path, epochs: int, position: Position, updates_total: Callable[[int], int]) -> None:
-    """Refuses epochs that end before the place that the run has reached, and those of a run that is over.
-
-    Args:
-      folder: of the run.
-      epochs: that are asked for.
-      position: where the run stands.
-      updates_total: the updates in some epochs.
-
-    Raises:
-      ValueError: there are too few.
-    """
+    """Refuses epochs that end before the place that the run has reached, and those of a run that is over."""
     if is_done(folder) and epochs <= position.epoch:
         raise ValueError(
             f"resume: {folder}: the run of {position.epoch} epochs is over; more --epochs go on, --from starts anew"
@@ -99,14 +77,7 @@ def check_epochs(folder: Path, epochs: int, position: Position, updates_total: C
 
 
 def schedule_of(history: Sequence[tuple[int, str]], *, steps_per_epoch: float) -> Schedule:
-    """The schedule of a run that may have been changed on the way.
-
-    Args:
-      history: what was asked for, and from which count on; the first from 0.
-      steps_per_epoch: updates in an epoch.
-
-    Raises:
-      ValueError: a change that `retime` refuses.
+    """The schedule of a run that may have been changed on the way, from what was asked for, and from which count on.
 
     Example:
       >>> schedule_of([(0, "linear(1.0, 0.0, 100)"), (50, "linear(1.0, 0.0, 150)")], steps_per_epoch=10)(100)
@@ -129,9 +100,6 @@ def changed_schedule(schedule: Schedule, asked: Schedule, new: Schedule, count: 
       new: what is asked for now: made of the same families, with other numbers; a curve in the place of a constant; or
         what was asked for and a next schedule, as `join([asked, next], [count])`.
       count: updates applied.
-
-    Raises:
-      ValueError: another family, or a change that `retime` refuses.
     """
     if asked.to_dict() == new.to_dict():
         return schedule
@@ -159,19 +127,7 @@ class Epochs(NamedTuple):
 def check_rest(
     folder: Path, text: str, schedule: Schedule, position: Position, epochs: Epochs, *, changed: bool
 ) -> None:
-    """Refuses what is left of a run where its rate falls below 0, or where more epochs would learn nothing.
-
-    Args:
-      folder: of the run.
-      text: the schedule as it was asked for.
-      schedule: the same, as the run takes it.
-      position: where the run stands.
-      epochs: of the run.
-      changed: whether the schedule is another than before.
-
-    Raises:
-      ValueError: there is no rate, or no good one, for what is left.
-    """
+    """Refuses what is left of a run where its rate falls below 0, or where more epochs would learn nothing."""
     planned, total = (epochs.updates(each) - position.skipped for each in (epochs.planned, epochs.now))
     anew = f"or start anew from these weights with --from {folder}"
     if total > planned and not changed:
