@@ -16,20 +16,13 @@ import tyro
 from jaxlr import dialects, plotting
 from jaxlr.cli.parsing import input_errors, parse
 from jaxlr.cli.recipes import recipes, shortened
+from jaxlr.dialects.common import BESIDE, Beside
 from jaxlr.dialects.recipe import qualified
 from jaxlr.schedules import Schedule
 from jaxlr.schedules.text import read_call
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.typing import PyTree
 
-_CYCLED = re.compile(r"torch\.(OneCycleLR|CyclicLR)\(")
-# What has a schedule of its own beside that of the rate: by which name, of which function, and an optimizer with it.
-_BESIDE = {
-    "torch.OneCycleLR": ("momentum", "torch.one_cycle_momentum", "sgd"),
-    "torch.CyclicLR": ("momentum", "torch.cyclic_momentum", "sgd"),
-    "deepspeed.OneCycle": ("b1", "deepspeed.one_cycle_momentum", "adam"),
-    "megatron.OptimizerParamScheduler": ("weight_decay", "megatron.weight_decay", "adamw"),
-}
 _YOURS = "or the one of your recipe"
 _EXAMPLE = '"torch.OneCycleLR(optimizer, max_lr=1.0, total_steps=1000)"'
 
@@ -122,8 +115,9 @@ def python_lines(recipe: str, ported: object) -> list[str]:
         return [*head, f"rule = {of_dialects(recipe)}", f"optimizer = jaxlr.adam(rule)  # {_YOURS}", after]
     if isinstance(ported, optax.GradientTransformation):
         lines = [*head, f"optimizer = {of_dialects(recipe)}  # {' -> '.join(links(ported.init(jnp.zeros(1))))}"]
-        if _CYCLED.search(recipe) and "cycle_momentum=False" not in recipe:
-            lines += ["# PyTorch moves the momentum too: see what `jaxlr port` says of the schedule alone"]
+        moving = next((beside.name for name, beside in _moving().items() if f"{name}(" in recipe), None)
+        if moving is not None and "cycle_momentum=False" not in recipe:
+            lines += [f"# its schedule moves the {moving} too: see what `jaxlr port` says of the schedule alone"]
         return lines
     raise ValueError(f"recipe {recipe!r} is neither a schedule nor an optimizer")
 
@@ -131,17 +125,22 @@ def python_lines(recipe: str, ported: object) -> list[str]:
 def moved_beside(recipe: str) -> tuple[str, Schedule, str] | None:
     """What a scheduler moves beside the rate: its name, its schedule, and an optimizer that takes it."""
     call = ast.parse(recipe.strip(), mode="eval").body
-    if not isinstance(call, ast.Call) or ast.unparse(call.func) not in _BESIDE:  # arithmetic of schedules, say
-        return None
-    name, other, factory = _BESIDE[ast.unparse(call.func)]
-    known, beside = (inspect.signature(recipes()[each]).parameters for each in (ast.unparse(call.func), other))
+    if not isinstance(call, ast.Call) or (beside := _moving().get(ast.unparse(call.func))) is None:
+        return None  # arithmetic of schedules, say
+    known, taken = (inspect.signature(each).parameters for each in (recipes()[ast.unparse(call.func)], beside.make))
     given = dict(zip(known, call.args, strict=False)) | {word.arg: word.value for word in call.keywords}
-    said = {word: ast.unparse(value) for word, value in given.items() if word in beside}
-    needed = {word for word, parameter in beside.items() if parameter.default is parameter.empty}
+    said = {word: ast.unparse(value) for word, value in given.items() if word in taken}
+    needed = {word for word, parameter in taken.items() if parameter.default is parameter.empty}
     if said.get("cycle_momentum") == "False" or not needed <= said.keys():
         return None
-    text = f"{other}({', '.join(f'{word}={value}' for word, value in said.items())})"
-    return name, read_call(text, recipes(), what="recipe"), factory
+    arguments = ", ".join(f"{word}={value}" for word, value in said.items())
+    makers = {**recipes(), "beside": beside.make}
+    return beside.name, read_call(f"beside({arguments})", makers, what="recipe"), beside.optimizer
+
+
+def _moving() -> dict[str, Beside]:
+    """What schedulers move beside the rate, by their names in a recipe."""
+    return {name: BESIDE[make] for name, make in recipes().items() if make in BESIDE}
 
 
 def of_dialects(recipe: str) -> str:

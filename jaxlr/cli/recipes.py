@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +14,6 @@ _PATH = re.compile(rf"(?<![\w.])(?:tf\.)?({'|'.join(dialects.FRAMEWORKS)})\.(?:[
 _TORCH = re.compile(r"(?<![\w.])(?:optim\.)?(?:lr_scheduler|optim|swa_utils)\.(\w+)\(")
 _ASSIGNED = re.compile(r"^\s*[\w.]+\s*=(?!=)\s*(?=\S)")
 _OPTIMIZER = re.compile(r"(\w+_)?(opt|optim|optimizer)(_\w+)?")
-# What asks for an optimizer without asking for its rate.
-_RATELESS = ("torch.OneCycleLR", "torch.CyclicLR")
-_COMPOSED = ("torch.SequentialLR", "torch.ChainedScheduler")
 
 
 def recipes() -> dict[str, Callable[..., Any]]:
@@ -57,17 +55,21 @@ def _without_optimizer(call: ast.Call) -> bool:
         return False
     written = ast.unparse(call.args[at] if at is not None else named.value)  # pyright: ignore[reportOptionalMemberAccess]
     rest = [each for each in call.keywords if each is not named]
-    if name in _COMPOSED:
+    make = recipes().get(name)
+    known = {} if make is None else inspect.signature(make).parameters
+    composed = "schedules" in known
+    rateless = "lr" in known and "max_lr" in known and known["max_lr"].default is inspect.Parameter.empty
+    if composed:
         call.args = [argument for i, argument in enumerate(call.args) if i != at]
         for each in rest:
             each.arg = "schedules" if each.arg == "schedulers" else each.arg
     else:
-        peak = next((each.value for each in rest if each.arg == "max_lr"), None) if name in _RATELESS else None
+        peak = next((each.value for each in rest if each.arg == "max_lr"), None) if rateless else None
         rate = peak or ast.Constant(0.1)
         call.args = [rate if i == at else argument for i, argument in enumerate(call.args)]
         rest = rest if at is not None else [ast.keyword("lr", rate), *rest]
     call.keywords = rest
-    if name not in (*_RATELESS, *_COMPOSED):
+    if not rateless and not composed:  # a schedule that has peaks of its own asks for no rate
         raise ValueError(f"write the learning rate in place of {written!r}, as in {ast.unparse(call)}")
     return True
 

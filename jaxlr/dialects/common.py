@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,28 @@ Function: TypeAlias = "Callable[..., object]"
 Number: TypeAlias = "float | jax.Array"  # what a dialect computes with: known, or traced
 Updates: TypeAlias = "int | jax.Array"
 Checked = TypeVar("Checked")
+Made = TypeVar("Made", bound=Function)
+
+
+class Beside(NamedTuple):
+    """What a scheduler moves beside the rate."""
+
+    name: str  # the argument of an optimizer
+    make: Function  # of its schedule, from the scheduler's arguments
+    optimizer: str  # one of jaxlr that takes it
+
+
+BESIDE: dict[Function, Beside] = {}  # by scheduler
+
+
+def moved_beside(scheduler: Function, name: str, optimizer: str) -> Callable[[Made], Made]:
+    """Says of a function that it makes what a scheduler moves beside the rate."""
+
+    def register(make: Made) -> Made:
+        BESIDE[scheduler] = Beside(name, make, optimizer)
+        return make
+
+    return register
 
 
 def length(name: str, value: Length, *, minimum: int = 0) -> Updates:

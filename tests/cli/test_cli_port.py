@@ -107,7 +107,7 @@ def test_the_momentum_that_pytorch_moves_is_printed_too(capsys):
     assert main(["port", "torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=100) * 0.5"]) == 0
     assert "momentum" not in capsys.readouterr().out
     assert main(["port", "torch.SGD(torch.OneCycleLR(lr=0.1, max_lr=1.0, total_steps=100), momentum=0.9)"]) == 0
-    assert "# PyTorch moves the momentum too" in capsys.readouterr().out
+    assert "# its schedule moves the momentum too" in capsys.readouterr().out
 
 
 def test_what_a_trainer_moves_beside_the_rate_is_printed_too(capsys):

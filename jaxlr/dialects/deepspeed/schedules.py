@@ -103,6 +103,7 @@ def OneCycle(
     return _from(_cycle(low, peak, sizes, stairs, after), last_batch_iteration, lag=0)
 
 
+@common.moved_beside(OneCycle, "b1", "adam")
 def one_cycle_momentum(
     lr: Scalar,
     cycle_min_lr: Scalar = 0.0,

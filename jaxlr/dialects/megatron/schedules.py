@@ -91,6 +91,7 @@ def OptimizerParamScheduler(
     return curve.to_the_end(lr_decay_style)
 
 
+@common.moved_beside(OptimizerParamScheduler, "weight_decay", "adamw")
 def weight_decay(
     start_wd: Scalar, end_wd: Scalar, wd_incr_steps: Length, wd_incr_style: Growth = "constant"
 ) -> Schedule:

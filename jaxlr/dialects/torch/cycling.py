@@ -71,6 +71,7 @@ def CyclicLR(
     return resumed(cycle, last_epoch)
 
 
+@common.moved_beside(CyclicLR, "momentum", "sgd")
 def cyclic_momentum(
     lr: Scalar,
     base_lr: Scalar,
@@ -183,6 +184,7 @@ def OneCycleLR(
     return resumed(cycle, last_epoch)
 
 
+@common.moved_beside(OneCycleLR, "momentum", "sgd")
 def one_cycle_momentum(
     lr: Scalar,
     max_lr: Scalar,

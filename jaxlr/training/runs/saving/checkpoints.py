@@ -158,7 +158,7 @@ def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def load_state(folder: Path, count: int, state: Any) -> Any:
-    """Reads the checkpoint of this count into the places of a state like the one saved, on the devices where that lies."""
+    """Reads the checkpoint of this count into the places of a state like it, on the devices where that lies."""
     return tuple(_load(folder, count, dict(zip(_PARTS, state, strict=True))).values())
 
 

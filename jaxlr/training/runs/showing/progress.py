@@ -22,7 +22,7 @@ Watch = Callable[[Updates | EpochEnd], None]
 
 @contextmanager
 def show_progress(updates: int, epochs: int) -> Iterator[Watch]:
-    """Shows a run as it goes: loss, accuracy, the current rate, the remaining time; gives what to call with each item."""
+    """Shows a run as it goes: loss, accuracy, rate, the remaining time; gives what to call with each item."""
     if not sys.stdout.isatty():
         yield _one_line_an_epoch(updates, epochs)
         return
