@@ -8,19 +8,12 @@ _GIB = 2**30
 
 
 class Chip(NamedTuple):
-    """One kind of device.
+    """One kind of device."""
 
-    Attributes:
-      platform: as jax names it.
-      memory: bytes a device that a program may have; 0: what this machine has.
-      smallest: the topology of one device.
-      description: of a GPU, in the words of XLA's `GpuTargetConfigProto`.
-    """
-
-    platform: str
-    memory: int
-    smallest: str
-    description: str = ""
+    platform: str  # as jax names it
+    memory: int  # bytes a device that a program may have; 0: what this machine has
+    smallest: str  # the topology of one device
+    description: str = ""  # of a GPU, in the words of XLA's `GpuTargetConfigProto`
 
 
 # As cudaGetDeviceProperties tells them of an H100 SXM.

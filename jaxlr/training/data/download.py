@@ -21,23 +21,14 @@ _FORGOTTEN = 600.0  # seconds
 
 @dataclass(frozen=True)
 class Source:
-    """Where the files of a data set come from.
+    """Where the files of a data set come from."""
 
-    Attributes:
-      name: the name of the data set.
-      urls: folders on the network that hold the files, each ending in a slash; tried in order.
-      checksums: from the name of a file to its checksum, "sha256:..." or "md5:...".
-      folder: where a package of the system puts the files, if there is one.
-      package: that package.
-      classes: how many the set has.
-    """
-
-    name: str
-    urls: tuple[str, ...]
-    checksums: Mapping[str, str]
-    folder: Path | None = None
-    package: str = ""
-    classes: int = 10
+    name: str  # the name of the data set
+    urls: tuple[str, ...]  # folders on the network that hold the files, each ending in a slash; tried in order
+    checksums: Mapping[str, str]  # from the name of a file to its checksum, "sha256:..." or "md5:..."
+    folder: Path | None = None  # where a package of the system puts the files, if there is one
+    package: str = ""  # that package
+    classes: int = 10  # how many the set has
 
     @property
     def how_to_get(self) -> str:

@@ -55,15 +55,10 @@ class MappedRows:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images and their labels; read them, never write to them (an array may be a view of a file's bytes).
+    """Images and their labels; read them, never write to them (an array may be a view of a file's bytes)."""
 
-    Attributes:
-      images: (N, H, W, C), uint8 from 0 to 255, or float32 to be used as it is.
-      labels: (N,) int32, the class of each image, from 0.
-    """
-
-    images: np.ndarray | MappedRows
-    labels: np.ndarray
+    images: np.ndarray | MappedRows  # (N, H, W, C), uint8 from 0 to 255, or float32 to be used as it is
+    labels: np.ndarray  # (N,) int32, the class of each image, from 0
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -80,25 +75,15 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set in three parts that share no example.
+    """A data set in three parts that share no example."""
 
-    Attributes:
-      name: the name or path that it was asked for by.
-      train: what the network learns from.
-      validation: split off the training part by the seed of the run; for choosing settings.
-      test: the same for every seed; for the one number at the end.
-      classes: how many classes there are.
-      split_note: the sizes of the three parts in one line.
-      notes: what is odd about images and labels, a line each.
-    """
-
-    name: str
-    train: Split
-    validation: Split
-    test: Split
-    classes: int
-    split_note: str
-    notes: tuple[str, ...] = ()
+    name: str  # the name or path that it was asked for by
+    train: Split  # what the network learns from
+    validation: Split  # split off the training part by the seed of the run; for choosing settings
+    test: Split  # the same for every seed; for the one number at the end
+    classes: int  # how many classes there are
+    split_note: str  # the sizes of the three parts in one line
+    notes: tuple[str, ...] = ()  # what is odd about images and labels, a line each
 
 
 def stratified(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:

@@ -31,21 +31,15 @@ def epoch_order(examples: int, seed: int, epoch: int) -> np.ndarray:
 class BatchOrder:
     """Which images each update of a run takes; an epoch's incomplete last batch is left out.
 
-    Attributes:
-      examples: how many training images there are.
-      batch_size: images in a batch.
-      accumulate: batches in an update; their row runs on over the ends of epochs.
-      seed: of the run.
-
     Example:
       >>> BatchOrder(examples=5, batch_size=2, accumulate=1, seed=0).indices(1, 2).tolist()
       [[[1, 0]], [[4, 1]]]
     """
 
-    examples: int
-    batch_size: int
-    accumulate: int
-    seed: int
+    examples: int  # how many training images there are
+    batch_size: int  # images in a batch
+    accumulate: int  # batches in an update; their row runs on over the ends of epochs
+    seed: int  # of the run
 
     def __post_init__(self) -> None:
         self.updates(1)  # raises where a number is wrong
