@@ -112,7 +112,7 @@ class Study:
         def training(schedule, inputs, images, labels, judge_images, judge_labels):
             self.traces += 1
             rule = jaxlr.sgd(schedule, momentum=0.9) if optimizer == "sgd" else jaxlr.adam(schedule)
-            update = make_update(graph, rule, loss, 0.0, 0.0, 1)
+            update = make_update(graph, rule, loss, 0.0, 0.0)
 
             def step(state, chosen):
                 return update(state, images[chosen][None], labels[chosen][None])[:2]

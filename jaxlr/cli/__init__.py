@@ -96,7 +96,7 @@ def _dispatch(words: list[str]) -> None:
 
         print(f"jaxlr {version('jaxlr')}")
     elif name in COMMANDS:
-        _require(name, COMMANDS[name])
+        _require(COMMANDS[name])
         importlib.import_module(COMMANDS[name].module).run(words[1:])
     else:
         raise CommandError(unknown("command", name, COMMANDS))
@@ -117,7 +117,7 @@ def _calm() -> None:
             getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
-def _require(name: str, command: Command) -> None:
+def _require(command: Command) -> None:
     """Says how to install what the command needs before it starts."""
     from jaxlr.cli.parsing import CommandError
 

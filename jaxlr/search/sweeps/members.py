@@ -33,7 +33,7 @@ def members_of(schedules: Schedule | Sequence[Schedule]) -> list[Schedule]:
             raise ValueError(
                 f"schedules must be batched, as jax.vmap makes them, or a list; got one schedule, {schedules!r}"
             )
-        return _rows("schedules", schedules)
+        return _rows(schedules)
     if isinstance(schedules, str) or not isinstance(schedules, Sequence):
         raise TypeError(f"schedules must be a batched schedule or a list of schedules, got {schedules!r}")
     if not schedules:
@@ -42,7 +42,7 @@ def members_of(schedules: Schedule | Sequence[Schedule]) -> list[Schedule]:
     for index, each in enumerate(schedules):
         name = f"schedules[{index}]"
         _require_schedule(name, each)
-        members += _rows(name, each) if _is_batched(name, each) else [jax.tree.map(np.asarray, each)]
+        members += _rows(each) if _is_batched(name, each) else [jax.tree.map(np.asarray, each)]
     return members
 
 
@@ -99,7 +99,7 @@ def _evaluates(call: Any, schedule: Schedule) -> bool:
     return True
 
 
-def _rows(name: str, schedule: Schedule) -> list[Schedule]:
+def _rows(schedule: Schedule) -> list[Schedule]:
     leaves, structure = jax.tree.flatten(schedule)
     host = [np.asarray(leaf) for leaf in leaves]
     return [jax.tree.unflatten(structure, [leaf[row] for leaf in host]) for row in range(len(host[0]))]

@@ -79,28 +79,15 @@ def make_programs(
     loss: Callable,
     l1: float,
     l2: float,
-    accumulate: int,
     skip: bool,
     zero: bool,
 ) -> Programs:
-    """Makes the programs; nothing is compiled yet.
+    """Makes the programs, each call of at most `capacity` updates; nothing is compiled yet.
 
-    Args:
-      network: in parts.
-      state: arrays, or their shapes.
-      optimizer: what turns gradients into updates.
-      mesh: the devices, which need not be there.
-      feed: how the images reach them.
-      capacity: updates that one call can make.
-      loss: outputs, labels -> the loss of each image.
-      l1: weight of the sum of the absolute kernel weights in the loss.
-      l2: weight of half the sum of the squared kernel weights in the loss.
-      accumulate: batches whose gradients make one update.
-      skip: whether an update whose loss or gradient is not finite is left out.
-      zero: whether the devices share the optimizer state.
+    The state may be shapes, and the devices of the mesh need not be there; the rest is as for `Trainer`.
     """
     shardings = state_shardings(mesh, state, zero=zero)
-    update = make_update(network.graph, optimizer, loss, l1, l2, accumulate, skip=skip, sharers=mesh if zero else None)
+    update = make_update(network.graph, optimizer, loss, l1, l2, skip=skip, sharers=mesh if zero else None)
     return Programs(
         shardings,
         make_train_chunk(update, feed.pick, mesh, shardings, capacity=capacity, skip=skip),

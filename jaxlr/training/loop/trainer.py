@@ -128,7 +128,6 @@ class Trainer:
             loss=loss_by_name(loss),
             l1=l1,
             l2=l2,
-            accumulate=accumulate,
             skip=self._skip,
             zero=zero,
         )

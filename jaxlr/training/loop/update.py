@@ -53,7 +53,6 @@ def make_update(
     loss: Callable[..., Any],
     l1: float,
     l2: float,
-    accumulate: int,
     *,
     skip: bool = False,
     sharers: DataMesh | None = None,

@@ -174,7 +174,6 @@ def _prepared(config: TrainConfig, target: Target, data: Dataset) -> _Ready:
         loss=loss_by_name(config.loss),
         l1=config.l1,
         l2=config.l2,
-        accumulate=config.accumulate,
         skip=config.nonfinite == "skip",
         zero=config.zero,
     )

@@ -122,7 +122,7 @@ class PureTraining:
     def update(self, optimizer: optax.GradientTransformation) -> Callable[[State, jax.Array], tuple[Any, ...]]:
         """The update of a count, on the images that `jaxlr train` takes: state, count -> as `make_update` has it."""
         config = self._config
-        update = make_update(self._network.graph, optimizer, self._loss, config.l1, config.l2, config.accumulate)
+        update = make_update(self._network.graph, optimizer, self._loss, config.l1, config.l2)
 
         def at(state: State, count: jax.Array) -> Any:
             return update(state, self._images[self._batches[count]], self._labels[self._batches[count]])
