@@ -45,6 +45,8 @@ def check_changes(kept: TrainConfig, config: TrainConfig) -> None:
 def check_data(before: str, now: str, kept: str | None, found: str) -> None:
     """Refuses data that are not those of the run; where they lie does not matter.
 
+    `before` and `now` are names or paths, `kept` and `found` fingerprints; None is of a run that has none.
+
     Example:
       >>> check_data("a.npz", "elsewhere/a.npz", "12", "12")
       >>> check_data("a.npz", "a.npz", "12", "34")
