@@ -151,9 +151,10 @@ def number(name: str, value: Any, *, minimum: float = -math.inf, shape: tuple[in
     if isinstance(value, Tracer):
         return stored(_traced_number(name, value))
     value = _known_array(name, value, shape)
-    _require(bool(np.all(np.isfinite(value))), name, value, "finite")
-    _require(bool(np.all(np.abs(value) <= wide.LARGEST)), name, value, "within the reach of float32")
-    _require(bool(np.all(value >= minimum)), name, value, f"at least {minimum:g}")
+    if not np.all(np.abs(value) <= wide.LARGEST):  # NaN neither
+        _require(False, name, value, "within the reach of float32" if np.all(np.isfinite(value)) else "finite")
+    if minimum > -math.inf:
+        _require(bool(np.all(value >= minimum)), name, value, f"at least {minimum:g}")
     return Number(*_split(value))
 
 
@@ -167,7 +168,11 @@ def positive(name: str, value: Any) -> Number:
 
 def share(name: str, value: Any, *, maximum: float = 1.0) -> Number:
     """A number in [0, maximum] as a leaf."""
-    leaf = number(name, value, minimum=0.0)
+    return at_most(name, number(name, value, minimum=0.0), maximum)
+
+
+def at_most(name: str, leaf: Number, maximum: float) -> Number:
+    """A leaf whose number, where it is known, is not above another."""
     if is_known(leaf) and np.any(_decoded(leaf) > maximum):
         raise ValueError(f"{name} must be at most {maximum:g}, got {printed(leaf)}")
     return leaf

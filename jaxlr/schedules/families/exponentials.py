@@ -170,10 +170,7 @@ def decayed(value: Wide, rate: Factor, exponent: Wide) -> Wide:
 
 
 def _bound(name: str, value: Any) -> Number:
-    leaf = leaves.number(name, value, minimum=-40.0)
-    if leaves.is_known(leaf) and leaves.plain(leaf) > 40:
-        raise ValueError(f"{name} must be at most 40, got {leaves.printed(leaf)}")
-    return leaf
+    return leaves.at_most(name, leaves.number(name, value, minimum=-40.0), 40.0)
 
 
 @family(

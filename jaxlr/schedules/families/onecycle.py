@@ -26,7 +26,7 @@ def _run(a: SimpleNamespace) -> Borders:
 
 
 def _share_of_the_rise(a: SimpleNamespace) -> None:
-    leaves.share("pct_start", a.pct_start, maximum=0.5 if a.three_phase else 1.0)
+    leaves.at_most("pct_start", a.pct_start, 0.5 if a.three_phase else 1.0)
 
 
 def _rise_and_range(a: SimpleNamespace) -> None:
