@@ -91,12 +91,12 @@ def telling(*quiet: str) -> Callable[[type[_State]], type[_State]]:
     """
 
     def mark(state: type[_State]) -> type[_State]:
-        def told(self: Any) -> str:
+        def text(self: Any) -> str:
             fields = {name: getattr(self, name) for name in self._fields if name not in quiet}
-            words = (f"{name}={_told(value)!r}" for name, value in fields.items() if _is_something(value))
+            words = (f"{name}={told(value)!r}" for name, value in fields.items() if _is_something(value))
             return f"{type(self).__name__}({', '.join(words)})"
 
-        state.__repr__ = told
+        state.__repr__ = text
         STATES.append(state)
         return exportable(state)
 
@@ -134,14 +134,14 @@ def _is_something(value: Any) -> bool:
     return not (isinstance(value, tuple) and not value)
 
 
-def _told(value: Any) -> Any:
+def told(value: Any) -> Any:
     """What stands for a field: itself where it has words of its own."""
     if hasattr(type(value), "_fields"):
         return value
     if isinstance(value, tuple):  # the states of a chain
-        return tuple(map(_told, value))
+        return tuple(map(told, value))
     if isinstance(value, dict) and any(isinstance(each, tuple) for each in value.values()):
-        return {name: _told(each) for name, each in value.items()}
+        return {name: told(each) for name, each in value.items()}
     leaves = jax.tree.leaves(value)
     if len(leaves) <= _SHOWN or not all(hasattr(leaf, "dtype") for leaf in leaves):
         return jax.tree.map(_leaf, value)

@@ -19,6 +19,7 @@ import optax
 
 from jaxlr.transforms.debiasing import one_minus_power
 from jaxlr.transforms.hyperparameters import Hyperparameter
+from jaxlr.transforms.records import as_records, is_record
 from jaxlr.transforms.trees import cast_like, gradients_of, increment, is_function, like_updates, place_like
 from jaxlr.transforms.waiting import link_state, settled, where_due
 from jaxlr.typing import PyTree
@@ -101,7 +102,7 @@ def link(
 
     def init(params: optax.Params) -> Any:
         count = jnp.zeros([], jnp.int32)
-        numbers = {field: each.first(count) for field, each in recorded.items()}
+        numbers = {field: as_records(each.first(count)) for field, each in recorded.items()}
         return place_like(params, state(count=count, **numbers, **start(params)))
 
     def update(
@@ -116,7 +117,7 @@ def link(
             fresh = each(SimpleNamespace(**new)) if is_function(each) else each
             new[name] = where_due(fresh, getattr(old, name))
         scaled = direction(step, SimpleNamespace(**new), gradients)
-        numbers = {name: where_due(step.at(each), getattr(old, name)) for name, each in recorded.items()}
+        numbers = {name: where_due(as_records(step.at(each)), getattr(old, name)) for name, each in recorded.items()}
         moments = {name: cast_like(each, getattr(old, name)) for name, each in new.items()}
         after = state(count=where_due(step.number, old.count), **numbers, **moments)
         return cast_like(scaled, updates), settled(after, old)
@@ -125,16 +126,16 @@ def link(
 
 
 def _require_unwritten(state: Any, recorded: Mapping[str, Hyperparameter]) -> None:
-    """Raises where a number stands in a record, as `optax.tree.set(state, b1=0.5)` leaves it there.
-
-    An array of float32 is what a record is: one that was written there is not told from it, nor NumPy's inside jit.
-    """
+    """Raises where anything stands in place of a record, as `optax.tree.set(state, b1=0.5)` leaves it, or in one."""
     # A state taken out of several on the host is made of NumPy's numbers throughout.
     numbers = int | float if isinstance(state.count, np.generic) else int | float | np.generic
     for field in recorded:
-        records = jax.tree.leaves(getattr(state, field))
-        if any(getattr(record, "weak_type", isinstance(record, numbers)) for record in records):
+        records = jax.tree.leaves(getattr(state, field), is_leaf=lambda node: node is None or is_record(node))
+        leaves = jax.tree.leaves(records)
+        if not all(map(is_record, records)) or any(getattr(n, "weak_type", isinstance(n, numbers)) for n in leaves):
             raise TypeError(
                 f"{field} in the optimizer's state is a record, which changes nothing where it is written: give "
-                f"{field}= to the optimizer, as a number, a traced number or a schedule"
+                f"{field}= to the optimizer, as a number, a traced number or a schedule; inside inject_hyperparams "
+                f"write state.hyperparams[{field!r}]. A state of an older version goes through "
+                "jaxlr.load_state_dict(optimizer.init(params), jaxlr.state_dict(state))"
             )

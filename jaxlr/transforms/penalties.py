@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax.core import Tracer
 
@@ -23,6 +22,7 @@ from jaxlr.transforms.hyperparameters import Held, Hyperparameter, Number, Numbe
 from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
+from jaxlr.transforms.records import Record, numbers_in
 from jaxlr.transforms.trees import cast_like, gradients_of, like_updates, widen
 from jaxlr.transforms.wrappers.precision import in_float32
 from jaxlr.typing import PyTree
@@ -33,8 +33,7 @@ class AddWeightDecayState(NamedTuple):
     """State of `add_weight_decay`."""
 
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
-    # float32, (): weight decay of the last update; by the name of the group inside `ParameterGroups(weight_decays=...)`
-    weight_decay: jax.Array | dict[str, jax.Array]
+    weight_decay: Record | dict[str, Record]  # by the name of the group inside `ParameterGroups(weight_decays=...)`
 
 
 def add_weight_decay(
@@ -154,7 +153,7 @@ def decay_link(
     ) -> tuple[optax.Updates, Any]:
         groups = own_decays(updates)
         _require_same_groups(groups, state.weight_decay)
-        now = plain if groups is None else _decaying(_OfGroups(decay, groups, state.weight_decay), way)
+        now = plain if groups is None else _decaying(_OfGroups(decay, groups, numbers_in(state.weight_decay)), way)
         return now.update(updates, state, params, **extra)
 
     return optax.GradientTransformationExtraArgs(cast(Any, init), cast(Any, update))
@@ -181,7 +180,7 @@ class _OfGroups:
 
     base: Hyperparameter
     groups: Any  # a tree of Decay
-    before: Any = None  # the record, for a group of which no parameter has an update
+    before: Any = None  # what is recorded, for a group of which no parameter has an update
 
     def first(self, count: jax.Array) -> dict[str, jax.Array]:
         """Each weight decay at count 0, checked where it is known."""
@@ -234,10 +233,10 @@ def _require_positive(decay: Hyperparameter, groups: Any) -> None:
 
 
 def _require_same_groups(groups: Any, record: Any) -> None:
-    """Raises for a state of other groups; a number that was written over the record is the link's to refuse."""
+    """Raises for a state of other groups; what was written over the record is the link's to refuse."""
     known = set(record) if isinstance(record, Mapping) else None
     now = None if groups is None else {group.name for group in jax.tree.leaves(groups)}
-    if isinstance(record, int | float | np.generic) or (now is None and known is None):
+    if not isinstance(record, Mapping | Record) or (now is None and known is None):
         return
     if now is None or known is None or not now <= known:
         raise ValueError(

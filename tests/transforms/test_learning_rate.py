@@ -387,25 +387,112 @@ def test_a_dictionary_of_before_the_record_was_kept_twice_sets_nothing_by_hand()
     assert current_learning_rate(optimizer.update(jnp.ones(1), found)[1]) == 0.75
 
 
-@pytest.mark.parametrize("jit", [lambda f: f, jax.jit], ids=["eager", "jit"])
-@pytest.mark.parametrize("name", ["b1", "weight_decay"])
-def test_a_number_written_over_another_record_is_refused(name, jit):
-    optimizer = optimizers.adamw(0.1)
-    state = optax.tree.set(optimizer.init(jnp.ones(1)), **{name: 0.5})
-    with pytest.raises(TypeError, match=f"{name} in the optimizer's state is a record"):
-        jit(optimizer.update)(jnp.ones(1), state, jnp.ones(1))
+RECORDED = {
+    "b1 of adam": (lambda: optimizers.adam(0.1), "b1"),
+    "b1 of adamw": (lambda: optimizers.adamw(0.1), "b1"),
+    "b1 of a schedule": (lambda: optimizers.adamw(0.1, b1=lambda count: 0.9 - 0.1 / (1 + count)), "b1"),
+    "b2 of a schedule": (lambda: optimizers.adam(0.1, b2=lambda count: 0.99 - 0.1 / (1 + count)), "b2"),
+    "weight_decay of adamw": (lambda: optimizers.adamw(0.1), "weight_decay"),
+    "weight_decay of sgd": (lambda: optimizers.sgd(0.1, weight_decay=0.3), "weight_decay"),
+    "corrected": (lambda: optimizers.adamw(0.1, coupling="corrected", peak=0.1), "weight_decay"),
+    "momentum": (lambda: optimizers.sgd(0.1, 0.9), "momentum"),
+    "momentum of rmsprop": (lambda: optimizers.rmsprop(0.1, momentum=0.9), "momentum"),
+    "decay": (lambda: optimizers.rmsprop(0.1), "decay"),
+    "accumulate": (lambda: jaxlr.accumulate(optimizers.adamw(0.1), 2), "b1"),
+    "MultiSteps": (lambda: optax.MultiSteps(optimizers.adamw(0.1), 2), "b1"),
+    "apply_if_finite": (lambda: optax.apply_if_finite(optimizers.adamw(0.1), 2), "b1"),
+    "guard": (lambda: jaxlr.guard(optimizers.adamw(0.1)), "weight_decay"),
+    "masked": (lambda: optax.masked(optimizers.adamw(0.1), True), "b1"),
+    "partition": (lambda: optax.partition({"all": optimizers.adamw(0.1)}, "all"), "weight_decay"),
+    "groups": (lambda: jaxlr.ParameterGroups({"*": 0.5}).wrap(optimizers.adamw(0.1)), "b1"),
+    "weight decays of groups": (
+        lambda: jaxlr.ParameterGroups(weight_decays={"*": 0.5}).wrap(optimizers.adamw(0.1)),
+        "weight_decay",
+    ),
+    "master weights": (lambda: jaxlr.with_master_weights(optimizers.adamw(0.1)), "b1"),
+    "small states": (lambda: jaxlr.small_states(optimizers.adamw(0.1), least_size=0), "b1"),
+    "torch": (lambda: jaxlr.dialects.torch.NAdam(0.1), "b1"),
+    "keras": (lambda: jaxlr.dialects.keras.Adamax(0.1), "b1"),
+}
+OVER_RECORDS = {
+    "Python's": lambda _: 0.5,
+    "an integer": lambda _: 1,
+    "nothing": lambda _: None,
+    "np.float64": lambda _: np.float64(0.5),
+    "np.float32": lambda _: np.float32(0.5),
+    "np.float16": lambda _: np.float16(0.5),
+    "NumPy's array": lambda _: np.array(0.5, np.float32),
+    "jnp.float32": lambda _: jnp.float32(0.5),
+    "weak": lambda _: jnp.asarray(0.5),
+    "one number": lambda _: jnp.full(1, 0.5),
+    "its half": lambda old: 0.5 * jnp.asarray(old),
+}
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16])
-@pytest.mark.parametrize("name", ["b1", "weight_decay", "momentum", "decay"])
-def test_a_number_of_numpy_written_over_another_record_is_refused(name, kind):
-    make = {"momentum": lambda: optimizers.sgd(0.1, 0.9), "decay": lambda: optimizers.rmsprop(0.1)}
-    optimizer = make.get(name, lambda: optimizers.adamw(0.1))()
-    state = optax.tree.set(optimizer.init(jnp.ones(1)), **{name: kind(0.5)})
-    with pytest.raises(TypeError, match=f"{name} in the optimizer's state is a record"):
-        optimizer.update(jnp.ones(1), state, jnp.ones(1))
+def scanned(update):
+    """The same update as the body of a scan over one count."""
+
+    def run(gradients, state, params):
+        def body(carry, _):
+            updates, new = update(gradients, carry[1], params)
+            return (updates, new), None
+
+        return jax.lax.scan(body, (gradients, state), None, 1)[0]
+
+    return run
+
+
+def over_all(update):
+    """The same update of several at once."""
+
+    def run(*of_one):
+        many = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), of_one)
+        return jax.tree.map(lambda leaf: leaf[0], jax.vmap(update)(*many))
+
+    return run
+
+
+@pytest.mark.parametrize("way", [lambda f: f, jax.jit, scanned, over_all], ids=["eager", "jit", "scan", "vmap"])
+@pytest.mark.parametrize(("make", "name"), RECORDED.values(), ids=RECORDED)
+def test_whatever_is_written_over_another_record_is_refused(make, name, way):
+    optimizer, params = make(), {"w": jnp.ones(1)}
+    state = optimizer.init(params)
+    old = jax.tree.leaves([value for _, value in optax.tree.get_all_with_path(state, name)])[-1]
+    for kind, written in OVER_RECORDS.items():
+        changed = optax.tree.set(state, **{name: written(old)})
+        with pytest.raises(TypeError, match=f"{name} in the optimizer's state is a record.*load_state_dict"):
+            pytest.fail(f"{kind}: {way(optimizer.update)(params, changed, params)}")
+
+
+def test_a_number_of_inject_hyperparams_is_written_by_its_path_alone():
+    optimizer = optax.inject_hyperparams(jaxlr.adam)(0.1, b1=0.9)
+    state = optimizer.init(jnp.ones(1))
+    with pytest.raises(TypeError, match=r"b1 in the optimizer's state is a record.*write state\.hyperparams\['b1'\]"):
+        optimizer.update(jnp.ones(1), optax.tree.set(state, b1=jnp.float32(0.5)), jnp.ones(1))
+    state.hyperparams["b1"] = jnp.float32(0.5)
+    _, state = optimizer.update(jnp.ones(1), state, jnp.ones(1))
+    assert current_hyperparameters(state)["b1"] == 0.5 == optax.tree.get(state, "mu")[0]
+
+
+@pytest.mark.parametrize("make", [optimizers.adamw, lambda rate: optimizers.sgd(rate, 0.9), optimizers.rmsprop])
+def test_a_state_that_was_taken_out_of_several_on_the_host_is_a_state(make):
+    optimizer = make(0.1)
     taken_out = jax.tree.map(lambda leaf: np.stack([leaf, leaf])[1], optimizer.init(jnp.ones(1)))
     optimizer.update(jnp.ones(1), taken_out, jnp.ones(1))
+
+
+def test_a_record_is_read_as_the_number_that_it_is():
+    state = optimizers.sgd(0.1, 0.75).init(jnp.ones(1))
+    (momentum,) = (value for _, value in optax.tree.get_all_with_path(state, "momentum"))
+    assert float(momentum) == 0.75 == momentum.recorded == jnp.asarray(momentum)[0]
+    assert (momentum.recorded.shape, momentum.recorded.dtype, repr(momentum)) == ((), jnp.float32, "0.75")
+
+
+def test_a_number_put_into_a_record_is_refused_where_it_is_none_of_a_state():
+    optimizer = optimizers.sgd(0.1, 0.75)
+    state = jax.tree.map(lambda leaf: 0.5 if leaf == 0.75 else leaf, optimizer.init(jnp.zeros(1)))
+    with pytest.raises(TypeError, match="momentum in the optimizer's state is a record"):
+        optimizer.update(jnp.ones(1), state, jnp.ones(1))
 
 
 def test_what_is_set_is_said_at_once_and_what_is_given_back_too():

@@ -21,6 +21,7 @@ from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.groups.paths import Path
 from jaxlr.transforms.hyperparameters import NumberOrSchedule
 from jaxlr.transforms.rate.learning_rate import heard
+from jaxlr.transforms.records import numbers_in
 from jaxlr.transforms.state import search as states
 from jaxlr.typing import PyTree
 
@@ -251,8 +252,8 @@ def _with_records(opt_state: PyTree, groups: Sequence[Mapping[str, Any]]) -> Any
             if value is not None:
 
                 def change(state: Any, own: str = own, value: Any = value) -> Any:
-                    fields = (own, "written") if own == "learning_rate" else (own,)
-                    return state._replace(**{f: jnp.full_like(getattr(state, f), float(value)) for f in fields})
+                    fields = {f: getattr(state, f) for f in ((own, "written") if own == "learning_rate" else (own,))}
+                    return state._replace(**jax.tree.map(lambda leaf: jnp.full_like(leaf, float(value)), fields))
 
                 opt_state = states.change_states(opt_state, kind, change, group=label)
     return opt_state
@@ -314,7 +315,7 @@ def _recorded(opt_state: PyTree, records: Mapping[type, str], groups: Sequence[M
         for label, state in states.find_states(opt_state, kind).items():
             group, state = _group_of(label, groups), states.as_arrays(state)
             set_by_hand = own == "learning_rate" and bool((state := heard(state)).overridden)
-            value = float(state.override if set_by_hand else getattr(state, own))
+            value = float(state.override if set_by_hand else numbers_in(getattr(state, own)))
             for index in (index for index, known in enumerate(groups) if known is group):
                 found.setdefault(index, []).append(value)
     return {index: values[0] for index, values in found.items() if len(set(values)) == 1}

@@ -13,6 +13,7 @@ from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.debiasing import one_minus_power
 from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
+from jaxlr.transforms.records import Record
 from jaxlr.transforms.trees import (
     absolute_square,
     increment,
@@ -29,7 +30,7 @@ class ScaleByAdamState(NamedTuple):
     """State of `scale_by_adam`."""
 
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
-    b1: jax.Array  # float32, (): b1 of the last update
+    b1: Record  # b1 of the last update
     mu: optax.Updates  # mu_dtype, shaped like the parameters: mean of the updates
     nu: optax.Updates  # nu_dtype, shaped like the parameters: mean of the squares
     nu_max: optax.Updates  # like nu: the largest so far; () without amsgrad
@@ -40,8 +41,8 @@ class ScaleByAdamWithB2State(NamedTuple):
     """State of `scale_by_adam` where b2 is a schedule."""
 
     count: jax.Array  # as above
-    b1: jax.Array
-    b2: jax.Array  # float32, (): b2 of the last update
+    b1: Record
+    b2: Record  # b2 of the last update
     mu: optax.Updates
     nu: optax.Updates
     nu_max: optax.Updates

@@ -11,6 +11,7 @@ import optax
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
+from jaxlr.transforms.records import Record
 from jaxlr.transforms.trees import moments_like, update_moment
 from jaxlr.typing import PyTree
 
@@ -20,7 +21,7 @@ class ScaleByAdamaxState(NamedTuple):
     """State of `scale_by_adamax`."""
 
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
-    b1: jax.Array  # float32, (): b1 of the last update
+    b1: Record  # b1 of the last update
     mu: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: mean of the updates
     largest: optax.Updates  # likewise: fading maximum of the updates' absolute values
 

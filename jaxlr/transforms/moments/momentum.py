@@ -11,6 +11,7 @@ import optax
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
+from jaxlr.transforms.records import Record
 from jaxlr.transforms.trees import moments_like, widen
 from jaxlr.typing import PyTree
 
@@ -20,7 +21,7 @@ class ScaleByMomentumState(NamedTuple):
     """State of `scale_by_momentum`."""
 
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
-    momentum: jax.Array  # float32, (): decay of the last update
+    momentum: Record  # decay of the last update
     buffer: optax.Updates  # float32 (wider where the parameters are) or accumulator_dtype, shaped like the parameters
 
 

@@ -12,6 +12,7 @@ import optax
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
+from jaxlr.transforms.records import Record
 from jaxlr.transforms.trees import (
     absolute_square,
     moments_like,
@@ -28,7 +29,7 @@ class ScaleByRadamState(NamedTuple):
     """State of `scale_by_radam`."""
 
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
-    b1: jax.Array  # float32, (): b1 of the last update
+    b1: Record  # b1 of the last update
     mu: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: mean of the updates
     nu: optax.Updates  # likewise, real: mean of the squares
 

@@ -11,6 +11,7 @@ import optax
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
+from jaxlr.transforms.records import Record
 from jaxlr.transforms.trees import (
     absolute_square,
     moments_like,
@@ -25,7 +26,7 @@ class ScaleByRmspropState(NamedTuple):
     """State of `scale_by_rmsprop`."""
 
     count: jax.Array  # int32, (): updates applied; stays at 2**31 - 1
-    decay: jax.Array  # float32, (): decay of the last update
+    decay: Record  # decay of the last update
     nu: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: mean of the squares
     mu: optax.Updates  # likewise: mean of the updates; () unless centered
 

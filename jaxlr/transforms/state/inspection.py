@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxlr.transforms.records import numbers_in
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.waiting import RECORDS
 
@@ -39,7 +40,7 @@ def current_hyperparameters(x: Any) -> dict[str, jax.Array]:
         holders = states.find_states(x, kinds)
         for label, state in holders.items():
             before = "" if len(holders) == 1 else f"{label}/"
-            for group, value in _by_group(states.as_arrays(getattr(state, name))):
+            for group, value in _by_group(numbers_in(states.as_arrays(getattr(state, name)))):
                 # A copy: a step that donates the state must not delete what was read.
                 found[f"{before}{group}{name}"] = jnp.array(value)
     return found

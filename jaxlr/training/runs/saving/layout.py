@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from jaxlr.errors import CheckpointError
+from jaxlr.transforms.groups import paths
 
 
 def named_arrays(tree: Any) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def named_arrays(tree: Any) -> dict[str, Any]:
       >>> named_arrays({"w": [1.0, 2.0]})
       {'w.0': 1.0, 'w.1': 2.0}
     """
-    leaves = jax.tree.leaves_with_path(tree)
+    leaves = [(paths.without_record(path), leaf) for path, leaf in jax.tree.leaves_with_path(tree)]
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
