@@ -1,5 +1,7 @@
 """A saved state fits the optimizer again, also when the chain around it has changed."""
 
+import pickle
+
 import flax.serialization
 import jax
 import jax.numpy as jnp
@@ -19,6 +21,8 @@ from jaxlr.transforms import (
     scale_by_momentum,
     state_dict,
 )
+from jaxlr.transforms.records import numbers_in
+from jaxlr.transforms.wrappers.accumulation import accumulate
 
 # Not weakly typed, as no parameter is after an update: one program then does for all updates.
 PARAMS = {"dense": {"kernel": jnp.full((3, 2), 0.5, jnp.float32), "bias": jnp.zeros(2)}}
@@ -61,6 +65,52 @@ def test_names_tell_link_field_and_parameter():
         "add_weight_decay/weight_decay",
         *(f"scale_by_learning_rate/{field}" for field in RATE_FIELDS),
     }
+
+
+def through_npz(saved, folder):
+    np.savez(folder / "state.npz", **saved)
+    return dict(np.load(folder / "state.npz"))
+
+
+# A state of before records were nodes, what `init` gave then and a folder -> a dictionary.
+OLD_WAYS = {
+    "dictionary": lambda old, fresh, folder: state_dict(old),
+    "npz": lambda old, fresh, folder: through_npz(state_dict(old), folder),
+    "bytes of a dictionary": lambda old, fresh, folder: flax.serialization.msgpack_restore(
+        flax.serialization.to_bytes(state_dict(old))
+    ),
+    "bytes": lambda old, fresh, folder: state_dict(
+        flax.serialization.from_bytes(fresh, flax.serialization.to_bytes(old))
+    ),
+    "pickle": lambda old, fresh, folder: state_dict(pickle.loads(pickle.dumps(jax.device_get(old)))),
+    "orbax": lambda old, fresh, folder: state_dict(through_orbax(old, folder)),
+}
+OLD = {
+    "adamw": lambda: optimizers.adamw(lambda n: 0.1 / (1 + n), b1=lambda n: 0.9 - 0.01 * n, b2=lambda n: 0.99),
+    "rmsprop": lambda: optimizers.rmsprop(0.1, momentum=0.9),
+    "groups": lambda: ParameterGroups({"*bias": 0.5}, weight_decays={"*kernel": 0.3}).wrap(
+        accumulate(optimizers.sgd(0.1, 0.9, weight_decay=0.1), 2)
+    ),
+    "partition": lambda: optax.partition({"all": optimizers.radam(0.1)}, "all"),
+}
+
+
+@pytest.mark.parametrize("make", OLD.values(), ids=OLD)
+def test_a_state_of_before_records_were_nodes_goes_on_to_the_bit(make, tmp_path):
+    optimizer = make()
+    fresh = optimizer.init(PARAMS)
+    params, state = steps(optimizer, fresh, PARAMS, GRADIENTS[:3])
+    expected = steps(optimizer, state, params, GRADIENTS[3:])
+    old = numbers_in(state)
+    assert jax.tree.structure(old) != jax.tree.structure(state)
+    assert state_dict(old).keys() == state_dict(state).keys()
+    for way in OLD_WAYS.values():
+        found, report = load_state_dict(fresh, way(old, numbers_in(fresh), tmp_path))
+        assert (report.missing, report.extra, report.misshapen) == ((), (), ())
+        assert_same_bits(steps(optimizer, found, params, GRADIENTS[3:]), expected)
+    for update in (optimizer.update, jax.jit(optimizer.update)):
+        with pytest.raises(TypeError, match=r"changes nothing where it is written.*load_state_dict\(optimizer\.init"):
+            update(GRADIENTS[0], old, params)
 
 
 def test_equal_links_are_numbered_and_groups_named():

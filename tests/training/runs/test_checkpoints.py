@@ -14,8 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxlr
 from jaxlr.training.runs.records.position import CheckpointError, Position
 from jaxlr.training.runs.saving.checkpoints import Checkpoints, load_network, load_state, read_position
+from jaxlr.transforms.records import numbers_in
 
 SCHEDULES = ((0, "cosine(0.1, 10)"), (4, "cosine(0.1, 20)"))
 
@@ -229,6 +231,18 @@ def test_the_position_is_plain_json(tmp_path):
     notes = json.loads((tmp_path / "checkpoints/2/position/metadata").read_text())
     assert (notes["count"], notes["schedules"]) == (2, [list(each) for each in SCHEDULES])
     assert notes["layout"]["optimizer"]["0.count"] == "int32[]"
+
+
+def test_a_checkpoint_of_before_records_were_nodes_is_read(tmp_path):
+    optimizer = jaxlr.sgd(0.1, 0.9, weight_decay=0.5)
+    state, network = optimizer.init({"w": jnp.ones(2)}), make_state()[0]
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    checkpoints.save((network, numbers_in(state)), position(3))
+    checkpoints.close()
+    found = load_state(tmp_path, 3, (network, jax.tree.map(jnp.zeros_like, state)))[1]
+    chex.assert_trees_all_equal(found, state)
+    notes = json.loads((tmp_path / "checkpoints/3/position/metadata").read_text())
+    assert notes["layout"]["optimizer"]["1.momentum"] == "float32[]"
 
 
 def test_an_older_checkpoint_has_no_factor_of_its_rate(tmp_path):
