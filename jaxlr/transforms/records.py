@@ -15,7 +15,7 @@ from jaxlr.typing import PyTree
 class Record(NamedTuple):
     """A number that the optimizer was given, which changes nothing where it stands.
 
-    `state_dict` and the trainer's checkpoints name it as the field that it fills: see `paths.without_record`.
+    `state_dict` and the trainer's checkpoints keep it as the number that it is.
     """
 
     recorded: jax.Array  # float32, (): in the last update; before the first, in that one

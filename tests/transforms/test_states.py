@@ -213,6 +213,10 @@ def test_the_dictionary_of_what_nnx_leaves_fits_itself_alone():
     saved = jaxlr.state_dict(nnx.state(optimizer))
     _, report = jaxlr.load_state_dict(nnx.state(optimizer), saved)
     assert len(report.restored) == len(saved) - 1
+    older = {name.removesuffix("/recorded"): leaf for name, leaf in saved.items()}  # of before a record was a node
+    assert older.keys() != saved.keys()
+    _, report = jaxlr.load_state_dict(nnx.state(optimizer), older)
+    assert (len(report.restored), report.extra) == (len(saved) - 1, ())
     with pytest.raises(ValueError, match="kinds of links are not known in this state"):
         jaxlr.load_state_dict(nnx.state(wider), saved)
 

@@ -17,15 +17,9 @@ def leaves_by_names(tree: Any) -> dict[Names, Any]:
 
 
 def names(path: Path) -> Names:
-    """A path's entries as text; a variable of `nnx` is named as the parameter in it, a record as what it records."""
-    path = without_record(path)
+    """A path's entries as text; a variable of `nnx` is named as the parameter in it."""
     entries = path[:-1] if path and path[-1] == GetAttrKey("value") else path
     return tuple(jax.tree_util.keystr((entry,), simple=True) for entry in entries)
-
-
-def without_record(path: Path) -> Path:
-    """A path to the field that a `Record` fills, where it leads into one: so what is saved knows of no records."""
-    return path[:-1] if path and path[-1] == GetAttrKey("recorded") else path
 
 
 def text(entries: Names) -> str:

@@ -15,6 +15,7 @@ from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
 from jaxlr.transforms.groups import paths
 from jaxlr.transforms.groups.paths import Path
+from jaxlr.transforms.records import numbers_in
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.state.counts import COUNTS
 from jaxlr.transforms.waiting import CORRECTED, RECORDS
@@ -214,12 +215,13 @@ def _is_moment(entry: _Entry) -> bool:
 def _as_now(saved: Mapping[str, Any], names: list[str]) -> Mapping[str, Any]:
     """The dictionary in the names of this state: with or without groups of parameters, whose links are `trained:`.
 
-    In one of before rates were kept twice, the record is what the link wrote.
+    In one of before rates were kept twice, the record is what the link wrote. In what `nnx.state` leaves a record has a
+    name of its own, but in no older one.
     """
     own = set(names)
 
     def now(name: str) -> str:
-        others = (name.removeprefix(_TRAINED), f"{_TRAINED}{name}")
+        others = (name.removeprefix(_TRAINED), f"{_TRAINED}{name}", f"{name}/recorded")
         return name if name in own else next((other for other in others if other in own and other not in saved), name)
 
     saved = {now(name): saved[name] for name in saved}
@@ -241,6 +243,7 @@ def _entries_once(opt_state: Any) -> list[_Entry]:
 def _entries(opt_state: Any) -> Iterator[_Entry]:
     """The leaves in order; the second link of a kind, in one group, is named `kind#2`, and so on."""
     links: dict[str, list[Path]] = {}
+    opt_state = numbers_in(opt_state)
     for path, leaf in jax.tree_util.tree_leaves_with_path(opt_state):
         depth, kind, state = _innermost_state(opt_state, path)
         label = states.label_of(path[:depth])

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from jaxlr.errors import CheckpointError
-from jaxlr.transforms.groups import paths
+from jaxlr.transforms.records import numbers_in
 
 
 def named_arrays(tree: Any) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def named_arrays(tree: Any) -> dict[str, Any]:
       >>> named_arrays({"w": [1.0, 2.0]})
       {'w.0': 1.0, 'w.1': 2.0}
     """
-    leaves = [(paths.without_record(path), leaf) for path, leaf in jax.tree.leaves_with_path(tree)]
+    leaves = jax.tree.leaves_with_path(numbers_in(tree))
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
