@@ -91,7 +91,7 @@ OLD = {
     "groups": lambda: ParameterGroups({"*bias": 0.5}, weight_decays={"*kernel": 0.3}).wrap(
         accumulate(optimizers.sgd(0.1, 0.9, weight_decay=0.1), 2)
     ),
-    "partition": lambda: optax.partition({"all": optimizers.radam(0.1)}, "all"),
+    "partition": lambda: optax.partition({"all": optimizers.adam(0.1)}, "all"),
 }
 
 
