@@ -5,6 +5,7 @@ import functools
 import io
 import sys
 import types
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -425,6 +426,62 @@ def test_updates_are_counted_where_the_schedule_sees_them(wrap, optimizer):
         steps, state = update(params, state, params)
         np.testing.assert_allclose(steps["w"], expected, rtol=1e-6)
     assert int(jaxlr.update_count(state)) == 51
+
+
+FINITE = partial(optax.apply_if_finite, max_consecutive_errors=3)
+LEAVING_OUT = {
+    "apply_if_finite": FINITE,
+    "guard": partial(jaxlr.guard, window=8),
+    "sam": lambda o: optax.contrib.sam(o, optax.sgd(0.05)),
+    "a part of the parameters": lambda o: optax.masked(FINITE(o), True),
+    "beside a link without a count": lambda o: optax.chain(optax.clip(1.0), FINITE(o)),
+    "beside one with a count of other parameters": lambda o: optax.partition(
+        {"a": FINITE(o), "b": jaxlr.sgd(0.1)}, {"w": "a", "b": "b"}
+    ),
+}
+WINDOWS = {
+    "accumulate": lambda o: jaxlr.accumulate(o, 2),
+    "MultiSteps": lambda o: optax.MultiSteps(o, 2).gradient_transformation(),
+}
+ONE_NAN = [{"w": jnp.full(2, value), "b": jnp.ones(2)} for value in (1.0, 1.0, jnp.nan, 1.0)]
+
+
+@pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS)
+@pytest.mark.parametrize("optimizer", [jaxlr.sgd, optax.sgd], ids=["jaxlr", "optax"])
+@pytest.mark.parametrize("leave_out", LEAVING_OUT.values(), ids=LEAVING_OUT)
+def test_windows_are_no_count_of_updates_where_some_were_left_out(leave_out, optimizer, window):
+    """Two windows, of which one made an update."""
+    wrapped = window(leave_out(optimizer(0.1)))
+    state = wrapped.init(ONE_NAN[0])
+    assert jaxlr.update_count(state) == 0
+    for gradient in ONE_NAN:
+        _, state = wrapped.update(gradient, state, ONE_NAN[0])
+    with pytest.raises(ValueError, match=r"the counts of this state .*(count|gradient_step): 2"):
+        jaxlr.update_count(state)
+
+
+OUTSIDE = {
+    "around the window": lambda o: FINITE(jaxlr.accumulate(o, 2)),
+    "around Optax' window": lambda o: FINITE(optax.MultiSteps(o, 2).gradient_transformation()),
+    "between two windows": lambda o: jaxlr.accumulate(FINITE(jaxlr.accumulate(o, 1)), 2),
+    "around a part of the chain": lambda o: jaxlr.accumulate(
+        optax.chain(FINITE(optax.clip(1.0)), jaxlr.scale_by_momentum(0.0), o), 2
+    ),
+    "Optax' own": lambda o: optax.MultiSteps(
+        o, 2, should_skip_update_fn=optax.skip_not_finite
+    ).gradient_transformation(),
+}
+
+
+@pytest.mark.parametrize("optimizer", [jaxlr.sgd, optax.sgd], ids=["jaxlr", "optax"])
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_updates_are_counted_where_others_were_left_out_outside(name, optimizer):
+    wrapped = OUTSIDE[name](optimizer(0.1))
+    state = wrapped.init(ONE_NAN[0])
+    for gradient in ONE_NAN:
+        _, state = wrapped.update(gradient, state, ONE_NAN[0])
+    # A part of a chain gives zeros, of which the others make an update.
+    assert jaxlr.update_count(state) == (2 if "part" in name else 1)
 
 
 def test_a_schedule_of_micro_steps_is_no_count_of_updates():

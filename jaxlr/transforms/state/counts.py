@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -17,6 +18,8 @@ from jaxlr.transforms.waiting import RECORDS
 
 COUNTS = ("count", "gradient_step")  # of links, and of optax.MultiSteps
 _WINDOWS = frozenset({"micro_step", "mini_step"})  # where windows are counted
+# What tells that updates were left out, of optax.apply_if_finite and guard; and optax.contrib.sam, which always does.
+_LEFT_OUT = frozenset({"total_notfinite", "acted", "adv_state"})
 # Moments and means by the names that jaxlr's states and Optax' have for them.
 _MOMENTS = frozenset(
     {"mu", "nu", "nu_max", "buffer", "total", "trace", "mean", "acc_grads", "largest", "sum_of_squares"}
@@ -33,7 +36,8 @@ def update_count(x: Any) -> jax.Array:
       int32, a scalar.
 
     Raises:
-      ValueError: nothing counts updates in this state, or its counts differ; the message lists them.
+      ValueError: nothing counts updates in this state, or its counts differ, or some were left out of an optimizer that
+        counts none, inside of what counts them; the message lists them.
 
     Example:
       >>> import jax.numpy as jnp, jaxlr
@@ -47,9 +51,14 @@ def update_count(x: Any) -> jax.Array:
         raise ValueError("no updates are counted in this optimizer state: end the chain with scale_by_learning_rate")
     first = next(iter(counts.values()))
     known = {} if any(isinstance(count, Tracer) for count in counts.values()) else jax.device_get(counts)
+    listed = ", ".join(f"{name}: {known[name]}" for name in known)
     if len({int(count) for count in known.values()}) > 1:
-        listed = ", ".join(f"{name}: {known[name]}" for name in counts)
         raise ValueError(f"the counts of this state differ: {listed}; set_update_count sets them together")
+    if left_out := [name for name, number in _left_out_of(x, first).items() if known and int(number) > 0]:
+        raise ValueError(
+            f"the counts of this state are not those of an optimizer that counts none: {listed}; {', '.join(left_out)} "
+            "tells that updates were left out of it. Those of jaxlr count: give one of them in its place"
+        )
     return jnp.array(first, jnp.int32)
 
 
@@ -104,23 +113,51 @@ def _with_count(node: Any, count: Any) -> Any:
 
 def _counts_in(x: Any) -> list[tuple[states.Path, Any]]:
     """The links of jaxlr, which begin with a count, and the counts elsewhere; not those around an accumulation."""
-    kind = DictKey if states.is_unnamed(states.opt_state_of(x)) else GetAttrKey
-
-    def field(key: Any) -> str:
-        return str(states.name_of(key)) if isinstance(key, kind | GetAttrKey) else ""
+    field = _fields_of(x)
 
     def wanted(path: Any, node: Any) -> bool:
-        is_named = bool(path) and field(path[-1]) in (*COUNTS, *_WINDOWS)
+        is_named = field(path) in (*COUNTS, *_WINDOWS)
         return type(node) in RECORDS or (is_named and _is_integer(states.as_arrays(node)))
 
     found = dict(states.find_nodes(x, wanted))
-    place_of = {path: path if type(node) in RECORDS else path[:-1] for path, node in found.items()}
-    windows = [path for path in found if place_of[path] != path and field(path[-1]) in _WINDOWS]
+    windows = [path for path, node in found.items() if type(node) not in RECORDS and field(path) in _WINDOWS]
 
     def stands_around(place: Any) -> bool:
-        return any(place == window[: len(place)] for window in windows if place != place_of[window])
+        return any(place == window[: len(place)] for window in windows if place != window[:-1])
 
-    return [(path, node) for path, node in found.items() if path not in windows and not stands_around(place_of[path])]
+    return [pair for pair in found.items() if pair[0] not in windows and not stands_around(_place(*pair))]
+
+
+def _left_out_of(x: Any, count: Any) -> dict[str, Any]:
+    """By path, the updates that were left out somewhere inside of a count, where no other count tells those made."""
+    field = _fields_of(x)
+    counted = [_place(*pair) for pair in _counts_in(x)]
+
+    def is_around(place: Any, inner: Any) -> bool:
+        return place == inner[: len(place)]
+
+    def tells(place: Any, inner: Any) -> bool:
+        """Whether a count is of the same updates: it is inside, or in the same chain."""
+        n = next((n for n, (one, other) in enumerate(zip(place, inner, strict=False)) if one != other), len(inner))
+        return not is_around(place, inner) and not (n < len(inner) and states.is_label(inner[:n]))
+
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): count if field(path) == "adv_state" else node
+        for path, node in states.find_nodes(x, lambda path, _: field(path) in _LEFT_OUT)
+        if any(is_around(place, path[:-1]) for place in counted)
+        and not any(tells(place, path[:-1]) for place in counted)
+    }
+
+
+def _place(path: Any, node: Any) -> Any:
+    """The path of the state whose count this is."""
+    return path if type(node) in RECORDS else path[:-1]
+
+
+def _fields_of(x: Any) -> Callable[[Any], str]:
+    """What gives the name of the field at the end of a path; "" for what is none."""
+    kind = DictKey if states.is_unnamed(states.opt_state_of(x)) else GetAttrKey
+    return lambda path: str(states.name_of(path[-1])) if path and isinstance(path[-1], kind | GetAttrKey) else ""
 
 
 def _without_moments(x: Any) -> Any:

@@ -130,11 +130,16 @@ def label_of(path: Path) -> str:
     labels = [
         (name_of(before), str(key.key))
         for before, key in itertools.pairwise(path)
-        if name_of(before) in ("inner_states", "groups") and isinstance(key, DictKey)
+        if is_label((before,)) and isinstance(key, DictKey)
     ]
     if labels and labels[-1][0] == "groups":  # whose own partition, into trained and frozen, says nothing more
         labels = [(kind, label) for kind, label in labels if (kind, label) != ("inner_states", "trained")]
     return "/".join(label for _, label in labels)
+
+
+def is_label(path: Path) -> bool:
+    """Whether what follows on a path is a label of groups of parameters, each with its own updates."""
+    return bool(path) and name_of(path[-1]) in ("inner_states", "groups")
 
 
 def name_of(key: Any) -> Any:
