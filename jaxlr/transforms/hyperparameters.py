@@ -19,11 +19,12 @@ from jax.core import Tracer
 
 from jaxlr.schedules import Schedule
 from jaxlr.schedules.leaves import StoredLeaf
-from jaxlr.schedules.outline import UNKNOWN
+from jaxlr.schedules.outline import UNKNOWN, Outline
 
 Number = jax.typing.ArrayLike
 NumberOrSchedule = Number | Callable[[Any], Number]
 _MOST_COUNTS = 16  # at which a schedule is run to see whether it is a rate
+_BETWEEN = 63  # at which it is run between two turns
 _ROUNDING = 2.0**-36  # of the largest rate
 
 
@@ -63,10 +64,10 @@ def number_or_schedule(name: str, value: Any, *, minimum: float = -math.inf, bel
 
 def require_outline(name: str, schedule: Schedule, *, minimum: float, below: float = math.inf) -> None:
     """Raises for a schedule that is known by its numbers, which may lie on a device, to leave a range; runs nothing."""
-    turns, low, high = _outline(schedule)
+    outline, low, high = _outline(schedule)
     for out, rates in ((high < minimum, high), (low >= below, low)):
         if out.any():
-            raise ValueError(_at(name, turns[out][0], rates[out][0], minimum, below))
+            raise ValueError(_at(name, outline.turns[out][0], rates[out][0], minimum, below))
 
 
 def require_start(
@@ -74,7 +75,8 @@ def require_start(
 ) -> None:
     """Raises for a function of the count whose first rate is known to leave a range, under jit too.
 
-    A schedule of jaxlr is run at the counts of which its outline leaves that open; under jit if it holds functions.
+    A schedule of jaxlr is run at the counts of which its outline leaves that open, and at some between two turns where
+    their bounds do; under jit if it holds functions.
 
     Args:
       name, value, minimum, below: as for `number_or_schedule`.
@@ -86,10 +88,11 @@ def require_start(
     if isinstance(value, Schedule):
         if (isinstance(count, Tracer) and not value.holds_functions) or _has(value, Tracer):
             return
-        turns, low, high = _outline(value)
+        outline, low, high = _outline(value)
         largest = max(map(abs, filter(math.isfinite, [*low, *high])), default=0.0)
         rounding = high - low <= _ROUNDING * largest  # what is left of 0 is 0
-        counts = turns[((low < minimum) & ~rounding) | (high >= below)][:_MOST_COUNTS].tolist()
+        counts = outline.turns[((low < minimum) & ~rounding) | (high >= below)][:_MOST_COUNTS].tolist()
+        counts += _out_between(value, outline, minimum, below)
     with jax.ensure_compile_time_eval():
         rates = [at_count(name, value, jnp.asarray(each, jnp.int32)) for each in counts]
     for each, rate in zip(counts, rates, strict=True):
@@ -97,15 +100,36 @@ def require_start(
             raise ValueError(_at(name, each, float(rate), minimum, below))
 
 
-def _outline(schedule: Schedule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The counts where a schedule turns, and the bounds of its rates there."""
+def _out_between(schedule: Schedule, outline: Outline, minimum: float, below: float) -> list[int]:
+    """The first count between two turns at which a rate is seen outside, where finite bounds leave that open.
+
+    A sum of two curves may dip where neither turns: it is run at counts that are even between the turns, all at once.
+    """
+    starts, ends = outline.turns[:-1], outline.turns[1:]
+    starts, ends = starts[ends - starts > 1], ends[ends - starts > 1]
+    low, high = outline.at(starts + 1)
+    rounding = 2.0**-24 * np.maximum(abs(low), abs(high))  # that of float32: the terms may leave no more
+    is_open = np.isfinite(rounding) & ((low < minimum - rounding) | (high >= below + rounding))
+    pieces = np.flatnonzero(is_open)[:_MOST_COUNTS]
+    if not pieces.size:
+        return []
+    shares = np.arange(1, _BETWEEN + 1) / (_BETWEEN + 1)
+    counts = np.round(starts[pieces, None] + shares * (ends - starts)[pieces, None]).astype(np.int32)
+    with jax.ensure_compile_time_eval():
+        rates = np.asarray(schedule(jnp.asarray(counts)), np.float64)
+    slack = rounding[pieces, None]
+    return counts[(rates < minimum - slack) | (rates >= below + slack)][:1].tolist()
+
+
+def _outline(schedule: Schedule) -> tuple[Outline, np.ndarray, np.ndarray]:
+    """Where a schedule turns, and the bounds of its rates there."""
     try:
         outline = (jax.device_get(schedule) if _has(schedule, jax.Array) else schedule).outline()
         low, high = outline.at(outline.turns)
     except RecursionError:  # too deep to look at; where it is too deep to run, that is said there
         outline = UNKNOWN
         low, high = outline.at(outline.turns)
-    return outline.turns, low, high
+    return outline, low, high
 
 
 def _has(schedule: Schedule, kind: type) -> bool:

@@ -81,6 +81,15 @@ RUN = {
     "restarts": (jaxlr.cosine_restarts(0.1, 10, end_value=-0.05), 9, -0.05 + 0.15 * (1 + np.cos(0.9 * np.pi)) / 2),
     "repeat": (FALLS.repeat(40), 39, 0.1 - 0.2 * 39 / 50),
     "a dip": (constant(0.1) - jaxlr.triangular(0.0, 0.3, 10) * cosine(1.0, 100), 10, None),
+    "a dip where nothing turns": (cosine(1.0, 100) - linear(1.0, 0.0, 100), 52, (1 + np.cos(0.52 * np.pi)) / 2 - 0.48),
+    "the other way": (-cosine(0.1, 1000) + linear(0.1, 0.0, 1000), 16, 0.1 * (0.984 - (1 + np.cos(0.016 * np.pi)) / 2)),
+    "of two factors": (linear(1.0, -1.0, 100) * linear(1.0, -1.0, 60), 31, (1 - 0.62) * (1 - 31 / 30)),
+    "in a later piece": (
+        jaxlr.join([constant(0.1), cosine(1.0, 100) - linear(1.0, 0.0, 100)], [20]),
+        72,
+        (1 + np.cos(0.52 * np.pi)) / 2 - 0.48,
+    ),
+    "under a warm-up": (jaxlr.warmup(cosine(1.0, 100) - 1.1 * linear(1.0, 0.0, 100) + 0.1, 10), r"\d+", None),
 }
 
 
@@ -93,6 +102,12 @@ def test_what_the_corners_leave_open_is_run_at_init(name):
         optimizer.init(PARAMS)
 
 
+def test_a_share_that_rises_to_1_between_two_turns_is_refused():
+    optimizer = adam(0.1, b1=cosine(0.9, 100) + linear(0.0, 0.95, 100))
+    with pytest.raises(ValueError, match=r"b1 at count 19 must be .* and below 1, got"):
+        optimizer.init(PARAMS)
+
+
 # Not negative, however near: rounding, bounds, numbers that are traced.
 TAKEN = {
     "to zero": lambda: sgd(constant(0.3) - linear(0.0, 0.1, 10) * 3.0),
@@ -101,6 +116,14 @@ TAKEN = {
     "two minus signs": lambda: sgd(-1.0 * -cosine(0.1, 100)),
     "a negative decay behind the rate": lambda: jaxlr.add_weight_decay(-cosine(0.1, 10)),
     "momentum": lambda: sgd(0.1, momentum=jaxlr.one_cycle_momentum(100)),
+    "a difference of cosines": lambda: sgd(cosine(0.1, 100) - cosine(0.05, 100)),
+    "one that ends first": lambda: sgd(cosine(0.1, 100) - 0.5 * cosine(0.1, 90)),
+    "zero throughout": lambda: sgd(cosine(0.1, 100) - cosine(0.1, 100)),
+    "zero but for rounding": lambda: sgd(linear(0.1, 0.0, 1000) - 0.1 * linear(1.0, 0.0, 1000)),
+    "a square": lambda: sgd(linear(1.0, -1.0, 100) * linear(1.0, -1.0, 100)),
+    "two negative factors": lambda: sgd((cosine(0.1, 100) - 0.2) * (linear(0.1, 0.0, 100) - 0.2)),
+    "a sum of minus and plus": lambda: sgd(-linear(0.1, 0.0, 100) + linear(0.2, 0.0, 100)),
+    "above a line": lambda: sgd(cosine(1.0, 100) - linear(0.5, -0.5, 50)),
 }
 
 
