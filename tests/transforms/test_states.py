@@ -362,6 +362,45 @@ def test_a_parameter_may_join_where_nothing_is_corrected():
     np.testing.assert_allclose(steps["b"], -0.1 * PARAMS["b"], rtol=1e-6)
 
 
+ACCUMULATED = {
+    "accumulate": lambda: jaxlr.accumulate(jaxlr.sgd(0.1), 3),
+    "accumulate in groups": lambda: jaxlr.ParameterGroups(rates={"[wb]": 1.0}).wrap(
+        jaxlr.accumulate(jaxlr.sgd(0.1), 3)
+    ),
+    "in a part": lambda: optax.partition(
+        {"all": jaxlr.accumulate(jaxlr.sgd(0.1), 3)}, lambda p: dict.fromkeys(p, "all")
+    ),
+    "in an accumulation": lambda: jaxlr.accumulate(jaxlr.accumulate(optax.sgd(0.1), 3), 1),
+    "small states": lambda: jaxlr.small_states(jaxlr.accumulate(jaxlr.sgd(0.1), 3)),
+    "MultiSteps": lambda: optax.MultiSteps(optax.sgd(0.1), 3).gradient_transformation(),
+    "sums of MultiSteps": lambda: optax.MultiSteps(
+        jaxlr.sgd(0.1 / 3), 3, use_grad_mean=False
+    ).gradient_transformation(),
+}
+
+
+@pytest.mark.parametrize("grown", [False, True], ids=["new", "grown"])
+@pytest.mark.parametrize("make", ACCUMULATED.values(), ids=ACCUMULATED)
+def test_no_parameter_joins_in_the_middle_of_a_window(make, grown):
+    """A mean of three gradients of which it has seen two would be two thirds of theirs."""
+    optimizer, old = make(), {"w": jnp.ones(2), **({"b": jnp.ones(1)} if grown else {})}
+    new = {"w": jnp.ones(2), "b": jnp.ones(3)}
+    state = optimizer.init(old)
+    for micro_steps in range(1, 4):
+        _, state = optimizer.update(old, state, old)
+        saved = jaxlr.state_dict(state)
+        if micro_steps < 3:
+            with pytest.raises(ValueError, match="in the middle of a window") as error:
+                jaxlr.load_state_dict(optimizer.init(new), saved)
+            saved = eval(str(error.value).split("begin it anew: ")[1], {"saved": saved})
+        joined, _ = jaxlr.load_state_dict(optimizer.init(new), saved)
+        for k in (1.0, 2.0, 6.0):
+            steps, joined = optimizer.update({"w": jnp.ones(2), "b": jnp.full(3, k)}, joined, new)
+        np.testing.assert_allclose(
+            steps["b"], -0.1 * np.mean([1.0, 2.0, 6.0]), rtol=2e-2 if "small" in str(make) else 1e-6
+        )
+
+
 HOLDING = {
     "a warm-up": jaxlr.warmup(jaxlr.cosine(0.05, 90), 10),
     "epochs": jaxlr.per_epoch(jaxlr.cosine(0.05, 90), 12.5),

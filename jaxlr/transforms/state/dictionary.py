@@ -27,6 +27,8 @@ _TRAINED = "trained:"
 _CLOCKS = ("scale_by_learning_rate", "scale_by_schedule", "inject_hyperparams", "inject_stateful_hyperparams")
 # Optax' states in which a parameter may begin with what `init` gives it, whatever their integers say.
 _OPEN = ("MultiStepsState", "ScaleByLionState", "ScheduleFreeState")
+# The means of an accumulation, and what counts the gradients in them.
+_WINDOWS = {"mean": "micro_step", "acc_grads": "mini_step"}
 
 
 class _Entry(NamedTuple):
@@ -109,7 +111,7 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
       ValueError: `saved` is not from `state_dict`, or from a newer version of it; or nothing in it fits, as where it is
         of an Optax optimizer; or it has counts but not that of a schedule, which would begin at 0 beside them; or it
         has no moments for a parameter whose link, such as Adam, has made updates: under its count, moments of 0 make
-        steps of up to 3 times the rate.
+        steps of up to 3 times the rate; or no mean for one in the middle of an accumulation's window.
 
     Example:
       >>> import jax.numpy as jnp, optax
@@ -144,6 +146,7 @@ def load_state_dict(x: Any, saved: Mapping[str, Any]) -> tuple[Any, LoadReport]:
         )
     _require_clocks(entries, fits, saved)
     _require_no_latecomer(entries, fits, saved)
+    _require_whole_windows(entries, fits, saved)
     with jax.transfer_guard_host_to_device("allow"):
         leaves = [_like(leaf, saved[name]) if fits[name] else leaf for name, leaf, *_ in entries]
     report = LoadReport(
@@ -193,6 +196,20 @@ def _require_no_latecomer(entries: list[_Entry], fits: Mapping[str, bool], saved
                 "parameter would be too long, of Adam by up to sqrt(1 / (1 - b2)) times: give it a link of its own "
                 f"with optax.partition, or leave out of saved what begins with {link!r}, so that all its moments begin "
                 "anew"
+            )
+
+
+def _require_whole_windows(entries: list[_Entry], fits: Mapping[str, bool], saved: Mapping[str, Any]) -> None:
+    """Raises where the mean of a parameter would count micro-steps that it has not seen."""
+    late = {entry.link: entry for entry in reversed(entries) if not fits[entry.name] and entry.field in _WINDOWS}
+    for link, entry in late.items():
+        place = f"{link}/{_WINDOWS[entry.field]}"
+        if fits.get(place) and int(saved[place]):
+            raise ValueError(
+                f"saved has no {entry.name} that fits, and {place} is {int(saved[place])}: in the middle of a window, "
+                "whose mean would take what that parameter has not seen for 0. Save at the end of one (accumulate ends "
+                "it by update(..., flush=True)), or begin it anew: {name: each for name, each in saved.items() if not "
+                f"name.startswith({link + '/' + entry.field!r})}} | {{{place!r}: 0}}"
             )
 
 
