@@ -39,8 +39,9 @@ def retime(
         horizons in `jaxlr.schedules` (`flat_cosine`, `tanh`, `k_decay`, `rex`), `exponential` (these by keep="rate"
         only), or anything made of such a one: `warmup`, `join` (the phase it is in, or one to come), `per_epoch`,
         `at_speed`, `clip`, `shift`, a product, a sum; its counts are those of the whole. A warm-up takes other
-        `warmup_steps` until it ends (and gets an `init_value`), a `cooldown` other `steps` until it begins,
-        `multi_step`, `piecewise_constant` and `join` other counts for changes to come.
+        `warmup_steps` until it ends (and gets an `init_value`), a `cooldown` other `steps` until it begins
+        (another `at` by `replace`, which changes no rate before it), `multi_step`, `piecewise_constant` and `join`
+        other counts for changes to come.
       at: the updates applied so far; an integer, at least 0.
       keep: "rate" or "phase".
       **numbers: the new numbers, by the names of the family's arguments.
@@ -106,7 +107,8 @@ def _in_turn(schedule: Schedule) -> bool:
 def retime_as(schedule: Schedule, at: typing.Length, before: Schedule, after: Schedule) -> Schedule:
     """The schedule with what is asked for now and was not before, each difference by the rule of `retime`.
 
-    Besides, any curve goes on from a constant, and further schedules may follow, as in `join([schedule, next], [at])`.
+    Besides, any curve goes on from a constant; the schedule may stand in what leaves its rate as it is here, such as a
+    warm-up that is over and a `cooldown` to come; and further ones may follow, as in `join([schedule, next], [at])`.
 
     Args:
       schedule: that of the run so far: `before`, maybe retimed.
@@ -143,8 +145,13 @@ def _followed(schedule: Schedule, before: Schedule, after: Schedule, here: Posit
     if adds_phases(before, after):
         return _continued(schedule, before, after, here)
     inner = [each.children() for each in (schedule, before, after)]
+    if before.name != after.name and len(inner[2]) == 1:
+        return _wrapped(schedule, before, after, here)
     if before.name != after.name or len(inner[1]) != len(inner[2]):
-        raise ValueError(f"schedule must stay {_shape(before)}, only its numbers may change; got {after!r}")
+        raise ValueError(
+            f"schedule must stay {_shape(before)}, only its numbers may change; got {after!r}; "
+            f"{_behind(before, after, here)}"
+        )
     if any(old.to_dict() != new.to_dict() for old, new in zip(*inner[1:], strict=True)):
         there = places(schedule, here)
         schedule = with_children(schedule, [_followed(*each) for each in zip(*inner, there, strict=True)])
@@ -152,6 +159,21 @@ def _followed(schedule: Schedule, before: Schedule, after: Schedule, here: Posit
     for name in numbers:
         _check_may_change(before, after, name)
     return renumbered(schedule, here, "rate", numbers) if numbers else schedule
+
+
+def _wrapped(schedule: Schedule, before: Schedule, after: Schedule, here: Position) -> Schedule:
+    """The schedule within another that leaves its rate as it is here: a warm-up that is over, a cooldown to come."""
+    new = with_children(after, [_followed(schedule, before, after.children()[0], places(after, here)[0])])
+    old_rate, new_rate = (float(each.at(here).nearest()) for each in (schedule, new))
+    if abs(new_rate - old_rate) > 2.0**-20 * abs(old_rate):
+        raise ValueError(
+            f"the rate would jump from {old_rate:g} to {new_rate:g} under {after!r}; {_behind(before, after, here)}"
+        )
+    return new
+
+
+def _behind(before: Schedule, after: Schedule, here: Position) -> str:
+    return f"behind the old one it begins at its own count 0: join([{before!r}, {after!r}], [{int(here.whole)}])"
 
 
 def _continued(schedule: Schedule, before: Schedule, after: Schedule, here: Position) -> Schedule:

@@ -551,6 +551,18 @@ CHANGED = {
     "from a constant": ("warmup(constant(0.1), 5)", "warmup(cosine(0.3, 150, end_value=0.01), 5)", 50, None,
                         lambda n: 0.01 + 0.09 * (1 + math.cos(math.pi * min((n - 5) / 150, 1)))
                         / (1 + math.cos(math.pi * 45 / 150))),
+    "to a warm-up that is over": ("constant(0.1)", "warmup(cosine(0.3, 150, end_value=0.01), 5)", 50, None,
+                                  lambda n: 0.01 + 0.09 * (1 + math.cos(math.pi * min((n - 5) / 150, 1)))
+                                  / (1 + math.cos(math.pi * 45 / 150))),
+    "to a cooldown": ("constant(0.1)", "cooldown(constant(0.1), 60, 20)", 50, None,
+                      lambda n: 0.1 * min(1, max(0, 1 - (n - 60) / 20))),
+    "to a cooldown of a curve": (
+        "cosine(0.1, 100)", "cooldown(cosine(0.1, 200), 60, 20)", 50, None,
+        lambda n: cosine_on(min(n, 60), 50, 100, 200) * min(1, max(0, 1 - (n - 60) / 20))),
+    "to epochs": ("constant(0.1)", "per_epoch(cosine(0.1, 20), 10)", 50, None,
+                  lambda n: 0.1 * cosine(n // 10 * 10, 0.1, 200) / cosine(50, 0.1, 200)),
+    "to a clip": ("cosine(0.1, 100)", "cosine(0.1, 200).clip(min=0.01)", 50, None,
+                  lambda n: max(0.01, cosine_on(n, 50, 100, 200))),
     "another behind": ("one_cycle(0.1, 50)", "join([one_cycle(0.1, 50), cosine(0.05, 100)], [50])", 50, None,
                        lambda n: cosine(n - 50, 0.05, 100)),
 }  # fmt: skip
@@ -596,6 +608,26 @@ def test_a_number_that_must_stay_is_named(old, new, said):
         changed_schedule(parse(old), parse(old), parse(new), 14)
     assert said in str(caught.value)
     assert str(caught.value).endswith("; a run from these weights with another schedule is --from")
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        "warmup(cosine(0.1, 90), 30)",
+        "0.5 * cosine(0.1, 90)",
+        "cooldown(cosine(0.1, 90), 10, 90)",
+        "multi_step(0.1, [30], 0.5)",
+        "cosine(0.1, 90).clip(max=0.05)",
+    ],
+)
+def test_what_would_jump_goes_behind_as_the_error_says(new):
+    old = "constant(0.1)"
+    with pytest.raises(ValueError, match="resume: schedule cannot become") as caught:
+        changed_schedule(parse(old), parse(old), parse(new), 14)
+    behind = re.search(r"its own count 0: (join\(.*\], \[14\]\));", str(caught.value)).group(1)
+    changed = changed_schedule(parse(old), parse(old), parse(behind), 14)
+    counts = np.arange(14, 120)
+    np.testing.assert_array_equal(changed(counts), parse(new)(counts - 14))
 
 
 def test_a_long_schedule_is_named_in_part():
