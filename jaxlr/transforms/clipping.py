@@ -9,11 +9,13 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Number
 from jaxlr.transforms.trees import absolute_square, gradients_of, map_wide, root
 
 
-def clip_by_global_norm(max_norm: Number) -> optax.GradientTransformation:
+@described
+def clip_by_global_norm(max_norm: Number) -> optax.GradientTransformationExtraArgs:
     """Shrinks all updates together so that their common norm is at most `max_norm`.
 
     u -> u min(1, max_norm / norm), norm = sqrt(sum of |u|^2 over all updates)

@@ -91,8 +91,8 @@ def require_start(
         outline, low, high = _outline(value)
         largest = max(map(abs, filter(math.isfinite, [*low, *high])), default=0.0)
         rounding = high - low <= _ROUNDING * largest  # what is left of 0 is 0
-        counts = outline.turns[((low < minimum) & ~rounding) | (high >= below)][:_MOST_COUNTS].tolist()
-        counts += _out_between(value, outline, minimum, below)
+        at_turns = outline.turns[((low < minimum) & ~rounding) | (high >= below)][:_MOST_COUNTS].tolist()
+        counts = [*at_turns, *_out_between(value, outline, minimum, below)]
     with jax.ensure_compile_time_eval():
         rates = [at_count(name, value, jnp.asarray(each, jnp.int32)) for each in counts]
     for each, rate in zip(counts, rates, strict=True):

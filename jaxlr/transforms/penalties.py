@@ -15,6 +15,7 @@ from jax.core import Tracer
 from jaxlr.transforms import coupling as couplings
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.coupling import Coupling
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.groups import masks
 from jaxlr.transforms.groups.context import Decay, decays_here, note_decaying, own_decays
 from jaxlr.transforms.groups.masks import Mask
@@ -36,6 +37,7 @@ class AddWeightDecayState(NamedTuple):
     weight_decay: Record | dict[str, Record]  # by the name of the group inside `ParameterGroups(weight_decays=...)`
 
 
+@described
 def add_weight_decay(
     weight_decay: NumberOrSchedule,
     *,
@@ -245,6 +247,7 @@ def _require_same_groups(groups: Any, record: Any) -> None:
         )
 
 
+@described
 def add_l1_penalty(weight: Number, *, mask: Mask = None) -> optax.GradientTransformationExtraArgs:
     """Adds the gradient of an L1 penalty to the updates.
 

@@ -1,7 +1,11 @@
 """What optimizers and their states print: short, telling, and without touching what cannot be read."""
 
+import inspect
+import pickle
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
@@ -40,6 +44,24 @@ def test_an_optimizer_prints_as_the_call_that_made_it(said):
 def test_an_optimizer_that_is_made_of_its_functions_prints_them():
     made = jaxlr.adam(0.1)._replace(init=jaxlr.sgd(0.1).init)
     assert repr(made).startswith("Described(init=<function")
+
+
+GIVEN = {"learning_rate": jaxlr.cosine(0.1, 100), "weight_decay": 0.1, "weight": 0.1, "max_norm": 1.0}
+LINKS = [name for name in jaxlr.transforms.__all__ if name.startswith(("scale_by_", "add_", "clip_", "orthog"))]
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_link_is_the_call_that_made_it(name):
+    make = getattr(jaxlr.transforms, name)
+    signature = inspect.signature(make).parameters
+    given = {each: GIVEN[each] for each in signature if signature[each].default is inspect.Parameter.empty}
+    one = make(**given)
+    words = ", ".join(f"{each}={value!r}" for each, value in given.items())
+    other = pickle.loads(pickle.dumps(one))
+    assert (repr(one), repr(other)) == (f"{name}({words})", repr(one))
+    params = {"kernel": PARAMS["kernel"]}
+    (steps, _), (expected, _) = (each.update(params, each.init(params), params) for each in (other, one))
+    jax.tree.map(np.testing.assert_array_equal, steps, expected)
 
 
 def test_a_state_prints_numbers_and_shapes():

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Number
 from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.trees import (
@@ -28,6 +29,7 @@ class ScaleByAdagradState(NamedTuple):
     total: optax.Updates  # float32 (wider where the parameters are), shaped like the parameters: sum of the squares
 
 
+@described
 def scale_by_adagrad(
     *, eps: Number = 1e-10, initial_total: Number = 0.0, rate_decay: Number = 0.0
 ) -> optax.GradientTransformationExtraArgs:

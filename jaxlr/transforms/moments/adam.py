@@ -11,6 +11,7 @@ import optax
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.debiasing import one_minus_power
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.records import Record
@@ -49,6 +50,7 @@ class ScaleByAdamWithB2State(NamedTuple):
     gathered: jax.Array  # float32, (): 1 less the product of every b2 so far, the weight that nu has gathered
 
 
+@described
 def scale_by_adam(
     b1: NumberOrSchedule = 0.9,
     b2: NumberOrSchedule = 0.999,

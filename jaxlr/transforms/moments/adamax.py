@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.records import Record
@@ -26,6 +27,7 @@ class ScaleByAdamaxState(NamedTuple):
     largest: optax.Updates  # likewise: fading maximum of the updates' absolute values
 
 
+@described
 def scale_by_adamax(
     b1: NumberOrSchedule = 0.9,
     b2: Number = 0.999,

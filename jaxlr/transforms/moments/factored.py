@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Number
 from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.trees import absolute_square, moments_like, widen
@@ -26,6 +27,7 @@ class ScaleByFactoredRmsState(NamedTuple):
     columns: optax.Updates  # likewise, (..., 1, columns), or () for a vector: mean squares
 
 
+@described
 def scale_by_factored_rms(
     decay_exponent: Number = -0.8, *, eps: Number | None = 1e-30, eps_mode: Literal["added", "least"] = "added"
 ) -> optax.GradientTransformationExtraArgs:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.records import Record
@@ -25,6 +26,7 @@ class ScaleByMomentumState(NamedTuple):
     buffer: optax.Updates  # float32 (wider where the parameters are) or accumulator_dtype, shaped like the parameters
 
 
+@described
 def scale_by_momentum(
     decay: NumberOrSchedule = 0.9,
     *,

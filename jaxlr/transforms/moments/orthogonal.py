@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.groups import paths
 from jaxlr.transforms.hyperparameters import Number
 from jaxlr.transforms.trees import widen
@@ -17,6 +18,7 @@ from jaxlr.transforms.trees import widen
 Coefficients = tuple[Number, Number, Number]
 
 
+@described
 def orthogonalize(
     coefficients: Coefficients = (3.4445, -4.775, 2.0315),
     *,

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.records import Record
@@ -34,6 +35,7 @@ class ScaleByRadamState(NamedTuple):
     nu: optax.Updates  # likewise, real: mean of the squares
 
 
+@described
 def scale_by_radam(
     b1: NumberOrSchedule = 0.9, b2: Number = 0.999, *, eps: Number = 1e-8
 ) -> optax.GradientTransformationExtraArgs:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.records import Record
@@ -31,6 +32,7 @@ class ScaleByRmspropState(NamedTuple):
     mu: optax.Updates  # likewise: mean of the updates; () unless centered
 
 
+@described
 def scale_by_rmsprop(
     decay: NumberOrSchedule = 0.99,
     *,

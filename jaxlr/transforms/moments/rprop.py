@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms import hyperparameters
+from jaxlr.transforms.describing import described
 from jaxlr.transforms.hyperparameters import Number
 from jaxlr.transforms.link import Step, link, link_state
 from jaxlr.transforms.trees import moments_like, widen
@@ -24,6 +25,7 @@ class ScaleByRpropState(NamedTuple):
     size: optax.Updates  # likewise: step sizes
 
 
+@described
 def scale_by_rprop(
     init_size: Number = 1e-2,
     *,

@@ -11,7 +11,7 @@ import optax
 
 from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.describing import telling
+from jaxlr.transforms.describing import described, telling
 from jaxlr.transforms.groups.context import Group, current_rates
 from jaxlr.transforms.hyperparameters import Held, NumberOrSchedule, number_or_schedule, require_outline, require_start
 from jaxlr.transforms.rate import controller
@@ -48,6 +48,7 @@ class GroupedRatesState(NamedTuple):
     groups: dict[str, ScaleByLearningRateState]  # by the name of the group
 
 
+@described
 def scale_by_learning_rate(
     learning_rate: NumberOrSchedule | Controller | Held,
 ) -> optax.GradientTransformationExtraArgs:
