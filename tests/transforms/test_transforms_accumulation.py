@@ -164,3 +164,26 @@ def test_a_window_that_weighs_nothing_makes_no_update(weights, wrap):
         np.testing.assert_allclose(updates, [-(0.5 * 1.1 + mean + 0.1)], rtol=1e-6)
         assert int(jaxlr.update_count(state)) == 2
     assert int(state.micro_step) == 0
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_takes_no_wider_gradient_is_refused_in_words(compiled, times):
+    params = jnp.ones((3, 2), jnp.bfloat16)
+
+    def updated(optimizer):
+        for _ in range(times):
+            optimizer = accumulate(optax.masked(optimizer, True), 1)
+        update = jax.jit(optimizer.update) if compiled else optimizer.update
+        return update(params, optimizer.init(params), params)[0]
+
+    with pytest.raises(TypeError, match=r"accumulate\(jaxlr.with_master_weights\(optimizer\), every\)"):
+        updated(optax.novograd(0.1))
+    assert np.all(np.asarray(updated(with_master_weights(optax.novograd(0.1)))) < 0.0)
+
+
+def test_other_errors_of_the_optimizer_are_its_own():
+    optimizer = accumulate(optax.polyak_sgd(0.1), 2)
+    params = jnp.ones(2, jnp.bfloat16)
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'value'"):
+        optimizer.update(params, optimizer.init(params), params)

@@ -64,7 +64,8 @@ def accumulate(
 
     Raises:
       TypeError, ValueError: `every` is not a whole number of at least 1, or `dtype` is not a floating-point dtype; in
-        an update, a known `weight` is negative, not finite or no number.
+        an update, a known `weight` is negative, not finite or no number, or the optimizer takes no gradient wider than
+        the parameters.
 
     Example:
       >>> import jax.numpy as jnp
@@ -115,7 +116,16 @@ def accumulate(
         params = like_updates(params, updates)
         dtypes = _own_dtypes(inner, updates, state.inner_state, params, extra)
         with micro_step(due) as now:
-            steps, inner_state = inner.update(window.mean, state.inner_state, params, **extra)
+            try:
+                steps, inner_state = inner.update(window.mean, state.inner_state, params, **extra)
+            except TypeError as error:
+                if is_wide(updates):
+                    raise
+                # Of gradients as narrow as these it has just given its dtypes.
+                raise TypeError(
+                    "the optimizer takes gradients of the parameters' dtype alone, and accumulate shows it their mean, "
+                    "in float32: give accumulate(jaxlr.with_master_weights(optimizer), every), which widens both"
+                ) from error
             inner_state = now.settle(inner_state, state.inner_state)
         steps = jax.tree.map(lambda step: jnp.where(due, step, jnp.zeros_like(step)), steps)
         emptied = window._replace(
