@@ -118,6 +118,13 @@ FOUND = {
         Call("polynomial", {"init_value": 6.237, "end_value": -6.21258, "power": 2.5, "transition_steps": 99}),
         [23, 24, 25],
     ),
+    "a product of lines through zero": (
+        Call("product", {
+            "left": Call("linear", {"init_value": 1.0, "end_value": -1.0, "transition_steps": 100}),
+            "right": Call("linear", {"init_value": 0.3, "end_value": -0.3, "transition_steps": 100}),
+        }),
+        [48, 49, 50, 51, 52, 75],
+    ),
 }  # fmt: skip
 SLOW = ("thousands of slowly growing cycles", "the last update of a cycle in epochs")
 

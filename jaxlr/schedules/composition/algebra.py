@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from jaxlr.numerics import elementary
-from jaxlr.numerics.wide import Wide, constant, frexp, less, saturating_product, saturating_sum, where
+from jaxlr.numerics.wide import Wide, constant, frexp, less, saturating_product, saturating_sum, two_sum, where
 from jaxlr.numerics.wide import alike as same_shape
 from jaxlr.schedules import leaves, outline
 from jaxlr.schedules.composition.groups import alike
@@ -58,7 +58,10 @@ def product(left: Scalar | Schedule, right: Scalar | Schedule) -> Schedule:
 
 
 def _product(position: Position, left: Any, right: Any) -> Wide:
-    return saturating_product(_at(left, position), _at(right, position))
+    factors = [_at(each, position) for each in (left, right)]
+    if isinstance(left, Schedule) and isinstance(right, Schedule):  # of a line near 0 the low part may be no small one
+        factors = [Wide(*two_sum(each.high, each.low)) for each in factors]
+    return saturating_product(*factors)
 
 
 @family(infix="+", end=_last_end, inner=_here, outline=lambda a: outline.combined(a.left, a.right, outline.total))
