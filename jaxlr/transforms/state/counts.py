@@ -51,7 +51,7 @@ def update_count(x: Any) -> jax.Array:
         raise ValueError("no updates are counted in this optimizer state: end the chain with scale_by_learning_rate")
     first = next(iter(counts.values()))
     known = {} if any(isinstance(count, Tracer) for count in counts.values()) else jax.device_get(counts)
-    listed = ", ".join(f"{name}: {known[name]}" for name in known)
+    listed = ", ".join(f"{name}: {known[name]}" for name in counts if known)
     if len({int(count) for count in known.values()}) > 1:
         raise ValueError(f"the counts of this state differ: {listed}; set_update_count sets them together")
     if left_out := [name for name, number in _left_out_of(x, first).items() if known and int(number) > 0]:
