@@ -328,6 +328,8 @@ def test_changes_to_come_are_moved_and_those_behind_stay():
     assert [float(joined(n)) for n in (39, 40)] == [1.0, np.float32(0.1)]
     epochs = jaxlr.retime(jaxlr.per_epoch(jaxlr.multi_step(1.0, [3, 6], 0.5), 10), 40, milestones=[3, 8])
     assert [float(epochs(n)) for n in (30, 79, 80)] == [0.5, 0.5, 0.25]
+    later = jaxlr.cooldown(jaxlr.constant(1.0), 50, 4).replace(at=60)  # whose `at` is no number of retime's
+    assert [float(later(n)) for n in (40, 50, 60, 61, 64)] == [1.0, 1.0, 1.0, 0.75, 0.0]
 
 
 COOLED = jaxlr.cooldown(jaxlr.warmup(jaxlr.cosine(0.1, 900), 100), 500, 10)
