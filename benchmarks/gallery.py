@@ -1,7 +1,8 @@
 """A small curve of every schedule, one picture: `python benchmarks/gallery.py --out schedules.png`."""
 
 import argparse
-import sys
+import ast
+import doctest
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 from jaxlr import plotting
 from jaxlr.schedules import FAMILIES, parse
 
-# One call of every family, drawn over 400 updates; `custom` and `cyclic` take a function, so they have no text.
+STEPS = 400
+# Calls that are drawn over 400 updates, in the order of the picture. A family without one here is drawn as its
+# docstring calls it; `custom` and `cyclic` take a function, so they have no text.
 CALLS = (
     "constant(1.0)",
     "linear(1.0, 0.0, 400)",
@@ -52,26 +55,46 @@ CALLS = (
 COLUMNS = 5
 
 
+def examples():
+    """The calls of the families that `CALLS` lacks."""
+    shown = {text.split("(")[0] for text in CALLS} | {"custom", "cyclic"}
+    return [example(name) for name in sorted(FAMILIES.keys() - shown)]
+
+
+def example(name):
+    """The first call of a family in its docstring."""
+    for each in doctest.DocTestParser().get_examples(FAMILIES[name].__doc__ or ""):
+        for node in ast.walk(ast.parse(each.source)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == name:
+                return ast.unparse(node).removeprefix("jaxlr.")
+    raise ValueError(f"no curve of {name}: its docstring needs an example that calls it")
+
+
+def places(text, schedule):
+    """The counts at which a call is drawn."""
+    counts = np.arange(STEPS)
+    if text in examples():
+        return counts * schedule.span() // (STEPS - 1)
+    # A recorded table has few rates: each is shown for a while.
+    return counts // 80 if text.startswith("table") else counts
+
+
 def draw():
     """The picture."""
-    shown = {text.split("(")[0] for text in CALLS}
-    if missing := FAMILIES.keys() - shown - {"custom", "cyclic"}:
-        sys.exit(f"CALLS lacks {', '.join(sorted(missing))}")
-    counts = np.arange(400)
+    texts = [*CALLS, *examples()]
     with plotting.style():
         from matplotlib.figure import Figure
 
-        rows = -(-len(CALLS) // COLUMNS)
+        rows = -(-len(texts) // COLUMNS)
         figure = Figure(figsize=(10.5, 1.42 * rows), layout="constrained")
         panels = figure.subplots(rows, COLUMNS).flat
-        for axes, text in zip(panels, CALLS, strict=False):
-            # A recorded table has few rates: each is shown for a while.
-            at = counts // 80 if text.startswith("table") else counts
-            axes.plot(counts, parse(text)(at), color=plotting.COLOURS[0], linewidth=1.6)
+        for axes, text in zip(panels, texts, strict=False):
+            schedule = parse(text)
+            axes.plot(np.arange(STEPS), schedule(places(text, schedule)), color=plotting.COLOURS[0], linewidth=1.6)
             axes.set_title(_name(text), fontsize=9.5)
             axes.set(xticks=[], yticks=[], ylim=(0, None))
             axes.margins(x=0.02)
-        for axes in figure.axes[len(CALLS) :]:
+        for axes in figure.axes[len(texts) :]:
             axes.remove()
     return figure
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +13,21 @@ ROOT = Path(__file__).parents[3]
 STEPS = 400
 
 
-def by_family() -> dict[str, str]:
-    """Family -> the call that the gallery of the README draws it with."""
+@cache
+def gallery() -> Any:
+    """The gallery of the README as a module."""
     spec = importlib.util.spec_from_file_location("gallery", ROOT / "benchmarks/gallery.py")
     assert spec is not None
     assert spec.loader is not None
-    gallery = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(gallery)
-    calls = {text.split("(")[0]: text for text in reversed(gallery.CALLS) if not (" * " in text or ".repeat(" in text)}
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def by_family() -> dict[str, str]:
+    """Family -> the call that the gallery draws it with."""
+    texts = [*gallery().CALLS, *gallery().examples()]
+    calls = {text.split("(")[0]: text for text in reversed(texts) if not (" * " in text or ".repeat(" in text)}
     return calls | {
         "custom": "custom(lambda n, top: top * jnp.exp(-n / 100), top=1.0)",
         "cyclic": "cyclic(0.1, 1.0, 50, lambda cycle: 1 / cycle)",
@@ -29,10 +38,7 @@ def by_family() -> dict[str, str]:
 def rates(text: str) -> tuple[np.ndarray, np.ndarray]:
     """Counts and rates of a call."""
     import jax.numpy as jnp
-    from jaxlr import schedules
+    from jaxlr.schedules import FAMILIES
 
-    counts = np.arange(STEPS)
-    names = {name: getattr(schedules, name) for name in schedules.__all__}
-    schedule = eval(text, {"jnp": jnp, **names})  # our own table
-    at = counts // 80 if text.startswith("table") else counts
-    return counts, np.asarray(schedule(at), np.float64)
+    schedule = eval(text, {"jnp": jnp, **FAMILIES})  # our own table
+    return np.arange(STEPS), np.asarray(schedule(gallery().places(text, schedule)), np.float64)
