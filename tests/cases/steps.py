@@ -83,4 +83,5 @@ row(
     table_draw,
     examples={"table": of(2, 3, 4, values=[0.1, 0.5, 0.03])},
     others={"values": [0.1, 0.2]},
+    not_retimed="it has no curve",
 )

@@ -83,6 +83,10 @@ def test_every_public_schedule_has_a_row():
     assert set(FAMILIES) - set(ONE_EACH) == {"slanted_triangular"}  # one_cycle with other numbers
 
 
+def test_every_public_schedule_is_a_name_of_its_room():
+    assert FAMILIES.keys() - set(jaxlr.schedules.__all__) == set()
+
+
 def test_the_exact_values_owe_nothing_to_jaxlr():
     rows = Path(cases.__file__).parent.glob("[!_]*.py")
     for path in (*rows, Path(reference.__file__)):

@@ -9,6 +9,8 @@ import jax
 import numpy as np
 import pytest
 from cases import CASES, examples_of, problems
+from draws import LAST
+from jaxlr_docs import calls
 
 import jaxlr
 from jaxlr.numerics.wide import from_integer
@@ -18,7 +20,11 @@ from jaxlr.training.runs.records.summary import horizon_note
 
 
 def squared(init_value, steps, *, end_value=0.0):
-    """Falls with the square of what is left."""
+    """Falls with the square of what is left.
+
+    >>> float(squared(1.0, 10)(5))
+    0.25
+    """
     return Schedule(
         _squared,
         init_value=leaves.number("init_value", init_value),
@@ -73,6 +79,17 @@ def test_a_family_is_drawn_and_listed_by_the_command_line(added, tmp_path, capsy
     assert "squared(init_value, steps, *, end_value=0.0)" in capsys.readouterr().out
 
 
+def test_every_family_has_its_curve_in_the_gallery_and_the_reference(added):
+    curves = calls.by_family()
+    assert FAMILIES.keys() <= curves.keys()
+    assert curves["squared"] == "squared(1.0, 10)"
+    rates = calls.rates(curves["squared"])[1]
+    assert (rates[0], rates[200], rates[-1]) == (1.0, 0.25, 0.0)
+    assert len(set(calls.rates(curves["rex"])[1])) == calls.STEPS
+    panels = [axes.get_title("left") for axes in calls.gallery().draw().axes]
+    assert FAMILIES.keys() - {"custom", "cyclic"} <= {*panels}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -116,6 +133,12 @@ def test_a_family_is_drawn_and_listed_by_the_command_line(added, tmp_path, capsy
         ("cosine_restarts(0.1, 3, t_mul=0.3333333333333333)", 4),
         ("with_restarts(cosine(0.1, 10), 10, t_mul=0.5)", 19),
         ("with_restarts(cosine(0.1, 10), 10, t_mul=0.5, limit=2)", 15),
+        ("with_restarts(cosine(0.1, 10), 10, limit=3)", 30),
+        ("with_restarts(cosine(0.1, 10), 10, t_mul=2, limit=3)", 70),
+        ("with_restarts(cosine(0.1, 10), 10, t_mul=1.1, limit=3)", 34),  # 33.1
+        ("with_restarts(cosine(0.1, 10), 10, t_mul=1e30, limit=1)", 10),
+        ("with_restarts(cosine(0.1, 10), 10, t_mul=1e30, limit=1000)", None),
+        ("with_restarts(cosine(0.1, 10), 10, limit=1_000_000_000)", None),
     ],
 )
 def test_the_end_of_a_schedule(text, expected):
@@ -183,6 +206,7 @@ def test_the_place_in_a_cycle(text, count, expected):
         ("noam(512, 100)", 400),
         ("inverse_sqrt(0.1, timescale=500)", 2000),
         ("with_restarts(linear(0.1, 0.0, 50), 100, t_mul=2)", 700),
+        ("with_restarts(linear(0.1, 0.0, 50), 100, limit=5)", 500),
         ("at_speed(cosine(0.1, 300), 2.0)", 150),
         ("warmup(cosine(0.1, 300), 20)", 320),
         ("join([constant(0.1), cosine(0.1, 300)], [100])", 400),
@@ -296,6 +320,21 @@ def test_from_its_end_on_the_rate_holds_and_shortly_before_it_did_not(schedule):
 def test_every_family_with_a_last_rate_has_an_end():
     known = {schedule.name for schedule in ENDING.values()}
     assert known >= {name for name, record in RECORDS.items() if record.borders is not None}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_family_says_where_its_exact_value_comes_to_rest_and_that_it_rises_again(name):
+    for example in examples_of(CASES[name]).values():
+        schedule, exact = example.schedule, example.exact
+        if schedule.end() is not None or schedule.cycle(10**9) is not None or name == "time_based":  # slow, and falls
+            continue
+        last = {exact(count) for count in (10**8 + 7, 10**9 + 3, LAST - 1, LAST)}
+        # What was there before the last change of a piecewise one may still be the whole of it.
+        known = schedule.family.steady or schedule.family.milestones or abs(min(last)) < 1e-45
+        assert len(last) > 1 or known, "end="
+        way = np.sign(np.diff([exact(count) for count in range(10_000, 10_100)]).astype(float))
+        # Half a wave of a cosine that rises again is how it is used: nobody trains for two.
+        assert len(set(way) - {0.0}) < 2 or name in ("custom", "cosine"), "cycle="
 
 
 @pytest.mark.parametrize("schedule", CYCLING.values(), ids=CYCLING)

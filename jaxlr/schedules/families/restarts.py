@@ -28,32 +28,38 @@ _ENDED = 2.0**-100  # a growth after which the second cycle is less than one upd
 _NEARLY = 2.0**-40  # so much of an update may lack of a last cycle, which decimals mean to be one: 10 * 0.1
 
 
-def _three_cycles(first: int, t_mul: float) -> int:
-    return math.ceil(first * (1 + t_mul + t_mul**2)) if t_mul >= 1 else _end(first, t_mul)
+def _three_cycles(first: int, t_mul: float, limit: int | None = None) -> int:
+    """As many, or all cycles."""
+    return _end(first, t_mul, limit) or math.ceil(first * (1 + t_mul + t_mul**2))
 
 
-def _end(first: int, t_mul: float, limit: int | None = None) -> int:
-    """The first count behind all cycles of at least one update, for `t_mul < 1`."""
-    cycles = 1 + math.floor((math.log(first) + _NEARLY) / -math.log(t_mul))
+def _end(first: int, t_mul: float, limit: int | None = None) -> int | None:
+    """The first count behind all cycles: `limit` of them, and those of at least one update where they get shorter."""
+    growth = math.log1p(t_mul - 1)
+    cycles = math.inf if t_mul >= 1 else 1 + math.floor((math.log(first) + _NEARLY) / -growth)
     cycles = cycles if limit is None else min(cycles, limit)
-    end = first * -math.expm1(cycles * math.log(t_mul)) / (1 - t_mul)
-    return math.ceil(end * (1 - 2.0**-44))
+    if cycles * growth > 700:  # behind every count, and beyond floats
+        return None
+    end = first * (cycles if t_mul == 1 else math.expm1(cycles * growth) / (t_mul - 1))
+    return None if end >= 2.0**31 else math.ceil(end * (1 - 2.0**-44))
 
 
 def _place(first: int, t_mul: float, count: int, limit: int | None = None) -> Cycle | None:
-    if t_mul < 1 and count >= _end(first, t_mul, limit):
+    end = _end(first, t_mul, limit)
+    if end is not None and count >= end:
         return None
     rest, length, cycle = float(count), float(first), 0
     if t_mul == 1:  # there may be 2 ** 31 of them
         cycle, rest = divmod(count, first)
     while rest >= length - count * 2.0**-44:
         rest, length, cycle = max(rest - length, 0.0), length * t_mul, cycle + 1
-    return None if limit is not None and cycle >= limit else Cycle(int(rest), round(length))
+    return Cycle(int(rest), round(length))
 
 
 def _then_its_end(a: SimpleNamespace, first: int, cycles: Outline, limit: int | None = None) -> Outline:
-    """The cycles, and the end value where they get shorter and end."""
-    return one_by_one([(0, cycles), *([(_end(first, a.t_mul, limit), steady(a.end_value))] if a.t_mul < 1 else [])])
+    """The cycles, and the end value where they end."""
+    end = _end(first, a.t_mul, limit)
+    return one_by_one([(0, cycles)] if end is None else [(0, cycles), (end, steady(a.end_value))])
 
 
 def _peaks(a: SimpleNamespace) -> Outline:
@@ -73,7 +79,7 @@ def _growth(name: str, value: Any) -> Any:
 
 
 @family(
-    end=lambda a: _end(a.first_decay_steps, a.t_mul) if a.t_mul < 1 else None,
+    end=lambda a: _end(a.first_decay_steps, a.t_mul),
     span=lambda a: _three_cycles(a.first_decay_steps, a.t_mul),
     cycle=lambda a, n: _place(a.first_decay_steps, a.t_mul, n),
     outline=_peaks,
@@ -140,8 +146,8 @@ def _cosine_restarts(
 
 
 @family(
-    end=lambda a: _end(a.period, a.t_mul, a.limit) if a.t_mul < 1 else None,
-    span=lambda a: _three_cycles(a.period, a.t_mul),
+    end=lambda a: _end(a.period, a.t_mul, a.limit),
+    span=lambda a: _three_cycles(a.period, a.t_mul, a.limit),
     cycle=lambda a, n: _place(a.period, a.t_mul, n, a.limit),
     outline=_first_cycle,
 )
