@@ -8,7 +8,7 @@ from jaxlr.schedules.composition.phases import join, warmup
 from jaxlr.schedules.families.cosines import cosine, k_decay
 from jaxlr.schedules.families.exponentials import exponential, natural_exponential, tanh
 from jaxlr.schedules.families.functions import custom
-from jaxlr.schedules.families.inverses import hyperbola, inverse_sqrt, inverse_time, noam, power, rex
+from jaxlr.schedules.families.inverses import inverse_sqrt, inverse_time, noam, power, rex
 from jaxlr.schedules.families.lines import constant, linear, polynomial, polynomial_cycles
 from jaxlr.schedules.families.onecycle import flat_cosine, one_cycle, one_cycle_momentum, slanted_triangular
 from jaxlr.schedules.families.recursions import time_based
@@ -38,7 +38,6 @@ __all__ = [
     "exponential",
     "family",
     "flat_cosine",
-    "hyperbola",
     "inverse_sqrt",
     "inverse_time",
     "join",

@@ -61,27 +61,6 @@ row(
 )
 
 
-def hyperbola(n, init_value, decay_steps, end_value=0.0):
-    x = min(mpf(n) / decay_steps, 1)
-    return mpf(end_value) + (mpf(init_value) - mpf(end_value)) * (1 - x) / (1 + x)
-
-
-def hyperbola_draw(dice):
-    low, high = dice.rates()
-    steps = dice.length()
-    return {"init_value": high, "decay_steps": steps, "end_value": low}, [steps]
-
-
-row(
-    hyperbola,
-    hyperbola_draw,
-    examples={"hyperbola": of(999, 500, init_value=0.1, decay_steps=1000, end_value=0.01)},
-    numbers=ANY | {"decay_steps": (4, 13)},
-    retimed=[("hyperbola(0.1, 1000, end_value=0.01)", {"decay_steps": 2000})],
-    keeps=("rate",),
-)
-
-
 def noam(n, d_model, warmup_steps, factor=1.0):
     k = mpf(n + 1)
     return mpf(factor) / mpmath.sqrt(d_model) * min(1 / mpmath.sqrt(k), k / mpf(warmup_steps) ** mpf(1.5))

@@ -11,7 +11,7 @@ from jaxlr.numerics.wide import Wide, alike, constant, from_integer, less, ratio
 from jaxlr.schedules import leaves
 from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.families.exponentials import transitions
-from jaxlr.schedules.families.lines import decay_over, from_zero
+from jaxlr.schedules.families.lines import from_zero
 from jaxlr.schedules.family import family
 from jaxlr.schedules.outline import held, in_proportion, through
 from jaxlr.schedules.position import Position, at_least_one
@@ -134,42 +134,6 @@ def rex(init_value: Scalar, decay_steps: Length) -> Schedule:
 def _rex(position: Position, init_value: Wide, decay_steps: jax.Array) -> Wide:
     _, left = position.parts(decay_steps)
     return init_value * (left.doubled() / one_more(left))
-
-
-@family(**decay_over("decay_steps"))
-def hyperbola(init_value: Scalar, decay_steps: Length, *, end_value: Scalar = 0.0) -> Schedule:
-    """Falls ever more slowly to `end_value`, along a hyperbola that reaches it.
-
-    lr(n) = end_value + (init_value - end_value) * (1 - x) / (1 + x), x = n / decay_steps <= 1
-
-    Args:
-      init_value: the first rate.
-      decay_steps: updates of the fall; an integer, at least 1.
-      end_value: the last rate.
-
-    Returns:
-      A schedule: update count (int, any shape) -> rate (float32, same shape).
-
-    Raises:
-      ValueError: a number out of range.
-      TypeError: `decay_steps` is no integer.
-
-    Example:
-      >>> from jaxlr.schedules import hyperbola
-      >>> [round(float(hyperbola(1.0, 10)(n)), 4) for n in (0, 5, 10, 11)]
-      [1.0, 0.3333, 0.0, 0.0]
-    """
-    return Schedule(
-        _hyperbola,
-        init_value=leaves.number("init_value", init_value),
-        decay_steps=leaves.length("decay_steps", decay_steps),
-        end_value=leaves.number("end_value", end_value),
-    )
-
-
-def _hyperbola(position: Position, init_value: Wide, decay_steps: jax.Array, end_value: Wide) -> Wide:
-    done, left = position.parts(decay_steps)
-    return (init_value * left + (end_value * done).doubled()) / one_more(done)
 
 
 @family(
