@@ -10,6 +10,7 @@ from links import LINKS, falling
 
 import jaxlr
 from jaxlr import transforms
+from jaxlr.transforms.waiting import CORRECTED, RECORDS
 
 ROWS = pytest.mark.parametrize("case", LINKS.values(), ids=LINKS)
 DTYPES = pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.complex64], ids=lambda each: each.__name__)
@@ -106,10 +107,41 @@ def test_it_counts_and_stops_at_the_largest_count(case):
 
 
 @ROWS
+def test_a_count_that_corrects_its_moments_is_told(case):
+    """`link_state(corrected=True)`: else a parameter that joins later takes steps of another size."""
+    if case.stateless:
+        pytest.skip("it has no count")
+    link, params, gradients = case(), params_of(jnp.float32), gradients_of(jnp.float32, 0)
+    start = link.init(params)
+    first, later = (link.update(gradients, start._replace(count=jnp.int32(n)), params)[0] for n in (0, 3))
+    matters = any(bool(jnp.any(one != other)) for one, other in zip(first.values(), later.values(), strict=True))
+    assert not matters or type(start) in CORRECTED
+
+
+@ROWS
+def test_in_groups_it_takes_each_ones_rate(case):
+    if case.make is LINKS["scale_by_learning_rate"].make:
+        pytest.skip("a second rate would be each group's too")
+    chain, params = optax.chain(case(), jaxlr.scale_by_learning_rate(0.1)), params_of(jnp.float32)
+    grouped = jaxlr.ParameterGroups({"b": 0.5, "w": 1.0}).wrap(chain)
+    states, scales = [chain.init(params), grouped.init(params)], {"w": 1.0, "b": 0.5}
+    for count in range(3):
+        gradients = gradients_of(jnp.float32, count)
+        plain, states[0] = chain.update(gradients, states[0], params)
+        ours, states[1] = grouped.update(gradients, states[1], params)
+        for name, scale in scales.items():
+            np.testing.assert_allclose(ours[name], scale * plain[name], rtol=1e-6)
+    assert sorted(map(float, jaxlr.learning_rates(states[1]).values())) == pytest.approx([0.05, 0.1])
+    assert jaxlr.current_hyperparameters(states[1]) == jaxlr.current_hyperparameters(states[0])
+
+
+@ROWS
 def test_what_it_records_is_found_by_name(case):
+    link = case(**case.scheduled)
+    recorded = RECORDS.get(type(link.init(params_of(jnp.float32))), ())
+    assert set(case.records) == set(recorded), "say in its row what it records"
     if not case.records:
         pytest.skip("it records nothing")
-    link = case(**case.scheduled)
     chain = optax.chain(link, jaxlr.scale_by_learning_rate(0.1))
     assert set(jaxlr.current_hyperparameters(chain.init(params_of(jnp.float32)))) == set(case.records)
     for count, (_, state) in enumerate(run(chain)):
