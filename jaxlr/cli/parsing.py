@@ -52,11 +52,20 @@ def in_one_line(box: str) -> str:
     _, *lines = [line.strip(" │|╭╮╰╯+") for line in _COLOUR.sub("", box).splitlines()]
     parts = re.split(r"\n[─-]{3,}\n", "\n".join(["", *lines]))
     message, *others = [" ".join(part.split()) for part in parts if part.strip()]
+    word = re.fullmatch(r"Unrecognized options: ([^-]\S*)", message)
     for pattern, plain in _PLAIN:
         message = re.sub(pattern, plain, message)
+    if word and _is_data(word[1]):
+        message = f"unexpected word {word[1]}; --data {word[1]}?"
     message += _near_choice(message)
     near = [found for part in others if part.startswith("Perhaps") and (found := re.search(r"--[\w-]+", part))]
     return f"{message}; did you mean {near[0].group()}?" if near else message
+
+
+def _is_data(word: str) -> bool:
+    from jaxlr.training.data.datasets import SOURCES  # not for what goes well, which need not load them
+
+    return word.endswith(".npz") or bool(nearest(word, ("digits", *SOURCES)))
 
 
 def _near_choice(message: str) -> str:
@@ -77,10 +86,6 @@ _PLAIN = (
     (r"(?<= one of )'None', |, 'None'(?=, got )", ""),  # what leaving the option out means; in either place
     (r"(?<= must be )one of (?='[^']*', got )", ""),  # where only one is left
     (r"^Missing value for argument .*?(--[\w-]+).*", r"\1 needs a value"),
-    (
-        r"^Unrecognized options: (digits|[\w-]*mnist|cifar10|\S+\.npz)$",
-        r"unexpected word \1; --data \1?",
-    ),
     (r"^Unrecognized options: ([^-].*)", r"unexpected words: \1; an option begins with --"),
     (r"^Unrecognized options: (--?[\w-]+).*", r"unknown option \1"),
 )

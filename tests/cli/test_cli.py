@@ -17,6 +17,7 @@ from image_files import FAMILY, write_family
 from jaxlr.cli import COMMANDS, main
 from jaxlr.cli.parsing import in_one_line
 from jaxlr.schedules import FAMILIES
+from jaxlr.training.data.datasets import SOURCES
 from jaxlr.training.loop.items import EpochEnd, Updates
 from jaxlr.training.runs.config import TrainConfig
 from jaxlr.training.runs.showing.progress import show_progress
@@ -181,6 +182,7 @@ def test_ctrl_c_exits_130_with_one_line_and_saves(empty_folder):
         (["--config", "missing.json"], "missing.json: No such file or directory"),
         (["--out", "/dev/null/run"], "/dev/null/run"),
         (["digits"], "unexpected word digits; --data digits?"),
+        *(([name], f"unexpected word {name}; --data {name}?") for name in SOURCES),
     ],
     ids=lambda value: " ".join(value)[:80] if isinstance(value, list) else "",
 )

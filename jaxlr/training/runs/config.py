@@ -44,8 +44,8 @@ class Data(_Checked):
     """Which images."""
 
     data: str = "digits"
-    """Images: digits (come with the package), fashion-mnist, mnist, kmnist, cifar10, the path of an .npz file, or of a
-    folder with such arrays as .npy files, which are mapped and may be larger than the memory."""
+    """Images: digits (come with the package), a set's name, as fashion-mnist or cifar10 (another word lists them all),
+    the path of an .npz file, or of a folder with such arrays as .npy files, mapped, maybe larger than the memory."""
     data_dir: Path | None = None
     """Folder with the data set's files. None: those of the system's package, or else a download."""
 
