@@ -67,12 +67,6 @@ SOURCES: Mapping[str, Source] = {
             "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
         ),
     ),
-    "pets": Source(
-        "pets",
-        urls=("https://example.org/pets/",),
-        checksums=_checksums("1" * 64, "2" * 64, "3" * 64, "4" * 64),
-        classes=4,
-    ),
     "cifar10": Source(
         "cifar10",
         urls=("https://www.cs.toronto.edu/~kriz/", "https://cave.cs.toronto.edu/kriz/"),
