@@ -1,11 +1,19 @@
 """The table of where schedules start and end names a test for each row, and is today's."""
 
+import re
 from pathlib import Path
 
 import conventions
 import pytest
 
+from jaxlr.dialects import FRAMEWORKS
+
 TABLE = Path(__file__).parents[2] / "benchmarks" / "results" / "conventions.md"
+
+
+def test_every_framework_has_a_row():
+    told = " ".join(" ".join(row[:2]) for row in conventions.rows()).lower()
+    assert [name for name in FRAMEWORKS if not re.search(rf"\b{name}\b", told)] == []
 
 
 @pytest.mark.ci
