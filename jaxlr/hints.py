@@ -40,7 +40,6 @@ FRAMEWORKS = (
     "caffe",
     "mlx",
     "paddle",
-    "gizmo",
 )
 # Those whose configuration files `jaxlr port FILE` reads: each has `from_config` and `SIGNS`, the keys it is told by.
 CONFIGURED: tuple[str, ...] = (
