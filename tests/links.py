@@ -55,7 +55,6 @@ LINKS = {
     "scale_by_rprop": Case(
         transforms.scale_by_rprop, numbers={"init_size": 0.1, "shrink": 0.4, "min_size": 1e-4}, real=True
     ),
-    "scale_by_tiger": Case(transforms.scale_by_tiger, B1, ("b1",), {"b1": 0.8}),
     "add_weight_decay": Case(
         lambda weight_decay=0.1, **others: transforms.add_weight_decay(weight_decay, **others),
         {"weight_decay": falling},

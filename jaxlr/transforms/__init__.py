@@ -13,7 +13,6 @@ from jaxlr.transforms.moments.orthogonal import orthogonalize
 from jaxlr.transforms.moments.radam import ScaleByRadamState, scale_by_radam
 from jaxlr.transforms.moments.rms import ScaleByRmspropState, scale_by_rmsprop
 from jaxlr.transforms.moments.rprop import ScaleByRpropState, scale_by_rprop
-from jaxlr.transforms.moments.tiger import ScaleByTigerState, scale_by_tiger
 from jaxlr.transforms.penalties import AddWeightDecayState, add_l1_penalty, add_weight_decay
 from jaxlr.transforms.rate.access import (
     KEEP,
@@ -66,7 +65,6 @@ __all__ = [
     "ScaleByRadamState",
     "ScaleByRmspropState",
     "ScaleByRpropState",
-    "ScaleByTigerState",
     "SmallStatesState",
     "accumulate",
     "add_l1_penalty",
@@ -99,7 +97,6 @@ __all__ = [
     "scale_by_radam",
     "scale_by_rmsprop",
     "scale_by_rprop",
-    "scale_by_tiger",
     "set_learning_rate",
     "set_schedule",
     "set_update_count",
