@@ -83,6 +83,7 @@ def test_every_family_has_its_curve_in_the_gallery_and_the_reference(added):
     curves = calls.by_family()
     assert FAMILIES.keys() <= curves.keys()
     assert curves["squared"] == "squared(1.0, 10)"
+    assert (calls.updates(curves["squared"]), calls.updates(curves["rex"])) == (10, 400)
     rates = calls.rates(curves["squared"])[1]
     assert (rates[0], rates[200], rates[-1]) == (1.0, 0.25, 0.0)
     assert len(set(calls.rates(curves["rex"])[1])) == calls.STEPS

@@ -35,10 +35,17 @@ def by_family() -> dict[str, str]:
     }
 
 
+def updates(text: str) -> int:
+    """Over how many updates a call is drawn: that of a docstring as far as it goes."""
+    from jaxlr.schedules import parse
+
+    return parse(text).span() if text in gallery().examples() else STEPS
+
+
 def rates(text: str) -> tuple[np.ndarray, np.ndarray]:
     """Counts and rates of a call."""
     import jax.numpy as jnp
     from jaxlr.schedules import FAMILIES
 
     schedule = eval(text, {"jnp": jnp, **FAMILIES})  # our own table
-    return np.arange(STEPS), np.asarray(schedule(gallery().places(text, schedule)), np.float64)
+    return np.arange(STEPS) * updates(text) // STEPS, np.asarray(schedule(gallery().places(text, schedule)), np.float64)

@@ -134,9 +134,13 @@ class Curve(SphinxDirective):
         else:
             text = calls.by_family()[name]
         paths = files(f"curve-{name}", lambda: _curve(text), text, Path(self.env.srcdir) / "_pictures")
-        call = nodes.paragraph("", "", nodes.literal("", text), nodes.Text(", 400 updates"), classes=["call"])
+        call = nodes.paragraph(
+            "", "", nodes.literal("", text), nodes.Text(f", {calls.updates(text)} updates"), classes=["call"]
+        )
         block = nodes.container(classes=["curve"])
-        block += shown(self, paths, f"The rate of {text} over 400 updates.", self.options.get("width", "300px"))
+        block += shown(
+            self, paths, f"The rate of {text} over {calls.updates(text)} updates.", self.options.get("width", "300px")
+        )
         if "bare" not in self.options:
             block += call
         return [block]
