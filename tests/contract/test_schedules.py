@@ -1,6 +1,7 @@
 """The contract: every public schedule keeps the same promises."""
 
 import contextlib
+import importlib
 import inspect
 import json
 import pickle
@@ -114,6 +115,22 @@ def test_jit_changes_no_bit(schedule):
 @FEW
 def test_one_count_at_a_time_is_the_same_as_many(schedule):
     assert bits(schedule(COUNTS)) == bits(jnp.stack([schedule(count) for count in COUNTS]))
+
+
+@pytest.mark.parametrize("options", [None, {"xla_no_such_option": True}])
+def test_a_known_count_has_its_rate_inside_other_programs_and_by_any_xla(options, monkeypatch):
+    if options:
+        module = importlib.import_module("jaxlr.schedules.schedule")
+        monkeypatch.setattr(module, "_IN_A_HURRY", options)
+        monkeypatch.setattr(module, "_single", module._Single())
+    schedule = jaxlr.cosine(0.1, 1000)
+    (rate,) = schedule(np.array([5]))
+
+    def times(x):
+        return x * schedule(5)
+
+    assert jax.jit(times)(1.0) == jax.grad(times)(1.0) == jax.vmap(times)(jnp.ones(1)) == rate
+    assert schedule(5) == schedule(5) == jax.lax.scan(lambda x, _: (schedule(5), x), 0.0, length=2)[0] == rate
 
 
 @SOME
