@@ -21,6 +21,7 @@ class Triple:
     middle: Any
     low: Any
 
+    @jax.jit
     def __add__(self, other: Triple) -> Triple:
         high, first = two_sum(self.high, other.high)
         middle, second = two_sum(self.middle, other.middle)
@@ -33,6 +34,7 @@ class Triple:
     def __sub__(self, other: Triple) -> Triple:
         return self + -other
 
+    @jax.jit
     def __mul__(self, other: Triple) -> Triple:
         high, rest = _exact_product(self.high, other.high)
         left, left_rest = _two_product(self.high, other.middle)
