@@ -3,12 +3,15 @@
 XLA may cut a fusion of several thousand operations up into functions that compute each other's values again, level by
 level: on jax 0.10 a join of two schedules of 2,000 operations each took 3 seconds a call, and deeper ones minutes. A
 part that stands apart costs a call some 10 microseconds, so small compositions stay whole.
+
+A program for one count takes longer to compile than to run: there it is the kernels that are few (`for_one_count`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 import jax
@@ -21,10 +24,24 @@ _SMALL = 100  # operations that may stand among others
 _TOGETHER = 1500  # operations of a composition whose parts need not stand apart
 
 _inline = ContextVar("inline", default=False)
+_single = ContextVar("single", default=False)
+
+
+def for_one_count(function: Callable[..., _Result]) -> Callable[..., _Result]:
+    """The function as a program of its own for single numbers, which stays whole: XLA's older emitters cut nothing."""
+
+    def traced(*arguments: Any) -> _Result:
+        _single.set(True)
+        _inline.set(True)
+        return function(*arguments)
+
+    return lambda *arguments: copy_context().run(traced, *arguments)
 
 
 def fused_if_small(function: Callable[[], _Result]) -> _Result:
     """What the function returns, its parts `isolated` only where they are too large together."""
+    if _inline.get():
+        return function()
     token = _inline.set(True)
     try:
         program, shapes = jax.make_jaxpr(function, return_shape=True)()
@@ -52,6 +69,51 @@ def isolated(function: Callable[[], _Result]) -> _Result:
         return [jnp.zeros(each.shape, each.dtype) for each in program.out_avals]
 
     return jax.tree.unflatten(structure, lax.cond(lax.optimization_barrier(jnp.bool_(True)), compute, zeros))
+
+
+def together(numbers: _Result) -> _Result:
+    """The numbers as they are, for one count from one program, and not each from one of its own."""
+    if not _are_single(numbers):
+        return numbers
+    array, unpacked = _packed(numbers)
+    return unpacked(lax.optimization_barrier(array))
+
+
+def while_loop(condition: Callable[..., Any], turn: Callable[..., Any], given: Any, state: Any) -> Any:
+    """`lax.while_loop` for `condition(state)` and `turn(given, state)`.
+
+    Of what enters a loop or leaves a turn each array is a program of its own to compile, and what two of them share is
+    another. So for one count all goes as one array: what stays the same too, or XLA takes it out again.
+    """
+    if not _are_single((given, state)):
+        return lax.while_loop(condition, partial(turn, given), state)
+    start, unpacked = _packed((given, state))
+
+    def step(array: jax.Array) -> jax.Array:
+        given, state = unpacked(array)
+        return _packed((given, turn(given, state)))[0]
+
+    return unpacked(lax.while_loop(lambda array: condition(unpacked(array)[1]), step, start))[1]
+
+
+def _are_single(numbers: Any) -> bool:
+    return _single.get() and not any(each.ndim for each in jax.tree.leaves(numbers))
+
+
+def _packed(numbers: _Result) -> tuple[jax.Array, Callable[[jax.Array], _Result]]:
+    """Numbers of four bytes and booleans as one array, and what takes it apart."""
+    leaves, structure = jax.tree.flatten(numbers)
+    kinds = [each.dtype for each in leaves]
+
+    def unpacked(array: jax.Array) -> _Result:
+        parts = [part.reshape(()) for part in lax.split(array, (1,) * len(kinds))]
+        return structure.unflatten(
+            part != 0 if kind == jnp.bool_ else lax.bitcast_convert_type(part, kind)
+            for part, kind in zip(parts, kinds, strict=True)
+        )
+
+    words = [each.astype(jnp.uint32) if each.dtype == jnp.bool_ else each for each in leaves]
+    return lax.concatenate([lax.bitcast_convert_type(each, jnp.uint32).reshape(1) for each in words], 0), unpacked
 
 
 def _operations(program: Any) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
+from jaxlr.numerics.fusion import while_loop
 from jaxlr.numerics.wide import Wide, halves, quick_two_sum, split_product, two_sum, where
 
 
@@ -63,13 +63,13 @@ def where_triple(condition: jax.Array, this: Triple, other: Triple) -> Triple:
 def integer_power(base: Triple, exponent: jax.Array) -> Triple:
     """`base ** exponent` for uint32 exponents, right to 70 bits less those of the exponent; it has no gradient."""
 
-    def step(state: Any) -> Any:
+    def turn(_: Any, state: Any) -> Any:
         result, square, rest = state
         return where_triple(rest & 1 == 1, result * square, result), square * square, rest >> 1
 
     ones = jnp.ones(exponent.shape, jnp.float32)
     start = (Triple(ones, ones * 0, ones * 0), jax.tree.map(lambda part: ones * part, base), exponent)
-    return lax.while_loop(lambda state: jnp.any(state[2] > 0), step, start)[0]
+    return while_loop(lambda state: jnp.any(state[2] > 0), turn, (), start)[0]
 
 
 def _renormalized(high: jax.Array, middle: jax.Array, low: jax.Array) -> Triple:

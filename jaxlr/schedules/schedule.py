@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jax.core import Tracer
 
-from jaxlr.numerics.fusion import fused_if_small, isolated
+from jaxlr.numerics.fusion import for_one_count, fused_if_small, isolated
 from jaxlr.numerics.wide import Wide
 from jaxlr.schedules import leaves, printing
 from jaxlr.schedules.family import RECORDS, Cycle, Family, fact
@@ -345,7 +345,7 @@ class _Single:
     """The program for one count, outside of others."""
 
     def __init__(self) -> None:
-        self.hurried: Callable[..., jax.Array] | None = jax.jit(_value, compiler_options=_IN_A_HURRY)
+        self.hurried: Callable[..., jax.Array] | None = jax.jit(for_one_count(_value), compiler_options=_IN_A_HURRY)
         self.checked = False
 
     def __call__(self, schedule: Schedule, count: Any) -> jax.Array:

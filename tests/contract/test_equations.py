@@ -1,5 +1,7 @@
 """What exactness costs: the equations of a schedule's program, which is what its compilation takes time for."""
 
+import importlib
+
 import jax
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hostile import Machine
 import jaxlr
 import jaxlr.numerics
 from jaxlr.numerics import wide
+from jaxlr.numerics.fusion import for_one_count
 
 
 def equations(jaxpr):
@@ -72,6 +75,14 @@ def test_a_composition_of_one_family_is_one_program_of_it(number):
     older = 10 * number if jax.__version_info__ < (0, 10) else 0
     assert equations_of(joined) <= 300 + older
     assert equations_of(sum(cosines(number), jaxlr.constant(0.0))) <= 320 + 300 * (number < 4) + older
+
+
+def test_one_count_at_a_time_is_few_kernels():
+    value = importlib.import_module("jaxlr.schedules.schedule")._value
+    growing = jaxlr.cosine_restarts(0.1, 1000, t_mul=1.5)
+    for schedule, most in ((growing, 40), (SCHEDULES.with_restarts(growing, 1000, t_mul=1.5), 80)):
+        compiled = jax.jit(for_one_count(value)).lower(schedule, 5).compile()
+        assert compiled.as_text().count(" fusion(") <= most
 
 
 def test_inner_programs_count():

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxlr.numerics.fusion import together, while_loop
 from jaxlr.numerics.triple import Triple, integer_power, triple, where_triple
 from jaxlr.numerics.wide import Wide, alike, constant, from_integer, less, select, unless, where
 from jaxlr.schedules import leaves
@@ -260,11 +261,12 @@ def _changing_cycle(position: Position, first: jax.Array, t_mul: Triple) -> tupl
     one = triple(constant(1.0))
     t_mul = where_triple(t_mul.high < _ENDLESS, t_mul, triple(constant(_ENDLESS)))
     t_mul = where_triple(t_mul.high > _ENDED, t_mul, triple(constant(_ENDED)))
-    growth, unit, whole = t_mul - one, triple(from_integer(first)), from_integer(position.whole)
+    t_mul, growth = together((t_mul, t_mul - one))
+    unit, whole = triple(from_integer(first)), from_integer(position.whole)
     # Times `growth` and plus `unit`, a start is a multiple of the unit, and the position is `target`. Both may be large
     # and what lies between them is needed to all its bits.
     place = triple(whole) if position.fraction is None else triple(whole) + triple(position.fraction)
-    target = place * growth + unit
+    target = together(place * growth + unit)
     # A product that is whole in decimals, such as 10 * 1.1, is a restart although its float32 digits are above it.
     integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.middle == 0)
     tolerance = select(integers, 0.0, whole.high * jnp.abs(growth.high) * jnp.float32(2.0**-44))
@@ -293,7 +295,8 @@ def _last_start(
     scale = jnp.float32(2 * math.log(2) * (1 - 2.0**-10)) * ratio.high / (jnp.abs(growth.high) * (1.0 + ratio.high))
     last = where(target.high < one, Wide(one, one - one), Wide(target.high, target.middle))
 
-    def on(state: Any) -> Any:
+    def on(given: Any, state: Any) -> Any:
+        ratio, target, last, scale, rises, one, tolerance = given
         cycle, start, more, least = state
         way = (last.high - start.high) + (last.low - start.middle)
         more_by = select(rises, way / start.high, -way / last.high)
@@ -310,7 +313,8 @@ def _last_start(
     shape = later.shape
     begin = jax.tree.map(lambda part: jnp.broadcast_to(part, shape), unit)
     zeros = jnp.zeros(shape, jnp.uint32)
-    cycle, start, *_ = lax.while_loop(lambda state: jnp.any(state[2]), on, (zeros, begin, later, zeros))
+    given = ratio, target, last, scale, rises, one, tolerance
+    cycle, start, *_ = while_loop(lambda state: jnp.any(state[2]), on, given, (zeros, begin, later, zeros))
     # What the loop hides from a gradient: d start / d t_mul.
     change = (t_mul.high - ratio.high) + (t_mul.middle - ratio.middle) + (t_mul.low - ratio.low)
     change = lax.stop_gradient(start.high * cycle.astype(jnp.float32) / ratio.high) * change
