@@ -28,7 +28,7 @@ _single = ContextVar("single", default=False)
 
 
 def for_one_count(function: Callable[..., _Result]) -> Callable[..., _Result]:
-    """The function as a program of its own for single numbers, which stays whole: XLA's older emitters cut nothing."""
+    """The function as a program of its own for single numbers, which stays whole."""
 
     def traced(*arguments: Any) -> _Result:
         _single.set(True)

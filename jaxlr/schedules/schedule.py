@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import operator
 from collections.abc import Callable, Mapping
@@ -89,7 +90,7 @@ class Schedule:
             with jax.ensure_compile_time_eval():
                 self._on_device = jax.device_put(self)  # one transfer; `asarray` compiles a program a dtype
         if count.ndim == 0 and not self._functions:
-            return _single(self._on_device, count)
+            return _program_of_one_count()(self._on_device, count)
         return _program_of(self)(self._on_device, count)
 
     def at(self, position: Position) -> Wide:
@@ -336,33 +337,13 @@ def _value(schedule: Schedule, count: jax.Array) -> jax.Array:
 _compiled_value = jax.jit(_value, inline=True)
 
 
-# Of a program for one count at a time the compilation takes longer than all its runs: XLA leaves out on CPU what only
-# makes it fast. The bits are the same, for nothing that a compiler may choose changes them.
-_IN_A_HURRY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+# Of a program for one count at a time the compilation takes longer than all its runs.
+_compiled_single = jax.jit(for_one_count(_value), inline=True)
 
 
-class _Single:
-    """The program for one count, outside of others."""
-
-    def __init__(self) -> None:
-        self.hurried: Callable[..., jax.Array] | None = jax.jit(for_one_count(_value), compiler_options=_IN_A_HURRY)
-        self.checked = False
-
-    def __call__(self, schedule: Schedule, count: Any) -> jax.Array:
-        if not self.checked:
-            self.checked = True
-            self.hurried = self.hurried if jax.default_backend() == "cpu" else None
-        if self.hurried is not None:
-            try:
-                return self.hurried(schedule, count)
-            except jax.errors.JaxRuntimeError:  # an XLA without such options
-                self.hurried = None
-            except ValueError:  # inside another program, which has options of its own
-                pass
-        return _compiled_value(schedule, count)
-
-
-_single = _Single()
+@functools.cache
+def _program_of_one_count() -> Callable[[Schedule, Any], jax.Array]:
+    return _compiled_single if jax.default_backend() == "cpu" else _compiled_value
 
 
 class _Programs:

@@ -162,7 +162,7 @@ def test_ctrl_c_exits_130_with_one_line_and_saves(empty_folder):
         (["--schedule", "linear(0.1, -0.1, 1ep)"], "learning_rate at count 20 must be finite and at least 0, got -0.1"),
         (
             ["--schedule", "0.1 - 0.5 * linear(0.0, 1.0, 1ep) * linear(1.0, 0.0, 1ep)", "--epochs", "1"],
-            "must not be below 0, got -0.005 at count 6",
+            "learning_rate at count 6 must be finite and at least 0, got -0.005",
         ),
         (["--schedule", "constant(0.0)", "--epochs", "2"], "the rate is 0 at each of the 40 updates from count 0 on"),
         (["--batch-size", "1294"], "batch_size must be at most the number of examples, 1293, got 1294"),

@@ -46,6 +46,7 @@ ORDER = [
     "plotting",
     "transforms.exporting",
     "transforms.describing",
+    "transforms.records",
     "transforms.trees",
     "transforms.waiting",
     "transforms.hyperparameters",
