@@ -271,3 +271,13 @@ def test_what_must_be_known_says_how_it_stays_so_in_inject_hyperparams():
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), injected, after(make(0.1), 2, matrices, matrices)[0]
     )
+
+
+def test_what_goes_by_the_rate_before_refuses_the_rates_of_inject_hyperparams():
+    schedule = jaxlr.linear(0.5, 0.0, 4)
+    make, params = FACTORIES["ASGD"], {"w": jnp.ones(2)}
+    with pytest.raises(TypeError, match=r'lr: ASGD goes by the rate of the update before.*static_args="lr"'):
+        optax.inject_hyperparams(make)(schedule).init(params)
+    inject = optax.inject_hyperparams
+    for injected, alone in ((inject(make, static_args="lr")(schedule), make(schedule)), (inject(make)(0.5), make(0.5))):
+        same(after(injected, 3, params, params)[0], after(alone, 3, params, params)[0])

@@ -17,6 +17,7 @@ from jaxlr.dialects.torch.factories import Optimizer, Rate, chained, factory
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, number
 from jaxlr.transforms.moments.rprop import scale_by_rprop
 from jaxlr.transforms.penalties import add_decay_of_all
+from jaxlr.transforms.wrappers.last import is_injected_schedule
 from jaxlr.transforms.wrappers.precision import widened
 
 
@@ -126,9 +127,8 @@ def ASGD(
     p -= eta ((g + weight_decay p) + lambd p), eta = r / (1 + lambd r n)^alpha after n updates
 
     r is lr of the update before, since torch computes eta at the end of a step: a scheduler's change comes one update
-    late, and so it does here, but for a schedule of `optax.inject_hyperparams`, which shows the rate of each update
-    alone: give ASGD the schedule. The recorded rate is eta. For an average of the parameters use
-    `optax.incremental_update` after each update.
+    late, and so it does here. The recorded rate is eta. For an average of the parameters use `optax.incremental_update`
+    after each update.
 
     Args:
       lr: a number or a schedule.
@@ -137,6 +137,9 @@ def ASGD(
       t0: where torch's average begins; does nothing here.
       weight_decay: an L2 penalty; a number or a schedule.
       maximize: climb instead of descend; what decays shrinks all the same.
+
+    Raises:
+      TypeError: `lr` is the schedule of an `optax.inject_hyperparams`, which shows the rate of each update alone.
 
     Example:
       >>> import jax.numpy as jnp
@@ -151,6 +154,11 @@ def ASGD(
     References:
       Polyak and Juditsky, Acceleration of stochastic approximation by averaging, 1992
     """
+    if is_injected_schedule("lr"):
+        raise TypeError(
+            "lr: ASGD goes by the rate of the update before, and optax.inject_hyperparams shows it that of each update "
+            'alone: inject_hyperparams(ASGD, static_args="lr") leaves it the schedule'
+        )
     rate = known_rate("lr", lr, "torch's ASGD has it inside of a power; give the schedule alone")
     decay, power = number("lambd", lambd, minimum=0.0), number("alpha", alpha)
     number("t0", t0)

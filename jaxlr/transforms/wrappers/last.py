@@ -14,6 +14,16 @@ _CONDITIONS = {
     make(optax.identity(), lambda *_, **__: True).init.__code__  # pyright: ignore[reportArgumentType, reportAttributeAccessIssue]
     for make in (optax.apply_if_finite, optax.conditionally_mask, optax.conditionally_transform)
 }
+_INJECT = optax.inject_hyperparams(optax.sgd)(0.1)
+_INJECTING = {_INJECT.init.__code__, _INJECT.update.__code__}  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def is_injected_schedule(name: str) -> bool:
+    """Whether this is called by `optax.inject_hyperparams` with this argument from a schedule, one number an update."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code not in _INJECTING:
+        frame = frame.f_back
+    return frame is not None and name in frame.f_locals["sched_hps"]
 
 
 def is_conditional() -> bool:
