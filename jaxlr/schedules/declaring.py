@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -34,8 +35,9 @@ def declared(
     """
 
     def declare(signature: _Factory) -> _Factory:
-        annotations, defaults = signature.__annotations__, signature.__kwdefaults__ or {}
-        through = {n: _door(text, doors.get(n)) for n, text in annotations.items() if n != "return"}
+        taken = inspect.signature(signature).parameters
+        defaults = {name: each.default for name, each in taken.items() if each.default is not each.empty}
+        through = {name: _door(each.annotation, doors.get(name)) for name, each in taken.items()}
 
         @functools.wraps(signature)
         def factory(*positional: Any, **named: Any) -> Schedule:

@@ -447,7 +447,7 @@ def test_before_the_first_update_torch_gets_no_state():
 def test_a_rate_set_by_hand_goes_to_torch(write):
     saved = TORCH["unflat"](recorded("adamw"))
     params = {"w": jnp.ones(16)}
-    state = write(port("adamw").init(params), 0.25)
+    state = write(jaxlr.set_learning_rate(port("adamw").init(params), 0.75), 0.25)
     for each in (state, port("adamw").update(params, state, params)[1]):
         (group,) = optimizer_state_dict(each, saved, names=["w"])["param_groups"]
         assert group["lr"] == 0.25

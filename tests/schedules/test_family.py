@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+import re
 import subprocess
 import sys
 
@@ -15,8 +16,10 @@ from jaxlr_docs import calls
 import jaxlr
 from jaxlr.numerics.wide import from_integer
 from jaxlr.schedules import Schedule, family, leaves, parse, retime
+from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.family import FAMILIES, RECORDS
 from jaxlr.training.runs.records.summary import horizon_note
+from jaxlr.typing import Length, Scalar
 
 
 def squared(init_value, steps, *, end_value=0.0):
@@ -67,6 +70,38 @@ def test_a_family_needs_no_further_word(added):
         "the run ends before its schedule, 80 updates into"
     )
     assert jax.jit(lambda s, n: s(n))(rate, 50) == jax.jit(lambda n: rate(n))(50) == rate(50)
+
+
+@declared(lambda a: leaves.ordered("init_value", a.init_value, "end_value", a.end_value), begin=leaves.length_from_0)
+def risen(init_value: "Scalar", steps: "Length" = 100, end_value: "Scalar | None" = None, *, begin: "Length" = 0): ...
+
+
+def _risen(position, init_value, steps, end_value, begin):
+    return init_value + (end_value - init_value) * position.since(begin).parts(steps)[0]
+
+
+def test_a_family_that_only_says_what_it_takes_opens_the_doors_of_its_annotations():
+    try:
+        factory = family(end="steps")(risen)
+        same = factory(1.0, 100, 3.0), factory(1.0, end_value=3.0), factory(init_value=1.0, end_value=3.0, begin=0)
+        assert {repr(rate) for rate in same} == {"risen(init_value=1.0, end_value=3.0)"}
+        assert [float(rate(50)) for rate in same] == [2.0, 2.0, 2.0]
+        assert float(factory(1.0, 10, 3.0, begin=5)(10)) == 2.0
+        for wrong, complaint in (
+            (
+                lambda: factory(3.0, 10, 1.0),
+                "init_value must be at most end_value, got init_value=3.0 and end_value=1.0",
+            ),
+            (lambda: factory(1.0, 0, 3.0), "steps must be at least 1, got 0"),
+            (lambda: factory(1.0, 10, 3.0, begin=-1), "begin must be at least 0, got -1"),
+            (lambda: factory("high", 10, 3.0), "init_value must be a number"),
+            (lambda: factory(1.0, 10, 3.0, 5), "takes from 1 to 3 positional arguments but 4"),
+            (lambda: factory(1.0, stops=3), "unexpected keyword argument 'stops'"),
+        ):
+            with pytest.raises((TypeError, ValueError), match=re.escape(complaint)):
+                wrong()
+    finally:
+        del RECORDS["risen"], FAMILIES["risen"]
 
 
 def test_a_family_is_drawn_and_listed_by_the_command_line(added, tmp_path, capsys):
