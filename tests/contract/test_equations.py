@@ -85,6 +85,14 @@ def test_one_count_at_a_time_is_few_kernels():
         assert compiled.as_text().count(" fusion(") <= most
 
 
+def test_one_count_at_a_time_has_no_parts_that_stand_apart():
+    value = importlib.import_module("jaxlr.schedules.schedule")._value
+    heavy = jaxlr.time_based(0.1, 1e-6) * jaxlr.cosine_restarts(0.2, 1000, t_mul=1.5)
+    apart, whole = (str(jax.make_jaxpr(make)(heavy, 5)) for make in (value, for_one_count(value)))
+    assert "cond[" in apart
+    assert "cond[" not in whole
+
+
 def test_inner_programs_count():
     counted = jax.make_jaxpr(lambda n: jax.lax.fori_loop(0, 3, lambda i, x: x + i * i, n))(1).jaxpr
     assert equations(counted) > len(counted.eqns)
