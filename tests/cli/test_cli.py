@@ -181,7 +181,7 @@ def test_ctrl_c_exits_130_with_one_line_and_saves(empty_folder):
         (["--data", "mnist", "--data-dir", "nowhere"], "nowhere: no such folder"),
         (["--config", "missing.json"], "missing.json: No such file or directory"),
         (["--out", "/dev/null/run"], "/dev/null/run"),
-        (["digits"], "unexpected word digits; --data digits?"),
+        *(([word], f"unexpected word {word}; --data {word}?") for word in ("digits", "photos.npz")),
         *(([name], f"unexpected word {name}; --data {name}?") for name in SOURCES),
     ],
     ids=lambda value: " ".join(value)[:80] if isinstance(value, list) else "",
