@@ -1,5 +1,6 @@
 """What all tests share: the programs that they compile."""
 
+import functools
 import gc
 import hashlib
 import os
@@ -9,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import jax
+from jax._src.interpreters import mlir
 
 _LARGEST = 500_000_000  # bytes of compiled programs; more are those of past versions
 
@@ -20,6 +22,12 @@ def _processor():
     return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
 
 
+def _share_dialects():
+    """One MLIR context for all programs of a process: jax loads all dialects anew for each, milliseconds of thousands."""
+    if hasattr(mlir, "make_ir_context"):  # a private name: where it is gone, tests are only slower
+        mlir.make_ir_context = functools.cache(mlir.make_ir_context)
+
+
 def pytest_configure(config):
     """Keeps compiled programs in the checkout, for all processes of this session and for the next one.
 
@@ -27,6 +35,7 @@ def pytest_configure(config):
     """
     if re.search(r"(?<!not )\b(tpu|cuda)\b", config.option.markexpr):  # compiled for, and nothing runs on one
         jax.config.update("jax_platforms", "cpu")
+    _share_dialects()
     gc.set_threshold(100_000, 50, 1000)  # programs are many objects that stay: looking through them is slow
     kind = hashlib.sha256(_processor().encode()).hexdigest()[:8]
     folder = config.rootpath / ".pytest_cache" / f"jax-{kind}"
