@@ -23,7 +23,7 @@ def _processor():
 
 
 def _share_dialects():
-    """One MLIR context for all programs of a process: jax loads all dialects anew for each, milliseconds of thousands."""
+    """One MLIR context for all programs of a process: jax loads all dialects anew for each of thousands."""
     if hasattr(mlir, "make_ir_context"):  # a private name: where it is gone, tests are only slower
         mlir.make_ir_context = functools.cache(mlir.make_ir_context)
 

@@ -7,12 +7,14 @@ whose `log` may be off by thousands of units in the last place, under compilers 
 How, in the order in which a schedule needs it:
 
 1. A count and a length are integers, and their ratio is a long division of integers (`wide.ratio`): two digits are
-   guessed by floats, what they leave is computed exactly, so a bad division costs nothing.
+   guessed by floats, what they leave is computed exactly, so a bad division costs nothing. The logarithm of the ratio
+   is that of another ratio of integers, of their difference and their sum.
 2. sin, exp and log are polynomials on integers (`fixed`): no rounding, hence the same bits by every compiler. They have
    28 bits or more, four more than the result keeps. Where a function is small, what is computed is its quotient with
    its argument, so that it has its bits there too.
 3. Numbers are sums of two float32 (`wide.Wide`), and so are the results. Only exact products enter a sum whose last
-   bits matter, so it is the same whether the compiler contracts it or not.
+   bits matter, so it is the same whether the compiler contracts it or not. What is only added to a number of its size
+   needs no more than 34 bits (`Wide.roughly`).
 4. A value lies between two ends, and is the nearer end plus a part of the way to the middle: nothing cancels for ends
    of one sign, and at the end nothing is added.
 

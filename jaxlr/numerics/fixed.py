@@ -7,6 +7,7 @@ with the derivative of its function, in plain float32.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,14 +15,14 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxlr.numerics.wide import Wide, halves, quick_two_sum
+from jaxlr.numerics.wide import Wide, halves, nearest, quick_two_sum
 
 Array = jax.Array
 _Halves = tuple[Array, Array]
 
 
-def _differentiable(slope: Callable[[Array], Array]) -> Callable[[Callable[[Wide], Wide]], Callable[[Wide], Wide]]:
-    """Gives a function that computes with integers a derivative."""
+def _differentiable(slope: Callable[[Wide, Wide], Array]) -> Callable[[Callable[[Wide], Wide]], Callable[[Wide], Wide]]:
+    """Gives a function that computes with integers a derivative, from the argument and the value."""
 
     def with_slope(function: Callable[[Wide], Wide]) -> Callable[[Wide], Wide]:
         differentiable = jax.custom_jvp(function)
@@ -29,17 +30,18 @@ def _differentiable(slope: Callable[[Array], Array]) -> Callable[[Callable[[Wide
         @differentiable.defjvp
         def _jvp(primals: Any, tangents: Any) -> tuple[Wide, Wide]:
             (x,), (dx,) = primals, tangents
-            change = slope(x.high) * (dx.high + dx.low)
-            return differentiable(x), Wide(change, jnp.zeros_like(change))
+            value = differentiable(x)
+            change = slope(x, value) * (dx.high + dx.low)
+            return value, Wide(change, jnp.zeros_like(change))
 
         return differentiable
 
     return with_slope
 
 
-@_differentiable(lambda x: jnp.float32(jnp.pi / 2) * jnp.sin(jnp.float32(jnp.pi / 2) * x))
+@_differentiable(lambda x, _: jnp.float32(jnp.pi / 2) * jnp.sin(jnp.float32(jnp.pi / 2) * x.high))
 def versine(x: Wide) -> Wide:
-    """`1 - cos(pi/2 * x)` for x in [0, 1], to 30 bits of itself."""
+    """`1 - cos(pi/2 * x)` for x in [0, 1], to 30 bits of itself; not normalized."""
     upper, lower = halves(x.high)
     square = upper * upper
     rest = ((upper + upper) * lower + lower * lower) + (x.high + x.high) * x.low  # x**2 is both, to 46 bits
@@ -49,45 +51,46 @@ def versine(x: Wide) -> Wide:
     value = _units(0.0417269938300, 34) - _times(value, t)
     value = _units(0.5073390199677, 32) - _times(value, t)
     value = _units(2.4674011003561, 30) - 1 - _times(value, t)  # (1 - cos(pi x / 2)) * 2 / x**2
-    first = _down(value, 20).astype(jnp.float32) * jnp.float32(2.0**-11)
-    second = (value & 0xFFFFF).astype(jnp.float32) * jnp.float32(2.0**-31)
-    upper, lower = halves(square)
-    return Wide(*quick_two_sum(first * upper, (first * lower + second * (square + rest)) + first * rest))
+    return _product(value, 2.0**-31, Wide(square, rest))
 
 
-@_differentiable(lambda f: _plain(f, [0.2402265, 0.1110082, 0.0288542, 0.0053335, 0.0007731, 0.0000915]))
-def exp2_slope(f: Wide) -> Wide:
-    """`(2**f - 1) / f` for f in [-1/2, 1/2], to 29 bits."""
+@_differentiable(lambda _, value: jnp.float32(math.log(2)) * (1.0 + (value.high + value.low)))
+def exp2_less_one(f: Wide) -> Wide:
+    """`2**f - 1` for f in [-1/2, 1/2], to 29 bits of itself; not normalized."""
     t = top, _ = _signed_halves(_as_integer(f, 2.0**31))
     value = _units(0.00015461330718, 27) + _signed_down(_units(1.52527071916e-5, 31) * top, 19)
     value = _units(0.0013333669498, 35) + _signed_down(value * top, 7)
     value = _units(0.0096180570346, 34) + _signed_times(value, t)
     value = _units(0.0555041072755, 33) + _signed_times(value, t)
     value = _units(0.2402265092007, 32) + _signed_times(value, t)
-    value = _units(0.6931471805816, 31) + 1 + _large_signed_times(value, t)
-    return _as_float(value, jnp.float32(2.0**-23))
+    value = _units(0.6931471805816, 31) + 1 + _large_signed_times(value, t)  # (2**f - 1) / f
+    return _product(value, 2.0**-31, f)
 
 
-@_differentiable(lambda s: s * _plain(s * s, [2 / 3, 4 / 5, 6 / 7, 8 / 9]))
-def atanh_excess(s: Wide) -> Wide:
-    """`atanh(s) / s - 1` for |s| up to 0.1716, to 34 bits behind the point."""
+@_differentiable(lambda s, _: 1.0 / (1.0 - (s.high + s.low) * (s.high + s.low)))
+def atanh(s: Wide) -> Wide:
+    """The inverse hyperbolic tangent for |s| up to 0.1716, to 34 bits of itself."""
     t = top, _ = _halves(_square(lax.abs(_as_integer(s, 2.0**33))))  # s * s in units of 2**-36
     value = _units(0.1109565066, 17) + _down(_units(0.0968218024, 17) * top, 20)
     value = _units(0.1428587817, 25) + _down(value * top, 12)
     value = _units(0.1999999939, 29) + _times(value, t)
     value = _units(0.3333333333, 33) + 8 + _times(value, t)
-    return _as_float(_large_times(value, t), jnp.float32(2.0**-29))
+    more = _product(_large_times(value, t), 2.0**-37, s)  # atanh(s) / s - 1 are at most 0.01
+    high, error = quick_two_sum(s.high, more.high)
+    return Wide(high, error + (s.low + more.low))
+
+
+def _product(value: Array, unit: float, x: Wide) -> Wide:
+    """`value * unit * x`, of an unsigned value, to 35 bits; its low part reaches 2**-11 of the high one."""
+    first = _down(value, 20).astype(jnp.float32) * jnp.float32(unit * 2.0**20)
+    second = (value & 0xFFFFF).astype(jnp.float32) * jnp.float32(unit)
+    upper, lower = halves(x.high)
+    return Wide(first * upper, (first * lower + second * (x.high + x.low)) + first * x.low)
 
 
 def _as_integer(x: Wide, scale: Any) -> Array:
-    """`x * scale`, both parts cut off."""
-    return (x.high * scale).astype(jnp.int32) + (x.low * scale).astype(jnp.int32)
-
-
-def _as_float(value: Array, unit: Array) -> Wide:
-    """`value / 256 * unit`, of an unsigned value, exactly."""
-    high, low = _down(value, 8).astype(jnp.float32), (value & 0xFF).astype(jnp.float32)
-    return Wide(high * unit, low * jnp.float32(2.0**-8) * unit)
+    """`x * scale`, of which the low part is below 2**22."""
+    return (x.high * scale).astype(jnp.int32) + nearest(x.low * scale)
 
 
 def _units(value: float, bits: int) -> int:
@@ -142,11 +145,3 @@ def _down(value: Array, bits: Any) -> Array:
 
 def _signed_down(value: Array, bits: int) -> Array:
     return lax.shift_right_arithmetic(value, jnp.broadcast_to(jnp.int32(bits), value.shape))
-
-
-def _plain(x: Array, coefficients: list[float]) -> Array:
-    """Horner's rule in plain float32."""
-    result = jnp.full_like(x, coefficients[-1])
-    for coefficient in reversed(coefficients[:-1]):
-        result = result * x + jnp.float32(coefficient)
-    return result

@@ -31,7 +31,7 @@ LOG_OF_ZERO = -1e20  # finite, so that no updates of a zero decay are 0 * LOG_OF
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Wide:
-    """The number `high + low`, with `high` within a few units in the last place of it."""
+    """The number `high + low`, with `high` within a few units in the last place of it, unless it is not normalized."""
 
     high: Any
     low: Any
@@ -74,6 +74,16 @@ class Wide:
         high, error = split_product(self.high, other)
         return Wide(high, error + self.low * other)
 
+    def roughly(self, other: Wide) -> Wide:
+        """The product to 34 bits, for a sum: its low part reaches 2**-11 of the high one, as that of one factor may."""
+        (a_high, a_low), (b_high, b_low) = halves(self.high), halves(other.high)
+        small = a_low * b_low + self.high * other.low
+        return Wide(a_high * b_high, (a_high * b_low + a_low * b_high) + (small + self.low * other.high))
+
+    def normalized(self) -> Wide:
+        """The number with the high part near, where its low part may have grown."""
+        return Wide(*quick_two_sum(self.high, self.low))
+
     def doubled(self) -> Wide:
         """Twice the number, exactly."""
         return Wide(self.high + self.high, self.low + self.low)
@@ -87,6 +97,14 @@ class Wide:
         high, low = high * first * second, low * first * second
         most = between(high, -LARGEST, LARGEST)
         return Wide(most, select(most == high, low, 0.0))
+
+    def scaled_down(self, exponent: Array) -> Wide:
+        """The same for exponents up to 1 and a result below the largest float32."""
+        exponent = select(exponent < -252, -252, exponent)
+        half = lax.shift_right_arithmetic(exponent, _like(exponent, 1))
+        first, second = power_of_two(half), power_of_two(exponent - half)
+        high, low = quick_two_sum(self.high, self.low)
+        return Wide(high * first * second, low * first * second)
 
     def rounded(self) -> Wide:
         """The nearest integer; the gradient passes as if it were not rounded."""
@@ -142,21 +160,36 @@ def ratio(part: Array, whole: Array, *, times: int = 0) -> Wide:
     """`part / whole * 2**times` for uint32 and `whole >= 1`: 44 bits, and 36 where a reciprocal has 16 good ones.
 
     Both are shifted until they have 31 bits: from 2**31 on the last is left out, and the quotient has 32 bits.
-    Two digits of it, of 11 bits each, are guesses whose remainders are exact integers; what the last one leaves is
-    small enough for a plain quotient.
     """
     part, whole = alike(part, whole)
-    part_zeros, whole_zeros = lax.clz(part), lax.clz(whole)
-    m = (lax.shift_left(part, part_zeros) >> 1).astype(jnp.int32)
-    n = (lax.shift_left(whole, whole_zeros) >> 1).astype(jnp.int32)
-    divisor = n.astype(jnp.float32)
-    digit = divisor * jnp.float32(2.0**-11)
-    first = (m.astype(jnp.float32) / digit + 0.5).astype(jnp.int32)  # cut off: rounded to the nearest
-    rest = m * 2048 - first * n  # wraps on the way, and is exact
-    second = (rest.astype(jnp.float32) / digit + 2048.5).astype(jnp.int32) - 2048
-    last = (rest * 2048 - second * n).astype(jnp.float32) / divisor
+    (m, part_zeros), (n, whole_zeros) = mantissa(part), mantissa(whole)
+    first, second, last = _digits(m, n)
     unit = lax.bitcast_convert_type((whole_zeros - part_zeros + jnp.uint32(127 - 22 + times)) << 23, jnp.float32)
     return Wide((first * 2048 + second).astype(jnp.float32) * unit, last * unit)
+
+
+def mantissa(value: Array) -> tuple[Array, Array]:
+    """A uint32, shifted until it has 31 bits, as int32, and its leading zeros."""
+    zeros = lax.clz(value)
+    return (lax.shift_left(value, zeros) >> 1).astype(jnp.int32), zeros
+
+
+def _digits(m: Array, n: Array) -> tuple[Array, Array, Array]:
+    """`m / n` of integers below 2**31, m < 2 n: two digits of 11 bits, in units of 2**-11 and 2**-22, and the rest.
+
+    The digits are guesses whose remainders are exact integers; what the last one leaves is small enough for a plain
+    quotient.
+    """
+    unit = guess(2048.0 / n.astype(jnp.float32))
+    first = nearest(m.astype(jnp.float32) * unit)
+    rest = m * 2048 - first * n  # wraps on the way, and is exact
+    second = nearest(rest.astype(jnp.float32) * unit)
+    return first, second, (rest * 2048 - second * n).astype(jnp.float32) * (unit * jnp.float32(2.0**-11))
+
+
+def nearest(value: Array) -> Array:
+    """The nearest integer of a float32 below 2**22, from its bits: XLA guards a conversion for what is larger."""
+    return lax.bitcast_convert_type(value + jnp.float32(1.5 * 2.0**23), jnp.int32) - 0x4B400000
 
 
 def select(condition: Array, this: Any, other: Any) -> Array:

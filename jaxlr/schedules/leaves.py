@@ -89,7 +89,7 @@ class Factor(StoredLeaf):
 
     def power(self, exponent: Wide) -> tuple[Wide, jax.Array]:
         """`(y, k)` with `factor ** exponent = y * 2**k`."""
-        return elementary.exp(self.log * exponent)
+        return elementary.exp(self.log, exponent)
 
 
 @jax.tree_util.register_dataclass

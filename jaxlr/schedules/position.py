@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxlr.numerics.elementary import one_less
+from jaxlr.numerics.elementary import Logarithm, logarithm, logarithm_of_ratio, one_less
 from jaxlr.numerics.wide import (
     Wide,
     alike,
@@ -72,8 +72,7 @@ class Position:
 
     def share(self, total: Array) -> Share:
         """The share of a way of `total` updates; all of it is done from `total` on."""
-        ahead = total - lax.min(*alike(self.whole, total))
-        whole = at_least_one(total)
+        ahead, whole = self._ahead(total), at_least_one(total)
         if self.fraction is None or self.rest is None:
             return Share(ratio(lax.min(*alike(self.whole, ahead)), whole, times=1), self.whole < ahead)
         inside = ahead > 0
@@ -87,26 +86,44 @@ class Position:
         """What `share(total).between(first, last)` is, with one division for all counts: of the way, by its updates."""
         if self.fraction is not None:
             return self.share(total).between(first, last)
-        ahead = total - lax.min(*alike(self.whole, total))
-        whole, early = at_least_one(total), self.whole < ahead
+        ahead, whole = self._ahead(total), at_least_one(total)
+        early = self.whole < ahead
         zeros = lax.clz(whole)
-        slope = _half(first, last) * ratio(lax.shift_right_logical(jnp.full_like(whole, 2**31), zeros), whole)
-        updates = lax.min(*alike(self.whole, ahead)).astype(jnp.int32)  # from the nearer end, at most 2**30
-        high = updates.astype(jnp.float32)
-        low = (updates - high.astype(jnp.int32)).astype(jnp.float32)
+        inverse = ratio(lax.shift_right_logical(jnp.full_like(whole, 2**31), zeros), whole)
+        slope = half_way(first, last).roughly(inverse)
+        updates = lax.min(*alike(self.whole, ahead))  # from the nearer end
+        most = updates & lax.shift_right_logical(jnp.full_like(updates, 0xFFF00000), lax.clz(updates))  # 12 bits
         # Over the same power of two, so that both factors are near 1.
         scale = lax.bitcast_convert_type((zeros + 97) << 23, jnp.float32)
         signed = select(early, scale, -scale)
-        way = Wide(high * signed, low * signed)
-        (way_high, way_low), (slope_high, slope_low) = halves(way.high), halves(slope.high)
-        # Exact products, the large ones apart from what is small: 33 bits of what is added.
-        small = (way_low * slope_low + way.high * slope.low) + way.low * slope.high
-        rest = (way_low * slope_high + way_high * slope_low) + small
-        return where(early, first, last).plus(Wide(way_high * slope_high, rest))
+        high = most.astype(jnp.int32).astype(jnp.float32) * signed
+        low = (updates - most).astype(jnp.int32).astype(jnp.float32) * signed
+        upper, lower = halves(slope.high)
+        rest = ((lower * high + upper * low) + (lower + slope.low) * low) + slope.low * high
+        return where(early, first, last).plus(Wide(upper * high, rest))
 
     def parts(self, total: Array) -> tuple[Wide, Wide]:
         """`(done, left)` with `done + left = 1`: how much of `total` lies behind and ahead; (1, 0) from `total` on."""
         return self.share(total).parts()
+
+    def logarithm_of_done(self, total: Array) -> Logarithm:
+        """That of the first of `parts`: of integers it needs no more than these."""
+        if self.fraction is not None:
+            done, left = self.parts(total)
+            return logarithm(done, -left)
+        whole = at_least_one(total)
+        return logarithm_of_ratio(whole - self._ahead(total), whole)
+
+    def logarithm_of_left(self, total: Array) -> Logarithm:
+        """That of the second."""
+        if self.fraction is not None:
+            done, left = self.parts(total)
+            return logarithm(left, -done)
+        return logarithm_of_ratio(self._ahead(total), at_least_one(total))
+
+    def _ahead(self, total: Array) -> Array:
+        """The whole updates before `total`."""
+        return total - lax.min(*alike(self.whole, total))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,10 +146,10 @@ class Share:
         the way is never longer than the largest float32.
         """
         end, other = where(self.early, first, last), where(self.early, last, first)
-        return end.plus(_half(end, other) * self.near)
+        return end.plus(half_way(end, other).roughly(self.near))
 
 
-def _half(first: Wide, last: Wide) -> Wide:
+def half_way(first: Wide, last: Wide) -> Wide:
     """Half the way from one to the other."""
     high, error = two_difference(last.high * 0.5, first.high * 0.5)
     return Wide(high, error + (last.low - first.low) * 0.5)

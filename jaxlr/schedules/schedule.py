@@ -95,7 +95,7 @@ class Schedule:
 
     def at(self, position: Position) -> Wide:
         """The exact value at a position: what formulas that contain schedules call."""
-        return isolated(lambda: self.formula_at(position))
+        return isolated(lambda: self.formula_at(position).normalized())
 
     def formula_at(self, position: Position) -> Wide:
         """The same among the operations around it: what a schedule that stands alone calls."""

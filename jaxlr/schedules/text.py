@@ -16,6 +16,7 @@ from jaxlr.schedules.schedule import Schedule
 
 _LONGEST, _MOST_DIGITS = 1_000_000, 500
 _LONGEST_REASON = 600  # letters of an error, which may repeat a part of the text
+_TOO_DEEP = f"it must be nested at most {DEEPEST} deep"
 _DIGITS = re.compile(rf"\d{{{_MOST_DIGITS + 1}}}")
 _EPOCHS = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)ep\b")
 _MARK = "_epochs"
@@ -75,13 +76,13 @@ def read_call(
     try:
         tree = ast.parse(marked, mode="eval").body
     except (RecursionError, MemoryError):  # as Python's parser says it
-        raise ValueError(f"{what} {shown!r} is nested too deeply to be read") from None
+        raise ValueError(f"{what} {shown!r}: {_TOO_DEEP}") from None
     except (SyntaxError, ValueError):
         raise ValueError(f"{what} {shown!r} is not written as a call such as cosine(0.1, 10ep)") from None
     try:
         return _Reader(makers, what, steps_per_epoch).read(tree)
     except RecursionError:
-        raise ValueError(f"{what} {shown!r} is nested too deeply to be read") from None
+        raise ValueError(f"{what} {shown!r}: {_TOO_DEEP}") from None
     except (ValueError, TypeError) as error:
         raise ValueError(f"{what} {shown!r}: {brief(str(error), _LONGEST_REASON)}") from None
 
@@ -97,7 +98,7 @@ class _Reader:
 
     def read(self, node: ast.AST) -> Any:
         if self.depth == DEEPEST:
-            raise ValueError(f"it must be nested at most {DEEPEST} deep")
+            raise ValueError(_TOO_DEEP)
         self.depth += 1
         try:
             return self._read(node)

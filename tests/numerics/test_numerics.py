@@ -53,6 +53,7 @@ def precise():
         (lambda a, b: a + b, lambda a, b: a + b, 45),
         (lambda a, b: a.plus(b), lambda a, b: a + b, 45),
         (lambda a, b: a * b, lambda a, b: a * b, 45),
+        (lambda a, b: a.roughly(b), lambda a, b: a * b, 34),
         (lambda a, b: a / b, lambda a, b: a / b, 44),
         (wide.saturating_sum, lambda a, b: a + b, 45),
         (wide.saturating_product, lambda a, b: a * b, 45),
@@ -86,6 +87,65 @@ def test_a_ratio_of_integers():
     assert bits_right(jax.tree.map(lambda each: each[1:], doubled), [2 * each for each in truth[1:]]) >= 44
 
 
+def ratios():
+    """Integers up to 2**31, and how many of them lie apart: anything, next to each other, next to 2**31."""
+    wholes = np.concatenate([2 ** random.uniform(1, 31, DRAWS), random.integers(2**30, 2**31, DRAWS)]).astype(int)
+    shares = np.concatenate([2 ** -random.uniform(0, 31, DRAWS), random.uniform(0.4, 1, DRAWS)])
+    parts = np.clip((wholes * shares).astype(int), 1, wholes - 1)
+    parts[::3] = np.maximum(wholes[::3] - random.integers(1, 100, parts[::3].size), 1)
+    return parts, wholes
+
+
+def test_the_logarithm_of_a_ratio_has_all_bits_where_it_is_small():
+    parts, wholes = ratios()
+    truth = [mpmath.log(mpmath.mpf(int(p)) / int(w)) for p, w in zip(parts, wholes, strict=True)]
+    for result in two_ways(
+        lambda *both: elementary.logarithm_of_ratio(*both).natural(), *map(jnp.uint32, (parts, wholes))
+    ):
+        assert bits_right(result, truth) >= 33
+    assert elementary.logarithm_of_ratio(jnp.uint32(0), jnp.uint32(7)).natural().high == np.float32(wide.LOG_OF_ZERO)
+
+
+@pytest.mark.parametrize("exponent", [0.5, 3.0, 40.0, -2.0])
+def test_a_power_of_a_ratio(exponent):
+    parts, wholes = ratios()
+    logarithm = elementary.logarithm_of_ratio(jnp.uint32(parts), jnp.uint32(wholes))
+    near = np.abs(exponent * np.log(parts / wholes)) < 80
+    truth = [(mpmath.mpf(int(p)) / int(w)) ** mpmath.mpf(exponent) for p, w in zip(parts, wholes, strict=True)]
+    y, scale = elementary.power(logarithm, wide.constant(exponent))
+    right = [value / mpmath.mpf(2) ** int(k) for value, k in zip(truth, scale, strict=True)]
+    for place in np.flatnonzero(near):
+        assert abs(exact(y, place) - right[place]) <= right[place] * mpmath.mpf(2) ** -26
+    if exponent > 0:
+        rest = elementary.power_and_rest(logarithm, wide.constant(exponent))[2]
+        assert bits_right(rest, [1 - value for value in truth]) >= 27
+
+
+def test_a_number_that_is_not_normalized_is_taken_with_all_its_bits():
+    value = pairs(-0.9, 0.9)
+    spread = Wide(value.high - value.high * 2.0**-12, value.low + value.high * 2.0**-12)
+    for function, right in ((elementary.one_more, lambda x: 1 + x), (elementary.one_less, lambda x: 1 - x)):
+        truth = [right(exact(spread, place)) for place in range(DRAWS)]
+        for result in two_ways(function, spread):
+            assert bits_right(result, truth, beside=1) >= 45
+            assert np.all(np.abs(result.low) <= 2.0**-23)
+
+
+@pytest.mark.parametrize("exponent", [-300, -140, -20, 0, 1])
+def test_a_scale_down_keeps_the_bits_above_underflow(exponent):
+    value = pairs(0.6, 0.9, 1)
+    spread = Wide(value.high - value.high * 2.0**-12, value.low + value.high * 2.0**-12)
+    right = exact(spread, 0) * mpmath.mpf(2) ** exponent
+    error = abs(exact(spread.scaled_down(jnp.int32(exponent)), 0) - right)
+    assert error <= (wide.SMALLEST if right < wide.SMALLEST else right * mpmath.mpf(2) ** -45)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.4, -0.6, 1023.49, -1023.51, 2.0**21 + 0.75, -(2.0**21) - 0.25])
+def test_the_nearest_integer(value):
+    for result in two_ways(wide.nearest, jnp.float32(value)):
+        assert result == round(value)
+
+
 @pytest.mark.parametrize("value", [0, 1, 2**24 - 1, 2**24 + 1, 2**31 - 1, 2**32 - 129])
 def test_an_integer_is_taken_exactly(value):
     result = jax.tree.map(jnp.atleast_1d, wide.from_integer(jnp.uint32(value)))
@@ -103,16 +163,14 @@ def test_a_scale_flushes_below_and_stops_above(exponent):
         assert abs(exact(result, 0) - right) <= right * mpmath.mpf(2) ** -45
 
 
-def slope_of_exp2(f):
-    return (2**f - 1) / f if f else mpmath.log(2)
-
-
 @pytest.mark.parametrize(
     ("function", "right", "ends", "bits", "beside"),
     [
         (fixed.versine, lambda x: 1 - mpmath.cos(mpmath.pi / 2 * x), (1e-4, 1.0), 30, None),
-        (fixed.exp2_slope, slope_of_exp2, (-0.5, 0.5), 29, None),
-        (fixed.atanh_excess, lambda s: mpmath.atanh(s) / s - 1 if s else mpmath.mpf(0), (-0.1716, 0.1716), 34, 1),
+        (fixed.exp2_less_one, lambda f: 2**f - 1, (-0.5, 0.5), 29, None),
+        (fixed.exp2_less_one, lambda f: 2**f - 1, (1e-9, 1e-5), 29, None),
+        (fixed.atanh, mpmath.atanh, (-0.1716, 0.1716), 34, None),
+        (fixed.atanh, mpmath.atanh, (1e-9, 1e-5), 34, None),
         (elementary.sqrt, mpmath.sqrt, (1e-6, 1e6), 44, None),
         (elementary.log, mpmath.log, (1.5, 1e6), 30, None),
         (lambda x: elementary.log(x), mpmath.log, (0.9, 1.1), 34, 1),

@@ -69,7 +69,7 @@ def test_a_schedule_shifted_many_times():
 
 @pytest.mark.parametrize("text", ["constant(" + "-" * 500 + "0.1)", "constant(" + "+" * 900 + "1)"])
 def test_signs_without_end_are_one_line_of_error(text):
-    with pytest.raises(ValueError, match=r"nested (too deeply to be read|at most 64 deep)") as caught:
+    with pytest.raises(ValueError, match="nested at most 64 deep") as caught:
         parse(text)
     assert "\n" not in str(caught.value)
 

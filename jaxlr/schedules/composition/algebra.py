@@ -153,7 +153,7 @@ def raised(left: Schedule, right: Scalar) -> Schedule:
 def _raised(position: Position, left: Schedule, right: Wide) -> Wide:
     value = left.at(position)
     below = value.high < 0.0
-    power, scale = elementary.exp(elementary.log(where(below, -value, value)) * right)
+    power, scale = elementary.power(elementary.logarithm(where(below, -value, value)), right)
     magnitude = where(right.high == 0.0, constant(1.0), power.scaled(scale))
     whole, half = right.rounded(), Wide(right.high * 0.5, right.low * 0.5)
     even = _same(half.rounded(), half)

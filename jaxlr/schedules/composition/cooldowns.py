@@ -13,7 +13,7 @@ from jaxlr.numerics import elementary, wide
 from jaxlr.numerics.wide import Wide, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.families.cosines import cosine_between
-from jaxlr.schedules.families.lines import rest_to_the_power
+from jaxlr.schedules.families.lines import along_power
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.outline import Outline, between, one_by_one, steady
 from jaxlr.schedules.position import Position
@@ -126,12 +126,12 @@ def _cooldown(
     position: Position, schedule: Schedule, at: jax.Array, steps: jax.Array, shape: str, end_value: Wide, power: Wide
 ) -> Wide:
     value = schedule.at(_until(position, at))  # from `at` on, the rate that cools down
-    done, left = position.since(at).parts(steps)
+    cooldown = position.since(at)
+    done, left = cooldown.parts(steps)
     if shape == "cosine":
         cooling = cosine_between(value, end_value, done, left)
     elif shape == "power":
-        kept, scale, gone = rest_to_the_power(done, left, power)
-        cooling = (value * kept).scaled(scale) + end_value * gone
+        cooling = along_power(value, end_value, cooldown.logarithm_of_left(steps), power)
     elif shape == "1-sqrt":
         root = elementary.sqrt(done)
         cooling = value * (left / (wide.constant(1.0) + root)) + end_value * root

@@ -7,11 +7,11 @@ from typing import Literal
 
 import jax
 
-from jaxlr.numerics.elementary import versine
+from jaxlr.numerics.elementary import logarithm, power_and_rest, versine
 from jaxlr.numerics.wide import Wide, select, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.declaring import declared
-from jaxlr.schedules.families.lines import decay_over, from_zero, rest_to_the_power
+from jaxlr.schedules.families.lines import along_power, decay_over, from_zero
 from jaxlr.schedules.family import family
 from jaxlr.schedules.outline import Outline, through
 from jaxlr.schedules.position import Position, Share, at_least_one, resumed
@@ -106,7 +106,7 @@ def along_cosine(share: Share) -> Share:
 
 def cosine_between(first: Wide, last: Wide, done: Wide, left: Wide) -> Wide:
     """Half a cosine from `first` (done = 0) to `last` (left = 0)."""
-    return along_cosine(nearer(done, left)).between(first, last)
+    return along_cosine(nearer(done, left)).between(first, last).normalized()
 
 
 def nearer(done: Wide, left: Wide) -> Share:
@@ -162,9 +162,7 @@ def k_decay(
 def _k_decay(
     position: Position, init_value: Wide, decay_steps: jax.Array, k: Wide, end_value: Wide, power: Wide, shape: str
 ) -> Wide:
-    done, left = position.parts(decay_steps)
-    mantissa, exponent, left = rest_to_the_power(left, done, k)
+    mantissa, exponent, left = power_and_rest(position.logarithm_of_done(decay_steps), k)
     done = mantissa.scaled(exponent)
     gone, kept = (done, left) if shape == "linear" else along_cosine(nearer(done, left)).parts()
-    kept, scale, gone = rest_to_the_power(gone, kept, power)
-    return (init_value * kept).scaled(scale) + end_value * gone
+    return along_power(init_value, end_value, logarithm(kept, -gone), power)

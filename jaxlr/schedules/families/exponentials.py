@@ -151,7 +151,7 @@ def natural_exponential(
 def _natural_exponential(
     position: Position, init_value: Wide, decay_rate: Wide, transition_steps: jax.Array, staircase: bool
 ) -> Wide:
-    power, scale = exp(-decay_rate * transitions(position, transition_steps, staircase))
+    power, scale = exp(-decay_rate, transitions(position, transition_steps, staircase))
     return (init_value * power).scaled(scale)
 
 

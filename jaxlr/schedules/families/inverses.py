@@ -219,5 +219,5 @@ def _power(position: Position, init_value: Wide, exponent: Wide, timescale: jax.
     scale = from_integer(at_least_one(timescale))
     counted = position.wide() + from_integer(shift)
     ratio = where(less(counted, scale), constant(1.0), counted / scale)
-    factor, exponent_of_two = elementary.exp(elementary.log(ratio) * exponent)
+    factor, exponent_of_two = elementary.power(elementary.logarithm(ratio), exponent)
     return (init_value * factor).scaled(exponent_of_two)

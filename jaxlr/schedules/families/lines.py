@@ -8,13 +8,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxlr.numerics.elementary import exp_and_rest, log
-from jaxlr.numerics.wide import Wide, from_integer
+from jaxlr.numerics.elementary import Logarithm, one_more, power_less_one
+from jaxlr.numerics.wide import Wide, from_integer, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.family import Borders, Cycle, family
 from jaxlr.schedules.outline import Outline, held, steady, through
-from jaxlr.schedules.position import Position, at_least_one
+from jaxlr.schedules.position import Position, at_least_one, half_way
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
 
@@ -169,14 +169,16 @@ def _polynomial(
     transition_steps: jax.Array,
     transition_begin: jax.Array,
 ) -> Wide:
-    done, left = position.since(transition_begin).parts(transition_steps)
-    kept, scale, gone = rest_to_the_power(done, left, power)
-    return (init_value * kept).scaled(scale) + end_value * gone
+    left = position.since(transition_begin).logarithm_of_left(transition_steps)
+    return along_power(init_value, end_value, left, power)
 
 
-def rest_to_the_power(done: Wide, left: Wide, power: Wide) -> tuple[Wide, jax.Array, Wide]:
-    """`(y, k, 1 - left ** power)` with `left ** power = y * 2**k`, for done + left = 1."""
-    return exp_and_rest(log(left, -done) * power)
+def along_power(first: Wide, last: Wide, left: Logarithm, power: Wide) -> Wide:
+    """From `first` to `last`, along a power of what is left."""
+    less_one, scale = power_less_one(left, power)
+    early = scale == 0  # `first` is the nearer end
+    part = where(early, less_one, one_more(less_one))
+    return where(early, first, last).plus(half_way(last, first).roughly(part).scaled_down(scale + 1))
 
 
 @family(
@@ -223,6 +225,5 @@ def _polynomial_cycles(
     if position.fraction is not None:
         exactly = exactly & (position.fraction.high == 0)
     horizons = jnp.maximum(whole + 1 - exactly.astype(jnp.uint32), jnp.uint32(1))
-    done, left = position.parts(horizons * steps)
-    kept, scale, gone = rest_to_the_power(done, left, power)
-    return (init_value * kept).scaled(scale) + end_value * gone
+    left = position.logarithm_of_left(horizons * steps)
+    return along_power(init_value, end_value, left, power)

@@ -9,7 +9,18 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxlr.numerics.elementary import exp, log
-from jaxlr.numerics.wide import Wide, alike, constant, frexp, from_float32, from_integer, power_of_two, where
+from jaxlr.numerics.wide import (
+    Wide,
+    alike,
+    constant,
+    frexp,
+    from_float32,
+    from_integer,
+    only,
+    power_of_two,
+    unless,
+    where,
+)
 from jaxlr.schedules import leaves
 from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.family import family
@@ -59,7 +70,7 @@ def _time_based(position: Position, init_value: Wide, decay_rate: Wide) -> Wide:
     product, exponent = _product_of_first(position.whole, decay_rate)
     rest = lax.max(*alike(position.whole, jnp.uint32(_DIRECT))) - jnp.uint32(_DIRECT)
     power, scale = exp(-_sum_of_logs(from_integer(rest), decay_rate))
-    return (init_value / product * power).scaled(scale - exponent)
+    return (init_value / product).roughly(power).scaled_down(scale - exponent)
 
 
 def _product_of_first(count: jax.Array, decay_rate: Wide) -> tuple[Wide, jax.Array]:
@@ -69,12 +80,13 @@ def _product_of_first(count: jax.Array, decay_rate: Wide) -> tuple[Wide, jax.Arr
     unit = power_of_two(-exponent)
     step = Wide(decay_rate.high * unit, decay_rate.low * unit)
     factor = product = from_float32(unit).plus(step)
-    product = where(count > 1, product, constant(1.0))
+    chosen = where(count > 1, product, constant(1.0))
     for k in range(2, _DIRECT):
         factor = factor.plus(step)
-        product = where(count > k, product * factor, product)
+        product = product * factor  # one for all counts
+        chosen = where(count > k, product, chosen)
     factors = lax.min(*alike(lax.max(*alike(count, jnp.uint32(1))), jnp.uint32(_DIRECT))) - jnp.uint32(1)
-    return product, exponent * factors.astype(jnp.int32)
+    return chosen, exponent * factors.astype(jnp.int32)
 
 
 def _sum_of_logs(m: Wide, decay_rate: Wide) -> Wide:
@@ -82,6 +94,7 @@ def _sum_of_logs(m: Wide, decay_rate: Wide) -> Wide:
 
     With b = 1 + 4 d, c = d / b and u = c m it is m log(b) plus the sum of log(1 + c j) for j < m, which is
     ((1 + u) log(1 + u) - u) / c - log(1 + u) / 2 + sum of B_2j / (2j)! times the difference of derivatives.
+    Its first term is m (log(1 + u) - 1) + log(1 + u) / c, and m times a series in u where these cancel.
     """
     one = constant(1.0)
     base_less_one = Wide(decay_rate.high * _DIRECT, decay_rate.low * _DIRECT)
@@ -90,8 +103,12 @@ def _sum_of_logs(m: Wide, decay_rate: Wide) -> Wide:
     u = c * m
     end = one.plus(u)
     log_base, log_u = _logs((base, base_less_one), (end, u))
-    later = m * (log_base + _mean_log(u, log_u)) - Wide(log_u.high * 0.5, log_u.low * 0.5)
-    return later + _corrections(c.high, 1.0 / end.high)
+    small = u.high < 2.0**-3
+    each = log_base.plus(where(small, _series(u, small), log_u.minus(one)))
+    # Of a c so small that its inverse is no float all counts are in the series.
+    more = unless(small, log_u * (one / where(c.high < 2.0**-100, one, c)))
+    half = Wide(log_u.high * 0.5, log_u.low * 0.5)
+    return (m * each).plus(more).minus(half).plus(_corrections(c.high, 1.0 / end.high)).normalized()
 
 
 def _logs(one: tuple[Wide, Wide], other: tuple[Wide, Wide]) -> tuple[Wide, Wide]:
@@ -107,21 +124,16 @@ def _logs(one: tuple[Wide, Wide], other: tuple[Wide, Wide]) -> tuple[Wide, Wide]
     return found
 
 
-def _mean_log(u: Wide, log_u: Wide) -> Wide:
-    """((1 + u) log(1 + u) - u) / u: the mean of log(1 + x) over [0, u]; a series where the difference cancels."""
-    one = constant(1.0)
-    small = u.high < 2.0**-3
-    safe = where(small, one, u)
-    log_u = where(small, one, log_u)
-    large = log_u + (log_u / safe - one)
-    x = where(small, u, one - one)
+def _series(u: Wide, small: jax.Array) -> Wide:
+    """((1 + u) log(1 + u) - u) / u, the mean of log(1 + x) over [0, u], for u below 1/8."""
+    x = only(small, u)
     tail = jnp.zeros_like(x.high)
     for k in range(12, 3, -1):
         tail = tail * x.high + jnp.float32((-1) ** k / (k * (k - 1)))
     series = from_float32(tail)
     for k in (3, 2):
-        series = constant((-1) ** k / (k * (k - 1))) + x * series
-    return where(small, x * series, large)
+        series = constant((-1) ** k / (k * (k - 1))) + x.roughly(series)
+    return x * series
 
 
 def _corrections(c: jax.Array, ratio: jax.Array) -> Wide:
