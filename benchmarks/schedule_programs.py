@@ -8,12 +8,13 @@
   not undercut, since a processor changes its speed between rounds of milliseconds.
 - 10^6 counts: milliseconds of one pass over an array of counts.
 - first call: seconds from a schedule with numbers of its own to its first rate, in a process that has compiled nothing
-  of its family.
+  but a constant and the families above it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -110,10 +111,7 @@ def compile_table(devices: list[str], rounds: int) -> list[str]:
     lines = ["| AdamW, 20 arrays: compiled for | schedule | jaxlr, s | Optax, s | ratio |", "| --- " * 5 + "|"]
     lines += compile_rows(HERE, rounds)
     for device in devices:  # each in a process of its own: the compilers of two kinds do not share one
-        words = [sys.executable, __file__, "--rows", device, "--rounds", str(rounds)]
-        environment = os.environ | {"JAX_PLATFORMS": "cpu"}
-        rows = subprocess.run(words, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
-        lines += rows.splitlines()
+        lines += by_itself("--rows", device, "--rounds", str(rounds)).splitlines()
     joined = median(compiles_join(100) for _ in range(3))
     return [*lines, "", f"A join of 100 cosines compiles in {joined:.2f} s on this machine, tracing included."]
 
@@ -185,9 +183,20 @@ def first_call(make: Make) -> float:
     return time.perf_counter() - start
 
 
-def running_table(rounds: int) -> list[str]:
+def first_calls() -> dict[str, float]:
     float(jaxlr.constant(0.1)(7))
-    firsts = {name: first_call(ours) for name, (ours, _) in PAIRS.items() if name != "constant"}
+    return {name: first_call(ours) for name, (ours, _) in PAIRS.items() if name != "constant"}
+
+
+def by_itself(*words: str) -> str:
+    """What this script prints in a process of its own."""
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, __file__, *words]
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def running_table(rounds: int) -> list[str]:
+    firsts = json.loads(by_itself("--first-calls"))
     lines = [
         "| schedule, jaxlr / Optax | scanned Adam, us an update | ratio | 10^6 counts, ms | ratio | first call, s |",
         "| --- " * 6 + "|",
@@ -212,7 +221,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, help="where the tables go, as markdown")
     parser.add_argument("--rows", metavar="DEVICE", help="nothing but the rows of compiling for one device")
+    parser.add_argument(
+        "--first-calls", action="store_true", help="nothing but the seconds of the first calls, as JSON"
+    )
     options = parser.parse_args()
+    if options.first_calls:
+        print(json.dumps(first_calls()))
+        return
     if options.rows:
         print("\n".join(compile_rows(options.rows, options.rounds)))
         return
