@@ -15,11 +15,11 @@ import optax
 from jaxlr.transforms.assembly import Rate, assemble
 from jaxlr.transforms.coupling import Coupling
 from jaxlr.transforms.describing import described
-from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number_or_schedule
 from jaxlr.transforms.moments.adam import scale_by_adam
 from jaxlr.transforms.moments.momentum import scale_by_momentum
 from jaxlr.transforms.moments.rms import scale_by_rmsprop
+from jaxlr.transforms.parameters.masks import Mask
 
 __all__ = ["adam", "adamw", "rmsprop", "sgd"]
 

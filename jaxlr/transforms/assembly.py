@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms.coupling import Coupling, Told, checked, needs_rate, rates_in, scaled, with_rate
-from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Held, Number, NumberOrSchedule, choice
+from jaxlr.transforms.parameters.masks import Mask
 from jaxlr.transforms.penalties import decay_link
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxlr.transforms.groups.context import Group, groups_here
 from jaxlr.transforms.hyperparameters import choice, number
+from jaxlr.transforms.parameters.context import Group, groups_here
 from jaxlr.transforms.trees import map_wide
 
 Coupling = Literal["rate", "independent", "corrected"]

@@ -16,11 +16,11 @@ from jaxlr.transforms import coupling as couplings
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.coupling import Coupling
 from jaxlr.transforms.describing import described
-from jaxlr.transforms.groups import masks
-from jaxlr.transforms.groups.context import Decay, decays_here, note_decaying, own_decays
-from jaxlr.transforms.groups.masks import Mask
 from jaxlr.transforms.hyperparameters import Held, Hyperparameter, Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
+from jaxlr.transforms.parameters import masks
+from jaxlr.transforms.parameters.context import Decay, decays_here, note_decaying, own_decays
+from jaxlr.transforms.parameters.masks import Mask
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.rate.learning_rate import scale_by_learning_rate
 from jaxlr.transforms.records import Record, numbers_in

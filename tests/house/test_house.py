@@ -14,6 +14,7 @@ import pytest
 import jaxlr
 
 PACKAGE = Path(jaxlr.__file__).parent
+FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")})
 # The whole tree, lowest first: a file imports only from its own room or from rooms above it in this list.
 ORDER = [
     "typing",
@@ -52,9 +53,7 @@ ORDER = [
     "transforms.hyperparameters",
     "transforms.debiasing",
     "transforms.link",
-    "transforms.groups.paths",
-    "transforms.groups.masks",
-    "transforms.groups.context",
+    "transforms.parameters",
     "transforms.coupling",
     "transforms.clipping",
     "transforms.moments",
@@ -157,6 +156,30 @@ def test_no_two_modules_import_each_other():
 
     for name in graph:
         visit(name, [])
+
+
+def within(folder, dotted):
+    """Which of the files and folders in a folder a module, or a name in it, belongs to; None where it lies outside."""
+    names = dotted.split(".")
+    above = ["jaxlr", *folder.relative_to(PACKAGE).parts]
+    inside = names[: len(above)] == above and len(names) > len(above)
+    name = names[len(above)] if inside else None
+    return name if name and ((folder / name).is_dir() or (folder / f"{name}.py").exists()) else None
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: ".".join(folder.relative_to(PACKAGE).parts) or "jaxlr")
+def test_the_files_and_folders_of_a_folder_have_an_order(folder):
+    below = {}  # what each needs of the others
+    for path in FILES:
+        own = within(folder, f"jaxlr.{name_of(path)}")
+        if own:
+            below.setdefault(own, set()).update(within(folder, imported) for imported in imports(path))
+    for own, others in below.items():
+        others -= {own, None}
+    while below:
+        lowest = {own for own, others in below.items() if not others & set(below)}
+        assert lowest, f"these import each other, in a circle: {below}"
+        below = {own: others for own, others in below.items() if own not in lowest}
 
 
 def test_the_public_names_are_exactly_all():

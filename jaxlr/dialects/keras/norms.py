@@ -17,13 +17,13 @@ import optax
 from jaxlr.dialects.keras.shared import Optimizer, Others, Rate, chain, checked_betas, of_decayed
 from jaxlr.dialects.rates import capped, known_rate
 from jaxlr.transforms.describing import described
-from jaxlr.transforms.groups import paths
-from jaxlr.transforms.groups.masks import both
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule, choice, number, number_or_schedule
 from jaxlr.transforms.moments.adam import scale_by_adam
 from jaxlr.transforms.moments.factored import scale_by_factored_rms
 from jaxlr.transforms.moments.momentum import scale_by_momentum
 from jaxlr.transforms.moments.orthogonal import orthogonalize, scale_by_shape
+from jaxlr.transforms.parameters import paths
+from jaxlr.transforms.parameters.masks import both
 from jaxlr.transforms.penalties import add_weight_decay
 from jaxlr.transforms.wrappers.precision import widened
 

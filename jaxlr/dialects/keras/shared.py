@@ -13,9 +13,9 @@ from jaxlr.dialects.rates import known_rate
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.assembly import assemble, unless_zero
 from jaxlr.transforms.clipping import clip_by_global_norm
-from jaxlr.transforms.groups import masks
 from jaxlr.transforms.hyperparameters import Number, NumberOrSchedule
 from jaxlr.transforms.link import Step, link, link_state
+from jaxlr.transforms.parameters import masks
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.trees import widen
 from jaxlr.typing import Mask, PyTree

@@ -15,8 +15,8 @@ from jax.typing import ArrayLike
 from jaxlr.dialects.torch.arguments import LiveOptimizer
 from jaxlr.dialects.torch.factories import FACTORIES, Optimizer, Rate
 from jaxlr.dialects.torch.parameters import Names, grouped_parameters, nearest, path_name
-from jaxlr.transforms.groups.paths import Path
 from jaxlr.transforms.hyperparameters import NumberOrSchedule
+from jaxlr.transforms.parameters.paths import Path
 
 
 def from_optimizer(

@@ -17,11 +17,11 @@ import optax
 from jaxlr.dialects.rates import capped, known_rate
 from jaxlr.dialects.torch.factories import Optimizer, Rate, factory
 from jaxlr.transforms.assembly import assemble, unless_zero
-from jaxlr.transforms.groups import paths
 from jaxlr.transforms.hyperparameters import Held, Number, NumberOrSchedule, choice, number, number_or_schedule
 from jaxlr.transforms.moments.factored import scale_by_factored_rms
 from jaxlr.transforms.moments.momentum import scale_by_momentum
 from jaxlr.transforms.moments.orthogonal import orthogonalize, scale_by_shape
+from jaxlr.transforms.parameters import paths
 from jaxlr.transforms.rate.controller import Controller
 from jaxlr.transforms.wrappers.precision import widened
 

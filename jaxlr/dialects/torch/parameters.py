@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jaxlr import arguments
-from jaxlr.transforms.groups import paths
+from jaxlr.transforms.parameters import paths
 
 Name = str | tuple[str, Sequence[int]]
 Names = Mapping[str, Name] | Sequence[Name] | None

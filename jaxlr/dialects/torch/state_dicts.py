@@ -18,8 +18,8 @@ from jaxlr.dialects.torch.groups import one_for_each
 from jaxlr.dialects.torch.parameters import Names, Parameter, nearest, path_name
 from jaxlr.dialects.torch.saved import LINKS, Saved, array, read
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.groups.paths import Path
 from jaxlr.transforms.hyperparameters import NumberOrSchedule
+from jaxlr.transforms.parameters.paths import Path
 from jaxlr.transforms.rate.learning_rate import heard
 from jaxlr.transforms.records import numbers_in
 from jaxlr.transforms.state import search as states

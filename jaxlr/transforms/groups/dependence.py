@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxlr.transforms.groups import paths
+from jaxlr.transforms.parameters import paths
 
 
 def among(

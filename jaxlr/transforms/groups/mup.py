@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.groups import paths
 from jaxlr.transforms.groups.patterns import ParameterGroups
+from jaxlr.transforms.parameters import paths
 from jaxlr.transforms.trees import widen
 from jaxlr.typing import PyTree
 

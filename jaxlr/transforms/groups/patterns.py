@@ -16,9 +16,10 @@ from jax.core import Tracer
 from jaxlr.arguments import meant, nearest
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.describing import as_call
-from jaxlr.transforms.groups import dependence, masks, paths
-from jaxlr.transforms.groups.context import OTHERS, Decay, Group, Talk, talk
+from jaxlr.transforms.groups import dependence
 from jaxlr.transforms.hyperparameters import Hyperparameter, Number, NumberOrSchedule
+from jaxlr.transforms.parameters import masks, paths
+from jaxlr.transforms.parameters.context import OTHERS, Decay, Group, Talk, talk
 from jaxlr.transforms.penalties import AddWeightDecayState
 from jaxlr.transforms.rate.learning_rate import GroupedRatesState
 from jaxlr.transforms.state import search as states

@@ -11,8 +11,8 @@ import optax
 
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.describing import described
-from jaxlr.transforms.groups import paths
 from jaxlr.transforms.hyperparameters import Number
+from jaxlr.transforms.parameters import paths
 from jaxlr.transforms.trees import widen
 
 Coefficients = tuple[Number, Number, Number]

@@ -12,8 +12,8 @@ import optax
 from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.describing import described, telling
-from jaxlr.transforms.groups.context import Group, current_rates
 from jaxlr.transforms.hyperparameters import Held, NumberOrSchedule, number_or_schedule, require_outline, require_start
+from jaxlr.transforms.parameters.context import Group, current_rates
 from jaxlr.transforms.rate import controller
 from jaxlr.transforms.rate.controller import Controller, ControllerState
 from jaxlr.transforms.trees import cast_like, gradients_of, increment, map_wide, place_like

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 
-from jaxlr.transforms.groups import paths
-from jaxlr.transforms.groups.paths import Path
+from jaxlr.transforms.parameters import paths
+from jaxlr.transforms.parameters.paths import Path
 from jaxlr.transforms.records import numbers_in
 from jaxlr.transforms.state import search as states
 from jaxlr.transforms.state.counts import COUNTS

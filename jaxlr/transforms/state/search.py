@@ -20,7 +20,7 @@ from jax.tree_util import DictKey, GetAttrKey, SequenceKey, keystr, tree_leaves_
 
 from jaxlr.numerics.wide import Wide
 from jaxlr.transforms.describing import STATES
-from jaxlr.transforms.groups.paths import Path
+from jaxlr.transforms.parameters.paths import Path
 from jaxlr.transforms.waiting import RECORDS
 
 State = TypeVar("State")

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxlr.transforms.describing import described, telling
-from jaxlr.transforms.groups.context import reading_decays
+from jaxlr.transforms.parameters.context import reading_decays
 from jaxlr.transforms.trees import cast_like, gradients_of, is_wide, like_updates, stored_like, widen, widen_all
 from jaxlr.transforms.waiting import settled, where_due
 from jaxlr.transforms.wrappers.last import is_conditional, refuse_followers

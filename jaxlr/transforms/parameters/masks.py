@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxlr.transforms.groups import paths
+from jaxlr.transforms.parameters import paths
 from jaxlr.transforms.trees import is_function, is_masked
 
 Mask = Any | Callable[[Any], Any] | None

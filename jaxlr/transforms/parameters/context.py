@@ -2,7 +2,7 @@
 
 The groups say it to whatever runs inside, through any wrapper, while the optimizer is initialized and while its update
 is traced; nothing travels through `init` and `update`. A link that asks is noted. Where one that should have asked did
-not, as one that was compiled on its own, apart from the groups, the groups raise: see `patterns`.
+not, as one that was compiled on its own, apart from the groups, the groups raise: see `groups.patterns`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 import jax
 
-from jaxlr.transforms.groups import paths
-from jaxlr.transforms.groups.masks import Mask, both
 from jaxlr.transforms.hyperparameters import Hyperparameter
+from jaxlr.transforms.parameters import paths
+from jaxlr.transforms.parameters.masks import Mask, both
 
 OTHERS = "others"  # the name of the parameters that no pattern matches
 
