@@ -23,6 +23,7 @@ from jaxlr.schedules.outline import UNKNOWN, Outline
 
 Number = jax.typing.ArrayLike
 NumberOrSchedule = Number | Callable[[Any], Number]
+_ROUNDED = (jnp.bfloat16, jnp.float16)
 _MOST_COUNTS = 16  # at which a schedule is run to see whether it is a rate
 _BETWEEN = 63  # at which it is run between two turns
 _ROUNDING = 2.0**-36  # of the largest rate
@@ -43,11 +44,21 @@ def number(
     if callable(value):
         raise TypeError(f"{name} must be a number, not a schedule or another callable, got {value!r}")
     require_scalar(name, value)
+    if getattr(value, "dtype", None) in _ROUNDED and (isinstance(value, Tracer) or _has_lost_digits(float(value))):
+        raise ValueError(
+            f"{name} is {value.dtype}, which keeps two or three digits of it; it must be float32, as it is within "
+            "optax.inject_hyperparams(..., hyperparam_dtype=jnp.float32)"
+        )
     if isinstance(value, Tracer):
         return value.astype(jnp.float32)
     if not (minimum <= float(value) < below and above < float(value)):
         raise ValueError(f"{name} must be {_range(minimum, above, below)}, got {value!r}")
     return float(value)
+
+
+def _has_lost_digits(value: float) -> bool:
+    """Whether a number of half precision is none that somebody wrote, as 0.5 is and 0.10009765625 is not."""
+    return float(f"{value:.6g}") != value
 
 
 def number_or_schedule(name: str, value: Any, *, minimum: float = -math.inf, below: float = math.inf) -> Any:

@@ -11,7 +11,8 @@ from flax import nnx
 
 import jaxlr
 from jaxlr.search import NoSuggestion, constant_rate_test, lr_range_test
-from jaxlr.search.ranges.recommendation import Recommendation
+from jaxlr.search.ranges.evidence import change
+from jaxlr.search.ranges.recommendation import Recommendation, Setting, recommend
 
 TRUE = np.random.default_rng(40).normal(size=10).astype(np.float32)
 
@@ -89,6 +90,16 @@ def test_pure_noise_is_refused(optimizer, seeds):
         result = lr_range_test(noise_loss, np.zeros((20, 5), np.float32), batches, optimizer=optimizer, seeds=seeds)
         refused += result.recommendation is None and is_refused(result, "larger batches or seeds=5")
     assert refused == 8
+
+
+def test_a_change_of_rounding_alone_is_no_fall():
+    random = np.random.default_rng(4)
+    values = np.where(np.arange(100) < 30, -1.2e-7, 3e-3 * random.normal(size=100))  # the first are sure, and nothing
+    setting = Setting(ramp_steps=100, reason="end: all", tests=1, spread=0.01, level=1.6, ramp=True)
+    found = change(np.geomspace(1e-7, 10.0, 100), [values])
+    assert found.certainty.max() > 100
+    with pytest.raises(NoSuggestion, match="never falls by more than its noise"):
+        recommend(found, setting)
 
 
 def test_pure_noise_is_refused_by_constant_rates():

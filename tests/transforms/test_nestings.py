@@ -205,8 +205,10 @@ def injected(make):
     def factory(learning_rate):
         return make(learning_rate)
 
-    # Whatever the rate is elsewhere: this one is a schedule of this wrapper's own count.
-    return lambda rate: optax.inject_hyperparams(factory)(learning_rate=jaxlr.linear(0.1, 0.02, 6))
+    # Whatever the rate is elsewhere: this one is a schedule of this wrapper's own count. Optax before 0.2.8 gives it
+    # the type of the first parameter otherwise, which jaxlr refuses.
+    made = optax.inject_hyperparams(factory, hyperparam_dtype=jnp.float32)
+    return lambda rate: made(learning_rate=jaxlr.linear(0.1, 0.02, 6))
 
 
 def given(nest):

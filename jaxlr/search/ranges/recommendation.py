@@ -110,7 +110,8 @@ def _require_fall(change: Change, setting: Setting) -> None:
     smooth, ended = change.means, setting.reason.startswith("end")
     inner = slice(1, len(smooth) - 1)
     enough = CERTAIN if setting.ramp else _CERTAIN_ALONE
-    if change.certainty[inner].max() >= enough and -smooth.min() > 1e-5 * setting.level:
+    # Of a change next to rounding the noise may be none, and every one of them certain.
+    if ((change.certainty >= enough) & (-smooth > 1e-5 * setting.level))[inner].any():
         return
     if ended and np.abs(smooth).max() < 0.1 * setting.spread:
         raise NoSuggestion(f"the rate never got high enough: up to {change.rates[-1]:.2g} the loss stays; raise end")
