@@ -44,13 +44,13 @@ def number(
     if callable(value):
         raise TypeError(f"{name} must be a number, not a schedule or another callable, got {value!r}")
     require_scalar(name, value)
-    if getattr(value, "dtype", None) in _ROUNDED and (isinstance(value, Tracer) or _has_lost_digits(float(value))):
+    if isinstance(value, Tracer):
+        return value.astype(jnp.float32)
+    if getattr(value, "dtype", None) in _ROUNDED and _has_lost_digits(float(value)):
         raise ValueError(
             f"{name} is {value.dtype}, which keeps two or three digits of it; it must be float32, as it is within "
             "optax.inject_hyperparams(..., hyperparam_dtype=jnp.float32)"
         )
-    if isinstance(value, Tracer):
-        return value.astype(jnp.float32)
     if not (minimum <= float(value) < below and above < float(value)):
         raise ValueError(f"{name} must be {_range(minimum, above, below)}, got {value!r}")
     return float(value)

@@ -104,12 +104,20 @@ def test_a_rate_that_inject_hyperparams_has_rounded_is_refused(dtype):
         optax.inject_hyperparams(jaxlr.sgd)(learning_rate=0.1).init(params)
 
 
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_numbers_that_lose_nothing_are_taken_under_jit_too(dtype):
+    params = {"w": jnp.ones(3, dtype)}
+    optimizer = optax.inject_hyperparams(jaxlr.sgd)(learning_rate=0.5)  # and its dampening of 0
+    state = jax.jit(optimizer.update)(params, optimizer.init(params), params)[1]
+    assert jaxlr.current_learning_rate(state) == 0.5
+
+
 @pytest.mark.parametrize("rate", [0.1, jaxlr.cosine(0.1, 100)], ids=["number", "schedule"])
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 def test_a_rate_of_float32_within_inject_hyperparams_keeps_its_bits(rate, dtype):
     params = {"w": jnp.ones(3, dtype)}
     optimizer = optax.inject_hyperparams(jaxlr.sgd, hyperparam_dtype=jnp.float32)(learning_rate=rate)
-    state = optimizer.update(params, optimizer.init(params), params)[1]
+    state = jax.jit(optimizer.update)(params, optimizer.init(params), params)[1]
     assert state.hyperparams["learning_rate"] == jnp.float32(0.1)
     assert jaxlr.current_learning_rate(state) == jnp.float32(0.1)
 
