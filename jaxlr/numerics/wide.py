@@ -160,10 +160,16 @@ def ratio(part: Array, whole: Array, *, times: int = 0) -> Wide:
     """`part / whole * 2**times` for uint32 and `whole >= 1`: 44 bits, and 36 where a reciprocal has 16 good ones.
 
     Both are shifted until they have 31 bits: from 2**31 on the last is left out, and the quotient has 32 bits.
+    Two digits of it, of 11 bits each, are guesses whose remainders are exact integers; what the last one leaves is
+    small enough for a plain product with the inverse.
     """
     part, whole = alike(part, whole)
     (m, part_zeros), (n, whole_zeros) = mantissa(part), mantissa(whole)
-    first, second, last = _digits(m, n)
+    inverse = guess(2048.0 / n.astype(jnp.float32))
+    first = nearest(m.astype(jnp.float32) * inverse)
+    rest = m * 2048 - first * n  # wraps on the way, and is exact
+    second = nearest(rest.astype(jnp.float32) * inverse)
+    last = (rest * 2048 - second * n).astype(jnp.float32) * (inverse * jnp.float32(2.0**-11))
     unit = lax.bitcast_convert_type((whole_zeros - part_zeros + jnp.uint32(127 - 22 + times)) << 23, jnp.float32)
     return Wide((first * 2048 + second).astype(jnp.float32) * unit, last * unit)
 
@@ -172,19 +178,6 @@ def mantissa(value: Array) -> tuple[Array, Array]:
     """A uint32, shifted until it has 31 bits, as int32, and its leading zeros."""
     zeros = lax.clz(value)
     return (lax.shift_left(value, zeros) >> 1).astype(jnp.int32), zeros
-
-
-def _digits(m: Array, n: Array) -> tuple[Array, Array, Array]:
-    """`m / n` of integers below 2**31, m < 2 n: two digits of 11 bits, in units of 2**-11 and 2**-22, and the rest.
-
-    The digits are guesses whose remainders are exact integers; what the last one leaves is small enough for a plain
-    quotient.
-    """
-    unit = guess(2048.0 / n.astype(jnp.float32))
-    first = nearest(m.astype(jnp.float32) * unit)
-    rest = m * 2048 - first * n  # wraps on the way, and is exact
-    second = nearest(rest.astype(jnp.float32) * unit)
-    return first, second, (rest * 2048 - second * n).astype(jnp.float32) * (unit * jnp.float32(2.0**-11))
 
 
 def nearest(value: Array) -> Array:

@@ -99,6 +99,7 @@ class Position:
         high = most.astype(jnp.int32).astype(jnp.float32) * signed
         low = (updates - most).astype(jnp.int32).astype(jnp.float32) * signed
         upper, lower = halves(slope.high)
+        # The products of the high parts are exact: 33 bits of what is added.
         rest = ((lower * high + upper * low) + (lower + slope.low) * low) + slope.low * high
         return where(early, first, last).plus(Wide(upper * high, rest))
 
