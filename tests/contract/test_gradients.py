@@ -1,11 +1,14 @@
 """The gradient of a rate by each number, against differences of the exact value."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import ROWS
 from reference import mpf
 from rows import Call
+
+import jaxlr
 
 EXAMPLES = {
     name: row.examples.get(f"{name}_power", list(row.examples.values())[-1]).arguments  # one that takes every number
@@ -45,3 +48,9 @@ def test_are_those_of_the_exact_value(name):
             atol=1e-5 * np.abs(expected).max(initial=0),
             err_msg=key,
         )
+
+
+@pytest.mark.parametrize("decay", [0.0, 1e-38, 1e-31, 1e-20, 2.0**-36, 2.0**-34])
+def test_that_of_a_decay_of_next_to_nothing_is_finite(decay):
+    slope = jax.grad(lambda rate: jaxlr.time_based(0.1, rate)(1000))(jnp.float32(decay))
+    np.testing.assert_allclose(slope, -0.1 * sum(range(1000)), rtol=2e-4)  # and a term of decay * 2e7

@@ -6,9 +6,11 @@ import mpmath
 import numpy as np
 import pytest
 
+import jaxlr
 from jaxlr.numerics import elementary, fixed, wide
 from jaxlr.numerics.triple import Triple, integer_power, triple
 from jaxlr.numerics.wide import Wide
+from jaxlr.schedules.families.cosines import cosine_between
 from jaxlr.schedules.position import Position
 
 DRAWS = 400
@@ -241,3 +243,25 @@ def test_a_line_has_33_bits_of_what_it_adds_to_its_nearer_end(total):
         for place, (value, rest) in enumerate(zip(truth, left, strict=True)):
             nearer = mpmath.mpf("0.1") * mpmath.mpf(2) ** -44 + min(value, rest) * mpmath.mpf(2) ** -33
             assert abs(exact(result, place) - value) <= (nearer if value > rest else value * mpmath.mpf(2) ** -33)
+
+
+def is_normalized(value):
+    return np.all(np.abs(value.low) <= np.abs(value.high) * 2.0**-22)
+
+
+@pytest.mark.parametrize("name", ["linear", "cosine"])
+def test_what_a_composition_takes_from_its_parts_is_normalized(name):
+    given = {"linear": (0.0, 1.0, 1_000_003), "cosine": (1.0, 1_000_003)}
+    schedule = getattr(jaxlr, name)(*given[name])
+    counts = Position(jnp.asarray(random.integers(1, 1_000_003, DRAWS), jnp.uint32))
+    assert not is_normalized(schedule.formula_at(counts))  # or this test would show nothing
+    assert is_normalized(schedule.at(counts))
+
+
+def test_a_rest_and_half_a_cosine_are_normalized():
+    parts, wholes = map(jnp.uint32, ratios())
+    logarithm = elementary.logarithm_of_ratio(parts, wholes)
+    assert is_normalized(elementary.power_and_rest(logarithm, wide.constant(0.5))[2])
+    done = wide.ratio(parts, wholes)
+    zero, one = (Wide(jnp.full(done.high.shape, x, jnp.float32), jnp.zeros(done.high.shape)) for x in (0.0, 1.0))
+    assert is_normalized(cosine_between(zero, one, done, elementary.one_less(done)))

@@ -105,8 +105,8 @@ def _sum_of_logs(m: Wide, decay_rate: Wide) -> Wide:
     log_base, log_u = _logs((base, base_less_one), (end, u))
     small = u.high < 2.0**-3
     each = log_base.plus(where(small, _series(u, small), log_u.minus(one)))
-    # Of a c so small that its inverse is no float all counts are in the series.
-    more = unless(small, log_u * (one / where(c.high < 2.0**-100, one, c)))
+    # Of a c so small that the square of its inverse, which a gradient takes, is no float all counts are in the series.
+    more = unless(small, log_u * (one / where(c.high < 2.0**-35, one, c)))
     half = Wide(log_u.high * 0.5, log_u.low * 0.5)
     return (m * each).plus(more).minus(half).plus(_corrections(c.high, 1.0 / end.high)).normalized()
 
