@@ -14,7 +14,7 @@ How, in the order in which a schedule needs it:
    its argument, so that it has its bits there too.
 3. Numbers are sums of two float32 (`wide.Wide`), and so are the results. Only exact products enter a sum whose last
    bits matter, so it is the same whether the compiler contracts it or not. What is only added to a number of its size
-   needs no more than 34 bits (`Wide.roughly`).
+   needs no more than 33 bits (`Wide.roughly`).
 4. A value lies between two ends, and is the nearer end plus a part of the way to the middle: nothing cancels for ends
    of one sign, and at the end nothing is added.
 
@@ -27,7 +27,7 @@ the last place, is its budget (a test compares it with what the families lose):
 | inverse_time, inverse_sqrt, rex, noam | a ratio and a root or a quotient | 0.001 |
 | cosine, warm-up, one_cycle, warmup_stable_decay | the versine, 30 bits | 0.03 |
 | exponential, step_decay, natural_exponential | exp2, 29 bits | 0.05 |
-| polynomial, k_decay, tanh | log, 34 bits times the exponent; exp2 | 0.25 |
+| polynomial, k_decay, tanh | log, 33 bits times the exponent; exp2 | 0.25 |
 | cosine_restarts | the versine and exp2 | 0.08 |
 | time_based | the sum of logarithms, exp2 | 0.25 |
 

@@ -73,47 +73,47 @@ def isolated(function: Callable[[], _Result]) -> _Result:
 
 def together(numbers: _Result) -> _Result:
     """The numbers as they are, for one count from one program, and not each from one of its own."""
-    if not _are_single(numbers):
+    if not _single.get():
         return numbers
-    array, unpacked = _packed(numbers)
-    return unpacked(lax.optimization_barrier(array))
+    arrays, unpacked = _packed(numbers)
+    return unpacked(lax.optimization_barrier(arrays))
 
 
 def while_loop(condition: Callable[..., Any], turn: Callable[..., Any], given: Any, state: Any) -> Any:
-    """`lax.while_loop` for `condition(state)` and `turn(given, state)`.
+    """`lax.while_loop` for `condition(given, state)` and `turn(given, state)`.
 
     Of what enters a loop or leaves a turn each array is a program of its own to compile, and what two of them share is
-    another. So for one count all goes as one array: what stays the same too, or XLA takes it out again.
+    another. So for one count all numbers go as one array: those that stay the same too, or XLA takes them out again.
     """
-    if not _are_single((given, state)):
-        return lax.while_loop(condition, partial(turn, given), state)
+    if not _single.get():
+        return lax.while_loop(partial(condition, given), partial(turn, given), state)
     start, unpacked = _packed((given, state))
 
-    def step(array: jax.Array) -> jax.Array:
-        given, state = unpacked(array)
+    def step(arrays: list[jax.Array]) -> list[jax.Array]:
+        given, state = unpacked(arrays)
         return _packed((given, turn(given, state)))[0]
 
-    return unpacked(lax.while_loop(lambda array: condition(unpacked(array)[1]), step, start))[1]
+    return unpacked(lax.while_loop(lambda arrays: condition(*unpacked(arrays)), step, start))[1]
 
 
-def _are_single(numbers: Any) -> bool:
-    return _single.get() and not any(each.ndim for each in jax.tree.leaves(numbers))
-
-
-def _packed(numbers: _Result) -> tuple[jax.Array, Callable[[jax.Array], _Result]]:
-    """Numbers of four bytes and booleans as one array, and what takes it apart."""
+def _packed(numbers: _Result) -> tuple[list[jax.Array], Callable[[list[jax.Array]], _Result]]:
+    """Numbers of four bytes and booleans as one array, before what is an array, and what takes it apart."""
     leaves, structure = jax.tree.flatten(numbers)
-    kinds = [each.dtype for each in leaves]
+    kinds = [each.dtype for each in leaves if each.ndim == 0]
 
-    def unpacked(array: jax.Array) -> _Result:
-        parts = [part.reshape(()) for part in lax.split(array, (1,) * len(kinds))]
-        return structure.unflatten(
+    def unpacked(arrays: list[jax.Array]) -> _Result:
+        words, *rest = arrays
+        parts = [part.reshape(()) for part in lax.split(words, (1,) * len(kinds))]
+        singles = (
             part != 0 if kind == jnp.bool_ else lax.bitcast_convert_type(part, kind)
             for part, kind in zip(parts, kinds, strict=True)
         )
+        arrays_left = iter(rest)
+        return structure.unflatten(next(arrays_left if each.ndim else singles) for each in leaves)
 
-    words = [each.astype(jnp.uint32) if each.dtype == jnp.bool_ else each for each in leaves]
-    return lax.concatenate([lax.bitcast_convert_type(each, jnp.uint32).reshape(1) for each in words], 0), unpacked
+    words = [each.astype(jnp.uint32) if each.dtype == jnp.bool_ else each for each in leaves if each.ndim == 0]
+    one = lax.concatenate([lax.bitcast_convert_type(each, jnp.uint32).reshape(1) for each in words], 0)
+    return [one, *(each for each in leaves if each.ndim)], unpacked
 
 
 def _operations(program: Any) -> int:

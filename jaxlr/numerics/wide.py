@@ -75,7 +75,7 @@ class Wide:
         return Wide(high, error + self.low * other)
 
     def roughly(self, other: Wide) -> Wide:
-        """The product to 34 bits, for a sum: its low part reaches 2**-11 of the high one, as that of one factor may."""
+        """The product to 33 bits, for a sum: its low part reaches 2**-11 of the high one, as that of one factor may."""
         (a_high, a_low), (b_high, b_low) = halves(self.high), halves(other.high)
         small = a_low * b_low + self.high * other.low
         return Wide(a_high * b_high, (a_high * b_low + a_low * b_high) + (small + self.low * other.high))
@@ -280,7 +280,12 @@ def halves(value: Array) -> tuple[Array, Array]:
 
 def split_product(a: Array, b: Array) -> tuple[Array, Array]:
     """`a * b` as a float32 and what it leaves out, to 48 bits."""
-    (a_high, a_low), (b_high, b_low) = halves(a), halves(b)
+    return product_of_halves(halves(a), halves(b))
+
+
+def product_of_halves(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
+    """The same of what is taken apart already."""
+    (a_high, a_low), (b_high, b_low) = a, b
     total, first = quick_two_sum(a_high * b_high, a_high * b_low)
     total, second = quick_two_sum(total, a_low * b_high)
     return total, (first + second) + a_low * b_low

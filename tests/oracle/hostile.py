@@ -193,7 +193,7 @@ def _shift(array, by, left):
 
 
 PASSED_ON = ("optimization_barrier", "stop_gradient", "copy")
-MOVED = ("gather", "slice", "squeeze", "reshape", "dynamic_slice", "concatenate", "stack")
+MOVED = ("gather", "slice", "squeeze", "reshape", "dynamic_slice", "dynamic_update_slice", "concatenate", "stack")
 EXACT = {
     "reduce_or": lambda a, axes, **_: np.any(a, axis=axes),
     "abs": lambda a, **_: np.abs(a),

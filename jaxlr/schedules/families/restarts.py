@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxlr.numerics.fusion import together, while_loop
-from jaxlr.numerics.triple import Triple, integer_power, triple, where_triple
-from jaxlr.numerics.wide import Wide, alike, constant, from_integer, less, select, unless, where
+from jaxlr.numerics.fusion import together
+from jaxlr.numerics.triple import Triple, last_multiple, triple, where_triple
+from jaxlr.numerics.wide import Wide, alike, constant, from_integer, hidden, less, select, unless, where
 from jaxlr.schedules import leaves
 from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.families.cosines import along_cosine
@@ -266,55 +266,29 @@ def _changing_cycle(position: Position, first: jax.Array, t_mul: Triple) -> tupl
     # Times `growth` and plus `unit`, a start is a multiple of the unit, and the position is `target`. Both may be large
     # and what lies between them is needed to all its bits.
     place = triple(whole) if position.fraction is None else triple(whole) + triple(position.fraction)
-    target = together(place * growth + unit)
+    scale = select(growth.high > 2.0**32, jnp.float32(2.0**-64), jnp.float32(1.0))  # a length is above 2**128
+    signed = select(growth.high < 0.0, -scale, scale)  # cycles that get shorter count downwards
+    target, unit = (jax.tree.map(lambda part: part * signed, each) for each in (place * growth + unit, unit))
+    target, unit = together((target, unit))
     # A product that is whole in decimals, such as 10 * 1.1, is a restart although its float32 digits are above it.
     integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.middle == 0)
-    tolerance = select(integers, 0.0, whole.high * jnp.abs(growth.high) * jnp.float32(2.0**-44))
-    cycle, start = _last_start(target, unit, t_mul, growth, tolerance, position.whole >= first)
-    unit_of_both = select(growth.high > 2.0**32, jnp.float32(2.0**-64), jnp.float32(1.0))  # a length is above 2**128
-    signed = select(growth.high < 0.0, -unit_of_both, unit_of_both)  # cycles that get shorter count downwards
-    into, start = (jax.tree.map(lambda part: part * signed, each) for each in (target - start, start))
-    length = start * growth
+    tolerance = select(integers, 0.0, whole.high * jnp.abs(growth.high * scale) * jnp.float32(2.0**-44))
+    most = where_triple(position.whole >= first, Triple(target.high, target.middle, target.low + tolerance), unit)
+    cycle, start = _last_start(unit, t_mul, most)
+    length, into = start * growth, target - start
     behind, ahead = into.wide(), (length - into).wide()
     early = less(behind, ahead)
     near = where(early, behind, ahead)  # of the last cycle nothing may be left ahead
-    return cycle, Share(unless(near.high <= tolerance * unit_of_both, near).doubled() / length.wide(), early)
+    return cycle, Share(unless(near.high <= tolerance, near).doubled() / length.wide(), early)
 
 
-def _last_start(
-    target: Triple, unit: Triple, t_mul: Triple, growth: Triple, tolerance: jax.Array, later: jax.Array
-) -> tuple[jax.Array, Triple]:
-    """The last `unit * t_mul**i` on the way to `target` that is at least one update, and i.
-
-    Each round goes as far as a bound from below of `log(target / start) / log(t_mul)` is sure of, and from the second
-    round on by one at least.
-    """
-    target, unit, growth, ratio = lax.stop_gradient((target, unit, growth, t_mul))
-    one, rises = constant(1.0).high, growth.high > 0.0
-    # |log(t)| <= |t - 1/t| / 2; log2(1 + r) >= r for r <= 1, and log2 of a float is at least its bits as a number.
-    scale = jnp.float32(2 * math.log(2) * (1 - 2.0**-10)) * ratio.high / (jnp.abs(growth.high) * (1.0 + ratio.high))
-    last = where(target.high < one, Wide(one, one - one), Wide(target.high, target.middle))
-
-    def on(given: Any, state: Any) -> Any:
-        ratio, target, last, scale, rises, one, tolerance = given
-        cycle, start, more, least = state
-        way = (last.high - start.high) + (last.low - start.middle)
-        more_by = select(rises, way / start.high, -way / last.high)
-        bits = lax.bitcast_convert_type(1.0 + more_by, jnp.int32) - (127 << 23)
-        log2 = select(more_by < 1.0, more_by, bits.astype(jnp.float32) * jnp.float32(2.0**-23))
-        steps = select(more, lax.max((log2 * scale).astype(jnp.uint32), least), 0)
-        start = start * integer_power(ratio, steps)
-        over = start * ratio
-        rest = (over.high - target.high) + (over.middle - target.middle) + (over.low - target.low)
-        lasts = (over.high - one) + over.middle >= -_NEARLY
-        more = more & (select(rises, rest, -rest) <= tolerance) & lasts
-        return cycle + steps, start, more, jnp.ones_like(least)
-
-    shape = later.shape
-    begin = jax.tree.map(lambda part: jnp.broadcast_to(part, shape), unit)
-    zeros = jnp.zeros(shape, jnp.uint32)
-    given = ratio, target, last, scale, rises, one, tolerance
-    cycle, start, *_ = while_loop(lambda state: jnp.any(state[2]), on, given, (zeros, begin, later, zeros))
+def _last_start(unit: Triple, t_mul: Triple, most: Triple) -> tuple[jax.Array, Triple]:
+    """The last `unit * t_mul**i` up to `most` that is at least one update, and i."""
+    unit, ratio, most = lax.stop_gradient((unit, t_mul, most))
+    least = Triple(*map(hidden, (-1.0, _NEARLY, 0.0)))
+    below = (unit.high < 0.0) & ((most.high - least.high) + (most.middle - least.middle) > 0.0)
+    most = where_triple(below, least, most)
+    cycle, start = last_multiple(unit, ratio, most)
     # What the loop hides from a gradient: d start / d t_mul.
     change = (t_mul.high - ratio.high) + (t_mul.middle - ratio.middle) + (t_mul.low - ratio.low)
     change = lax.stop_gradient(start.high * cycle.astype(jnp.float32) / ratio.high) * change
