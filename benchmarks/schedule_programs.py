@@ -41,9 +41,9 @@ Make = Callable[[], Any]
 LENGTH = 90_000
 
 
-def restarts(growth: int) -> Any:
+def restarts(growth: float) -> Any:
     cycle = {"init_value": 0.1, "peak_value": 0.1, "warmup_steps": 0}
-    return optax.sgdr_schedule([cycle | {"decay_steps": 1000 * growth**i} for i in range(8)])
+    return optax.sgdr_schedule([cycle | {"decay_steps": round(1000 * growth**i)} for i in range(8)])
 
 
 # jaxlr's schedule, and Optax's that is nearest to it.
@@ -66,6 +66,7 @@ PAIRS: dict[str, tuple[Make, Make]] = {
     ),
     "restarts": (lambda: jaxlr.cosine_restarts(0.1, 1000), lambda: restarts(1)),
     "growing restarts": (lambda: jaxlr.cosine_restarts(0.1, 1000, t_mul=2), lambda: restarts(2)),
+    "restarts, by a half": (lambda: jaxlr.cosine_restarts(0.1, 1000, t_mul=1.5), lambda: restarts(1.5)),
     "time based": (lambda: jaxlr.time_based(0.1, 1e-6), lambda: optax.exponential_decay(0.1, 1, 0.9999)),
 }
 HERE = "this machine"
