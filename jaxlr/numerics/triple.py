@@ -66,14 +66,13 @@ def where_triple(condition: jax.Array, this: Triple, other: Triple) -> Triple:
     return Triple(pair.high, pair.low, jnp.where(condition, this.low, other.low))
 
 
-def last_multiple(start: Triple, base: Triple, most: Triple) -> tuple[jax.Array, Triple]:
+def last_multiple(start: Triple, base: Triple, most: Triple, way: jax.Array) -> tuple[jax.Array, Triple]:
     """The last `start * base**i` up to `most`, and i below 2**32; right to 70 bits less those of i, without a gradient.
 
     The multiples rise: from a positive start with a base above 1, or from a negative one with a base below it. The bits
-    of i are found from its first on, a product each.
+    of i are found from its first on, a product each. The powers that it takes are those of any `most` so far from the
+    start, by no more than `way` times the nearer to 0 of both: one table of them serves all counts.
     """
-    nearer = lax.min(jnp.abs(start.high), jnp.abs(most.high))
-    way = ((most.high - start.high) + (most.middle - start.middle)) / nearer
     growth = jnp.abs((base.high - 1.0) + base.middle) / lax.min(base.high, jnp.ones_like(base.high))
 
     def square(way: jax.Array, state: Any) -> Any:
@@ -83,7 +82,7 @@ def last_multiple(start: Triple, base: Triple, most: Triple) -> tuple[jax.Array,
 
     def is_on_the_way(way: jax.Array, state: Any) -> jax.Array:
         _, _, growth, bit = state
-        return jnp.any(growth * (1 - 2.0**-10) <= way) & (bit < 32)
+        return jnp.any((growth * (1 - 2.0**-10) <= way) & (bit < 32))
 
     def step(given: Any, state: Any) -> Any:
         powers, most = given
@@ -95,8 +94,8 @@ def last_multiple(start: Triple, base: Triple, most: Triple) -> tuple[jax.Array,
 
     rows = jnp.zeros((32, 3, *base.high.shape), jnp.float32)
     powers, _, _, bits = while_loop(is_on_the_way, square, way, (rows, base, growth, jnp.int32(0)))
-    begin = jax.tree.map(lambda part: jnp.broadcast_to(part, way.shape), start)
-    state = jnp.zeros(way.shape, jnp.uint32), begin, bits - 1
+    begin = jax.tree.map(lambda part: jnp.broadcast_to(part, most.high.shape), start)
+    state = jnp.zeros(most.high.shape, jnp.uint32), begin, bits - 1
     index, last, _ = while_loop(lambda _, state: state[2] >= 0, step, (powers, most), state)
     return index, last
 

@@ -93,6 +93,15 @@ def test_one_count_at_a_time_has_no_parts_that_stand_apart():
     assert "cond[" not in whole
 
 
+def test_the_powers_of_a_growth_are_one_table_for_all_counts():
+    def rates(growth):
+        return jax.vmap(jaxlr.cosine_restarts(0.1, 100, t_mul=growth))(np.arange(1000))
+
+    text = str(jax.make_jaxpr(rates)(1.5))
+    assert "f32[32,3]" in text
+    assert "f32[1000,32,3]" not in text
+
+
 def test_inner_programs_count():
     counted = jax.make_jaxpr(lambda n: jax.lax.fori_loop(0, 3, lambda i, x: x + i * i, n))(1).jaxpr
     assert equations(counted) > len(counted.eqns)

@@ -228,8 +228,8 @@ def test_the_last_multiple_is_found_and_loses_the_bits_of_its_exponent(sign):
     truth = [exact(start, place) * power ** int(exponents[place]) for place, power in enumerate(bases)]
     for part in (0.01, 0.99):  # of the way to the next one
         most = parts_of([value * (1 + part * (power - 1)) for value, power in zip(truth, bases, strict=True)])
-        one_by_one = jax.vmap(last_multiple)
-        for index, multiple in (*two_ways(last_multiple, start, base, most), one_by_one(start, base, most)):
+        given = start, base, most, jnp.full(DRAWS, 2.0**100, jnp.float32)
+        for index, multiple in (*two_ways(last_multiple, *given), jax.vmap(last_multiple)(*given)):
             assert np.array_equal(index, exponents)
             assert bits_right(multiple, truth) >= 60
 

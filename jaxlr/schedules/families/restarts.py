@@ -274,7 +274,8 @@ def _changing_cycle(position: Position, first: jax.Array, t_mul: Triple) -> tupl
     integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.middle == 0)
     tolerance = select(integers, 0.0, whole.high * jnp.abs(growth.high * scale) * jnp.float32(2.0**-44))
     most = where_triple(position.whole >= first, Triple(target.high, target.middle, target.low + tolerance), unit)
-    cycle, start = _last_start(unit, t_mul, most)
+    way = select(growth.high > 0.0, jnp.float32(2.0**32) * growth.high * (scale / unit.high), -unit.high)
+    cycle, start = _last_start(unit, t_mul, most, way)
     length, into = start * growth, target - start
     behind, ahead = into.wide(), (length - into).wide()
     early = less(behind, ahead)
@@ -282,13 +283,13 @@ def _changing_cycle(position: Position, first: jax.Array, t_mul: Triple) -> tupl
     return cycle, Share(unless(near.high <= tolerance, near).doubled() / length.wide(), early)
 
 
-def _last_start(unit: Triple, t_mul: Triple, most: Triple) -> tuple[jax.Array, Triple]:
+def _last_start(unit: Triple, t_mul: Triple, most: Triple, way: jax.Array) -> tuple[jax.Array, Triple]:
     """The last `unit * t_mul**i` up to `most` that is at least one update, and i."""
-    unit, ratio, most = lax.stop_gradient((unit, t_mul, most))
+    unit, ratio, most, way = lax.stop_gradient((unit, t_mul, most, way))
     least = Triple(*map(hidden, (-1.0, _NEARLY, 0.0)))
     below = (unit.high < 0.0) & ((most.high - least.high) + (most.middle - least.middle) > 0.0)
     most = where_triple(below, least, most)
-    cycle, start = last_multiple(unit, ratio, most)
+    cycle, start = last_multiple(unit, ratio, most, way)
     # What the loop hides from a gradient: d start / d t_mul.
     change = (t_mul.high - ratio.high) + (t_mul.middle - ratio.middle) + (t_mul.low - ratio.low)
     change = lax.stop_gradient(start.high * cycle.astype(jnp.float32) / ratio.high) * change
