@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxlr.cli.hints import train_command
-from jaxlr.cli.kept import check_kept, kept_folder
+from jaxlr.cli.command_lines import train_command
 from jaxlr.cli.parsing import CommandError
+from jaxlr.cli.search_folder import check_kept, kept_folder
 from jaxlr.cli.searching import print_table, searched
 from jaxlr.cli.sweep_options import SweepOptions
 from jaxlr.cli.writing import say

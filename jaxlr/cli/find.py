@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxlr.cli import stopping
-from jaxlr.cli.hints import train_command
+from jaxlr.cli.command_lines import train_command
 from jaxlr.cli.parsing import CommandError, input_errors, parse
 from jaxlr.cli.searching import print_table
 from jaxlr.cli.writing import disk_errors, say

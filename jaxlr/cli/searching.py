@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxlr.cli import stopping
-from jaxlr.cli.kept import again
 from jaxlr.cli.parsing import CommandError, input_errors
 from jaxlr.cli.peers import lost_peers, need_same_options, several
+from jaxlr.cli.search_folder import again
 from jaxlr.cli.sweep_options import SweepOptions
 from jaxlr.cli.writing import disk_errors
 from jaxlr.training.loop.hosts import is_first

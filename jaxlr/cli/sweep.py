@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxlr.cli import branching
-from jaxlr.cli.hints import train_command
-from jaxlr.cli.kept import check_kept, kept_folder
+from jaxlr.cli.command_lines import train_command
 from jaxlr.cli.parsing import CommandError, parse
+from jaxlr.cli.search_folder import check_kept, kept_folder
 from jaxlr.cli.searching import print_table, searched
 from jaxlr.cli.sweep_options import SweepOptions
 from jaxlr.cli.writing import say

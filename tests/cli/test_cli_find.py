@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jaxlr.cli import main
-from jaxlr.cli.hints import train_command
+from jaxlr.cli.command_lines import train_command
 from jaxlr.cli.parsing import parse
 from jaxlr.cli.train import TrainOptions
 from jaxlr.training.runs.config import TrainConfig

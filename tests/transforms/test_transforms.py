@@ -28,7 +28,7 @@ from jaxlr.transforms import (
 )
 from jaxlr.transforms.debiasing import one_minus_power
 from jaxlr.transforms.hyperparameters import Hyperparameter
-from jaxlr.transforms.state.search import change_states, find_states
+from jaxlr.transforms.state.walk import change_states, find_states
 
 GRADIENTS = np.random.default_rng(3).normal(size=(12, 5)) * np.logspace(0, -4, 5)
 

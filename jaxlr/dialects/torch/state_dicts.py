@@ -22,7 +22,7 @@ from jaxlr.transforms.hyperparameters import NumberOrSchedule
 from jaxlr.transforms.parameters.paths import Path
 from jaxlr.transforms.rate.learning_rate import heard
 from jaxlr.transforms.records import numbers_in
-from jaxlr.transforms.state import search as states
+from jaxlr.transforms.state import walk as states
 from jaxlr.typing import PyTree
 
 _SCALING = tuple({kind: None for row in LINKS.values() for kind, _ in row.values()})

@@ -28,7 +28,7 @@ from jaxlr.training.runs.records.metrics import FILE, NoRecords, Records, finite
 from jaxlr.training.runs.records.position import Position
 from jaxlr.training.runs.records.summary import Tally, end_entries, horizon_note, machine, parameters_sha256
 from jaxlr.training.runs.records.writers import Writer, check_client, open_writer
-from jaxlr.training.runs.saving.moments import Clock, Saving
+from jaxlr.training.runs.saving.timing import Clock, Saving
 from jaxlr.training.runs.saving.weights import FILE as WEIGHTS
 from jaxlr.training.runs.saving.weights import write_weights
 from jaxlr.training.runs.showing.picture import plot_run

@@ -22,7 +22,7 @@ from jaxlr.transforms.parameters import masks, paths
 from jaxlr.transforms.parameters.context import OTHERS, Decay, Group, Talk, talk
 from jaxlr.transforms.penalties import AddWeightDecayState
 from jaxlr.transforms.rate.learning_rate import GroupedRatesState
-from jaxlr.transforms.state import search as states
+from jaxlr.transforms.state import walk as states
 from jaxlr.transforms.trees import is_masked, like_updates, widen
 
 _WITH_PATTERNS = ("rates", "no_decay", "frozen", "weight_decays")

@@ -15,7 +15,7 @@ from jaxlr.schedules import Schedule
 from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.rate import controller
 from jaxlr.transforms.rate.learning_rate import ScaleByLearningRateState, by_state, heard
-from jaxlr.transforms.state import search as states
+from jaxlr.transforms.state import walk as states
 from jaxlr.transforms.trees import like
 
 KEEP: Any = type("KEEP", (), {"__repr__": lambda self: "KEEP"})()  # the value that `set_learning_rate` leaves as it is

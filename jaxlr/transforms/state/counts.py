@@ -12,7 +12,7 @@ from jax.core import Tracer
 from jax.tree_util import DictKey, GetAttrKey, tree_map_with_path
 
 from jaxlr.transforms import hyperparameters
-from jaxlr.transforms.state import search as states
+from jaxlr.transforms.state import walk as states
 from jaxlr.transforms.trees import like
 from jaxlr.transforms.waiting import RECORDS
 

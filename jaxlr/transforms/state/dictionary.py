@@ -16,7 +16,7 @@ from jax.tree_util import DictKey, GetAttrKey, SequenceKey
 from jaxlr.transforms.parameters import paths
 from jaxlr.transforms.parameters.paths import Path
 from jaxlr.transforms.records import numbers_in
-from jaxlr.transforms.state import search as states
+from jaxlr.transforms.state import walk as states
 from jaxlr.transforms.state.counts import COUNTS
 from jaxlr.transforms.waiting import CORRECTED, RECORDS
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxlr.transforms.records import numbers_in
-from jaxlr.transforms.state import search as states
+from jaxlr.transforms.state import walk as states
 from jaxlr.transforms.waiting import RECORDS
 
 

@@ -13,7 +13,7 @@ from jaxlr.transforms import hyperparameters
 from jaxlr.transforms.describing import described, telling
 from jaxlr.transforms.hyperparameters import Number
 from jaxlr.transforms.rate.learning_rate import ScaleByLearningRateState
-from jaxlr.transforms.state import search as states
+from jaxlr.transforms.state import walk as states
 from jaxlr.transforms.trees import absolute_square, gradients_of, like_updates, map_wide, place_like, root
 from jaxlr.transforms.waiting import due_now, micro_step, settled, where_due
 from jaxlr.typing import PyTree
