@@ -57,7 +57,7 @@ ORDER = [
     "transforms.coupling",
     "transforms.clipping",
     "transforms.moments",
-    "transforms.state.search",
+    "transforms.state.walk",
     "transforms.rate",
     "transforms.wrappers",
     "transforms.penalties",
