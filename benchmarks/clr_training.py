@@ -27,13 +27,14 @@ class Cifar10Full(nnx.Module):
 
     def __init__(self, image: tuple[int, int, int], classes: int, *, rngs: nnx.Rngs):
         height, width, channels = image
-        for i, outputs in enumerate((32, 32, 64)):
-            convolution = nnx.Conv(
-                channels, outputs, (5, 5), kernel_init=nnx.initializers.normal((1e-4, 1e-2, 1e-2)[i]), rngs=rngs
-            )
-            setattr(self, f"convolution{i}", convolution)
-            height, width, channels = height // 2, width // 2, outputs
-        self.dense = nnx.Linear(height * width * channels, classes, rngs=rngs)
+
+        def convolution(inputs: int, outputs: int, deviation: float) -> nnx.Conv:
+            return nnx.Conv(inputs, outputs, (5, 5), kernel_init=nnx.initializers.normal(deviation), rngs=rngs)
+
+        self.convolution0 = convolution(channels, 32, 1e-4)
+        self.convolution1 = convolution(32, 32, 1e-2)
+        self.convolution2 = convolution(32, 64, 1e-2)
+        self.dense = nnx.Linear((height // 8) * (width // 8) * 64, classes, rngs=rngs)
 
     def __call__(self, images: jax.Array) -> jax.Array:
         """Images (N, H, W, C), uint8, to outputs (N, classes)."""
@@ -85,9 +86,9 @@ class Study:
 
     def inputs(self, seed: int, updates: int) -> Inputs:
         """The initial network of a seed and the order of its images."""
-        _, *states = nnx.split(self._network(seed), nnx.Param, ...)
+        _, parameters, variables = nnx.split(self._network(seed), nnx.Param, ...)
         batches = BatchOrder(len(self.data.train.labels), BATCH, 1, seed).indices(0, updates)[:, 0]
-        return Inputs(*map(nnx.to_pure_dict, states), jnp.asarray(batches))
+        return Inputs(nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables), jnp.asarray(batches))
 
     def accuracies(self, optimizer: str, schedule: jaxlr.Schedule, inputs: Inputs, judge: str) -> np.ndarray:
         """The accuracy at each evaluation: float32, (evaluations,); 0 from where the loss is not finite."""

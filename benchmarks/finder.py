@@ -103,14 +103,14 @@ def truth(problem: Problem, optimizer: str, size: int) -> dict[str, np.ndarray]:
 
     def train(weights, batches):
         def update(carry, inputs):
-            batch, rates = inputs
+            (batch, rates), (weights, state) = inputs, carry
 
             def one(weights, state, rate):
                 gradients = jax.grad(problem.loss)(weights, batch)
                 changes, state = OPTIMIZERS[optimizer](rate).update(gradients, state, weights)
                 return optax.apply_updates(weights, changes), state
 
-            return jax.vmap(one)(*carry, rates), None
+            return jax.vmap(one)(weights, state, rates), None
 
         def begin(rate):
             return weights, OPTIMIZERS[optimizer](rate).init(weights)

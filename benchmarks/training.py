@@ -192,8 +192,6 @@ def run_jaxlr_saving(images: np.ndarray, labels: np.ndarray, options: argparse.N
             data,
             jaxlr.constant(0.001),
             trainer,
-            parameters=0,
-            updates=0,
             folder=folder,
             lock=FolderLock(folder),
             start=Position(0, 0, 0, 0, 0.0, ((0, schedule),)),
@@ -260,11 +258,12 @@ def run_torch(images: np.ndarray, labels: np.ndarray, options: argparse.Namespac
     width = options.width
     device = "cuda" if torch.cuda.is_available() else "cpu"
     memory = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}[layout]
-    model = nn.Sequential(
+    model: Any = nn.Sequential(  # Any: torch's annotations do not know memory_format
         *(nn.Conv2d(1, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(width, 2 * width, 3, padding=1, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Flatten(), nn.Linear(7 * 7 * 2 * width, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10)),
-    ).to(device=device, memory_format=memory)
+    )
+    model = model.to(device=device, memory_format=memory)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001, fused=True)
     scaled = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32) / 255).to(device)
     targets = torch.from_numpy(labels.astype(np.int64)).to(device)
