@@ -16,7 +16,7 @@ from jaxlr.numerics.wide import Wide, halves, product_of_halves, quick_two_sum, 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Triple:
-    """The number `high + middle + low`, each at most half a unit in the last place of the one before."""
+    """The number `high + middle + low`, each about half a unit in the last place of the one before, or less."""
 
     high: Any
     middle: Any

@@ -1,5 +1,6 @@
 """Every schedule is the exact number to 1 ulp: a short form of fuzz.py, and the worst cases that it ever found."""
 
+import jax
 import mpmath
 import numpy as np
 import pytest
@@ -146,6 +147,19 @@ def test_a_traced_growth_may_be_on_either_side_of_1(name, t_mul):
     call = Call(name, given | {"t_mul": t_mul, "m_mul": 0.9, "end_value": 0.05})
     counts = np.resize([0, 1, 39, 40, 41, 49, 50, 53, 54, 76, 98, 360, 399, 400, 10**6, LAST], 32).astype(np.int32)
     assert check("traced", call, counts).error <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("first", "t_mul", "starts"),
+    [(10, 1.1, [10, 21]), (100, 1.1, [100, 210, 331]), (1000, 1.3, [1000, 2300, 3990, 6187]), (10, 0.7, [10, 17])],
+)
+def test_a_product_that_is_whole_in_decimals_is_a_restart(first, t_mul, starts):
+    counts = np.array(starts, np.int32)
+    rate = jaxlr.cosine_restarts(0.1, first, t_mul=t_mul)
+    traced = jax.jit(lambda t_mul: jaxlr.cosine_restarts(0.1, first, t_mul=t_mul)(counts))
+    for values in (rate(counts), [rate(int(n)) for n in counts], jax.vmap(rate)(counts)):
+        assert np.array_equal(values, np.full(len(starts), 0.1, np.float32))
+    assert np.all(traced(t_mul)[0] == np.float32(0.1))  # the float32 of 1.1 is another number
 
 
 @pytest.mark.parametrize("growth", [2.0**-40, 2.0**-30, 2.0**-20])

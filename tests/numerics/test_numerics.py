@@ -218,6 +218,16 @@ def test_three_float32_have_70_bits():
             assert bits_right(result, truth) >= 68
 
 
+@pytest.mark.parametrize("cancelled", [0.0, 1.0])
+def test_of_three_float32_each_is_small_beside_the_one_before(cancelled):
+    a, b = threes(), threes()
+    b = Triple(-a.high * jnp.float32(cancelled), b.middle, b.low)
+    for result in (*two_ways(lambda a, b: a + b, a, b), *two_ways(lambda a, b: a * b, a, threes())):
+        high, middle, low = map(np.asarray, (result.high, result.middle, result.low))
+        assert np.all(np.abs(middle) <= np.spacing(np.abs(high)) / 2)
+        assert np.all(np.abs(low) <= np.spacing(np.abs(middle)) / 2)
+
+
 @pytest.mark.parametrize("sign", [1, -1], ids=["rising", "falling"])
 def test_the_last_multiple_is_found_and_loses_the_bits_of_its_exponent(sign):
     base, start, exponents = threes(), threes(), np.arange(DRAWS, dtype=np.uint32) % 100

@@ -273,7 +273,7 @@ def _changing_cycle(position: Position, first: jax.Array, t_mul: Triple) -> tupl
     # A product that is whole in decimals, such as 10 * 1.1, is a restart although its float32 digits are above it.
     integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.middle == 0)
     tolerance = select(integers, 0.0, whole.high * jnp.abs(growth.high * scale) * jnp.float32(2.0**-44))
-    most = where_triple(position.whole >= first, Triple(target.high, target.middle, target.low + tolerance), unit)
+    most = Triple(target.high, target.middle, target.low + tolerance)
     way = select(growth.high > 0.0, jnp.float32(2.0**32) * growth.high * (scale / unit.high), -unit.high)
     cycle, start = _last_start(unit, t_mul, most, way)
     length, into = start * growth, target - start
