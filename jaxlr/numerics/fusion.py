@@ -84,6 +84,7 @@ def while_loop(condition: Callable[..., Any], turn: Callable[..., Any], given: A
 
     Of what enters a loop or leaves a turn each array is a program of its own to compile, and what two of them share is
     another. So for one count all numbers go as one array: those that stay the same too, or XLA takes them out again.
+    Of more than eight XLA fuses no array.
     """
     if not _single.get():
         return lax.while_loop(partial(condition, given), partial(turn, given), state)
