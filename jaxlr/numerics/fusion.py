@@ -98,23 +98,19 @@ def while_loop(condition: Callable[..., Any], turn: Callable[..., Any], given: A
 
 
 def _packed(numbers: _Result) -> tuple[list[jax.Array], Callable[[list[jax.Array]], _Result]]:
-    """Numbers of four bytes and booleans as one array, before what is an array, and what takes it apart."""
+    """Numbers of four bytes as one array, before what is an array, and what takes it apart."""
     leaves, structure = jax.tree.flatten(numbers)
-    kinds = [each.dtype for each in leaves if each.ndim == 0]
+    singles = [each for each in leaves if each.ndim == 0]
 
     def unpacked(arrays: list[jax.Array]) -> _Result:
-        words, *rest = arrays
-        parts = [part.reshape(()) for part in lax.split(words, (1,) * len(kinds))]
-        singles = (
-            part != 0 if kind == jnp.bool_ else lax.bitcast_convert_type(part, kind)
-            for part, kind in zip(parts, kinds, strict=True)
+        words, others = iter(lax.split(arrays[0], (1,) * len(singles))), iter(arrays[1:])
+        return structure.unflatten(
+            next(others) if each.ndim else lax.bitcast_convert_type(next(words).reshape(()), each.dtype)
+            for each in leaves
         )
-        arrays_left = iter(rest)
-        return structure.unflatten(next(arrays_left if each.ndim else singles) for each in leaves)
 
-    words = [each.astype(jnp.uint32) if each.dtype == jnp.bool_ else each for each in leaves if each.ndim == 0]
-    one = lax.concatenate([lax.bitcast_convert_type(each, jnp.uint32).reshape(1) for each in words], 0)
-    return [one, *(each for each in leaves if each.ndim)], unpacked
+    words = [lax.bitcast_convert_type(each, jnp.uint32).reshape(1) for each in singles]
+    return [lax.concatenate(words, 0), *(each for each in leaves if each.ndim)], unpacked
 
 
 def _operations(program: Any) -> int:
