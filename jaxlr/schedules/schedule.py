@@ -18,6 +18,7 @@ from jax.core import Tracer
 from jaxlr.numerics.fusion import for_one_count, fused_if_small, isolated
 from jaxlr.numerics.wide import Wide
 from jaxlr.schedules import leaves, printing
+from jaxlr.schedules.cycle_table import with_tables
 from jaxlr.schedules.family import RECORDS, Cycle, Family, fact
 from jaxlr.schedules.outline import UNKNOWN, Outline
 from jaxlr.schedules.position import Position
@@ -82,13 +83,15 @@ class Schedule:
 
     def _called(self, count: Any) -> jax.Array:
         if isinstance(count, Tracer):
-            return _program_of(self)(self, count)
+            return _program_of(self)(with_tables(self), count)
         if self._on_device is None:
             if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self)):
-                return _program_of(self)(self, count)
+                return _program_of(self)(with_tables(self), count)
             # Moved once, at the first call: a schedule made before jax.distributed.initialize touches no device.
             with jax.ensure_compile_time_eval():
-                self._on_device = jax.device_put(self)  # one transfer; `asarray` compiles a program a dtype
+                self._on_device = jax.device_put(
+                    with_tables(self)
+                )  # one transfer; `asarray` compiles a program a dtype
         if count.ndim == 0 and not self._functions:
             return _program_of_one_count()(self._on_device, count)
         return _program_of(self)(self._on_device, count)

@@ -13,6 +13,7 @@ import jaxlr
 import jaxlr.numerics
 from jaxlr.numerics import wide
 from jaxlr.numerics.fusion import for_one_count
+from jaxlr.schedules.cycle_table import with_tables
 
 
 def equations(jaxpr):
@@ -62,6 +63,12 @@ BOUNDS = {
 @pytest.mark.parametrize(("schedule", "most"), BOUNDS.values(), ids=BOUNDS)
 def test_a_schedule_is_a_small_program(schedule, most):
     assert equations_of(schedule) <= most
+
+
+def test_cycles_of_a_known_growth_are_a_smaller_program():
+    known = with_tables(jaxlr.cosine_restarts(0.1, 1000, t_mul=1.5))
+    assert equations_of(known) <= 900
+    assert "while" not in str(jax.make_jaxpr(lambda schedule: schedule(5))(known))
 
 
 def cosines(number):

@@ -6,11 +6,13 @@ import mpmath
 import numpy as np
 import pytest
 from cases import ROWS, dice_of
-from draws import call_of
+from draws import LAST, call_of
 from fuzz import as_float32, call_with, errors, exact_range, parted
 from hostile import Machine
+from rows import Call
 
 from jaxlr.numerics import elementary, wide
+from jaxlr.schedules.cycle_table import with_tables
 
 # An interpreter runs every operation: the promise itself is in test_exactness.py.
 pytestmark = pytest.mark.ci
@@ -44,9 +46,9 @@ def test_stays_exact_and_portable(name):
     check(*call_of(dice_of(name, 7), name))
 
 
-def check(call, counts):
+def check(call, counts, *, tables=False):
     """Whatever a compiler or an accelerator may do to it."""
-    schedule = call.schedule()
+    schedule = with_tables(call.schedule()) if tables else call.schedule()
     traced = jax.jit(lambda s, n: s(n)).trace(schedule, counts)
     for equation in equations(traced.jaxpr.jaxpr):
         assert equation.primitive.name not in REFUSED
@@ -59,6 +61,15 @@ def check(call, counts):
     for machine, how in MACHINES.items():
         (values,) = how.evaluate(traced.jaxpr, *jax.tree.leaves(schedule), counts)
         assert errors(call, low_high, values).max() <= call.bound(), machine
+
+
+@pytest.mark.parametrize("t_mul", [2.0**-60, 0.1, 0.5, 0.93, 1.05, 1.5, 1e9 + 0.5, 1e30])
+@pytest.mark.parametrize("name", ["cosine_restarts", "with_restarts"])
+def test_cycles_of_a_known_growth_stay_exact(name, t_mul):
+    inner = {"schedule": Call("linear", {"init_value": 0.3, "end_value": 0.1, "transition_steps": 7}), "period": 7}
+    given = {"init_value": 0.3, "first_decay_steps": 7} if name == "cosine_restarts" else inner
+    counts = np.resize([*range(20), 21, 24, 100, 1000, 10**5, 10**7, 2**30, LAST], 32).astype(np.int32)
+    check(Call(name, given | {"t_mul": t_mul, "m_mul": 0.9, "end_value": 0.05}), counts, tables=True)
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -27,6 +27,8 @@ ORDER = [
     "numerics",
     "schedules.position",
     "schedules.leaves",
+    "schedules.cycle_table",
+    "schedules.cycles",
     "schedules.outline",
     "schedules.family",
     "schedules.printing",

@@ -39,6 +39,11 @@ def traced(call, counts):
     return call_with(*parted(call), counts)
 
 
+def called(call, counts):
+    """The schedule is called as it is: numbers that are known may have another program."""
+    return call.schedule()(counts)
+
+
 def closed_over(call, counts):
     """A schedule made outside is a constant of the program."""
     schedule = call.schedule()
@@ -50,7 +55,7 @@ def literal(call, counts):
     return jax.jit(lambda n: call.schedule()(n))(counts)
 
 
-FORMS = {"argument": as_argument, "traced": traced, "closed over": closed_over, "literal": literal}
+FORMS = {"argument": as_argument, "traced": traced, "called": called, "closed over": closed_over, "literal": literal}
 
 
 @jax.jit
@@ -145,7 +150,7 @@ def fuzz(draws, seed, names, minutes=math.inf, slow=50):
     start = time.monotonic()
     for i in range(draws):
         turn, name = i // len(names), names[i % len(names)]
-        form = {0: "closed over", slow // 2: "literal"}.get(turn % slow, ("argument", "traced")[turn % 2])
+        form = {0: "closed over", slow // 2: "literal"}.get(turn % slow, ("argument", "traced", "called")[turn % 3])
         result = check(form, *call_of(Dice((seed, i)), name))
         results[name, form].append(result)
         if result.broken:

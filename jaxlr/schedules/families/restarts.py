@@ -7,26 +7,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
-from jaxlr.numerics.fusion import together
-from jaxlr.numerics.triple import Triple, last_multiple, triple, where_triple
-from jaxlr.numerics.wide import Wide, alike, constant, from_integer, hidden, less, select, unless, where
+from jaxlr.numerics.wide import Wide, from_integer, where
 from jaxlr.schedules import leaves
+from jaxlr.schedules.cycles import ENDING, Growth, cycle_of
 from jaxlr.schedules.declaring import declared
 from jaxlr.schedules.families.cosines import along_cosine
 from jaxlr.schedules.family import Cycle, family
 from jaxlr.schedules.leaves import Factor
 from jaxlr.schedules.outline import UNKNOWN, Outline, one_by_one, steady, through
-from jaxlr.schedules.position import Position, Share, at_least_one, position_of
+from jaxlr.schedules.position import Position, at_least_one, position_of
 from jaxlr.schedules.schedule import Schedule
 from jaxlr.typing import Length, Scalar
-
-_ENDLESS = 2.0**64  # a growth after which no count leaves the start of the second cycle; its square is in float32
-_ENDED = 2.0**-100  # a growth after which the second cycle is less than one update
-_NEARLY = 2.0**-40  # so much of an update may lack of a last cycle, which decimals mean to be one: 10 * 0.1
 
 
 def _three_cycles(first: int, t_mul: float, limit: int | None = None) -> int:
@@ -37,7 +30,7 @@ def _three_cycles(first: int, t_mul: float, limit: int | None = None) -> int:
 def _end(first: int, t_mul: float, limit: int | None = None) -> int | None:
     """The first count behind all cycles: `limit` of them, and those of at least one update where they get shorter."""
     growth = math.log1p(t_mul - 1)
-    cycles = math.inf if t_mul >= 1 else 1 + math.floor((math.log(first) + _NEARLY) / -growth)
+    cycles = math.inf if t_mul >= 1 else 1 + math.floor((math.log(first) + ENDING) / -growth)
     cycles = cycles if limit is None else min(cycles, limit)
     if cycles * growth > 700:  # behind every count, and beyond floats
         return None
@@ -133,11 +126,11 @@ def _cosine_restarts(
     position: Position,
     init_value: Wide,
     first_decay_steps: jax.Array,
-    t_mul: Wide | Triple | jax.Array | int,
+    t_mul: Growth,
     m_mul: Factor,
     end_value: Wide,
 ) -> Wide:
-    cycle, place = _cycle_of(position, at_least_one(first_decay_steps), t_mul)
+    cycle, place = cycle_of(position, at_least_one(first_decay_steps), t_mul)
     fall = along_cosine(place)
     _, kept = fall.parts()
     power, scale = m_mul.power(from_integer(cycle))
@@ -202,95 +195,19 @@ def _with_restarts(
     position: Position,
     schedule: Schedule,
     period: jax.Array,
-    t_mul: Wide | Triple | jax.Array | int,
+    t_mul: Growth,
     m_mul: Factor,
     limit: jax.Array | None,
     end_value: Wide,
 ) -> Wide:
     first = at_least_one(period)
-    cycle, place = _cycle_of(position, first, t_mul)
+    cycle, place = cycle_of(position, first, t_mul)
     length = from_integer(first)
     near = length * Wide(place.near.high * 0.5, place.near.low * 0.5)
     inside = position_of(where(place.early, near, length - near))
     power, scale = m_mul.power(from_integer(cycle))
     value = (schedule.at(inside) * power).scaled(scale)
     value = value if limit is None else where(cycle >= limit, end_value, value)
-    if not isinstance(t_mul, Wide | Triple):
+    if isinstance(t_mul, int | jax.Array):
         return value
     return where(place.early | (place.near.high > 0.0), value, end_value)  # nothing is left of the last cycle
-
-
-def _cycle_of(position: Position, first: jax.Array, t_mul: Wide | Triple | jax.Array | int) -> tuple[jax.Array, Share]:
-    """The cycle's index, and the place in it: at its end where no cycle of an update is left."""
-    cycle, inside = position.within(first)
-    place = inside.share(first)
-    if isinstance(t_mul, int):
-        return cycle, place
-    if isinstance(t_mul, Wide | Triple):
-        t_mul = triple(t_mul) if isinstance(t_mul, Wide) else t_mul
-        changes = (t_mul.high != 1.0) | (t_mul.middle != 0.0)
-        other_cycle, other_place = _changing_cycle(position, first, where_triple(changes, t_mul, triple(constant(2.0))))
-    else:
-        changes = t_mul > 1
-        other_cycle, other_place = _multiplied_cycle(position, first, t_mul)
-    early = select(changes, other_place.early, place.early)
-    return select(changes, other_cycle, cycle), Share(where(changes, other_place.near, place.near), early)
-
-
-def _multiplied_cycle(position: Position, first: jax.Array, t_mul: jax.Array) -> tuple[jax.Array, Share]:
-    """An integer `t_mul > 1`: at most 32 cycles before the last count, in integers alone."""
-    t_mul = lax.max(t_mul, jnp.full_like(t_mul, 2))
-    zero = jnp.zeros_like(position.whole)
-    rest, before, length, cycle = position.whole, zero, first + zero, zero
-    longest = lax.div(*alike(jnp.uint32(0xFFFFFFFF), t_mul))  # of the lengths whose next one is a uint32
-    for _ in range(32):  # not a loop of the program: a round of it takes as long as all of them
-        later = rest >= length
-        rest, before = rest - select(later, length, 0), select(later, length, before)
-        cycle = cycle + later.astype(jnp.uint32)
-        length = select(later, select(length > longest, 0xFFFFFFFF, length * t_mul), length)
-    # The last length may be above all uint32.
-    whole = where(cycle == 0, from_integer(first), from_integer(before) * from_integer(t_mul))
-    behind = Position(rest, position.fraction, position.rest).wide()
-    ahead = whole - behind
-    early = less(behind, ahead)
-    return cycle, Share(where(early, behind, ahead).doubled() / whole, early)
-
-
-def _changing_cycle(position: Position, first: jax.Array, t_mul: Triple) -> tuple[jax.Array, Share]:
-    """Any `t_mul` but 1, by multiples of the first length: cycle i starts at `unit (t_mul**i - 1) / growth`."""
-    one = triple(constant(1.0))
-    t_mul = where_triple(t_mul.high < _ENDLESS, t_mul, triple(constant(_ENDLESS)))
-    t_mul = where_triple(t_mul.high > _ENDED, t_mul, triple(constant(_ENDED)))
-    t_mul, growth = together((t_mul, t_mul - one))
-    unit, whole = triple(from_integer(first)), from_integer(position.whole)
-    # Times `growth` and plus `unit`, a start is a multiple of the unit, and the position is `target`. Both may be large
-    # and what lies between them is needed to all its bits.
-    place = triple(whole) if position.fraction is None else triple(whole) + triple(position.fraction)
-    scale = select(growth.high > 2.0**32, jnp.float32(2.0**-64), jnp.float32(1.0))  # a length is above 2**128
-    signed = select(growth.high < 0.0, -scale, scale)  # cycles that get shorter count downwards
-    target, unit = (jax.tree.map(lambda part: part * signed, each) for each in (place * growth + unit, unit))
-    target, unit = together((target, unit))
-    # A product that is whole in decimals, such as 10 * 1.1, is a restart although its float32 digits are above it.
-    integers = (t_mul.high == jnp.round(t_mul.high)) & (t_mul.middle == 0)
-    tolerance = select(integers, 0.0, whole.high * jnp.abs(growth.high * scale) * jnp.float32(2.0**-44))
-    most = Triple(target.high, target.middle, target.low + tolerance)
-    way = select(growth.high > 0.0, jnp.float32(2.0**32) * growth.high * (scale / unit.high), -unit.high)
-    cycle, start = _last_start(unit, t_mul, most, way)
-    length, into = start * growth, target - start
-    behind, ahead = into.wide(), (length - into).wide()
-    early = less(behind, ahead)
-    near = where(early, behind, ahead)  # of the last cycle nothing may be left ahead
-    return cycle, Share(unless(near.high <= tolerance, near).doubled() / length.wide(), early)
-
-
-def _last_start(unit: Triple, t_mul: Triple, most: Triple, way: jax.Array) -> tuple[jax.Array, Triple]:
-    """The last `unit * t_mul**i` up to `most` that is at least one update, and i."""
-    unit, ratio, most, way = lax.stop_gradient((unit, t_mul, most, way))
-    least = Triple(*map(hidden, (-1.0, _NEARLY, 0.0)))
-    below = (unit.high < 0.0) & ((most.high - least.high) + (most.middle - least.middle) > 0.0)
-    most = where_triple(below, least, most)
-    cycle, start = last_multiple(unit, ratio, most, way)
-    # What the loop hides from a gradient: d start / d t_mul.
-    change = (t_mul.high - ratio.high) + (t_mul.middle - ratio.middle) + (t_mul.low - ratio.low)
-    change = lax.stop_gradient(start.high * cycle.astype(jnp.float32) / ratio.high) * change
-    return cycle, Triple(start.high + change, start.middle, start.low)
