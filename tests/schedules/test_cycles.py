@@ -18,6 +18,11 @@ FAR = [2.0**-60, 0.001, 0.1, 0.5, 0.9, 0.95, 1.05, 1.1, 1.5, 2.7, 1e9 + 0.5, 1e1
 NEAR = [0.97, 0.999, 1 - 1e-9, 1 + 1e-9, 1.001, 1.03]
 
 
+@jax.jit
+def as_argument(schedule, counts):
+    return schedule(counts)
+
+
 def tables_of(numbers):
     found = jax.tree.leaves(numbers, is_leaf=lambda leaf: isinstance(leaf, CycleTable))
     return [leaf for leaf in found if isinstance(leaf, CycleTable)]
@@ -67,7 +72,7 @@ def borders(first, t_mul):
 
 
 @pytest.mark.parametrize("t_mul", FAR)
-@pytest.mark.parametrize("first", [1, 7, 1000, 2**30 + 1, LAST])
+@pytest.mark.parametrize("first", [1, 1000, LAST])
 def test_a_table_changes_no_rate(first, t_mul):
     counts = np.resize(borders(first, t_mul), 4096)
     inner = jaxlr.linear(1.0, 0.25, first)
@@ -76,8 +81,7 @@ def test_a_table_changes_no_rate(first, t_mul):
         with_restarts(inner, first, t_mul=t_mul, m_mul=1.1, end_value=0.01),
     ):
         assert len(tables_of(with_tables(schedule))) == 1
-        as_argument = jax.jit(lambda schedule, counts: schedule(counts))(schedule, counts)
-        assert np.array_equal(as_argument, schedule(counts))
+        assert np.array_equal(as_argument(schedule, counts), schedule(counts))
 
 
 @pytest.mark.parametrize("t_mul", [0.9, 1.1, 1.5])
@@ -96,7 +100,7 @@ def test_between_counts_a_table_is_as_good():
     for t_mul in (0.9, 1.1, 1.5):
         schedule = at_speed(jaxlr.cosine_restarts(0.1, 10, t_mul=t_mul), 0.37)
         assert tables_of(with_tables(schedule))
-        assert np.array_equal(jax.jit(lambda schedule: schedule(counts))(schedule), schedule(counts))
+        assert np.array_equal(as_argument(schedule, counts), schedule(counts))
 
 
 def test_other_numbers_may_be_traced():
