@@ -1,5 +1,6 @@
-"""What all tests share: the programs that they compile."""
+"""What all tests share: the programs that they compile, and how many cases of one test are run by default."""
 
+import collections
 import functools
 import gc
 import hashlib
@@ -10,8 +11,10 @@ import shutil
 from pathlib import Path
 
 import jax
+import pytest
 from jax._src.interpreters import mlir
 
+_CASES = 4  # of one test, where everything is run; `pytest -m ci` has the others, and a run of a file has all
 _LARGEST = 500_000_000  # bytes of compiled programs; more are those of past versions
 
 
@@ -54,3 +57,30 @@ def pytest_configure(config):
         jax.config.update(name, value)
     # The commands, notebooks and examples that tests start are processes of their own.
     os.environ |= {name.upper(): str(value) for name, value in kept.items()} | {"PYTHONWARNINGS": unread}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """Tells a process that pytest-xdist starts what it is started for."""
+    node.workerinput["everything"] = _runs_everything(node.config)
+
+
+def _runs_everything(config):
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Where everything is run, a test with many cases has a few by default, evenly spread; the others are marked."""
+    worker = getattr(config, "workerinput", None)
+    if not (worker["everything"] if worker else _runs_everything(config)):
+        return
+    tests = collections.defaultdict(list)
+    for item in items:
+        if not {"long", "ci", "tpu", "cuda"} & {mark.name for mark in item.iter_markers()}:
+            tests[item.nodeid.partition("[")[0]].append(item)
+    for cases in tests.values():
+        kept = {i * (len(cases) - 1) // (_CASES - 1) for i in range(_CASES)}
+        for i, item in enumerate(cases):
+            if i not in kept:
+                item.add_marker(pytest.mark.ci)

@@ -105,12 +105,13 @@ def test_between_counts_a_table_is_as_good():
 
 def test_other_numbers_may_be_traced():
     counts, firsts = np.arange(100, dtype=np.int32), np.array([1, 3, 10, 40], np.int32)
-    rates = jax.vmap(lambda first: jaxlr.cosine_restarts(0.1, first, t_mul=1.5)(counts))(firsts)
+    rates = jax.jit(jax.vmap(lambda first: jaxlr.cosine_restarts(0.1, first, t_mul=1.5)(counts)))(firsts)
     for first, row in zip(firsts, rates, strict=True):
         assert np.array_equal(row, jaxlr.cosine_restarts(0.1, int(first), t_mul=1.5)(counts))
-    slope = jax.grad(lambda peak: jaxlr.cosine_restarts(peak, 10, t_mul=1.5)(12))(0.1)
+    slope = jax.jit(jax.grad(lambda peak: jaxlr.cosine_restarts(peak, 10, t_mul=1.5)(12)))(0.1)
     assert slope == pytest.approx((1 + math.cos(math.pi * 2 / 15)) / 2, rel=1e-6)
-    speed = jax.grad(lambda speed: at_speed(jaxlr.cosine_restarts(1.0, 10, t_mul=1.5), speed)(30))(0.55)
+    restarts = jaxlr.cosine_restarts(1.0, 10, t_mul=1.5)
+    speed = jax.jit(jax.grad(lambda speed: at_speed(restarts, speed)(30)))(0.55)
     assert speed == pytest.approx(-30 * math.pi / 30 * math.sin(math.pi * 6.5 / 15), rel=1e-5)
 
 

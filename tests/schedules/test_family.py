@@ -114,6 +114,7 @@ def test_a_family_is_drawn_and_listed_by_the_command_line(added, tmp_path, capsy
     assert "squared(init_value, steps, *, end_value=0.0)" in capsys.readouterr().out
 
 
+@pytest.mark.ci
 def test_every_family_has_its_curve_in_the_gallery_and_the_reference(added):
     curves = calls.by_family()
     assert FAMILIES.keys() <= curves.keys()

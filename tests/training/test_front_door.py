@@ -35,6 +35,7 @@ def test_a_network_read_back_predicts_as_the_trainer_did(options, tmp_path):
     assert np.mean(np.argmax(outputs, axis=1) == test.labels) == pytest.approx(summary["test_accuracy"], abs=1e-6)
 
 
+@pytest.mark.ci
 def test_images_need_not_be_square_nor_there(tmp_path):
     path = tmp_path / "wide.npz"
     images = np.random.default_rng(0).integers(0, 256, (40, 9, 14, 3), np.uint8)

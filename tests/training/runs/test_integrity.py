@@ -131,6 +131,7 @@ def stop_after_the_first(prepared):
         execute(prepared, stop=lambda: True)
 
 
+@pytest.mark.ci
 def test_data_that_grew_are_refused_and_data_that_moved_are_found(tmp_path):
     first, moved, folder = tmp_path / "a.npz", tmp_path / "b.npz", tmp_path / "run"
     write_data(first)

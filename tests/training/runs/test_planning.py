@@ -118,6 +118,7 @@ def test_a_missing_compiler_is_named_with_what_installs_it(name, extra, monkeypa
     assert capsys.readouterr().err == f"jaxlr train: {said}\n"
 
 
+@pytest.mark.ci
 def test_a_run_that_does_not_fit_ends_with_the_numbers(monkeypatch, capsys):
     monkeypatch.setattr(
         "jaxlr.compiling.targets.describe", lambda name: dataclasses.replace(describe("cpu"), memory=100_000)

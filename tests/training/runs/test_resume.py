@@ -135,6 +135,7 @@ def pair(tmp_path_factory):
     return folders
 
 
+@pytest.mark.ci
 def test_a_run_that_is_stopped_twice_goes_on_to_the_same_result(pair):
     assert metrics(pair.resumed) == metrics(pair.straight)
     ended, expected = summary(pair.resumed), summary(pair.straight)
