@@ -62,7 +62,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pythons", nargs="+", choices=PYTHONS, default=PYTHONS)
     parser.add_argument("--resolutions", nargs="+", choices=RESOLUTIONS, default=RESOLUTIONS)
-    parser.add_argument("--select", nargs=argparse.REMAINDER, default=["tests", "jaxlr"], help="what pytest gets: files, -k ...; last")
+    parser.add_argument(
+        "--select", nargs=argparse.REMAINDER, default=["tests", "jaxlr"], help="what pytest gets: files, -k ...; last"
+    )
     options = parser.parse_args()
     if shutil.which("uv") is None:
         parser.error("uv is missing: pip install uv")
