@@ -103,14 +103,16 @@ def _packed(numbers: _Result) -> tuple[list[jax.Array], Callable[[list[jax.Array
     singles = [each for each in leaves if each.ndim == 0]
 
     def unpacked(arrays: list[jax.Array]) -> _Result:
-        words, others = iter(lax.split(arrays[0], (1,) * len(singles))), iter(arrays[1:])
+        words = iter(lax.split(arrays[0], (1,) * len(singles)) if singles else ())
+        others = iter(arrays[1:] if singles else arrays)
         return structure.unflatten(
             next(others) if each.ndim else lax.bitcast_convert_type(next(words).reshape(()), each.dtype)
             for each in leaves
         )
 
     words = [lax.bitcast_convert_type(each, jnp.uint32).reshape(1) for each in singles]
-    return [lax.concatenate(words, 0), *(each for each in leaves if each.ndim)], unpacked
+    packed = [lax.concatenate(words, 0)] if words else []
+    return [*packed, *(each for each in leaves if each.ndim)], unpacked
 
 
 def _operations(program: Any) -> int:

@@ -326,14 +326,31 @@ def as_schedule(name: str, value: Any) -> Schedule:
 
 
 def _value(schedule: Schedule, count: jax.Array) -> jax.Array:
+    _require_single(schedule)
     # Behind the barrier nothing is a constant, so literal, closed-over and traced numbers make one program.
     schedule, count = lax.optimization_barrier((schedule, count))
     whole = lax.max(count, jnp.zeros_like(count)).astype(jnp.uint32)
     composed = any(map(_is_schedule, jax.tree.leaves(schedule._parts[0], is_leaf=_is_schedule)))
     value = (fused_if_small if composed else operator.call)(lambda: schedule.formula_at(Position(whole)).nearest())
-    if value.shape != whole.shape and value.ndim:
-        raise TypeError(f"the numbers of this schedule are batched, with shape {value.shape}: call it under jax.vmap")
+    if value.shape != whole.shape and value.ndim:  # numbers of a function
+        raise TypeError(_batched(value.shape))
     return jnp.broadcast_to(value, whole.shape)
+
+
+def _batched(shape: tuple[int, ...]) -> str:
+    return f"the numbers of this schedule are batched, with shape {shape}: call it under jax.vmap"
+
+
+def _require_single(schedule: Schedule) -> None:
+    """One number of each kind: of as many as there are counts each would go with one of these."""
+    schedules = [schedule]
+    while schedules:
+        each = schedules.pop()
+        schedules += each.children()
+        for name, value in each.arguments.items():
+            batch = leaves.rank(value) - (name in _LISTS) if isinstance(value, leaves.StoredLeaf) else 0
+            if batch > 0:
+                raise TypeError(_batched(np.shape(jax.tree.leaves(value)[0])[:batch]))
 
 
 # One program a family; inside another jit its equations stand there themselves.

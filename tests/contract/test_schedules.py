@@ -58,6 +58,16 @@ def bits(values):
 through_argument = jax.jit(lambda s, n: s(n))
 
 
+@SCHEDULES
+@pytest.mark.parametrize("counts", [3, np.arange(2), np.arange(3)], ids=["one", "as many", "others"])
+def test_a_batch_is_called_under_vmap_alone(schedule, counts):
+    batch = jax.tree.map(lambda number: np.stack([number, number]), schedule)
+    if not jax.tree.leaves(batch):
+        pytest.skip("it has no numbers")
+    with pytest.raises(TypeError, match=r"are batched, with shape \(2,\): call it under jax.vmap"):
+        batch(counts)
+
+
 @contextlib.contextmanager
 def x64():
     jax.config.update("jax_enable_x64", True)

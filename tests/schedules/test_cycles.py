@@ -84,6 +84,19 @@ def test_a_table_changes_no_rate(first, t_mul):
         assert np.array_equal(as_argument(schedule, counts), schedule(counts))
 
 
+def test_where_cycles_get_shorter_the_last_has_one_update_as_decimals_mean_it():
+    for first, t_mul, end in ((3, 1 / 3, 4), (27, 1 / 3, 40), (1000, 0.1, 1111), (49, 1 / 7, 57)):
+        schedule = jaxlr.cosine_restarts(0.1, first, t_mul=t_mul)
+        assert tables_of(with_tables(schedule))
+        assert schedule(np.array([end - 1, end, end + 1, LAST])).tolist() == [np.float32(0.1), 0.0, 0.0, 0.0]
+
+
+def test_a_cycle_of_nothing_divides_nothing():
+    for first, t_mul in ((2**30, 2.0**-60), (2**29 + 1, 2.0**-57), (2**30, 2.0**-90)):
+        schedule = jaxlr.cosine_restarts(0.1, first, t_mul=t_mul, end_value=0.01)
+        assert np.array_equal(schedule(np.array([first, first + 1, LAST - 1, LAST])), np.full(4, 0.01, np.float32))
+
+
 @pytest.mark.parametrize("t_mul", [0.9, 1.1, 1.5])
 def test_of_one_count_and_of_many_and_closed_over_the_rates_are_the_same(t_mul):
     schedule = jaxlr.cosine_restarts(0.1, 10, t_mul=t_mul, m_mul=0.9)
@@ -93,6 +106,8 @@ def test_of_one_count_and_of_many_and_closed_over_the_rates_are_the_same(t_mul):
     assert np.array_equal(jax.jit(lambda n: schedule(n))(counts), rates)
     assert np.array_equal(jax.lax.scan(lambda n, _: (n + 1, schedule(n)), jnp.int32(0), None, length=60)[1], rates)
     assert np.array_equal(jax.vmap(schedule)(counts), rates)
+    assert tables_of(schedule._on_device)
+    assert "while" not in str(jax.make_jaxpr(schedule)(5))
 
 
 def test_between_counts_a_table_is_as_good():
@@ -119,6 +134,9 @@ def test_a_schedule_stays_what_it_is_made_of():
     schedule = jaxlr.cosine_restarts(0.1, 10, t_mul=1.5)
     schedule(3)
     assert all(np.ndim(leaf) == 0 for leaf in jax.tree.leaves(schedule))
+    both = jax.tree.map(lambda *numbers: np.stack(numbers), schedule, jaxlr.cosine_restarts(0.2, 20, t_mul=1.2))
+    with pytest.raises(TypeError, match="batched"):
+        both(3)
     on_device = jax.device_put(schedule)
     assert np.array_equal(on_device(np.arange(40)), schedule(np.arange(40)))
 
