@@ -19,6 +19,7 @@ from jaxlr.numerics.wide import (
     guess,
     hidden,
     less,
+    nearest,
     select,
     unless,
     where,
@@ -75,10 +76,9 @@ def _tabled_cycle(position: Position, first: jax.Array, table: CycleTable) -> tu
     unit, here = from_integer(first), position.wide()
     tolerance = here.high * jnp.float32(_MEANT)
     length = lax.stop_gradient(table.growth * here + unit)  # of a cycle that would begin here
-    # The guess is half a cycle too high, so it is the right one or the next: it is off by a fifth of one.
+    # The guess is rounded, and a fifth of a cycle off: it is the right one or the next.
     longer = _binary_logarithm(guess(lax.max(length.high, jnp.full_like(length.high, 0.25)) / unit.high))
-    cycle = between(longer * table.cycles + 0.5, 0.0, table.starts.high.shape[-1] - 2.0).astype(jnp.int32)
-    cycle = cycle.astype(jnp.uint32)
+    cycle = between(nearest(longer * table.cycles), 0, table.starts.high.shape[-1] - 2).astype(jnp.uint32)
     first_length, place = triple(unit), triple(from_integer(position.whole))
     if position.fraction is not None:
         place = place + triple(position.fraction)
