@@ -1,4 +1,4 @@
-"""Where cycles begin that grow by a known factor: so far from 1, before the last count are few enough for a table."""
+"""Where cycles begin that grow by a known factor: unless it is next to 1, a table has all before the last count."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ ENDLESS = 2.0**64  # a growth after which no count leaves the start of the secon
 ENDED = 2.0**-100  # a growth after which the second cycle is less than one update
 _CYCLES = 512
 _LAST = 2.0**32  # no position lies behind it
-_UNIT = 2**240  # of fixed point: 72 bits and more of a sum of 512 powers below 2**96
-_MOST = 2  # tables of one schedule: of two that differ in numbers, each with a table, no selection makes one
+_BITS = 240  # behind the point, in fixed point
+_UNIT = 2**_BITS
+_MOST = 2  # tables of one schedule: without, any number of schedules that differ in their numbers is one program
 
 
 @jax.tree_util.register_dataclass
@@ -79,5 +80,5 @@ def _in_three(value: int) -> list[np.float32]:
     parts: list[np.float32] = []
     for _ in range(3):
         parts.append(np.float32(value / _UNIT))
-        value -= int(math.ldexp(float(parts[-1]), 240))
+        value -= int(math.ldexp(float(parts[-1]), _BITS))
     return parts

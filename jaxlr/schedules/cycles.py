@@ -35,12 +35,12 @@ Growth: TypeAlias = Wide | Triple | CycleTable | jax.Array | int
 
 def cycle_of(position: Position, first: jax.Array, t_mul: Growth) -> tuple[jax.Array, Share]:
     """The cycle's index, and the place in it: at its end where no cycle of an update is left."""
+    if isinstance(t_mul, CycleTable):
+        return _tabled_cycle(position, first, t_mul)
     cycle, inside = position.within(first)
     place = inside.share(first)
     if isinstance(t_mul, int):
         return cycle, place
-    if isinstance(t_mul, CycleTable):
-        return _tabled_cycle(position, first, t_mul)
     if isinstance(t_mul, Wide | Triple):
         t_mul = triple(t_mul) if isinstance(t_mul, Wide) else t_mul
         changes = (t_mul.high != 1.0) | (t_mul.middle != 0.0)

@@ -87,11 +87,10 @@ class Schedule:
         if self._on_device is None:
             if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(self)):
                 return _program_of(self)(with_tables(self), count)
-            # Moved once, at the first call: a schedule made before jax.distributed.initialize touches no device.
+            # Moved once, at the first call: a schedule made before jax.distributed.initialize touches no device. In one
+            # transfer: `asarray` compiles a program a dtype.
             with jax.ensure_compile_time_eval():
-                self._on_device = jax.device_put(
-                    with_tables(self)
-                )  # one transfer; `asarray` compiles a program a dtype
+                self._on_device = jax.device_put(with_tables(self))
         if count.ndim == 0 and not self._functions:
             return _program_of_one_count()(self._on_device, count)
         return _program_of(self)(self._on_device, count)

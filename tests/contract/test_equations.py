@@ -67,7 +67,7 @@ def test_a_schedule_is_a_small_program(schedule, most):
 
 def test_cycles_of_a_known_growth_are_a_smaller_program():
     known = with_tables(jaxlr.cosine_restarts(0.1, 1000, t_mul=1.5))
-    assert equations_of(known) <= 900
+    assert equations_of(known) <= 850
     assert "while" not in str(jax.make_jaxpr(lambda schedule: schedule(5))(known))
 
 
