@@ -85,7 +85,8 @@ def test_a_table_changes_no_rate(first, t_mul):
 
 
 def test_where_cycles_get_shorter_the_last_has_one_update_as_decimals_mean_it():
-    for first, t_mul, end in ((3, 1 / 3, 4), (27, 1 / 3, 40), (1000, 0.1, 1111), (49, 1 / 7, 57)):
+    nearly = 0.1 * (1 - 2.0**-42)
+    for first, t_mul, end in ((3, 1 / 3, 4), (27, 1 / 3, 40), (1000, 0.1, 1111), (49, 1 / 7, 57), (10, nearly, 11)):
         schedule = jaxlr.cosine_restarts(0.1, first, t_mul=t_mul)
         assert tables_of(with_tables(schedule))
         assert schedule(np.array([end - 1, end, end + 1, LAST])).tolist() == [np.float32(0.1), 0.0, 0.0, 0.0]
