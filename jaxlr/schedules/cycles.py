@@ -92,7 +92,7 @@ def _tabled_cycle(position: Position, first: jax.Array, table: CycleTable) -> tu
     other = since(select(begun, cycle + 1, cycle - 1))
     behind, ahead = where(begun, this, other), -where(begun, other, this)
     whole = behind + ahead
-    over = whole.high < 1.0 - ENDING
+    over = less(whole, constant(1.0 - ENDING))
     early = less(behind, ahead) & ~over
     near = where(early, behind, ahead)
     near = unless(over | (near.high <= tolerance), near)  # of the last cycle nothing may be left ahead

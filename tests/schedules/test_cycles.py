@@ -85,11 +85,23 @@ def test_a_table_changes_no_rate(first, t_mul):
 
 
 def test_where_cycles_get_shorter_the_last_has_one_update_as_decimals_mean_it():
-    nearly = 0.1 * (1 - 2.0**-42)
-    for first, t_mul, end in ((3, 1 / 3, 4), (27, 1 / 3, 40), (1000, 0.1, 1111), (49, 1 / 7, 57), (10, nearly, 11)):
+    cases = [(3, 1 / 3, 4), (27, 1 / 3, 40), (1000, 0.1, 1111), (49, 1 / 7, 57), (10, 0.1 * (1 - 2.0**-42), 11)]
+    for first, t_mul, end in cases:
         schedule = jaxlr.cosine_restarts(0.1, first, t_mul=t_mul)
         assert tables_of(with_tables(schedule))
         assert schedule(np.array([end - 1, end, end + 1, LAST])).tolist() == [np.float32(0.1), 0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("lacking", [2.0**-37, 2.0**-30, 2.0**-25, 2.0**-10])
+def test_where_more_is_lacking_there_is_no_such_cycle(lacking):
+    counts = np.array([9, 10, 11, LAST])
+    for schedule in (
+        jaxlr.cosine_restarts(0.1, 10, t_mul=0.1 * (1 - lacking)),
+        with_restarts(jaxlr.linear(0.1, 0.05, 10), 10, t_mul=0.1 * (1 - lacking)),
+    ):
+        assert schedule.end() == 10
+        assert schedule(counts)[0] > 0
+        assert schedule(counts)[1:].tolist() == as_argument(schedule, counts)[1:].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_a_cycle_of_nothing_divides_nothing():
